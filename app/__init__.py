@@ -1,0 +1,17 @@
+"""How is the application put together? Wiring only."""
+
+from flask import Flask
+
+from app import cli, db
+from config import Settings, load
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """Return the application, bound to its database. Raises ConfigurationError when a setting is wrong."""
+    settings = settings or load()
+    app = Flask(__name__)
+    app.config["SETTINGS"] = settings
+    app.secret_key = settings.secret_key
+    db.bind(db.Database(settings.database_url))
+    cli.register(app)
+    return app

@@ -1,0 +1,137 @@
+"""Who can answer? Agents, what each of them is doing this moment, what their desk was told, who may sign in."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db import Base, Json, UtcDateTime
+
+
+class Intent(StrEnum):
+    """What the agent said of themselves."""
+
+    AVAILABLE = "available"
+    BREAK = "break"
+    AWAY = "away"
+    OFF = "off"
+
+
+class Activity(StrEnum):
+    """What the telephone says of them."""
+
+    IDLE = "idle"
+    RESERVED = "reserved"
+    RINGING = "ringing"
+    TALKING = "talking"
+    WRAPPING_UP = "wrapping_up"
+
+
+class Reach(StrEnum):
+    """Where the agent wants to be rung."""
+
+    DESK = "desk"
+    PHONE = "phone"
+
+
+class Softphone(StrEnum):
+    READY = "ready"
+    BUSY = "busy"
+    NONE = "none"
+
+
+class Role(StrEnum):
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMIN = "admin"
+    AUDITOR = "auditor"
+
+
+class Agent(Base):
+    __tablename__ = "agents"
+    __table_args__ = (Index("ix_agents_team", "team"),)
+
+    key: Mapped[str] = mapped_column(String(121), primary_key=True)  # A–Z a–z 0–9 _: also the client identity
+    name: Mapped[str] = mapped_column(String(200))
+    spoken_name: Mapped[str] = mapped_column(String(100))  # may be an alias
+    email: Mapped[str] = mapped_column(String(254), default="")
+    team: Mapped[str] = mapped_column(String(120))
+    phone: Mapped[str | None] = mapped_column(String(32))  # E.164
+    language: Mapped[str] = mapped_column(String(2))
+    enabled: Mapped[bool] = mapped_column(default=True)  # False: left the organisation
+
+    slot: Mapped["Slot"] = relationship(back_populates="of", cascade="all, delete-orphan", lazy="joined")
+
+
+class Slot(Base):
+    """What one agent is doing: the row that a reservation takes, so one row for each agent, always there."""
+
+    __tablename__ = "agent_slots"
+
+    agent: Mapped[str] = mapped_column(ForeignKey("agents.key", ondelete="CASCADE"), primary_key=True)
+    intent: Mapped[Intent] = mapped_column(String(10), default=Intent.OFF)
+    intent_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    intent_why: Mapped[str] = mapped_column(
+        String(120), default=""
+    )  # a code: agent, unanswered_ring, leaver …
+    back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when they said they would be back
+    reach: Mapped[Reach] = mapped_column(String(10), default=Reach.DESK)
+
+    activity: Mapped[Activity] = mapped_column(String(12), default=Activity.IDLE)
+    activity_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    call_sid: Mapped[str | None] = mapped_column(String(64))  # for which call, unless idle
+    fence: Mapped[int] = mapped_column(
+        Integer, default=0
+    )  # grows with each reservation; rides in callback URLs
+    lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the reservation ends by itself
+    wrap_up_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    heartbeat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    softphone: Mapped[Softphone] = mapped_column(String(10), default=Softphone.NONE)
+    desk_visible: Mapped[bool] = mapped_column(default=False)
+    suspect_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the desk's telephone failed at once
+    proven_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # last time it was seen to ring
+
+    event_number: Mapped[int] = mapped_column(Integer, default=0)  # of the newest event in the desk's log
+
+    of: Mapped[Agent] = relationship(back_populates="slot")
+
+
+class DeskEvent(Base):
+    """What a desk was told, in order, so that a cut stream resumes without loss."""
+
+    __tablename__ = "desk_events"
+    __table_args__ = (Index("ix_desk_events_created_at", "created_at"),)
+
+    agent: Mapped[str] = mapped_column(ForeignKey("agents.key", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    kind: Mapped[str] = mapped_column(String(20))
+    data: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class User(Base):
+    """Somebody who may sign in."""
+
+    __tablename__ = "users"
+
+    email: Mapped[str] = mapped_column(String(254), primary_key=True)  # lower case
+    password_hash: Mapped[str] = mapped_column(Text)  # argon2id
+    role: Mapped[Role] = mapped_column(String(12))
+    agent: Mapped[str | None] = mapped_column(ForeignKey("agents.key", ondelete="SET NULL"))
+    language: Mapped[str] = mapped_column(String(2), default="nl")
+    # Signing out everywhere is a step of this number; it stands in the session.
+    session_number: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class SignInAttempt(Base):
+    """A refused sign-in, kept for an hour to slow down guessing."""
+
+    __tablename__ = "sign_in_attempts"
+    __table_args__ = (Index("ix_sign_in_attempts_subject_at", "subject", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(String(64))  # a keyed hash of the address or of the account
+    at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -1,0 +1,27 @@
+"""Which other systems may ask us? Bearer tokens, kept as hashes."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, UtcDateTime
+
+
+class Scope(StrEnum):
+    READ = "read"
+    WRITE = "write"  # includes reading
+    DESK = "desk"  # one agent's own desk: presence, heartbeat, events
+
+
+class ApiToken(Base):
+    __tablename__ = "api_tokens"
+
+    hash: Mapped[str] = mapped_column(
+        String(64), primary_key=True
+    )  # SHA-256; the token itself is random enough
+    name: Mapped[str] = mapped_column(String(120), unique=True)
+    scope: Mapped[Scope] = mapped_column(String(8))
+    agent: Mapped[str | None] = mapped_column(ForeignKey("agents.key", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)

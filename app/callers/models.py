@@ -1,0 +1,130 @@
+"""Who calls us, and about what? Customers, their numbers, their cases, and the contacts on them."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from app.db import Base, Json, UtcDateTime
+
+# Keys are the customer's own (a CRM's, a spreadsheet's): compared byte by byte, whatever the database's locale.
+Key = String(121)
+
+
+class CaseStatus(StrEnum):
+    OPEN = "open"
+    WAITING = "waiting"  # for somebody or something; still open to the caller
+    SOLVED = "solved"
+
+
+class Channel(StrEnum):
+    CALL = "call"
+    MESSAGE = "message"
+    EMAIL = "email"
+    VISIT = "visit"
+
+
+class Direction(StrEnum):
+    INBOUND = "inbound"
+    OUTBOUND = "outbound"
+
+
+class Line(Base):
+    """A number of ours that people dial."""
+
+    __tablename__ = "lines"
+
+    number: Mapped[str] = mapped_column(String(32), primary_key=True)  # E.164
+    name: Mapped[str] = mapped_column(String(200))
+    language: Mapped[str] = mapped_column(String(2))
+    country: Mapped[str] = mapped_column(String(2))  # for national forms, and whose public holidays
+    team: Mapped[str] = mapped_column(String(120))
+    timezone: Mapped[str] = mapped_column(String(64))
+    hours: Mapped[str] = mapped_column(Text, default="")  # as in the CSV; empty = always
+    greeting: Mapped[str] = mapped_column(Text, default="")  # spoken before the ring; the default is none
+    records_messages: Mapped[bool] = mapped_column(default=False)
+
+
+class Customer(Base):
+    __tablename__ = "customers"
+
+    key: Mapped[str] = mapped_column(Key, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    language: Mapped[str] = mapped_column(String(2))
+    postcode: Mapped[str] = mapped_column(String(16), default="")
+    tags: Mapped[list[str]] = mapped_column(Json, default=list)
+
+    numbers: Mapped[list["CustomerNumber"]] = relationship(
+        cascade="all, delete-orphan", order_by="CustomerNumber.position", passive_deletes=True
+    )
+
+
+class CustomerNumber(Base):
+    """One number may belong to several customers, and one customer may have several."""
+
+    __tablename__ = "customer_numbers"
+    __table_args__ = (Index("ix_customer_numbers_customer", "customer"),)
+
+    e164: Mapped[str] = mapped_column(String(32), primary_key=True)
+    customer: Mapped[str] = mapped_column(ForeignKey("customers.key", ondelete="CASCADE"), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class Case(Base):
+    """An open or closed matter of one customer, in one team."""
+
+    __tablename__ = "cases"
+    __table_args__ = (
+        Index("ix_cases_customer", "customer"),
+        # The only question on a call's path; an index that holds nothing but what it needs stays small.
+        Index(
+            "ix_cases_customer_open",
+            "customer",
+            postgresql_where=text("status <> 'solved'"),
+            sqlite_where=text("status <> 'solved'"),
+        ),
+        Index("ix_cases_team", "team"),
+    )
+
+    key: Mapped[str] = mapped_column(Key, primary_key=True)
+    customer: Mapped[str] = mapped_column(ForeignKey("customers.key", ondelete="CASCADE"))
+    subject: Mapped[str] = mapped_column(String(300))
+    team: Mapped[str] = mapped_column(String(120))
+    status: Mapped[CaseStatus] = mapped_column(String(10), default=CaseStatus.OPEN)
+    priority: Mapped[str] = mapped_column(String(20), default="normal")
+    opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    url: Mapped[str] = mapped_column(Text, default="")
+    named_owner: Mapped[str | None] = mapped_column(String(121))  # an admin, a CRM or a hand-over named them
+    # Kept by history.record() in the transaction that writes the contact, so that a call needn't look.
+    last_contact_agent: Mapped[str | None] = mapped_column(String(121))
+    last_contact_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    @property
+    def owner(self) -> str | None:
+        """The agent who owns the matter now; None when nobody has handled it yet."""
+        return self.named_owner or self.last_contact_agent
+
+    @property
+    def is_open(self) -> bool:
+        return self.status != CaseStatus.SOLVED
+
+
+class Contact(Base):
+    """One handled conversation on a case by an agent: the handling history."""
+
+    __tablename__ = "contacts"
+    __table_args__ = (
+        Index("ix_contacts_case_started_at", "case", "started_at"),
+        Index("ix_contacts_agent_started_at", "agent", "started_at"),
+    )
+
+    key: Mapped[str] = mapped_column(Key, primary_key=True)
+    case: Mapped[str] = mapped_column(ForeignKey("cases.key", ondelete="CASCADE"))
+    agent: Mapped[str] = mapped_column(String(121))
+    channel: Mapped[Channel] = mapped_column(String(10))
+    direction: Mapped[Direction] = mapped_column(String(10))
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seconds: Mapped[int] = mapped_column(Integer, default=0)
+    outcome: Mapped[str] = mapped_column(String(120), default="")
+    summary: Mapped[str] = mapped_column(Text, default="")

@@ -1,0 +1,25 @@
+"""What can an operator type? `flask --app wsgi …`."""
+
+import click
+from flask import Flask
+from flask.cli import AppGroup
+
+from app import migrations
+from app.db import Database
+from config import Settings
+
+db_commands = AppGroup("db", help="The database's shape.")
+
+
+def register(app: Flask) -> None:
+    app.cli.add_command(db_commands)
+
+
+@db_commands.command("upgrade")
+@click.pass_context
+def upgrade(context: click.Context) -> None:
+    """Bring the database to the newest shape."""
+    settings: Settings = context.obj.load_app().config["SETTINGS"]
+    database = Database(settings.database_url, patient=True)
+    click.echo(f"database is at {migrations.upgrade(database)}")
+    database.dispose()

@@ -1,0 +1,181 @@
+"""Where is the truth kept? The engine, transactions, and column types that mean the same on both databases."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import JSON, Connection, DateTime, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
+from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+# The carrier gives up after 15 s, a caller long before: every wait on the database is bounded.
+POOL_WAIT_SECONDS = 0.3
+CONNECT_SECONDS = 2  # the least that libpq accepts; the webhook's own deadline is shorter
+STATEMENT_MILLISECONDS = 800
+LOCK_MILLISECONDS = 300
+SQLITE_BUSY_SECONDS = 5.0
+
+READ_ONLY = "read_only"
+
+
+class Base(DeclarativeBase):
+    """What every table descends from."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An aware moment; stored in UTC, since SQLite keeps no time zone."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment without a time zone can't be stored")
+        return value.astimezone(UTC)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Database:
+    """One database: its engine, and the two ways to talk to it."""
+
+    def __init__(self, url: str, *, pool_size: int = 20, patient: bool = False) -> None:
+        """`patient` lifts the statement budget: for loads, migrations and reports, never for a call."""
+        self.url = url
+        self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url, pool_size, patient)
+        self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        self._reading = sessionmaker(
+            self.engine.execution_options(**{READ_ONLY: True})
+            if self.is_sqlite
+            else self.engine.execution_options(isolation_level="AUTOCOMMIT"),
+            autoflush=False,
+            expire_on_commit=False,
+        )
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Read and write, all or nothing: committed at the end, rolled back when anything is raised."""
+        with self._sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Read only, without the round trips of a transaction; each statement sees what is committed."""
+        with self._reading() as session:
+            yield session
+
+    def dispose(self) -> None:
+        self.engine.dispose()
+
+
+_database: Database | None = None
+
+
+def bind(database: Database) -> Database:
+    """Make `database` the one that transaction() and reading() of this process speak to."""
+    global _database
+    _database = database
+    return database
+
+
+def current() -> Database:
+    if _database is None:
+        raise RuntimeError("no database is bound: create_app() or a worker's start does that")
+    return _database
+
+
+@contextmanager
+def transaction() -> Iterator[Session]:
+    with current().transaction() as session:
+        yield session
+
+
+@contextmanager
+def reading() -> Iterator[Session]:
+    with current().reading() as session:
+        yield session
+
+
+def _postgres_engine(url: str, pool_size: int, patient: bool) -> Engine:
+    options = "-c synchronous_commit=on -c timezone=UTC"
+    if not patient:
+        options += f" -c statement_timeout={STATEMENT_MILLISECONDS} -c lock_timeout={LOCK_MILLISECONDS}"
+    return create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=POOL_WAIT_SECONDS if not patient else 30,
+        pool_use_lifo=True,
+        connect_args={
+            "connect_timeout": CONNECT_SECONDS,
+            "tcp_user_timeout": 1500,
+            "options": options,
+            # A pooler between us and the server may hand each transaction another connection.
+            "prepare_threshold": 5,
+        },
+    )
+
+
+def _sqlite_engine(url: str) -> Engine:
+    path = make_url(url).database
+    if path and path != ":memory:":
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_size=20, max_overflow=40)
+    # SQLite's busy wait is unfair and lets threads starve: within this process writers queue on a lock.
+    writing = threading.Lock()
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
+        connection.isolation_level = None  # type: ignore[attr-defined]  # sqlite3's own; we say BEGIN ourselves
+        cursor = connection.cursor()
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        if connection.get_execution_options().get(READ_ONLY):
+            connection.exec_driver_sql("BEGIN")
+            return
+        # A deferred BEGIN that turns into a write fails with “database is locked” instead of waiting.
+        if not writing.acquire(timeout=SQLITE_BUSY_SECONDS):
+            raise TimeoutError("the database is busy with another write")
+        connection.info["writing"] = True
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        except BaseException:
+            connection.info.pop("writing", None)
+            writing.release()
+            raise
+
+    # After the COMMIT has reached the disk: the engine's commit event would come before it.
+    @event.listens_for(engine, "checkin")
+    def release(connection: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        if record.info.pop("writing", False):
+            writing.release()
+
+    return engine

@@ -1,0 +1,31 @@
+"""Which errors are ours?"""
+
+
+class ApplicationError(Exception):
+    """The root of every error that this application raises on purpose."""
+
+
+class InvalidField(ApplicationError):
+    """A person gave something that can't be used; names the field and how to mend it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(f"{field}: {message}")
+        self.field = field
+        self.message = message
+
+
+class InvalidTransition(ApplicationError):
+    """News that may not follow what is already known; recorded, not applied."""
+
+
+class CarrierError(ApplicationError):
+    """The carrier refused, or did not answer in time. `code` is the carrier's own, None when it was silent."""
+
+    def __init__(self, code: int | None, status: int | None = None) -> None:
+        super().__init__(f"carrier error {code}")
+        self.code = code
+        self.status = status
+
+
+class StoreUnavailable(ApplicationError):
+    """The database did not answer within its budget."""

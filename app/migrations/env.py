@@ -1,0 +1,18 @@
+"""Alembic's entry: runs the steps on the connection that it was given."""
+
+from alembic import context
+
+import app.agents.models
+import app.api.models
+import app.callers.models
+import app.voice.models  # noqa: F401  # each import puts its tables into the metadata
+from app.db import Base
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=Base.metadata,
+    render_as_batch=True,
+    user_module_prefix="app.db.",
+)
+with context.begin_transaction():
+    context.run_migrations()

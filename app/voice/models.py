@@ -1,0 +1,222 @@
+"""What happened on the telephone? Calls, each step of their way, promises, and what was asked and answered."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, Json, UtcDateTime
+
+
+class CallState(StrEnum):
+    RINGING = "ringing"  # somebody's telephone rings, or is about to
+    WAITING = "waiting"  # for an agent who is in a conversation
+    TALKING = "talking"
+    PROMISING = "promising"  # hears when they will be rung back, says what it is about
+    ENDED = "ended"
+
+
+class Outcome(StrEnum):
+    """How it ended; every ended call has exactly one."""
+
+    TALKED = "talked"
+    PROMISED = "promised"
+    MISSED_PROMISED = "missed_promised"  # hung up before anybody answered; will be rung back
+    REFUSED = "refused"
+    NOT_CALLABLE = "not_callable"  # hung up unheard, and there is no number to ring back
+
+
+class StepKind(StrEnum):
+    """What a step of the ladder does; see decide()."""
+
+    OWNER = "owner"
+    WAIT = "wait"
+    COLLEAGUE = "colleague"
+    TEAM = "team"
+    PROMISE = "promise"
+    MESSAGE = "message"
+    FALLBACK = "fallback"
+
+
+class StepOutcome(StrEnum):
+    ANSWERED = "answered"
+    NO_ANSWER = "no_answer"
+    DECLINED = "declined"
+    BUSY = "busy"
+    FAILED = "failed"
+    CALLER_HUNG_UP = "caller_hung_up"
+    FREED = "freed"  # the agent who was waited for is free
+    WAITED_TOO_LONG = "waited_too_long"
+    PROMISED = "promised"
+    ABANDONED = "abandoned"  # the carrier never said how it ended
+
+
+class PromiseState(StrEnum):
+    OPEN = "open"
+    DUE = "due"
+    CALLING = "calling"
+    KEPT = "kept"
+    REASSIGNED = "reassigned"
+    MERGED = "merged"
+    WITHDRAWN = "withdrawn"
+    BROKEN = "broken"
+
+
+class Call(Base):
+    __tablename__ = "calls"
+    __table_args__ = (
+        Index("ix_calls_from_e164_created_at", "from_e164", "created_at"),
+        Index("ix_calls_case_created_at", "case", "created_at"),
+        Index(
+            "ix_calls_unfinished",
+            "created_at",
+            postgresql_where=text("state <> 'ended'"),
+            sqlite_where=text("state <> 'ended'"),
+        ),
+    )
+
+    sid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    from_e164: Mapped[str | None] = mapped_column(String(32))  # None: nobody that a number identifies
+    line: Mapped[str] = mapped_column(String(32))
+    attestation: Mapped[str] = mapped_column(String(60), default="")
+    customer: Mapped[str | None] = mapped_column(String(121))  # the likeliest, or the agent's pick
+    case: Mapped[str | None] = mapped_column(String(121))
+    owner: Mapped[str | None] = mapped_column(String(121))
+    language: Mapped[str] = mapped_column(String(2))
+    state: Mapped[CallState] = mapped_column(String(12), default=CallState.RINGING)
+    outcome: Mapped[Outcome | None] = mapped_column(String(20))
+    bridged_to: Mapped[str | None] = mapped_column(String(121))
+    bridged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    promise: Mapped[int | None] = mapped_column(Integer)
+    rule_version: Mapped[int] = mapped_column(Integer)
+    situation: Mapped[dict[str, Any]] = mapped_column(Json)  # the inputs of the first decision
+    said: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)  # [{at, text}]
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    step: Mapped[int] = mapped_column(Integer, default=0)  # the number of the step that is going on
+    waiting_for_agent: Mapped[str | None] = mapped_column(String(121))
+    waiting_for_team: Mapped[str | None] = mapped_column(String(120))
+    waiting_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    checked_at: Mapped[datetime | None] = mapped_column(
+        UtcDateTime
+    )  # last time the carrier was asked about it
+
+
+class CallStep(Base):
+    """One step that was taken: whom it rang, why, and what came of it."""
+
+    __tablename__ = "call_steps"
+    __table_args__ = (Index("ix_call_steps_agent_started_at", "agent", "started_at"),)
+
+    call_sid: Mapped[str] = mapped_column(ForeignKey("calls.sid", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    kind: Mapped[StepKind] = mapped_column(String(12))
+    agent: Mapped[str | None] = mapped_column(String(121))
+    team: Mapped[str | None] = mapped_column(String(120))
+    reason: Mapped[str] = mapped_column(String(60))  # a code of the catalogue
+    reason_values: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
+    fence: Mapped[int] = mapped_column(Integer, default=0)
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    rang_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[StepOutcome | None] = mapped_column(String(20))
+    declined_why: Mapped[str] = mapped_column(String(40), default="")
+    leg_sid: Mapped[str | None] = mapped_column(String(64))
+
+
+class Promise(Base):
+    """A callback owed to a caller: who owes it, to which number, about which case, by when."""
+
+    __tablename__ = "promises"
+    __table_args__ = (
+        UniqueConstraint("origin", name="uq_promises_origin"),
+        Index(
+            "ix_promises_unfinished_number",
+            "number",
+            postgresql_where=text("state IN ('open', 'due', 'calling', 'reassigned')"),
+            sqlite_where=text("state IN ('open', 'due', 'calling', 'reassigned')"),
+        ),
+        Index("ix_promises_agent_state", "agent", "state"),
+        Index("ix_promises_customer", "customer"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    origin: Mapped[str] = mapped_column(String(100))  # call:CA…, api:…: made once, whoever asks twice
+    number: Mapped[str] = mapped_column(String(32))  # E.164
+    line: Mapped[str | None] = mapped_column(String(32))
+    customer: Mapped[str | None] = mapped_column(String(121))
+    case: Mapped[str | None] = mapped_column(String(121))
+    agent: Mapped[str | None] = mapped_column(String(121))  # who owes it; None: the whole team
+    team: Mapped[str] = mapped_column(String(120))
+    language: Mapped[str] = mapped_column(String(2))
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)  # by when
+    state: Mapped[PromiseState] = mapped_column(String(12), default=PromiseState.OPEN)
+    about: Mapped[str] = mapped_column(Text, default="")  # in the caller's own words
+    recording_sid: Mapped[str | None] = mapped_column(String(64))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PromiseEvent(Base):
+    """What a promise went through, so that it can be read on one page."""
+
+    __tablename__ = "promise_events"
+    __table_args__ = (Index("ix_promise_events_promise_at", "promise", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    promise: Mapped[int] = mapped_column(ForeignKey("promises.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    state: Mapped[PromiseState] = mapped_column(String(12))
+    why: Mapped[str] = mapped_column(String(60))  # a code of the catalogue
+    who: Mapped[str] = mapped_column(String(254), default="")  # an agent, a user, or empty for the system
+
+
+class Inbox(Base):
+    """What the carrier asked and what we answered: the same question gets the same bytes."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (Index("ix_inbox_created_at", "created_at"),)
+
+    call_sid: Mapped[str] = mapped_column(String(64), primary_key=True)
+    request: Mapped[str] = mapped_column(String(80), primary_key=True)  # incoming, ended/2, leg/2/1 …
+    reply: Mapped[bytes] = mapped_column(LargeBinary)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class Outbox(Base):
+    """What must still leave for the carrier; the row is the request, delivered at least once."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (
+        Index(
+            "ix_outbox_waiting",
+            "next_at",
+            postgresql_where=text("done_at IS NULL"),
+            sqlite_where=text("done_at IS NULL"),
+        ),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))  # redirect_call, send_message
+    key: Mapped[str] = mapped_column(String(140), unique=True)
+    payload: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    done_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    result: Mapped[str] = mapped_column(String(120), default="")
+
+
+class RuleVersion(Base):
+    """A published set of rules: who, when, why."""
+
+    __tablename__ = "rule_versions"
+
+    version: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    rules: Mapped[dict[str, Any]] = mapped_column(Json)
+    published_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    published_by: Mapped[str] = mapped_column(String(254))
+    why: Mapped[str] = mapped_column(Text, default="")

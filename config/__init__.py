@@ -1,0 +1,181 @@
+"""What does this deployment decide? Read once from the environment, checked before anything starts."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+import phonenumbers
+
+# Known to everybody, so worth nothing: production refuses them by value.
+DEVELOPMENT_SECRET_KEY = "development-only-secret-key"
+DEVELOPMENT_ACCOUNT_SID = "AC" + "d0" * 16
+DEVELOPMENT_AUTH_TOKEN = "d0" * 16
+DEVELOPMENT_API_KEY = "SK" + "d0" * 16
+DEVELOPMENT_API_SECRET = "d0d0" * 8
+DEVELOPMENT_API_URL = "http://127.0.0.1:8001"
+
+TWILIO_API_URL = "https://api.twilio.com"
+
+
+class Environment(StrEnum):
+    DEVELOPMENT = "development"
+    TEST = "test"
+    PRODUCTION = "production"
+
+
+class ConfigurationError(Exception):
+    """Settings are missing or wrong; one clear line for each stands in `problems`."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that the deployment decides; immutable, handed to `create_app`."""
+
+    env: Environment
+    database_url: str
+    redis_url: str
+    secret_key: str
+    public_url: str  # scheme and host, no slash at the end
+    account_sid: str
+    auth_tokens: tuple[str, ...]  # two while one is being rotated; the first signs our own requests
+    api_key: str
+    api_secret: str
+    api_url: str  # of the carrier's REST API, no slash at the end
+    fallback_numbers: tuple[str, ...]  # E.164
+    default_country: str  # ISO 3166-1 alpha-2
+    default_language: str
+    check_signatures: bool = True
+
+    @property
+    def is_production(self) -> bool:
+        return self.env is Environment.PRODUCTION
+
+
+def load(env: Mapping[str, str] | None = None) -> Settings:
+    """Read the settings from `env` (default: the process's environment).
+
+    Raises ConfigurationError with one line for each setting that is missing or wrong.
+    """
+    reader = _Reader(os.environ if env is None else env)
+    settings = reader.settings()
+    if reader.problems:
+        raise ConfigurationError(reader.problems)
+    return settings
+
+
+class _Reader:
+    def __init__(self, env: Mapping[str, str]) -> None:
+        self.env = env
+        self.problems: list[str] = []
+        name = env.get("ENV", Environment.DEVELOPMENT)
+        try:
+            self.environment = Environment(name)
+        except ValueError:
+            self.environment = Environment.PRODUCTION
+            self.problems.append(f"ENV: “{name}” is none of development, test, production")
+
+    def settings(self) -> Settings:
+        production = self.environment is Environment.PRODUCTION
+        settings = Settings(
+            env=self.environment,
+            database_url=self._database_url(),
+            redis_url=self._text("REDIS_URL", "redis://127.0.0.1:6379/0"),
+            secret_key=self._secret("SECRET_KEY", DEVELOPMENT_SECRET_KEY),
+            public_url=self._public_url(),
+            account_sid=self._account_sid(),
+            auth_tokens=self._auth_tokens(),
+            api_key=self._secret("TWILIO_API_KEY", DEVELOPMENT_API_KEY),
+            api_secret=self._secret("TWILIO_API_SECRET", DEVELOPMENT_API_SECRET),
+            api_url=self._url("TWILIO_API_URL", TWILIO_API_URL if production else DEVELOPMENT_API_URL),
+            fallback_numbers=self._fallback_numbers(),
+            default_country=self._choice("DEFAULT_COUNTRY", "NL", phonenumbers.SUPPORTED_REGIONS),
+            default_language=self._choice("DEFAULT_LANGUAGE", "nl", {"nl", "en"}),
+            check_signatures=self._text("CHECK_SIGNATURES", "1") not in {"0", "false", "no"},
+        )
+        if production and not settings.check_signatures:
+            self.problems.append("CHECK_SIGNATURES: checking can't be switched off in production; remove it")
+        return settings
+
+    def _text(self, name: str, default: str) -> str:
+        return self.env.get(name, "").strip() or default
+
+    def _secret(self, name: str, development: str) -> str:
+        value = self.env.get(name, "").strip()
+        if self.environment is not Environment.PRODUCTION:
+            return value or development
+        if not value:
+            self.problems.append(f"{name}: missing; production has no default for it")
+        elif development in value.split(","):
+            self.problems.append(f"{name}: this is the development secret, known to everybody; set your own")
+        return value
+
+    def _choice(self, name: str, default: str, allowed: set[str] | frozenset[str]) -> str:
+        value = self._text(name, default)
+        if value not in allowed:
+            self.problems.append(f"{name}: “{value}” is not known here; for example {default}")
+        return value
+
+    def _url(self, name: str, default: str) -> str:
+        value = self._text(name, default).rstrip("/")
+        if urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname:
+            self.problems.append(f"{name}: “{value}” is no address such as https://bellen.example.nl")
+        return value
+
+    def _public_url(self) -> str:
+        production = self.environment is Environment.PRODUCTION
+        if production and not self.env.get("PUBLIC_URL", "").strip():
+            self.problems.append("PUBLIC_URL: missing; the https address under which the carrier reaches us")
+        url = self._url("PUBLIC_URL", "http://127.0.0.1:8000")
+        host = urlsplit(url).hostname or ""
+        if urlsplit(url).path or urlsplit(url).query:
+            self.problems.append("PUBLIC_URL: scheme and host only, without a path")
+        if "_" in host:
+            # Twilio refuses callback hosts with an underscore.
+            self.problems.append("PUBLIC_URL: the carrier refuses a host name with an underscore")
+        if production and self.env.get("PUBLIC_URL") and not url.startswith("https://"):
+            self.problems.append("PUBLIC_URL: must begin with https:// in production")
+        return url
+
+    def _database_url(self) -> str:
+        url = self._text("DATABASE_URL", "sqlite:///instance/rechtdoor.db")
+        if url.startswith(("postgres://", "postgresql://")):
+            # What hosting companies hand out; the driver is ours to choose.
+            url = "postgresql+psycopg://" + url.split("://", 1)[1]
+        if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
+            self.problems.append("DATABASE_URL: must begin with sqlite:/// or postgresql+psycopg://")
+        return url
+
+    def _account_sid(self) -> str:
+        value = self._secret("TWILIO_ACCOUNT_SID", DEVELOPMENT_ACCOUNT_SID)
+        if value and not re.fullmatch(r"AC[0-9a-fA-F]{32}", value):
+            self.problems.append("TWILIO_ACCOUNT_SID: must be AC and 32 hexadecimal characters")
+        return value
+
+    def _auth_tokens(self) -> tuple[str, ...]:
+        value = self._secret("TWILIO_AUTH_TOKEN", DEVELOPMENT_AUTH_TOKEN)
+        tokens = tuple(token for part in value.split(",") if (token := part.strip()))
+        if len(tokens) > 2:
+            self.problems.append("TWILIO_AUTH_TOKEN: one token, or two with a comma while one is rotated")
+        return tokens
+
+    def _fallback_numbers(self) -> tuple[str, ...]:
+        numbers = []
+        for part in self.env.get("FALLBACK_NUMBERS", "").split(","):
+            if not (text := part.strip()):
+                continue
+            try:
+                number = phonenumbers.parse(text, self.env.get("DEFAULT_COUNTRY") or "NL")
+                if not phonenumbers.is_valid_number(number):
+                    raise phonenumbers.NumberParseException(0, "not a valid number")
+            except phonenumbers.NumberParseException:
+                self.problems.append(f"FALLBACK_NUMBERS: “{text}” is no telephone number; write +31…")
+                continue
+            numbers.append(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+        return tuple(numbers)
