@@ -1,0 +1,78 @@
+"""What was each desk told? An ordered log for each agent: the stream reads it, a cut stream resumes from it."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, event, insert, select, update
+from sqlalchemy.orm import Session
+
+from app import bus
+from app.agents.models import DeskEvent, Slot
+
+_BELLS = "desk_bells"
+
+
+def tell(session: Session, agent: str, kind: str, data: Mapping[str, Any], now: datetime) -> None:
+    """Append an event to the agent's log; their desk is rung when the transaction has committed.
+
+    The number comes from the agent's own row, so the order of numbers is the order of commits, and a reader
+    that has seen number n misses nothing that is smaller.
+    """
+    number = session.scalar(
+        update(Slot)
+        .where(Slot.agent == agent)
+        .values(event_number=Slot.event_number + 1)
+        .returning(Slot.event_number)
+        .execution_options(synchronize_session=False)
+    )
+    if number is None:
+        return  # no such agent, so no desk
+    append(session, agent, number, kind, data, now)
+
+
+def append(
+    session: Session, agent: str, number: int, kind: str, data: Mapping[str, Any], now: datetime
+) -> None:
+    """Append the event whose number was already taken from the agent's row in this transaction."""
+    session.execute(
+        insert(DeskEvent).values(agent=agent, number=number, kind=kind, data=dict(data), created_at=now)
+    )
+    ring_after_commit(session, bus.DESKS, f"{agent} {number}")
+
+
+def ring_after_commit(session: Session, channel: str, message: str) -> None:
+    """Publish the message once the transaction has committed; never when it hasn't."""
+    session.info.setdefault(_BELLS, []).append((channel, message))
+
+
+@event.listens_for(Session, "after_commit")
+def _ring(session: Session) -> None:
+    if bells := session.info.pop(_BELLS, None):
+        bus.publish(dict.fromkeys(bells))
+
+
+@event.listens_for(Session, "after_rollback")
+def _forget(session: Session) -> None:
+    session.info.pop(_BELLS, None)
+
+
+def after(session: Session, agent: str, number: int, limit: int = 200) -> Sequence[DeskEvent]:
+    """Return what the agent's desk was told after event `number`, oldest first."""
+    return session.scalars(
+        select(DeskEvent)
+        .where(DeskEvent.agent == agent, DeskEvent.number > number)
+        .order_by(DeskEvent.number)
+        .limit(limit)
+    ).all()
+
+
+def newest(session: Session, agent: str) -> int:
+    """Return the number of the newest event, 0 when there was none yet."""
+    return session.scalar(select(Slot.event_number).where(Slot.agent == agent)) or 0
+
+
+def forget_before(session: Session, moment: datetime) -> int:
+    """Drop what is older than `moment`; return how many. Streams resume over an hour, so keep more."""
+    result = session.execute(delete(DeskEvent).where(DeskEvent.created_at < moment))
+    return result.rowcount  # type: ignore[attr-defined,no-any-return]  # a cursor result, by DELETE

@@ -1,0 +1,395 @@
+"""Who is there, can be rung, and where? What agents say of themselves, what proves it, and reservations."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session
+
+from app import bus
+from app.agents import desk_events
+from app.agents.models import Activity, Agent, Intent, Reach, Slot, Softphone
+from app.errors import InvalidField
+
+HEARTBEAT_FRESH = timedelta(seconds=15)
+# A desk that was alive a moment ago belongs to somebody who is near their telephone; one that has been
+# silent for longer proves nothing.
+LATELY = timedelta(minutes=15)
+SUSPECT_FOR = timedelta(minutes=2)
+DEFAULT_WRAP_UP_SECONDS = 30
+
+
+class Reachability(StrEnum):
+    FREE = "free"
+    BUSY = "busy"  # a call is on its way, rings, or is going on
+    WRAPPING_UP = "wrapping_up"
+    BREAK = "break"
+    AWAY = "away"
+    OFF = "off"
+    UNPROVEN = "unproven"  # says available, but nothing shows that a ring would be heard
+    LEFT = "left"  # the organisation
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """Where an agent is rung: `client` with the agent's identity, or `phone` with an E.164 number."""
+
+    kind: str
+    address: str
+
+
+@dataclass(frozen=True)
+class PresenceView:
+    """One agent's presence as the API and the desk show it."""
+
+    agent: str
+    state: str
+    since: datetime | None
+    why: str
+    reach: Reach
+    reachable: bool
+    rings_at: str | None  # client | phone | None
+    heartbeat_at: datetime | None
+    softphone: Softphone
+    visible: bool
+    proven_at: datetime | None
+    suspect_until: datetime | None
+    back_at: datetime | None
+    wrap_up_until: datetime | None
+    call_sid: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return plain JSON values; moments as ISO 8601 in UTC."""
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+        }
+
+
+def endpoint(slot: Slot, phone: str | None, now: datetime) -> Endpoint | None:
+    """Return where a ring would be heard now, None when nothing proves any place."""
+    by_phone = Endpoint("phone", phone) if phone else None
+    if slot.reach == Reach.PHONE:
+        return by_phone
+    if slot.heartbeat_at is None or (slot.intent_since and slot.heartbeat_at < slot.intent_since - LATELY):
+        return None
+    silent_for = now - slot.heartbeat_at
+    if silent_for > HEARTBEAT_FRESH:
+        return by_phone if silent_for <= LATELY else None
+    suspect = slot.suspect_until is not None and slot.suspect_until > now
+    if slot.softphone == Softphone.NONE or suspect:
+        return by_phone
+    return Endpoint("client", slot.agent)
+
+
+def reachability(slot: Slot, *, enabled: bool, phone: str | None, now: datetime) -> Reachability:
+    """Tell whether the agent can be rung now, and if not, why not."""
+    if not enabled:
+        return Reachability.LEFT
+    if slot.activity == Activity.WRAPPING_UP:
+        return Reachability.WRAPPING_UP
+    if slot.activity == Activity.TALKING or (
+        slot.activity != Activity.IDLE and not _lease_is_over(slot, now)
+    ):
+        return Reachability.BUSY
+    if slot.intent != Intent.AVAILABLE:
+        return Reachability(slot.intent)
+    if endpoint(slot, phone, now) is None:
+        return Reachability.UNPROVEN
+    if slot.reach == Reach.DESK and slot.softphone == Softphone.BUSY:
+        return Reachability.BUSY
+    return Reachability.FREE
+
+
+def _lease_is_over(slot: Slot, now: datetime) -> bool:
+    return slot.lease_until is not None and slot.lease_until < now
+
+
+def describe(slot: Slot, now: datetime) -> PresenceView:
+    """Return the agent's presence in words that the API and the desk share."""
+    agent = slot.of
+    where = endpoint(slot, agent.phone, now)
+    state: str = slot.activity if slot.activity != Activity.IDLE else slot.intent
+    since = slot.activity_since if slot.activity != Activity.IDLE else slot.intent_since
+    why = slot.intent_why
+    if not agent.enabled:
+        state, why = Intent.OFF, "left"
+    elif state == Intent.AVAILABLE and where is None and slot.heartbeat_at is not None:
+        # Said available, but the desk has fallen silent: what others see is the truth.
+        state, since, why = Intent.AWAY, slot.heartbeat_at + HEARTBEAT_FRESH, "desk_silent"
+    return PresenceView(
+        agent=slot.agent,
+        state=str(state),
+        since=since,
+        why=why,
+        reach=slot.reach,
+        reachable=reachability(slot, enabled=agent.enabled, phone=agent.phone, now=now) == Reachability.FREE,
+        rings_at=where.kind if where else None,
+        heartbeat_at=slot.heartbeat_at,
+        softphone=slot.softphone,
+        visible=slot.desk_visible,
+        proven_at=slot.proven_at,
+        suspect_until=slot.suspect_until,
+        back_at=slot.back_at,
+        wrap_up_until=slot.wrap_up_until,
+        call_sid=slot.call_sid,
+    )
+
+
+def ensure_slot(session: Session, agent: str) -> None:
+    """Give an agent the row that reservations take, unless they have it."""
+    if session.get(Slot, agent) is None:
+        session.add(Slot(agent=agent))
+        session.flush()
+
+
+def view(session: Session, agent: str, now: datetime) -> PresenceView | None:
+    """Return the agent's presence, None when there is no such agent."""
+    row = session.scalar(select(Agent).where(Agent.key == agent).execution_options(populate_existing=True))
+    return describe(row.slot, now) if row else None
+
+
+def _announce(session: Session, agent: str, now: datetime) -> None:
+    """Tell the agent's own desk, and wake the workers: somebody may be waiting for this agent."""
+    if presence := view(session, agent, now):
+        desk_events.tell(session, agent, "presence", presence.as_json(), now)
+        desk_events.ring_after_commit(session, bus.WORKERS, "presence")
+
+
+# --- what agents say of themselves -------------------------------------------------------------------
+
+
+def set_intent(
+    session: Session,
+    agent: str,
+    intent: Intent,
+    now: datetime,
+    *,
+    why: str = "agent",
+    reach: Reach | None = None,
+    back_at: datetime | None = None,
+) -> None:
+    """Write down what the agent wants; a call that is going on goes on.
+
+    Raises InvalidField when the agent wants to be rung on a telephone that nobody knows.
+    """
+    if reach == Reach.PHONE and not session.scalar(select(Agent.phone).where(Agent.key == agent)):
+        raise InvalidField("reach", "this agent has no phone number; add one first, or choose desk")
+    values: dict[str, Any] = {
+        "intent": intent,
+        "intent_since": now,
+        "intent_why": why,
+        "back_at": back_at if intent in (Intent.BREAK, Intent.AWAY, Intent.OFF) else None,
+    }
+    if reach is not None:
+        values["reach"] = reach
+    _update(session, agent, values)
+    _announce(session, agent, now)
+
+
+def beat(session: Session, agent: str, *, visible: bool, softphone: Softphone, now: datetime) -> None:
+    """Write down that the agent's desk is alive. Announced only when it changes where a ring would go."""
+    before = session.get(Slot, agent, populate_existing=True)
+    if before is None:
+        return
+    was = (before.heartbeat_at is not None and now - before.heartbeat_at <= HEARTBEAT_FRESH, before.softphone)
+    _update(session, agent, {"heartbeat_at": now, "softphone": softphone, "desk_visible": visible})
+    if was != (True, softphone):
+        _announce(session, agent, now)
+
+
+def end_wrap_up(session: Session, agent: str, now: datetime) -> bool:
+    """Make the agent idle again after a call; False when they weren't wrapping up."""
+    return _move(
+        session,
+        agent,
+        now,
+        Slot.activity == Activity.WRAPPING_UP,
+        activity=Activity.IDLE,
+        call_sid=None,
+        wrap_up_until=None,
+    )
+
+
+def extend_wrap_up(session: Session, agent: str, now: datetime, seconds: int = 60) -> bool:
+    """Give the agent more time to write things down; False when they weren't wrapping up."""
+    until = now + timedelta(seconds=seconds)
+    return _move(session, agent, now, Slot.activity == Activity.WRAPPING_UP, since=None, wrap_up_until=until)
+
+
+def start_wrap_up(
+    session: Session, agent: str, now: datetime, seconds: int = DEFAULT_WRAP_UP_SECONDS
+) -> bool:
+    """Start or extend wrap-up at the agent's own wish; False while a call is on its way or going on."""
+    return _move(
+        session,
+        agent,
+        now,
+        Slot.activity.in_((Activity.IDLE, Activity.WRAPPING_UP)),
+        activity=Activity.WRAPPING_UP,
+        wrap_up_until=now + timedelta(seconds=seconds),
+    )
+
+
+# --- what the telephone says of them -----------------------------------------------------------------
+# The fence is the number of the call's step that took the reservation: with the call's sid it names one
+# ring, so that news of an earlier ring can neither free nor take the agent.
+
+
+def reserve(
+    session: Session,
+    agent: str,
+    call_sid: str,
+    fence: int,
+    now: datetime,
+    lease: timedelta,
+    unless: ColumnElement[bool] | None = None,
+) -> int | None:
+    """Take the agent for one ring in one atomic step; None when somebody else was quicker.
+
+    Returns the number for the event that tells the agent's desk (see desk_events.append), so that the
+    reservation and the pop are one write. A reservation whose lease is over may be taken.
+    """
+    free = (Slot.activity == Activity.IDLE) | (
+        Slot.activity.in_((Activity.RESERVED, Activity.RINGING)) & (Slot.lease_until < now)
+    )
+    statement = update(Slot).where(Slot.agent == agent, Slot.intent == Intent.AVAILABLE, free)
+    if unless is not None:
+        statement = statement.where(~unless)
+    return session.scalar(
+        statement.values(
+            activity=Activity.RESERVED,
+            activity_since=now,
+            call_sid=call_sid,
+            fence=fence,
+            lease_until=now + lease,
+            event_number=Slot.event_number + 1,
+        )
+        .returning(Slot.event_number)
+        .execution_options(synchronize_session=False)
+    )
+
+
+def rings(session: Session, agent: str, call_sid: str, fence: int, now: datetime) -> bool:
+    """The agent's telephone was seen to ring."""
+    return _move(
+        session,
+        agent,
+        now,
+        _ring(call_sid, fence) & (Slot.activity == Activity.RESERVED),
+        activity=Activity.RINGING,
+        proven_at=now,
+        suspect_until=None,
+    )
+
+
+def talks(session: Session, agent: str, call_sid: str, fence: int, now: datetime) -> bool:
+    """The agent and the caller hear each other."""
+    return _move(
+        session,
+        agent,
+        now,
+        _ring(call_sid, fence) & Slot.activity.in_((Activity.RESERVED, Activity.RINGING)),
+        activity=Activity.TALKING,
+        lease_until=None,
+        proven_at=now,
+    )
+
+
+def freed(session: Session, agent: str, call_sid: str, fence: int, now: datetime, **values: Any) -> bool:
+    """The ring is over without a conversation, by no fault of the agent's."""
+    return _move(
+        session,
+        agent,
+        now,
+        _ring(call_sid, fence) & Slot.activity.in_((Activity.RESERVED, Activity.RINGING)),
+        activity=Activity.IDLE,
+        call_sid=None,
+        lease_until=None,
+        **values,
+    )
+
+
+def did_not_answer(session: Session, agent: str, call_sid: str, fence: int, now: datetime) -> bool:
+    """Nobody picked up: the agent is away until they say that they are back."""
+    return freed(
+        session,
+        agent,
+        call_sid,
+        fence,
+        now,
+        intent=Intent.AWAY,
+        intent_since=now,
+        intent_why="unanswered_ring",
+    )
+
+
+def could_not_be_rung(session: Session, agent: str, call_sid: str, fence: int, now: datetime) -> bool:
+    """The ring failed at once: for a while the agent's desk is not believed."""
+    return freed(session, agent, call_sid, fence, now, suspect_until=now + SUSPECT_FOR)
+
+
+def hung_up(
+    session: Session, agent: str, call_sid: str, fence: int, now: datetime, wrap_up_seconds: int
+) -> bool:
+    """The conversation is over; the agent wraps up."""
+    wraps_up = wrap_up_seconds > 0
+    return _move(
+        session,
+        agent,
+        now,
+        _ring(call_sid, fence) & (Slot.activity == Activity.TALKING),
+        activity=Activity.WRAPPING_UP if wraps_up else Activity.IDLE,
+        call_sid=call_sid if wraps_up else None,
+        lease_until=None,
+        wrap_up_until=now + timedelta(seconds=wrap_up_seconds) if wraps_up else None,
+    )
+
+
+def end_overdue_wrap_ups(session: Session, now: datetime) -> list[str]:
+    """Make idle everybody whose wrap-up time is over; return who."""
+    overdue = session.scalars(
+        select(Slot.agent).where(Slot.activity == Activity.WRAPPING_UP, Slot.wrap_up_until <= now)
+    ).all()
+    return [agent for agent in overdue if _end_overdue(session, agent, now)]
+
+
+def _end_overdue(session: Session, agent: str, now: datetime) -> bool:
+    still = (Slot.activity == Activity.WRAPPING_UP) & (Slot.wrap_up_until <= now)
+    return _move(session, agent, now, still, activity=Activity.IDLE, call_sid=None, wrap_up_until=None)
+
+
+def _ring(call_sid: str, fence: int) -> ColumnElement[bool]:
+    return (Slot.call_sid == call_sid) & (Slot.fence == fence)
+
+
+def _move(
+    session: Session,
+    agent: str,
+    now: datetime,
+    condition: ColumnElement[bool],
+    since: str | None = "activity_since",
+    **values: Any,
+) -> bool:
+    if since:
+        values[since] = now
+    if not _update(session, agent, values, condition):
+        return False
+    _announce(session, agent, now)
+    return True
+
+
+def _update(
+    session: Session, agent: str, values: dict[str, Any], condition: ColumnElement[bool] | None = None
+) -> bool:
+    statement = update(Slot).where(Slot.agent == agent)
+    if condition is not None:
+        statement = statement.where(condition)
+    return (
+        session.scalar(
+            statement.values(**values).returning(Slot.agent).execution_options(synchronize_session=False)
+        )
+        is not None
+    )
