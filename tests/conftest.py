@@ -1,0 +1,254 @@
+"""What does every test find ready? Real servers, clean databases, a browser, the running product.
+
+    redis_url      a real Redis-compatible server, emptied for each test
+    database_url   a migrated, empty database; each test that asks for it runs on SQLite and on PostgreSQL
+    database       the same, bound, so that app.db.transaction() speaks to it
+    settings       Settings over both
+    app, client    the Flask application over them, and its test client
+    product        web, worker, Redis and phonebox as processes (see tests/parts.py)
+    browser, page  a Chromium, and a fresh page in Dutch
+    free_port      a port nobody listens on
+
+What a test starts ends with it, and with pytest, also when that is killed.
+"""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import redis
+from flask import Flask
+from flask.testing import FlaskClient
+from playwright.sync_api import Browser, Page, sync_playwright
+
+import app.db
+import config
+from app import create_app
+from startup import commands, ports
+from startup.browser import NONE_FOUND, find_browser
+from startup.postgres_server import PostgresServer
+from startup.postgres_server import postgres_server as new_postgres_server
+from startup.process import Process
+from startup.redis_server import redis_server as new_redis_server
+from startup.warden import Warden
+from tests.parts import ROOT, Product, clean_environment, running_product, test_settings
+
+DATABASES = ("sqlite", "postgresql")
+TEMPLATE = "migrated"
+RUNNING: pytest.StashKey[Product] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--database",
+        choices=(*DATABASES, "both"),
+        default="both",
+        help="on which databases the tests that need one run (default: both)",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "product(speed=20, **settings): how this test wants the product: "
+        "phonebox's speed, and settings beside the usual ones",
+    )
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_kind" in metafunc.fixturenames:
+        chosen = metafunc.config.getoption("--database")
+        metafunc.parametrize("database_kind", DATABASES if chosen == "both" else (chosen,), scope="session")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # Playwright's synchronous interface keeps an event loop running on the main thread as long as the browser
+    # is open, and asyncio.run() refuses to work beside it: tests with a browser come last.
+    items.sort(key=lambda item: "browser" in getattr(item, "fixturenames", ()))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show what the product's processes said when a test with them fails."""
+    report = yield
+    if report.failed and (product := item.stash.get(RUNNING, None)):
+        for part in product.parts:
+            report.sections.append((f"{part.name} said", "\n".join(part.words().splitlines()[-60:])))
+    return report
+
+
+@pytest.fixture(scope="session")
+def warden() -> Iterator[Warden]:
+    """Ends what tests started, should pytest be killed."""
+    warden = Warden()
+    yield warden
+    warden.close()
+
+
+@pytest.fixture
+def free_port() -> int:
+    return ports.free_port()
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory, warden: Warden) -> Iterator[tuple[Process, str]]:
+    """The Redis of this test session and its URL. Whoever stops it starts it again."""
+    folder = tmp_path_factory.mktemp("redis")
+    server, url = new_redis_server(folder, warden, output=folder / "log")
+    server.start()
+    yield server, url
+    server.stop()
+
+
+@pytest.fixture
+def redis_url(redis_server: tuple[Process, str]) -> str:
+    """An empty Redis."""
+    _server, url = redis_server
+    with redis.Redis.from_url(url) as connection:
+        connection.flushall()
+    return url
+
+
+@pytest.fixture(scope="session")
+def postgres_server(warden: Warden) -> Iterator[PostgresServer]:
+    """The PostgreSQL of this test session; `url(database)` names a database of it."""
+    server = new_postgres_server(warden)
+    yield server
+    server.remove()
+
+
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file in its newest shape, to be copied."""
+    file = tmp_path_factory.mktemp("migrated") / "rechtdoor.db"
+    _migrate(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_postgres(postgres_server: PostgresServer) -> str:
+    """The name of a database in its newest shape, to be cloned."""
+    _in_postgres(postgres_server, f"CREATE DATABASE {TEMPLATE}")
+    _migrate(postgres_server.url(TEMPLATE))
+    return TEMPLATE
+
+
+@pytest.fixture
+def database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> Iterator[str]:
+    """A migrated, empty database of its own; the test runs once for each kind (see --database)."""
+    if database_kind == "sqlite":
+        file = tmp_path / "rechtdoor.db"
+        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
+        yield f"sqlite:///{file}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    template = request.getfixturevalue("migrated_postgres")
+    server.start()  # in case the test before this one killed it
+    _in_postgres(
+        server, "DROP DATABASE IF EXISTS test WITH (FORCE)", f"CREATE DATABASE test TEMPLATE {template}"
+    )
+    yield server.url("test")
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[app.db.Database]:
+    """The test's database, bound: app.db.transaction() speaks to it."""
+    database = app.db.bind(app.db.Database(database_url))
+    yield database
+    database.dispose()
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str) -> config.Settings:
+    """Settings over the test's database and Redis."""
+    return config.load(test_settings(database_url, redis_url))
+
+
+@pytest.fixture
+def flask_app(settings: config.Settings) -> Iterator[Flask]:
+    """The application over the test's database and Redis."""
+    application = create_app(settings)
+    yield application
+    app.db.current().dispose()
+
+
+@pytest.fixture
+def client(flask_app: Flask) -> FlaskClient:
+    return flask_app.test_client()
+
+
+@pytest.fixture
+def product(
+    request: pytest.FixtureRequest, database_url: str, tmp_path: Path, warden: Warden
+) -> Iterator[Product]:
+    """Web, worker, Redis and phonebox, running; `@pytest.mark.product(speed=…, SETTING="…")` changes how."""
+    wishes: dict[str, Any] = {}
+    for marker in reversed(list(request.node.iter_markers("product"))):
+        wishes |= marker.kwargs
+    speed = float(wishes.pop("speed", 20))
+    with running_product(database_url, tmp_path, warden, settings=wishes, speed=speed) as running:
+        request.node.stash[RUNNING] = running
+        yield running
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; without one the test is skipped, or fails where REQUIRE_BROWSER=1 says so."""
+    binary = find_browser()
+    if binary is None:
+        if os.environ.get("REQUIRE_BROWSER") == "1":
+            pytest.fail(NONE_FOUND)
+        pytest.skip(NONE_FOUND)
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(
+            executable_path=binary,
+            args=[
+                "--no-sandbox",  # root, as in a container, may not have one
+                "--autoplay-policy=no-user-gesture-required",
+                "--use-fake-ui-for-media-stream",
+                "--use-fake-device-for-media-stream",
+                # A machine with no network but loopback offers no candidates otherwise.
+                "--allow-loopback-in-peer-connection",
+            ],
+        )
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A fresh page with cookies of its own, in Dutch, allowed to notify and to use the microphone."""
+    context = browser.new_context(
+        locale="nl-NL", timezone_id="Europe/Amsterdam", permissions=["notifications", "microphone"]
+    )
+    yield context.new_page()
+    context.close()
+
+
+def _migrate(url: str) -> None:
+    """Bring a database to its newest shape as an operator would."""
+    made = subprocess.run(
+        commands.flask("db", "upgrade"),
+        env={**clean_environment(), **test_settings(url, "redis://127.0.0.1:1/0")},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, f"`flask --app wsgi db upgrade` failed:\n{made.stdout}"
+
+
+def _in_postgres(server: PostgresServer, *statements: str) -> None:
+    """Run statements that allow no transaction around them."""
+    plain = server.url("postgres").replace("+psycopg", "")
+    with psycopg.connect(plain, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)

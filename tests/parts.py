@@ -1,0 +1,139 @@
+"""On which real parts does a test run? The product's processes, started for one story and watched."""
+
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from startup import commands
+from startup.ports import LOOPBACK, free_port
+from startup.probes import answers_http
+from startup.process import Process
+from startup.redis_server import redis_server
+from startup.warden import Warden
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def clean_environment() -> dict[str, str]:
+    """Return what a process needs of ours: nothing that would change a setting of the product."""
+    kept = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "TZ", "SYSTEMROOT")
+    return {name: os.environ[name] for name in kept if name in os.environ}
+
+
+def test_settings(database_url: str, redis_url: str) -> dict[str, str]:
+    """Return settings as a deployment would give them, with secrets of their own."""
+    return {
+        "ENV": "test",
+        "DATABASE_URL": database_url,
+        "REDIS_URL": redis_url,
+        "SECRET_KEY": secrets.token_hex(32),
+        "PUBLIC_URL": "http://127.0.0.1:8000",
+        "TWILIO_ACCOUNT_SID": "AC" + secrets.token_hex(16),
+        "TWILIO_AUTH_TOKEN": secrets.token_hex(16),
+        "TWILIO_API_KEY": "SK" + secrets.token_hex(16),
+        "TWILIO_API_SECRET": secrets.token_hex(16),
+        "TWILIO_API_URL": "http://127.0.0.1:8001",
+    }
+
+
+# Its name begins as a test's does.
+test_settings.__test__ = False  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Product:
+    """The whole product on ports of its own; any part can be `kill()`ed, `stop()`ped, `start()`ed again."""
+
+    url: str
+    phonebox_url: str
+    settings: Mapping[str, str]  # the environment that web and worker were given
+    redis: Process
+    web: Process
+    worker: Process
+    phonebox: Process
+
+    @property
+    def parts(self) -> tuple[Process, ...]:
+        return (self.redis, self.worker, self.web, self.phonebox)
+
+    def flask(self, *words: str, **more: str) -> Process:
+        """Return a command of the product, such as `flask("users", "create", …)`, not started yet."""
+        assert isinstance(self.web.output, Path)
+        return Process(
+            name="flask " + words[0],
+            command=commands.flask(*words),
+            warden=self.web.warden,
+            env={**clean_environment(), **self.settings, **more},
+            folder=ROOT,
+            output=self.web.output.parent / f"{words[0]}.log",
+        )
+
+
+@contextmanager
+def running_product(
+    database_url: str,
+    folder: Path,
+    warden: Warden,
+    *,
+    settings: Mapping[str, str] | None = None,
+    speed: float = 20,
+) -> Iterator[Product]:
+    """Run web, worker, phonebox and a Redis over a migrated database; logs and data stay in `folder`.
+
+    `settings` are added to the usual ones; `speed` is phonebox's: how much faster than life it goes.
+    """
+    product = _product(database_url, folder, warden, settings or {}, speed)
+    started: list[Process] = []
+    try:
+        product.redis.start()
+        started.append(product.redis)
+        for part in (product.worker, product.web, product.phonebox):
+            part.spawn()
+            started.append(part)
+        for part in started:
+            part.wait_until_ready()
+        yield product
+    finally:
+        for part in reversed(started):
+            part.stop()
+
+
+def _product(
+    database_url: str, folder: Path, warden: Warden, settings: Mapping[str, str], speed: float
+) -> Product:
+    web_port, phonebox_port = free_port(), free_port()
+    url, phonebox_url = f"http://{LOOPBACK}:{web_port}", f"http://{LOOPBACK}:{phonebox_port}"
+    redis, redis_url = redis_server(folder / "redis", warden, output=folder / "redis.log")
+    chosen = {
+        **test_settings(database_url, redis_url),
+        "PUBLIC_URL": url,
+        "TWILIO_API_URL": phonebox_url,
+        **settings,
+    }
+
+    def part(name: str, command: list[str], ready_url: str | None) -> Process:
+        return Process(
+            name=name,
+            command=command,
+            warden=warden,
+            env={**clean_environment(), **chosen},
+            folder=ROOT,
+            output=folder / f"{name}.log",
+            ready=(lambda: answers_http(ready_url)) if ready_url else None,
+        )
+
+    telephone = commands.phonebox(
+        phonebox_port, url, chosen["TWILIO_ACCOUNT_SID"], chosen["TWILIO_AUTH_TOKEN"].split(",")[0]
+    )
+    return Product(
+        url=url,
+        phonebox_url=phonebox_url,
+        settings=chosen,
+        redis=redis,
+        web=part("web", commands.web(LOOPBACK, web_port), f"{url}/healthz"),
+        worker=part("worker", commands.worker(), None),
+        phonebox=part("phonebox", [*telephone, "--speed", str(speed)], f"{phonebox_url}/"),
+    )
