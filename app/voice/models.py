@@ -1,4 +1,4 @@
-"""What happened on the telephone? Calls, each step of their way, promises, and what was asked and answered."""
+"""What happened on the telephone? Calls, the steps of their way, promises, what was asked and answered."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -70,6 +70,12 @@ class Call(Base):
         Index("ix_calls_from_e164_created_at", "from_e164", "created_at"),
         Index("ix_calls_case_created_at", "case", "created_at"),
         Index(
+            "ix_calls_waiting",
+            "waiting_since",
+            postgresql_where=text("waiting_since IS NOT NULL"),
+            sqlite_where=text("waiting_since IS NOT NULL"),
+        ),
+        Index(
             "ix_calls_unfinished",
             "created_at",
             postgresql_where=text("state <> 'ended'"),
@@ -117,7 +123,7 @@ class CallStep(Base):
     team: Mapped[str | None] = mapped_column(String(120))
     reason: Mapped[str] = mapped_column(String(60))  # a code of the catalogue
     reason_values: Mapped[dict[str, Any]] = mapped_column(Json, default=dict)
-    fence: Mapped[int] = mapped_column(Integer, default=0)
+    endpoint: Mapped[str] = mapped_column(String(8), default="")  # client | phone
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     rang_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -133,9 +139,11 @@ class Promise(Base):
     __tablename__ = "promises"
     __table_args__ = (
         UniqueConstraint("origin", name="uq_promises_origin"),
+        # One callback is owed to a number at a time, however often it asks.
         Index(
-            "ix_promises_unfinished_number",
+            "uq_promises_unfinished_number",
             "number",
+            unique=True,
             postgresql_where=text("state IN ('open', 'due', 'calling', 'reassigned')"),
             sqlite_where=text("state IN ('open', 'due', 'calling', 'reassigned')"),
         ),

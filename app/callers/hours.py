@@ -1,0 +1,149 @@
+"""When is a line open? Weekly hours, public holidays, and how long open time takes."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+import holidays
+
+DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
+# Longer than any series of holidays and weekends; a line that doesn't open within it never does.
+LOOK_AHEAD_DAYS = 60
+
+_DAY_RANGE = re.compile(r"(Mo|Tu|We|Th|Fr|Sa|Su)(?:-(Mo|Tu|We|Th|Fr|Sa|Su))?")
+_TIME_RANGE = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
+
+
+@dataclass(frozen=True)
+class Span:
+    """From `start` to `end` on one day, in minutes after midnight; `end` is not included."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Hours:
+    """Weekly opening hours: for each weekday (Monday first) its spans; `always` when none were given."""
+
+    week: tuple[tuple[Span, ...], ...]
+    always: bool
+
+    @classmethod
+    @lru_cache(maxsize=1000)
+    def parse(cls, text: str) -> "Hours":
+        """Read `Mo-Fr 09:00-17:30; Sa 10:00-14:00`; a later part replaces an earlier one for its days.
+
+        The notation is a part of OpenStreetMap's opening_hours. Several days or times are separated by
+        commas. Empty means always. Raises ValueError with a sentence for whoever wrote it.
+        """
+        if not text.strip():
+            return cls(week=((Span(0, 1440),),) * 7, always=True)
+        week: dict[int, tuple[Span, ...]] = {}
+        for part in text.split(";"):
+            if not part.strip():
+                continue
+            words = part.split()
+            if len(words) != 2:
+                raise ValueError(f"“{part.strip()}” is not days and times such as Mo-Fr 09:00-17:30")
+            spans = tuple(sorted((_span(item, part) for item in words[1].split(",")), key=lambda s: s.start))
+            if any(one.end > other.start for one, other in zip(spans, spans[1:], strict=False)):
+                raise ValueError(f"the times in “{part.strip()}” overlap")
+            for item in words[0].split(","):
+                week |= dict.fromkeys(_days(item, part), spans)
+        return cls(week=tuple(week.get(day, ()) for day in range(7)), always=False)
+
+
+def _days(item: str, part: str) -> list[int]:
+    if not (match := _DAY_RANGE.fullmatch(item)):
+        raise ValueError(f"“{item}” in “{part.strip()}” is no day; write {', '.join(DAYS)} or Mo-Fr")
+    first = DAYS.index(match[1])
+    last = DAYS.index(match[2] or match[1])
+    return [day % 7 for day in range(first, last + 1 if last >= first else last + 8)]
+
+
+def _span(item: str, part: str) -> Span:
+    if not (match := _TIME_RANGE.fullmatch(item)):
+        raise ValueError(f"“{item}” in “{part.strip()}” is no time such as 09:00-17:30")
+    start = int(match[1]) * 60 + int(match[2])
+    end = int(match[3]) * 60 + int(match[4]) if match[3] else 1440
+    if end <= start:
+        raise ValueError(f"“{item}” in “{part.strip()}” ends before it begins")
+    return Span(start, end)
+
+
+@dataclass(frozen=True)
+class Calendar:
+    """Hours in a place: the time zone says when, the country which days are public holidays."""
+
+    hours: Hours
+    timezone: ZoneInfo
+    country: str
+
+    def is_open(self, at: datetime) -> bool:
+        local = at.astimezone(self.timezone)
+        minute = local.hour * 60 + local.minute
+        return any(span.start <= minute < span.end for span in self._spans(local.date()))
+
+    def holiday(self, at: datetime) -> str | None:
+        """Return the name of the public holiday that closes the line at that moment, None when none does."""
+        day = at.astimezone(self.timezone).date()
+        return None if self.hours.always else _holiday(self.country, day)
+
+    def next_opening(self, at: datetime) -> datetime | None:
+        """Return when the line next opens after `at`, `at` itself when it is open, None when it never does."""
+        for start, end in self._open_spans(at):
+            if end > at:
+                return max(start, at)
+        return None
+
+    def after_open_time(self, at: datetime, minutes: int) -> datetime | None:
+        """Return the moment at which `minutes` of open time will have passed since `at`; None when never."""
+        left = timedelta(minutes=minutes)
+        for start, end in self._open_spans(at):
+            start = max(start, at)
+            if end <= start:
+                continue
+            if end - start >= left:
+                return start + left
+            left -= end - start
+        return None
+
+    def _spans(self, day: date) -> tuple[Span, ...]:
+        if not self.hours.always and _holiday(self.country, day):
+            return ()
+        return self.hours.week[day.weekday()]
+
+    def _open_spans(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
+        first = at.astimezone(self.timezone).date()
+        for offset in range(LOOK_AHEAD_DAYS):
+            day = first + timedelta(days=offset)
+            for span in self._spans(day):
+                yield self._moment(day, span.start), self._moment(day, span.end)
+
+    def _moment(self, day: date, minute: int) -> datetime:
+        # By the wall clock, so that a day on which the clock changes is open from nine to five as well.
+        midnight = datetime.combine(day + timedelta(days=minute // 1440), time(), tzinfo=self.timezone)
+        wall = midnight.replace(hour=minute % 1440 // 60, minute=minute % 60)
+        return wall.astimezone(ZoneInfo("UTC"))
+
+
+@lru_cache(maxsize=100)
+def calendar(hours: str, timezone: str, country: str) -> Calendar:
+    """Return the calendar of a line's own texts. Raises ValueError when one of them makes no sense."""
+    return Calendar(Hours.parse(hours), ZoneInfo(timezone), country)
+
+
+@lru_cache(maxsize=100)
+def _holidays_of(country: str, year: int) -> holidays.HolidayBase:
+    try:
+        return holidays.country_holidays(country, years=year)
+    except NotImplementedError:
+        return holidays.HolidayBase()  # a country of which nobody listed the holidays: none is known
+
+
+def _holiday(country: str, day: date) -> str | None:
+    return _holidays_of(country, day.year).get(day)

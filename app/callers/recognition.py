@@ -1,0 +1,95 @@
+"""Who is calling, and about which open case? Known from the number alone: a hint, never proof."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class OpenCase:
+    key: str
+    subject: str
+    team: str
+    status: str
+    url: str
+    opened_at: datetime
+    owner: str | None  # an agent's key
+    handled_at: datetime | None  # the last contact on it
+
+
+@dataclass(frozen=True)
+class OwedPromise:
+    """A callback that is still owed to the caller's number."""
+
+    id: int
+    agent: str | None
+    case: str | None
+    customer: str | None
+    due_at: datetime
+
+
+@dataclass(frozen=True)
+class KnownCustomer:
+    key: str
+    name: str
+    language: str
+    tags: tuple[str, ...]
+    cases: tuple[OpenCase, ...]  # the likeliest first
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Everybody whom the number may belong to, the likeliest first; nobody when it is unknown or withheld."""
+
+    e164: str | None
+    customers: tuple[KnownCustomer, ...] = ()
+    promise: OwedPromise | None = None
+
+    @property
+    def customer(self) -> KnownCustomer | None:
+        return self.customers[0] if self.customers else None
+
+    @property
+    def case(self) -> OpenCase | None:
+        return self.customer.cases[0] if self.customer and self.customer.cases else None
+
+    @property
+    def is_known(self) -> bool:
+        return bool(self.customers)
+
+
+def recognise(
+    e164: str | None, customers: Sequence[KnownCustomer], promise: OwedPromise | None = None
+) -> Caller:
+    """Put the customers of a number, and their open cases, in the order in which they are likely meant.
+
+    An open promise's customer and case come first; then the most recent contact on an open case; then the
+    case that was opened most recently.
+    """
+    if e164 is None:
+        return Caller(None)
+    promised_case = promise.case if promise else None
+    promised_customer = promise.customer if promise else None
+
+    def case_order(case: OpenCase) -> tuple[bool, datetime, datetime]:
+        return case.key == promised_case, case.handled_at or _NEVER, case.opened_at
+
+    sorted_customers = [
+        KnownCustomer(
+            key=customer.key,
+            name=customer.name,
+            language=customer.language,
+            tags=customer.tags,
+            cases=tuple(sorted(customer.cases, key=case_order, reverse=True)),
+        )
+        for customer in customers
+    ]
+
+    def customer_order(customer: KnownCustomer) -> tuple[bool, datetime, bool]:
+        handled = max((case.handled_at or _NEVER for case in customer.cases), default=_NEVER)
+        return customer.key == promised_customer, handled, bool(customer.cases)
+
+    sorted_customers.sort(key=customer_order, reverse=True)
+    return Caller(e164, tuple(sorted_customers), promise)

@@ -1,0 +1,77 @@
+"""Which rules are in force? The ladder's parameters, published by an admin, loaded by version."""
+
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from app.voice.models import RuleVersion
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ladder:
+    """How long each step may take and who takes part; the defaults stand until somebody publishes others."""
+
+    look_back_days: int = 90  # without an open case: how old a contact may be for its agent to be rung
+    owner_ring_seconds: int = 25
+    colleague_ring_seconds: int = 20
+    most_rings: int = 5
+    wait_for_owner_seconds: int = 240
+    wait_for_team_seconds: int = 180
+    total_seconds: int = 180  # of ringing, until a human or a promise
+    wrap_up_seconds: int = 30
+    promise_minutes: int = 60  # of open time, until a callback is due
+    extra_teams: tuple[str, ...] = ()
+    direct_calls_per_hour: int | None = None  # for each agent; beyond it colleagues are rung
+    speaks_names: bool = True  # an agent's spoken name may be said to a caller whom nobody has checked
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Ladder":
+        known = {field.name for field in fields(cls)}
+        picked = {name: value for name, value in values.items() if name in known}
+        if "extra_teams" in picked:
+            picked["extra_teams"] = tuple(picked["extra_teams"])
+        return cls(**picked)
+
+
+@dataclass(frozen=True)
+class Rules:
+    version: int
+    ladder: Ladder
+
+
+DEFAULT = Rules(version=1, ladder=Ladder())
+
+_published: dict[int, Rules] = {}  # a published version never changes, so each process may keep it
+
+newest_version = select(func.max(RuleVersion.version)).scalar_subquery()
+
+
+def of_version(session: Session, version: int | None) -> Rules:
+    """Return the rules of a version; the default when nothing was published yet (None)."""
+    if version is None:
+        return DEFAULT
+    return _published.get(version) or _load(session, version)
+
+
+def _load(session: Session, version: int) -> Rules:
+    stored = session.scalar(select(RuleVersion.rules).where(RuleVersion.version == version)) or {}
+    rules = Rules(version, Ladder.from_json(stored.get("ladder", {})))
+    _published[version] = rules
+    return rules
+
+
+def publish(session: Session, ladder: Ladder, who: str, why: str, now: datetime) -> int:
+    """Put a new version in force; return its number."""
+    version = (session.scalar(select(newest_version)) or DEFAULT.version) + 1
+    session.add(
+        RuleVersion(
+            version=version, rules={"ladder": ladder.as_json()}, published_at=now, published_by=who, why=why
+        )
+    )
+    return version
