@@ -203,8 +203,8 @@ def _structure_of(node: _Node, table: Mapping[str, Any], name: str) -> Iterator[
             yield f"{node} has no attribute {attribute}{_hint(attribute, element['attributes'])}"
         elif complaint := _complaint(value, kind, table["values"]):
             yield f"{node} {attribute} {complaint}"
-        elif _is_method(attribute) and value not in _METHODS:
-            # Mostly the type only says string; every page says GET or POST.
+        elif kind == "string" and _is_method(attribute) and value not in _METHODS:
+            # The type only says string; every page says GET or POST.
             yield f"{node} {attribute} should be GET or POST"
     for child in node.children:
         if child.tag in element["holds"]:
@@ -352,7 +352,7 @@ def _conference(node: _Node) -> Iterator[str]:
     yield from _at_most(
         node, node.attributes.get("participantLabel", ""), "participantLabel", MAX_PARTICIPANT_LABEL
     )
-    yield from _number_between(node, "maxParticipants", 2, MAX_PARTICIPANTS)
+    yield from _number_between(node, "maxParticipants", 1, MAX_PARTICIPANTS)
 
 
 def _queue(node: _Node) -> Iterator[str]:
@@ -423,7 +423,7 @@ def _speaks(voice: str, language: str) -> bool:
         return language in _ALICE_SPEAKS
     provider, _, name = voice.partition(".")
     if provider == "Google":
-        return name.startswith(language + "-")
+        return name.lower().startswith(language.lower() + "-")  # the list has fil-ph beside fil-PH
     known_languages = _POLLY_LANGUAGES.get(_plain(name))
     return known_languages is None or language in known_languages
 
