@@ -19,11 +19,14 @@ def answers_http(url: str) -> bool:
             return False
 
 
-def answers_ping(port: int) -> bool:
+def answers_ping(port: int, password: str) -> bool:
     """Whether a Redis on this port is there and has finished reading its data."""
     try:
         with closing(socket.create_connection(("127.0.0.1", port), timeout=SECONDS)) as connection:
-            connection.sendall(b"PING\r\n")
-            return connection.recv(64).startswith(b"+PONG")
+            connection.sendall(f"AUTH {password}\r\nPING\r\n".encode())
+            said = b""
+            while said.count(b"\r\n") < 2 and (more := connection.recv(256)):
+                said += more
+            return said == b"+OK\r\n+PONG\r\n"
     except OSError:
         return False

@@ -1,9 +1,10 @@
 """Where does a Redis-compatible server come from when nobody installed one?"""
 
 import importlib.util
+import os
 import platform
+import secrets
 import shutil
-import signal
 import subprocess
 from pathlib import Path
 
@@ -39,28 +40,35 @@ def find_binary() -> Path:
     )
 
 
-def redis_server(
-    folder: Path, warden: Warden, *, output: Path | int, port: int | None = None
-) -> tuple[Process, str]:
-    """Return a server that keeps its data in `folder`, not yet started, and its URL."""
+def redis_server(folder: Path, warden: Warden, *, output: Path | int) -> tuple[Process, str]:
+    """Return a server that keeps its data in `folder`, not yet started, and its URL.
+
+    The URL holds a port and a password that are new each time: on a machine with several people everybody may
+    connect to a port, and whoever may order a Redis about can write files as its owner.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    port = port or free_port()
-    command: list[str | Path] = [
-        find_binary(),
-        *("--bind", "127.0.0.1", "--port", str(port), "--dir", str(folder)),
-        # Survives a crash, and is never full silently; the promises themselves are in the database.
-        *("--appendonly", "yes", "--appendfsync", "everysec", "--save", ""),
-        *("--maxmemory-policy", "noeviction"),
-    ]
+    port, password = free_port(), secrets.token_urlsafe(18)
+    settings = folder / "redis.conf"
+    settings.touch(mode=0o600)
+    settings.write_text(
+        f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {_quoted(folder)}\n"
+        # Survives a crash, and refuses rather than forgets when full.
+        'appendonly yes\nappendfsync everysec\nsave ""\nmaxmemory-policy noeviction\n'
+    )
     server = Process(
         name="redis",
-        command=command,
+        command=[find_binary(), settings],
         warden=warden,
         output=output,
-        ending=signal.SIGTERM,
-        ready=lambda: answers_ping(port),
+        ready=lambda: answers_ping(port, password),
     )
-    return server, f"redis://127.0.0.1:{port}/0"
+    return server, f"redis://:{password}@127.0.0.1:{port}/0"
+
+
+def _quoted(folder: Path) -> str:
+    """Return a path as the server's settings want it: folders may have spaces in their names."""
+    escaped = os.fspath(folder.absolute()).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _runs(binary: Path) -> bool:

@@ -1,0 +1,70 @@
+"""How does one machine serve callers? `make serve`: web and worker as the environment or `.env` says.
+
+No demonstration, no telephone company of our own, no migration: those are decisions of whoever deploys.
+"""
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from sqlalchemy import make_url
+
+from config import load as load_settings
+from startup.environment import deployed, development_secrets, is_development
+from startup.lock import only_one
+from startup.parts import ROOT, SECRETS, VAR, Parts
+from startup.ports import LOOPBACK, require_free
+from startup.problems import BadSetting, in_plain_words, number
+from startup.redis_server import redis_server
+from startup.supervisor import Supervisor
+from startup.terminal import Terminal
+from startup.warden import Warden
+
+
+def main() -> int:
+    return in_plain_words(_serve)
+
+
+def _serve(terminal: Terminal) -> None:
+    env = deployed(ROOT)
+    if is_development(env):
+        env = development_secrets(SECRETS) | env
+    host, port = env.get("HOST", LOOPBACK), number(env, "PORT", 8000)
+    settings = load_settings(env)
+    workers = _workers(env, settings.database_url)
+    with ExitStack() as stack:
+        if file := _sqlite_file(settings.database_url):
+            lock = file.with_name(file.name + ".lock")
+            stack.enter_context(only_one(lock, f"the database {file}, which one installation may serve,"))
+        embedded = is_development(env) and "REDIS_URL" not in env
+        if embedded:
+            stack.enter_context(only_one(VAR / "lock", f"the embedded Redis in {VAR}"))
+        supervisor = stack.enter_context(Supervisor(terminal))
+        require_free(port, host, "PORT", "pages and webhooks")
+        warden = Warden()
+        if embedded:
+            redis, env["REDIS_URL"] = redis_server(VAR / "redis", warden, output=subprocess.PIPE)
+            supervisor.start(redis)
+        parts = Parts(env, warden)
+        supervisor.start(parts.worker())
+        supervisor.start(parts.web(host, port, workers))
+        terminal.say(f"Rechtdoor serves on {host}:{port}; the carrier reaches it at {settings.public_url}")
+        supervisor.watch()
+
+
+def _workers(env: Mapping[str, str], database_url: str) -> int:
+    workers = number(env, "WEB_WORKERS", 1)
+    if workers > 1 and _sqlite_file(database_url):
+        raise BadSetting("WEB_WORKERS: SQLite allows one web process; leave it out, or use PostgreSQL")
+    return workers
+
+
+def _sqlite_file(database_url: str) -> Path | None:
+    url = make_url(database_url)
+    return ROOT / url.database if url.get_backend_name() == "sqlite" and url.database else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

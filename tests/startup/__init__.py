@@ -1,0 +1,1 @@
+"""Does what starts the product keep its own promises?"""
