@@ -1,0 +1,47 @@
+"""Whose telephone is this: a client, an ordinary phone, or SIP?"""
+
+import re
+from enum import StrEnum
+
+import phonenumbers
+
+E164 = re.compile(r"\+[1-9][0-9]{1,14}")
+# https://www.twilio.com/docs/voice/twiml/client: no control, space, delimiter or unwise characters.
+CLIENT_IDENTITY = re.compile(r"[^\s<>#%\"{}|\\^\[\]`\x00-\x1f]{1,256}")
+
+
+class AddressKind(StrEnum):
+    """The three kinds of telephones that can be rung."""
+
+    CLIENT = "client"
+    PHONE = "phone"
+    SIP = "sip"
+
+
+def kind_of(address: str) -> AddressKind | None:
+    """Say what kind of telephone an address names; None when it names none that can be rung."""
+    if address.startswith("client:"):
+        return AddressKind.CLIENT if CLIENT_IDENTITY.fullmatch(address.removeprefix("client:")) else None
+    if address.startswith(("sip:", "sips:")):
+        return AddressKind.SIP if "@" in address else None
+    return AddressKind.PHONE if is_phone_number(address) else None
+
+
+def is_phone_number(text: str) -> bool:
+    """Say whether this is a number in E.164 that exists in some numbering plan."""
+    if not E164.fullmatch(text):
+        return False
+    try:
+        return phonenumbers.is_possible_number(phonenumbers.parse(text))
+    except phonenumbers.NumberParseException:
+        return False
+
+
+def country_of(address: str) -> str:
+    """Return the two-letter country of a number, or an empty string when there is none to tell."""
+    if not E164.fullmatch(address):
+        return ""
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(address)) or ""
+    except phonenumbers.NumberParseException:
+        return ""

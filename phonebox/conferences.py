@@ -1,0 +1,428 @@
+"""Who is in which conference, and who hears whom?"""
+
+import asyncio
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element, tostring
+
+from phonebox import debugger, twiml
+from phonebox.calls import Fetch, HungUpBy, Inline, Leg, LegEnded, LegRedirected
+from phonebox.outcomes import DocumentFailed, HungUp, Left, Purpose
+from phonebox.sids import new_sid
+from phonebox.timing import rfc2822, utcnow
+from phonebox.twiml import TwimlError
+from phonebox.webhooks import WebhookFailed
+
+if TYPE_CHECKING:
+    from phonebox.interpreter import Interpreter
+    from phonebox.world import World
+
+
+class ConferenceStatus(StrEnum):
+    """A room is open from the first participant, in progress from the second, and completed once."""
+
+    INIT = "init"
+    IN_PROGRESS = "in-progress"
+    COMPLETED = "completed"
+
+
+# The events of `statusCallbackEvent`, and how they are called when they are told.
+EVENT_OF = {
+    "conference-start": "start",
+    "conference-end": "end",
+    "participant-join": "join",
+    "participant-leave": "leave",
+    "participant-mute": "mute",
+    "participant-unmute": "mute",
+    "participant-hold": "hold",
+    "participant-unhold": "hold",
+    "participant-modify": "modify",
+    "announcement-end": "announcement",
+}
+
+
+@dataclass
+class Participant:
+    """Somebody in a room; `coaching` is the SID of the call that alone hears them."""
+
+    leg: Leg
+    label: str = ""
+    muted: bool = False
+    hold: bool = False
+    coaching: str = ""
+    starts: bool = True
+    ends: bool = False
+    hold_url: Fetch | None = None
+    joined_at: datetime = field(default_factory=utcnow)
+    updated_at: datetime = field(default_factory=utcnow)
+    held: asyncio.Event = field(default_factory=asyncio.Event)
+    back: asyncio.Event = field(default_factory=asyncio.Event)
+    met: set[str] = field(default_factory=set)
+    # Set when the REST API takes them out: their own TwiML goes on, as after a room that ended.
+    put_out: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass
+class RoomCallback:
+    """Where a room's events go: the first participant alone decides."""
+
+    url: str
+    method: str
+    events: frozenset[str]
+
+
+class Conference:
+    """A room."""
+
+    def __init__(self, world: "World", friendly_name: str) -> None:
+        self._world = world
+        self.friendly_name = friendly_name
+        self.sid = new_sid("CF")
+        self.status = ConferenceStatus.INIT
+        self.participants: list[Participant] = []
+        # Those who are being rung.
+        self.expected: list[Participant] = []
+        self.callback: RoomCallback | None = None
+        self.sequence_number = 0
+        self.created_at = utcnow()
+        self.updated_at = self.created_at
+        self.reason_ended = ""
+        self.ended_by = ""
+        self._last: asyncio.Task[None] | None = None
+        self.started = asyncio.Event()
+        self.over = asyncio.Event()
+
+    # -- who hears whom (calls.Connection)
+
+    def of(self, leg: Leg) -> Participant | None:
+        """Return the participant on this leg."""
+        return next((each for each in self.participants if each.leg is leg), None)
+
+    def hearers(self, speaker: Leg) -> list[Leg]:
+        """Return those who hear `speaker`: nobody on hold, nobody a muted one; a coach only the coached."""
+        who = self.of(speaker)
+        if who is None or self.status is not ConferenceStatus.IN_PROGRESS or who.muted or who.hold:
+            return []
+        others = [each for each in self.participants if each is not who and not each.hold]
+        if who.coaching:
+            others = [each for each in others if each.leg.sid == who.coaching]
+        return [each.leg for each in others]
+
+    def pressed(self, leg: Leg, digits: str) -> None:
+        """Keys mean nothing to a room."""
+
+    def leave(self, leg: Leg) -> None:
+        """Take somebody out."""
+        who = self.of(leg)
+        if who is None:
+            return
+        self.participants.remove(who)
+        leg.connection = None
+        self.tell("participant-leave", who)
+        if self.status is ConferenceStatus.COMPLETED:
+            return
+        if who.ends and self.status is ConferenceStatus.IN_PROGRESS:
+            self.end("participant-with-end-conference-on-exit-left", leg.sid)
+        elif not self.participants:
+            self.end("last-participant-left", leg.sid)
+
+    # -- its life
+
+    def enter(self, who: Participant) -> None:
+        """Somebody comes in; the room starts with two of whom one may start it."""
+        self.expected = [each for each in self.expected if each.leg is not who.leg]
+        self.participants.append(who)
+        who.leg.connection = self
+        self.tell("participant-join", who)
+        self._start_if_ready()
+        self.meet()
+
+    def _start_if_ready(self) -> None:
+        ready = len(self.participants) >= 2 and any(each.starts for each in self.participants)
+        if self.status is ConferenceStatus.INIT and ready:
+            self.status = ConferenceStatus.IN_PROGRESS
+            self.started.set()
+            self.tell("conference-start", None)
+
+    def meet(self) -> None:
+        """Write down, once for each pair, that two people can hear each other."""
+        if self.status is not ConferenceStatus.IN_PROGRESS:
+            return
+        for who in self.participants:
+            for leg in self.hearers(who.leg):
+                other = self.of(leg)
+                if other and leg.sid not in who.met and who.leg in self.hearers(leg):
+                    who.met.add(leg.sid)
+                    other.met.add(who.leg.sid)
+                    who.leg.joined(leg)
+                    leg.joined(who.leg)
+
+    def end(self, reason: str, by: str) -> None:
+        """Close the room; those in it go on with what follows their `<Dial>`."""
+        if self.status is ConferenceStatus.COMPLETED:
+            return
+        self.status = ConferenceStatus.COMPLETED
+        self.reason_ended, self.ended_by = reason, by
+        for who in list(self.participants):
+            self.leave(who.leg)
+        self.over.set()
+        self.tell("conference-end", None)
+
+    # -- what the application is told
+
+    def tell(self, event: str, who: Participant | None) -> None:
+        """Send an event to the callback of the first participant, if it wants it."""
+        self.updated_at = utcnow()
+        self._world.events.add("conference", {"conference": self.friendly_name, "event": event,
+                                              "call_sid": who.leg.sid if who else None})  # fmt: skip
+        if self.callback is None or EVENT_OF[event] not in self.callback.events:
+            return
+        params = self._params(event) | (self._participant_params(event, who) if who else {})
+        self._last = self._world.spawn(self._send(self.callback, params, who, self._last))
+
+    def _params(self, event: str) -> dict[str, str]:
+        self.sequence_number += 1
+        params = {
+            "AccountSid": self._world.settings.account_sid,
+            "ConferenceSid": self.sid,
+            "FriendlyName": self.friendly_name,
+            "SequenceNumber": str(self.sequence_number),
+            "StatusCallbackEvent": event,
+            "Timestamp": rfc2822(utcnow()) or "",
+        }
+        if event == "conference-end":
+            params["ReasonConferenceEnded"] = self.reason_ended
+            params["CallSidEndingConference"] = self.ended_by
+        return params
+
+    def _participant_params(self, event: str, who: Participant) -> dict[str, str]:
+        params = {
+            "CallSid": who.leg.sid,
+            "Muted": _word(who.muted),
+            "Hold": _word(who.hold),
+            "Coaching": _word(bool(who.coaching)),
+            "StartConferenceOnEnter": _word(who.starts),
+            "EndConferenceOnExit": _word(who.ends),
+        }
+        if who.label:
+            params["ParticipantLabel"] = who.label
+        if who.coaching:
+            params["CallSidToCoach"] = who.coaching
+        if event == "participant-leave":
+            hung_up = who.leg.ended and who.leg.hangup_by in (HungUpBy.CALLER, HungUpBy.CALLEE)
+            params["ReasonParticipantLeft"] = (
+                "participant_hung_up" if hung_up else "participant_updated_via_api"
+            )
+            params["ParticipantCallStatus"] = who.leg.status.value
+        return params
+
+    async def _send(
+        self,
+        callback: RoomCallback,
+        params: dict[str, str],
+        who: Participant | None,
+        earlier: "asyncio.Task[None] | None",
+    ) -> None:
+        if earlier is not None:
+            await asyncio.wait({earlier})
+        sid = who.leg.sid if who else None
+        if who is not None:
+            who.leg.pending_requests += 1
+        try:
+            reply = await self._world.webhooks.request(
+                callback.url, callback.method, params, kind="conference", call_sid=sid
+            )
+            self._world.check_callback_reply(reply, sid)
+        except WebhookFailed as failure:
+            self._world.debugger.warning(failure.code, failure.message, call_sid=sid, url=failure.url)
+        finally:
+            if who is not None:
+                who.leg.pending_requests -= 1
+            self._world.changes.notify()
+
+    def everybody(self) -> list[Participant]:
+        """Return those in the room and those who are being rung for it."""
+        return [*self.participants, *self.expected]
+
+    # -- what a supervisor or the desk does
+
+    async def announce(self, who: Participant, fetch: Fetch) -> None:
+        """Let one participant hear a document while the room goes on."""
+        announcing = self._world.interpreter(who.leg, Purpose.WAITING)
+        with contextlib.suppress(DocumentFailed, HungUp, Left, LegEnded, LegRedirected):
+            await announcing.run(fetch)
+        self.tell("announcement-end", who)
+
+    def mute(self, who: Participant, muted: bool) -> None:
+        """Take somebody's voice, or give it back."""
+        if who.muted != muted:
+            who.muted = muted
+            self.tell("participant-mute" if muted else "participant-unmute", who)
+            self.meet()
+
+    def hold(self, who: Participant, hold: bool, url: Fetch | None) -> None:
+        """Put somebody on hold, or bring them back."""
+        if who.hold == hold:
+            return
+        who.hold, who.hold_url = hold, url
+        (who.held if hold else who.back).set()
+        (who.back if hold else who.held).clear()
+        who.leg.hears("hold" if hold else "unhold", self.friendly_name)
+        self.tell("participant-hold" if hold else "participant-unhold", who)
+        self.meet()
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"
+
+
+class Conferences:
+    """All rooms; a name leads to its room as long as that is open."""
+
+    def __init__(self, world: "World") -> None:
+        self._world = world
+        self._conferences: dict[str, Conference] = {}
+
+    def __iter__(self) -> Iterator[Conference]:
+        return iter(self._conferences.values())
+
+    def open(self, name: str) -> Conference:
+        """Return the open room with this name, a new one if there is none."""
+        for conference in self:
+            if conference.friendly_name == name and conference.status is not ConferenceStatus.COMPLETED:
+                return conference
+        conference = Conference(self._world, name)
+        self._conferences[conference.sid] = conference
+        return conference
+
+    def find(self, sid_or_name: str) -> Conference | None:
+        """Return a room by its SID, or an open one by its name."""
+        if sid_or_name in self._conferences:
+            return self._conferences[sid_or_name]
+        return next(
+            (
+                each
+                for each in self
+                if each.friendly_name == sid_or_name and each.status is not ConferenceStatus.COMPLETED
+            ),
+            None,
+        )
+
+    def forget(self) -> None:
+        """Begin anew."""
+        self._conferences.clear()
+
+
+# -- <Dial><Conference>
+
+
+async def join(on: "Interpreter", dial: Element, noun: Element) -> None:
+    """Be in the room until it ends or the leg leaves it."""
+    name = twiml.text_of(noun)
+    room = on.world.conferences.open(name)
+    who = _participant(on, room, noun)
+    if room.callback is None and not room.participants and (url := noun.get("statusCallback")):
+        room.callback = RoomCallback(
+            on.resolve(url),
+            noun.get("statusCallbackMethod", "POST").upper(),
+            frozenset(noun.get("statusCallbackEvent", "start end").split()),
+        )
+    limit = twiml.number(noun, "maxParticipants", 250, 2, 250)
+    if len(room.participants) >= limit:
+        return
+    on.leg.hears("conference", name)
+    room.enter(who)
+    try:
+        await _stay(on, room, who, noun)
+    finally:
+        room.leave(on.leg)
+
+
+def _participant(on: "Interpreter", room: Conference, noun: Element) -> Participant:
+    label = noun.get("participantLabel", "")
+    if label and any(each.label == label and each.leg is not on.leg for each in room.everybody()):
+        raise TwimlError(
+            debugger.PARTICIPANT_LABEL_IN_USE, "participantLabel is used in this conference already"
+        )
+    return Participant(
+        on.leg,
+        label=label,
+        muted=twiml.is_true(noun, "muted"),
+        coaching=noun.get("coach", ""),
+        starts=twiml.is_true(noun, "startConferenceOnEnter", True),
+        ends=twiml.is_true(noun, "endConferenceOnExit"),
+    )
+
+
+async def _stay(on: "Interpreter", room: Conference, who: Participant, noun: Element) -> None:
+    """Hear what one hears who waits for the start, then who is on hold, then the others."""
+    if room.status is ConferenceStatus.INIT:
+        wait_url = noun.get("waitUrl")
+        fetch = Fetch(on.resolve(wait_url), noun.get("waitMethod", "POST").upper()) if wait_url else None
+        await _hear_until(on, fetch, room.started, who.put_out, room.over)
+    while not room.over.is_set() and room.of(on.leg) is who:
+        await on.leg.attend(_any_of(who.held, who.put_out, room.over))
+        if room.over.is_set() or room.of(on.leg) is not who:
+            return
+        await _hear_until(on, who.hold_url, who.back, who.put_out, room.over)
+
+
+async def _hear_until(on: "Interpreter", fetch: Fetch | None, *events: asyncio.Event) -> None:
+    """Execute a document once, then be silent, until one of these happens."""
+    hearing = asyncio.ensure_future(_hear(on, fetch))
+    until = asyncio.ensure_future(_any_of(*events))
+    try:
+        await asyncio.wait({hearing, until}, return_when=asyncio.FIRST_COMPLETED)
+        if hearing.done():
+            hearing.result()
+    finally:
+        for task in (hearing, until):
+            task.cancel()
+        await asyncio.gather(hearing, until, return_exceptions=True)
+
+
+async def _hear(on: "Interpreter", fetch: Fetch | None) -> None:
+    if fetch is None:
+        on.leg.hears("music")
+    else:
+        try:
+            await on.on(on.leg, Purpose.WAITING).run(fetch)
+        except (DocumentFailed, Left):
+            on.leg.hears("silence")
+    await on.leg.attend(asyncio.Event().wait())
+
+
+async def _any_of(*events: asyncio.Event) -> None:
+    waits = [asyncio.ensure_future(event.wait()) for event in events]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+
+
+def joining(name: str, attributes: dict[str, str]) -> Inline:
+    """Return the TwiML with which a leg that the REST API rang joins a room."""
+    dial = Element("Dial")
+    room = _child(dial, "Conference", name)
+    for key, value in attributes.items():
+        if value:
+            room.set(key, value)
+    response = Element("Response")
+    response.append(dial)
+    return Inline(_text(response))
+
+
+def _child(parent: Element, tag: str, text: str) -> Element:
+    child = Element(tag)
+    child.text = text
+    parent.append(child)
+    return child
+
+
+def _text(element: Element) -> str:
+    return tostring(element, encoding="unicode")

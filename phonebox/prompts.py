@@ -1,0 +1,229 @@
+"""What does the caller answer, by voice or keys, to a `<Gather>` or after the tone of a `<Record>`?"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import Element
+
+from phonebox import twiml
+from phonebox.calls import Fetch, Input, Leg, LegEnded, Pressed, Prompt, Source, Spoken
+from phonebox.recordings import Recording
+from phonebox.timing import rfc2822
+from phonebox.webhooks import WebhookFailed
+
+if TYPE_CHECKING:
+    from phonebox.interpreter import Interpreter
+    from phonebox.world import World
+
+CONFIDENCE = "0.91"
+KEYS = "0123456789*#"
+RECORD_SECONDS = 3600
+# Somebody who speaks after the tone speaks about this fast.
+CHARACTERS_PER_SECOND = 15
+
+
+@dataclass
+class Gathered:
+    """What came in: keys, or a sentence, or neither."""
+
+    digits: str = ""
+    speech: str = ""
+
+    @property
+    def empty(self) -> bool:
+        return not self.digits and not self.speech
+
+    def params(self, kinds: str) -> dict[str, str]:
+        """Return it as the action receives it."""
+        if self.speech:
+            return {"SpeechResult": self.speech, "Confidence": CONFIDENCE}
+        if self.digits or "dtmf" in kinds:
+            return {"Digits": self.digits}
+        return {"SpeechResult": ""}
+
+
+async def gather(on: "Interpreter", verb: Element) -> Source | None:
+    """Listen, while the nested verbs speak and some time after; what comes in goes to `action`."""
+    kinds = verb.get("input", "dtmf")
+    on.leg.answer()
+    prompt = Prompt("gather", speech="speech" in kinds, keys="dtmf" in kinds)
+    on.leg.listen(prompt)
+    try:
+        gathered = await _listen(on, verb, prompt)
+    finally:
+        on.leg.stop_listening()
+    if gathered.speech and (partial := verb.get("partialResultCallback")):
+        _tell_partial(on, partial, verb.get("partialResultCallbackMethod", "POST"), gathered.speech)
+    if gathered.empty and not twiml.is_true(verb, "actionOnEmptyResult"):
+        return None
+    return on.action(verb, gathered.params(kinds))
+
+
+async def _listen(on: "Interpreter", verb: Element, prompt: Prompt) -> Gathered:
+    speaking = asyncio.ensure_future(_speak(on, verb))
+    first = asyncio.ensure_future(prompt.inputs.get())
+    try:
+        await asyncio.wait({speaking, first}, return_when=asyncio.FIRST_COMPLETED)
+        if not first.done():
+            speaking.result()
+            timeout = twiml.number(verb, "timeout", 5, 0, 600)
+            await on.leg.attend(_within(on.leg, first, timeout))
+        elif speaking.done():
+            speaking.result()
+        if not first.done():
+            return Gathered()
+        heard = first.result()
+        if isinstance(heard, Spoken):
+            return Gathered(speech=heard.text)
+        return await _more_keys(on, verb, prompt, heard.digits)
+    finally:
+        for task in (speaking, first):
+            if not task.done():
+                task.cancel()
+        await asyncio.gather(speaking, first, return_exceptions=True)
+
+
+async def _speak(on: "Interpreter", verb: Element) -> None:
+    for nested in verb:
+        await on.perform(nested)
+
+
+async def _within(leg: Leg, first: "asyncio.Future[Input]", seconds: float) -> None:
+    waiting = asyncio.ensure_future(leg.exchange.clock.sleep(seconds))
+    either: set[asyncio.Future[Any]] = {first, waiting}
+    try:
+        await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        waiting.cancel()
+
+
+async def _more_keys(on: "Interpreter", verb: Element, prompt: Prompt, keys: str) -> Gathered:
+    """Collect keys until there are enough, the finishing one comes, or nobody presses any for a while."""
+    wanted = twiml.number(verb, "numDigits", 0, 0, 1000)
+    finish = verb.get("finishOnKey", "#")
+    timeout = twiml.number(verb, "timeout", 5, 0, 600)
+    pressed = ""
+    while True:
+        for key in keys:
+            if finish and key in finish:
+                return Gathered(digits=pressed)
+            pressed += key
+            if wanted and len(pressed) == wanted:
+                return Gathered(digits=pressed)
+        coming = asyncio.ensure_future(prompt.inputs.get())
+        try:
+            await on.leg.attend(_within(on.leg, coming, timeout))
+            if not coming.done():
+                return Gathered(digits=pressed)
+            heard = coming.result()
+        finally:
+            coming.cancel()
+        if isinstance(heard, Spoken):
+            return Gathered(digits=pressed) if pressed else Gathered(speech=heard.text)
+        keys = heard.digits
+
+
+def _tell_partial(on: "Interpreter", url: str, method: str, speech: str) -> None:
+    params = {"StableSpeechResult": speech, "UnstableSpeechResult": "", "SequenceNumber": "0"}
+    on.world.spawn(_notify(on.world, on.leg, Fetch(on.resolve(url), method, params)))
+
+
+async def _notify(world: "World", leg: Leg, fetch: Fetch) -> None:
+    try:
+        reply = await world.ask(leg, fetch, {}, kind="status")
+        world.check_callback_reply(reply, leg.sid)
+    except WebhookFailed as failure:
+        world.debugger.warning(failure.code, failure.message, call_sid=leg.sid, url=failure.url)
+
+
+async def record(on: "Interpreter", verb: Element) -> Source | None:
+    """Record what the caller says until silence, a key, the limit, or the end of the call.
+
+    An empty recording makes no request: the next verb goes on.
+    https://www.twilio.com/docs/voice/twiml/record
+    """
+    on.leg.answer()
+    if twiml.is_true(verb, "playBeep", True):
+        on.leg.hears("beep")
+    prompt = Prompt("record", speech=True, keys=True)
+    on.leg.listen(prompt)
+    taken = _Taken()
+    try:
+        await _take_down(on, verb, prompt, taken)
+    except LegEnded:
+        taken.ended_by = "hangup"
+        if taken.said:
+            fetch = _finished(on, verb, taken)
+            on.world.spawn(_notify_action(on.world, on.leg, fetch))
+        raise
+    finally:
+        on.leg.stop_listening()
+    if not taken.said:
+        return None
+    return _finished(on, verb, taken)
+
+
+@dataclass
+class _Taken:
+    """A recording in the making."""
+
+    said: str = ""
+    ended_by: str = ""
+
+
+async def _take_down(on: "Interpreter", verb: Element, prompt: Prompt, taken: _Taken) -> None:
+    silence = twiml.number(verb, "timeout", 5, 0, 600)
+    finish = verb.get("finishOnKey", KEYS)
+    longest = twiml.number(verb, "maxLength", RECORD_SECONDS, 1, 14400)
+    clock = on.world.clock
+    until = clock.now() + longest
+    while (left := until - clock.now()) > 0:
+        coming = asyncio.ensure_future(prompt.inputs.get())
+        try:
+            await on.leg.attend(_within(on.leg, coming, min(silence, left)))
+            if not coming.done():
+                return
+            heard = coming.result()
+        finally:
+            coming.cancel()
+        if isinstance(heard, Pressed):
+            ending = next((key for key in heard.digits if key in finish), "")
+            if ending:
+                taken.ended_by = ending
+                return
+        else:
+            taken.said = f"{taken.said} {heard.text}".strip()
+            await on.leg.pause(len(heard.text) / CHARACTERS_PER_SECOND)
+
+
+def _finished(on: "Interpreter", verb: Element, taken: _Taken) -> Fetch:
+    """Keep the recording, tell those who asked to know, and return the request to the action."""
+    seconds = max(round(len(taken.said) / CHARACTERS_PER_SECOND), 1)
+    recording = on.world.recordings.add(Recording(on.leg.sid, taken.said, seconds))
+    account = on.world.settings.account_sid
+    address = f"{on.world.base_url}/2010-04-01/Accounts/{account}/Recordings/{recording.sid}"
+    params = {
+        "RecordingUrl": address,
+        "RecordingSid": recording.sid,
+        "RecordingDuration": str(seconds),
+    }
+    callback = verb.get("recordingStatusCallback")
+    events = verb.get("recordingStatusCallbackEvent", "completed").split()
+    if callback and "completed" in events:
+        told = params | {
+            "RecordingStatus": "completed",
+            "RecordingChannels": "1",
+            "RecordingSource": recording.source,
+            "RecordingStartTime": rfc2822(recording.started_at) or "",
+        }
+        method = verb.get("recordingStatusCallbackMethod", "POST")
+        on.world.spawn(_notify(on.world, on.leg, Fetch(on.resolve(callback), method, told)))
+    return on.action(verb, params | {"Digits": taken.ended_by})
+
+
+async def _notify_action(world: "World", leg: Leg, fetch: Fetch) -> None:
+    """Request an action whose answer nobody hears any more."""
+    try:
+        await world.ask(leg, fetch, {}, kind="action")
+    except WebhookFailed as failure:
+        world.debugger.warning(failure.code, failure.message, call_sid=leg.sid, url=failure.url)

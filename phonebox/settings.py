@@ -1,0 +1,42 @@
+"""What was this simulator told when it was started?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+# Made to be recognised as no real account's: development settings of an application repeat them.
+DEVELOPMENT_ACCOUNT_SID = "AC" + "d0" * 16
+DEVELOPMENT_AUTH_TOKEN = "d0" * 16
+DEVELOPMENT_API_KEY = "SK" + "d0" * 16
+DEVELOPMENT_API_SECRET = "d0d0" * 8
+
+
+@dataclass(frozen=True)
+class SharedKey:
+    """A key that signs webhooks with HMAC-SHA256 instead of the auth token's HMAC-SHA1."""
+
+    sid: str
+    secret: str
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The simulator's settings; `speed` divides simulated durations, never HTTP time-outs."""
+
+    app_url: str = "http://127.0.0.1:8000"
+    account_sid: str = DEVELOPMENT_ACCOUNT_SID
+    auth_token: str = DEVELOPMENT_AUTH_TOKEN
+    api_keys: Mapping[str, str] = field(default_factory=lambda: {DEVELOPMENT_API_KEY: DEVELOPMENT_API_SECRET})
+    shared_key: SharedKey | None = None
+    speed: float = 1.0
+    # Twilio's page does not say whether <Dial action> is requested once the caller is gone; both exist here.
+    action_after_hangup: bool = True
+    phonebook: Path | None = None
+    lines: Path | None = None
+    state_file: Path | None = None
+
+    def password_of(self, username: str) -> str | None:
+        """Return the secret that goes with an account SID or an API key; None when there is no such user."""
+        if username == self.account_sid:
+            return self.auth_token
+        return self.api_keys.get(username)

@@ -1,0 +1,60 @@
+"""What do the tests of phonebox stand on: an application that answers as it is told, and a real process."""
+
+import threading
+from collections.abc import Iterator
+from http.server import ThreadingHTTPServer
+
+import pytest
+from twilio.rest import Client
+
+from phonebox.client import Phonebox, running
+from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
+from tests.phonebox.scripted import SPEED, App, OtherHost, handler_for
+
+
+@pytest.fixture(scope="session")
+def _app() -> Iterator[App]:
+    app = App()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(app))
+    server.daemon_threads = True
+    app.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    yield app
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="session")
+def _phonebox(_app: App) -> Iterator[Phonebox]:
+    with running(_app.url, speed=SPEED) as phonebox:
+        yield phonebox
+
+
+@pytest.fixture
+def app(_app: App) -> Iterator[App]:
+    """The application, with an empty script."""
+    _app.script.clear()
+    _app.received.clear()
+    return _app
+
+
+@pytest.fixture
+def phone(_phonebox: Phonebox, app: App) -> Iterator[Phonebox]:
+    """A running phonebox in which nothing has happened yet."""
+    _phonebox.reset()
+    _phonebox.change(
+        speed=SPEED, action_after_hangup=True, shared_key=None, auth_token=DEVELOPMENT_AUTH_TOKEN
+    )
+    yield _phonebox
+    _phonebox.reset()
+
+
+@pytest.fixture
+def twilio(phone: Phonebox) -> Iterator[Client]:
+    """The official client, unchanged but for the host."""
+    http = OtherHost(phone.base_url)
+    yield Client(DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN, http_client=http)
+    if http.session is not None:
+        http.session.close()
