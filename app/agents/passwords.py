@@ -1,5 +1,6 @@
 """How is a password kept, and does this one fit? argon2id, with room to raise its cost later."""
 
+import threading
 from functools import cache
 
 from argon2 import PasswordHasher, Type
@@ -11,6 +12,8 @@ LEAST_LENGTH = 12  # NIST SP 800-63B: length counts, rules about signs do not
 MOST_LENGTH = 1000  # hashing a megabyte would be a cheap way to keep us busy
 
 # RFC 9106, its second recommended choice: 64 MiB and three passes, for where memory is shared.
+# Each takes that much memory while it lasts: a crowd at the door waits in line instead.
+_at_once = threading.BoundedSemaphore(4)
 _hasher = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4, type=Type.ID)
 
 
@@ -20,10 +23,18 @@ def hash_password(password: str) -> str:
     Raises InvalidField when it is too short to be worth keeping, or absurdly long.
     """
     if len(password) < LEAST_LENGTH:
-        raise InvalidField("password", f"too short; use at least {LEAST_LENGTH} characters, a sentence is fine")
+        raise InvalidField(
+            "password", f"too short; use at least {LEAST_LENGTH} characters, a sentence is fine"
+        )
     if len(password) > MOST_LENGTH:
         raise InvalidField("password", f"too long; use at most {MOST_LENGTH} characters")
-    return _hasher.hash(password)
+    return rehash(password)
+
+
+def rehash(password: str) -> str:
+    """Return a hash at today's cost of a password that is already somebody's, whatever its length."""
+    with _at_once:
+        return _hasher.hash(password)
 
 
 def fits(password_hash: str | None, password: str) -> bool:
@@ -35,7 +46,8 @@ def fits(password_hash: str | None, password: str) -> bool:
     if len(password) > MOST_LENGTH:
         return False
     try:
-        matches = _hasher.verify(password_hash or _nobodys_hash(), password)
+        with _at_once:
+            matches = _hasher.verify(password_hash or _nobodys_hash(), password)
     except (Argon2Error, InvalidHashError):
         return False
     return matches and password_hash is not None

@@ -1,0 +1,144 @@
+"""How does an agent say what they do, and how does their desk stay alive? Presence, heartbeat, the stream."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import Blueprint, Response, current_app, jsonify, make_response, redirect, render_template, request
+from sqlalchemy import select
+
+from app import web
+from app.agents import desk_events, presence, streams
+from app.agents.models import Agent, Intent, Reach, Softphone
+from app.agents.presence import PresenceView
+from app.agents.sign_in import desk_of_reader, require_agent
+from app.clock import utcnow
+from app.db import reading, transaction
+from app.errors import InvalidField
+
+bp = Blueprint("desk", __name__, url_prefix="/desk")
+
+MINUTES_AWAY = (5, 10, 15, 30, 45, 60, 90)
+PULSE_SECONDS = 5
+EVENTS_IN_POLL = 200
+
+
+@dataclass(frozen=True)
+class Standing:
+    """The agent's presence with the words that the panel needs."""
+
+    name: str
+    team: str
+    view: PresenceView
+    phone_end: str  # the last digits of the agent's own phone, empty when they have none
+
+    @property
+    def is_available(self) -> bool:
+        return self.view.state not in (Intent.BREAK, Intent.AWAY, Intent.OFF)
+
+    @property
+    def has_call(self) -> bool:
+        return self.view.state in ("reserved", "ringing", "talking")
+
+
+def standing_of(agent: str, now: datetime) -> Standing:
+    """Return how the agent stands at this moment."""
+    with reading() as session:
+        row = session.scalars(select(Agent).where(Agent.key == agent)).one()
+        return Standing(row.name, row.team, presence.describe(row.slot, now), (row.phone or "")[-4:])
+
+
+@bp.get("/presence")
+@require_agent
+def presence_panel() -> Response:
+    return _panel()
+
+
+def _panel(error: str = "", status: int = 200) -> Response:
+    now = utcnow()
+    standing = standing_of(desk_of_reader(), now)
+    html = render_template(
+        "agents/presence.html", standing=standing, now=now, minutes_away=MINUTES_AWAY, error=error
+    )
+    return make_response(html, status)
+
+
+def _panel_or_desk() -> Response:
+    """Answer a change: with the panel for the page's script, with the desk for a form without one."""
+    if request.headers.get("X-Requested-With") == "fetch":
+        return _panel()
+    return make_response(redirect("/desk", 303))
+
+
+@bp.post("/presence")
+@require_agent
+def say_presence() -> Response:
+    """Set `state` (available, break, away, off), `reach` (desk, phone) or both; `minutes` until they are back."""
+    agent, now = desk_of_reader(), utcnow()
+    form = request.form
+    try:
+        reach = Reach(form["reach"]) if form.get("reach") else None
+        minutes = int(form["minutes"]) if form.get("minutes") else None
+        back_at = now + timedelta(minutes=minutes) if minutes in MINUTES_AWAY else None
+        with transaction() as session:
+            slot = session.get_one(Agent, agent).slot
+            intent = Intent(form["state"]) if form.get("state") else slot.intent
+            presence.set_intent(session, agent, intent, now, reach=reach, back_at=back_at)
+    except InvalidField:
+        return _panel(web.t("no_phone_known"), 422)
+    except ValueError:
+        return _panel(web.t("presence_unknown"), 422)
+    return _panel_or_desk()
+
+
+@bp.post("/wrap-up")
+@require_agent
+def wrap_up() -> Response:
+    """End the wrap-up (`what=done`), or make it a minute longer (`what=extend`)."""
+    agent, now = desk_of_reader(), utcnow()
+    with transaction() as session:
+        if request.form.get("what") == "extend":
+            presence.extend_wrap_up(session, agent, now)
+        else:
+            presence.end_wrap_up(session, agent, now)
+    return _panel_or_desk()
+
+
+@bp.post("/heartbeat")
+@require_agent
+def heartbeat() -> Response:
+    """Write down that this desk is alive; the page sends it only while its stream is."""
+    body = request.get_json(silent=True) or {}
+    try:
+        softphone = Softphone(body.get("softphone", Softphone.NONE))
+    except ValueError:
+        problem = {"title": "softphone: must be ready, busy or none", "status": 422}
+        return make_response(jsonify(problem), 422, {"Content-Type": "application/problem+json"})
+    with transaction() as session:
+        presence.beat(
+            session,
+            desk_of_reader(),
+            visible=body.get("visible") is True,
+            softphone=softphone,
+            now=utcnow(),
+        )
+    return Response(status=204)
+
+
+@bp.get("/events")
+@require_agent
+def events() -> Response:
+    return streams.open_stream(desk_of_reader())
+
+
+@bp.get("/poll")
+@require_agent
+def poll() -> Response:
+    """Return the events after `after` at once: for where a proxy keeps streams from passing."""
+    agent = desk_of_reader()
+    with reading() as session:
+        after = streams.start_after(session, agent, streams.asked_after())
+        rows = desk_events.after(session, agent, after, EVENTS_IN_POLL)
+    found = [{"id": row.number, "kind": row.kind, "data": row.data} for row in rows]
+    response = current_app.json.response({"events": found, "after": found[-1]["id"] if found else after})
+    response.headers["Cache-Control"] = "no-store"
+    return make_response(response)

@@ -1,0 +1,391 @@
+"""What is new for the desks that are open? Event streams: complete, in order, resumable, many to a process.
+
+The log in SQL is the truth: each event is read from it by number, so that nothing is lost or doubled and the
+order holds. Redis only says when to look; without it one query for all desks looks every second or two.
+"""
+
+import asyncio
+import itertools
+import json
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from flask import Response, request
+from redis import asyncio as async_redis
+from redis.exceptions import RedisError
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from app import bus
+from app.agents import desk_events
+from app.agents.models import Activity, DeskEvent, Slot
+from app.db import reading
+
+log = logging.getLogger(__name__)
+
+# app/serving.py puts the first into a request that it can hold by itself, and takes the second, which
+# never leaves the server, as the order to do so.
+HOLDS_STREAMS = "rechtdoor.holds_streams"
+HANDED_OVER = "X-Desk-Stream"
+
+TICK_SECONDS = 10  # the page shows its red banner after 25 without one
+LIFETIME_SECONDS = 30 * 60  # then the desk connects again, and so proves that it is still signed in
+RETRY_MILLISECONDS = 1000
+MOST_DESKS = 5000  # to one process; the rest is sent elsewhere with 503
+MOST_DESKS_OF_AGENT = 12
+MOST_WAITING = 500  # events that a slow reader may be behind before they are cut off; they resume by number
+QUICK_LOOK_SECONDS = 1.5  # while Redis is out of reach
+SAFETY_LOOK_SECONDS = 5.0  # while it isn't: a bell may be lost
+AGENTS_IN_QUERY = 100
+EVENTS_IN_QUERY = 1000
+
+HEADERS = {
+    "Content-Type": "text/event-stream; charset=utf-8",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",  # nginx would keep events back
+    "X-Content-Type-Options": "nosniff",
+}
+
+# A comment keeps proxies awake, but a page can't see it: the watchdog there listens for the event.
+TICK = b": tick\nevent: tick\ndata: {}\n\n"
+OPENING = f"retry: {RETRY_MILLISECONDS}\n\n".encode() + TICK
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+def frame(number: int, kind: str, data: Mapping[str, Any]) -> bytes:
+    """Return one event in the form of text/event-stream."""
+    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+    return f"id: {number}\nevent: {kind}\ndata: {text}\n\n".encode()
+
+
+# --- where a stream begins ---------------------------------------------------------------------------
+
+
+def asked_after() -> int | None:
+    """Return the event after which this request wants to go on; None for a desk that is new.
+
+    The browser's Last-Event-ID wins over the `after` of the address, which stays the same when it reconnects.
+    """
+    for asked in (request.headers.get("Last-Event-ID"), request.args.get("after")):
+        if asked and asked.isascii() and asked.isdigit() and len(asked) < 12:
+            return int(asked)
+    return None
+
+
+def start_after(session: Session, agent: str, asked: int | None) -> int:
+    """Return the number of the event after which the agent's stream begins.
+
+    A new desk (and one that asks for events of a log that was since begun anew) gets what it needs of the
+    past: when a call is on its way or going on, everything since its screen pop; else only what comes.
+    """
+    row = session.execute(
+        select(Slot.event_number, Slot.activity, Slot.call_sid).where(Slot.agent == agent)
+    ).one_or_none()
+    newest = row.event_number if row else 0
+    if asked is not None and asked <= newest:
+        return asked
+    if row is None or row.activity == Activity.IDLE or row.call_sid is None:
+        return newest
+    pops = session.execute(
+        select(DeskEvent.number, DeskEvent.data)
+        .where(DeskEvent.agent == agent, DeskEvent.kind == "screen_pop")
+        .order_by(DeskEvent.number.desc())
+        .limit(20)
+    )
+    of_call = [pop.number for pop in pops if pop.data.get("call_sid") == row.call_sid]
+    return min(of_call) - 1 if of_call else newest
+
+
+def open_stream(agent: str, after: int | None = None) -> Response:
+    """Answer this request, which the view has authorised, with the event stream of `agent`.
+
+    `after` is the event after which it goes on where the request itself doesn't say. On the ASGI server the
+    stream is held on the loop; elsewhere this answer is a stream by itself and keeps its thread.
+    """
+    asked = asked_after()
+    with reading() as session:
+        number = start_after(session, agent, after if asked is None else asked)
+    if request.environ.get(HOLDS_STREAMS):
+        return Response(status=200, headers={HANDED_OVER: f"{agent} {number}"})
+    return Response(_in_this_thread(agent, number), headers=HEADERS, direct_passthrough=True)
+
+
+def _in_this_thread(agent: str, number: int, pause: float = 0.5) -> Iterator[bytes]:
+    """Yield the stream by looking again and again; for servers that have no loop."""
+    ends = time.monotonic() + LIFETIME_SECONDS
+    next_tick = time.monotonic() + TICK_SECONDS
+    yield OPENING
+    while (now := time.monotonic()) < ends:
+        with reading() as session:
+            events = desk_events.after(session, agent, number)
+        for event in events:
+            number = event.number
+            yield frame(event.number, event.kind, event.data)
+        if now >= next_tick:
+            next_tick = now + TICK_SECONDS
+            yield TICK
+        if not events:
+            time.sleep(pause)
+
+
+# --- all streams of one process ----------------------------------------------------------------------
+
+
+class Desk:
+    """One open stream. What it must still be sent waits here, so that a slow reader holds up nobody."""
+
+    __slots__ = ("_ends", "_send", "_sending", "_waiting", "after", "agent", "turn")
+
+    def __init__(self, agent: str, after: int, turn: int, send: Send, ends: asyncio.Timeout) -> None:
+        self.agent = agent
+        self.after = after
+        self.turn = turn
+        self._send = send
+        self._ends = ends
+        self._waiting: deque[bytes] = deque()
+        self._sending: asyncio.Task[None] | None = None
+
+    def put(self, data: bytes) -> None:
+        """Send `data` as soon as the reader takes it; a reader who is too far behind is cut off."""
+        if len(self._waiting) >= MOST_WAITING:
+            self.end()
+            return
+        self._waiting.append(data)
+        if self._sending is None:
+            self._sending = asyncio.get_running_loop().create_task(self._send_waiting())
+
+    def put_event(self, number: int, data: bytes) -> None:
+        if number > self.after:
+            self.after = number
+            self.put(data)
+
+    def end(self) -> None:
+        """End the stream now; the browser connects again and resumes."""
+        if not self._ends.expired():
+            self._ends.reschedule(asyncio.get_running_loop().time())
+
+    async def _send_waiting(self) -> None:
+        try:
+            while self._waiting:
+                data = b"".join(self._waiting)
+                self._waiting.clear()
+                await self._send({"type": "http.response.body", "body": data, "more_body": True})
+        finally:
+            self._sending = None
+
+    async def finish(self) -> None:
+        """Close the answer properly, unless the reader doesn't take what was sent before."""
+        if self._sending is None:
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
+
+
+class Hub:
+    """All desks of this process: one listener at Redis, one reader of the log."""
+
+    def __init__(self, redis_url: str, *, most_desks: int = MOST_DESKS) -> None:
+        self._redis_url = redis_url
+        self._most_desks = most_desks
+        self._desks: dict[str, list[Desk]] = {}
+        self._count = 0
+        self._turns: list[set[Desk]] = [set() for _ in range(TICK_SECONDS)]
+        self._next_turn = itertools.cycle(range(TICK_SECONDS))
+        self._woken: set[str] = set()
+        self._bell = asyncio.Event()
+        self._hears_redis = False
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closed = False
+        # Streams read in a thread of their own, so that they never take one from a webhook.
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="desk-events")
+
+    def __len__(self) -> int:
+        return self._count
+
+    @property
+    def hears_redis(self) -> bool:
+        return self._hears_redis
+
+    def start(self) -> None:
+        """Begin to listen; called again it does nothing."""
+        if not self._tasks:
+            jobs = (self._listen(), self._look(), self._read(), self._tick())
+            self._tasks = [asyncio.get_running_loop().create_task(job) for job in jobs]
+
+    def close(self) -> None:
+        """End all streams: the browsers connect to the next process and resume there."""
+        self._closed = True
+        for desk in [desk for desks in self._desks.values() for desk in desks]:
+            desk.end()
+
+    async def stop(self) -> None:
+        """Close, and give back what was taken."""
+        self.close()
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks = []
+        self._reader.shutdown(wait=False, cancel_futures=True)
+
+    def has_room(self, agent: str) -> bool:
+        of_agent = len(self._desks.get(agent, ()))
+        return not self._closed and self._count < self._most_desks and of_agent < MOST_DESKS_OF_AGENT
+
+    async def hold(self, agent: str, after: int, receive: Receive, send: Send) -> None:
+        """Answer with the stream of `agent`, from after event `after`, until it ends or the reader leaves."""
+        if not self.has_room(agent):
+            await _answer_full(send)
+            return
+        self.start()
+        headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        desk = None
+        try:
+            async with asyncio.timeout(LIFETIME_SECONDS) as ends:
+                desk = Desk(agent, after, next(self._next_turn), send, ends)
+                self._add(desk)
+                desk.put(OPENING)
+                self.wake([agent])
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+        except TimeoutError:
+            if desk:
+                await desk.finish()
+        finally:
+            if desk:
+                self._remove(desk)
+
+    def _add(self, desk: Desk) -> None:
+        self._desks.setdefault(desk.agent, []).append(desk)
+        self._turns[desk.turn].add(desk)
+        self._count += 1
+
+    def _remove(self, desk: Desk) -> None:
+        of_agent = self._desks[desk.agent]
+        of_agent.remove(desk)
+        if not of_agent:
+            del self._desks[desk.agent]
+        self._turns[desk.turn].discard(desk)
+        self._count -= 1
+
+    def wake(self, agents: Sequence[str]) -> None:
+        """Look soon what is new for these agents."""
+        self._woken.update(agents)
+        self._bell.set()
+
+    # Reading
+
+    async def _read(self) -> None:
+        while True:
+            await self._bell.wait()
+            self._bell.clear()
+            woken, self._woken = self._woken, set()
+            wanted = [(agent, self._seen_by_all(agent)) for agent in sorted(woken) if agent in self._desks]
+            for start in range(0, len(wanted), AGENTS_IN_QUERY):
+                await self._deliver(wanted[start : start + AGENTS_IN_QUERY])
+
+    def _seen_by_all(self, agent: str) -> int:
+        return min(desk.after for desk in self._desks[agent])
+
+    async def _deliver(self, wanted: list[tuple[str, int]]) -> None:
+        agents = [agent for agent, _ in wanted]
+        try:
+            events = await self._in_thread(_read_events, wanted)
+        except Exception:
+            log.warning("desk events can't be read", exc_info=True)
+            asyncio.get_running_loop().call_later(1.0, self.wake, agents)
+            return
+        for agent, number, kind, data in events:
+            if desks := self._desks.get(agent):
+                encoded = frame(number, kind, data)
+                for desk in list(desks):
+                    desk.put_event(number, encoded)
+        if len(events) == EVENTS_IN_QUERY:
+            self.wake(agents)
+
+    async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
+        return await asyncio.get_running_loop().run_in_executor(self._reader, function, *arguments)
+
+    # Knowing when to read
+
+    async def _look(self) -> None:
+        """Look for all desks at once, now and then: bells may be lost."""
+        while True:
+            await asyncio.sleep(SAFETY_LOOK_SECONDS if self._hears_redis else QUICK_LOOK_SECONDS)
+            if not self._desks:
+                continue
+            try:
+                newest = await self._in_thread(_read_newest)
+            except Exception:
+                log.warning("desk events can't be read", exc_info=True)
+                continue
+            self.wake([agent for agent in self._desks if newest.get(agent, 0) > self._seen_by_all(agent)])
+
+    async def _listen(self) -> None:
+        while True:
+            try:
+                await self._listen_once()
+            except (RedisError, OSError, TimeoutError):
+                if self._hears_redis:
+                    log.warning("redis is out of reach; desks are looked after by polling")
+            self._hears_redis = False
+            await asyncio.sleep(1.0)
+
+    async def _listen_once(self) -> None:
+        # redis-py's default would give up reading after 5 s; silence is normal here, so we ask by ping.
+        client = async_redis.Redis.from_url(
+            self._redis_url, socket_timeout=None, socket_connect_timeout=1, decode_responses=True
+        )
+        async with client, client.pubsub() as subscription:
+            await subscription.subscribe(bus.DESKS)
+            waits_for_pong = False
+            while True:
+                message = await subscription.get_message(timeout=SAFETY_LOOK_SECONDS)
+                if message is None:
+                    if waits_for_pong:
+                        raise TimeoutError("redis is silent")
+                    waits_for_pong = True
+                    await subscription.ping()
+                    continue
+                waits_for_pong = False
+                if message["type"] == "subscribe":
+                    self._hears_redis = True
+                    self.wake(list(self._desks))
+                elif message["type"] == "message":
+                    agent, _, _ = message["data"].partition(" ")
+                    if agent in self._desks:
+                        self.wake([agent])
+
+    async def _tick(self) -> None:
+        for turn in itertools.cycle(self._turns):
+            await asyncio.sleep(1.0)
+            for desk in list(turn):
+                desk.put(TICK)
+
+
+def _read_events(wanted: list[tuple[str, int]]) -> list[tuple[str, int, str, dict[str, Any]]]:
+    statement = (
+        select(DeskEvent.agent, DeskEvent.number, DeskEvent.kind, DeskEvent.data)
+        .where(or_(*(and_(DeskEvent.agent == agent, DeskEvent.number > number) for agent, number in wanted)))
+        .order_by(DeskEvent.agent, DeskEvent.number)
+        .limit(EVENTS_IN_QUERY)
+    )
+    with reading() as session:
+        return [tuple(row) for row in session.execute(statement)]
+
+
+def _read_newest() -> dict[str, int]:
+    with reading() as session:
+        rows = session.execute(select(Slot.agent, Slot.event_number).where(Slot.event_number > 0))
+        return dict(rows.tuples().all())
+
+
+async def _answer_full(send: Send) -> None:
+    headers = [(b"retry-after", b"5"), (b"content-type", b"text/plain; charset=utf-8")]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": b"too many event streams here; try again in 5 s\n"})

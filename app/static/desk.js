@@ -1,0 +1,250 @@
+// The agent's desk: events come in, the server renders, this places. Never a card of another call.
+
+import { flushNotes, watchNotes } from "./desk/notes.js";
+import { beTheDesk } from "./desk/one_tab.js";
+import { ask, desk, place, send, tellTimes, words } from "./desk/page.js";
+import { useShortcuts } from "./desk/shortcuts.js";
+import { alarmAbout, announce, notRinging, offerNotifications, ringing } from "./desk/signals.js";
+import { softphoneState } from "./desk/softphone.js";
+import { Stream } from "./desk/stream.js";
+
+const cardPlace = document.querySelector("#card");
+const presencePlace = document.querySelector("#presence");
+const boardPlace = document.querySelector("#board");
+const empty = document.querySelector("#empty");
+
+// --- the card ---------------------------------------------------------------------------------------
+
+let wanted = cardPlace.querySelector("[data-call]")?.dataset.call ?? null; // the call whose card belongs here
+let fetching = null;
+
+async function showCard(call, { part = "card", announceIt = false } = {}) {
+  wanted = call;
+  fetching?.abort();
+  const mine = new AbortController();
+  fetching = mine;
+  const address = `/desk/calls/${encodeURIComponent(call)}/card${part === "state" ? "?part=state" : ""}`;
+  for (let attempt = 0; attempt < 4; attempt += 1) {
+    try {
+      const response = await ask(address, { signal: mine.signal });
+      if (response.ok) {
+        const html = await response.text();
+        // By now another call may have come: its card must not be overwritten by an older one's.
+        if (wanted !== call || response.headers.get("X-Call") !== call) return;
+        if (part === "state" && cardPlace.querySelector(".card")?.dataset.call === call) placeState(html);
+        else if (part === "card") placeCard(html, announceIt);
+        return;
+      }
+      if (response.status < 500) return;
+    } catch (error) {
+      if (error.name === "AbortError") return;
+    }
+    await new Promise((done) => setTimeout(done, 300 * 2 ** attempt));
+  }
+}
+
+function placeCard(html, announceIt) {
+  flushNotes();
+  place(cardPlace, html);
+  const card = cardPlace.querySelector(".card");
+  watchNotes(card);
+  desk.classList.add("has-card");
+  showSide(null);
+  if (announceIt) {
+    announce(words("say_ringing", { name: card.dataset.name }));
+    requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("card-painted", { detail: card.dataset.call })));
+  }
+}
+
+function placeState(html) {
+  const before = cardPlace.querySelector(".call-state")?.dataset.side;
+  place(cardPlace.querySelector("#card-state"), html);
+  showSide(before);
+}
+
+function showSide(before) {
+  const side = cardPlace.querySelector(".call-state")?.dataset.side;
+  if (side === "ringing") ringing(wanted);
+  else notRinging();
+  if (before && side !== before && ["talking", "ended", "elsewhere"].includes(side)) announce(words(`say_${side}`));
+}
+
+function closeCard() {
+  flushNotes();
+  wanted = null;
+  fetching?.abort();
+  cardPlace.replaceChildren();
+  desk.classList.remove("has-card");
+  notRinging();
+  if (location.search) history.replaceState(null, "", "/desk");
+}
+
+// --- what stands beside it --------------------------------------------------------------------------
+
+// Events come in bursts; one look afterwards shows them all.
+function soon(work) {
+  let waiting = null;
+  return () => {
+    clearTimeout(waiting);
+    waiting = setTimeout(work, 60);
+  };
+}
+
+async function refresh(target, address) {
+  try {
+    const response = await ask(address);
+    if (response.ok) place(target, await response.text());
+  } catch {
+    // The stream's own alarm tells; the next event tries again.
+  }
+}
+
+const refreshPresence = soon(async () => {
+  await refresh(presencePlace, "/desk/presence");
+  const state = presencePlace.querySelector("[data-state]")?.dataset.state;
+  empty.dataset.available = String(!["break", "away", "off"].includes(state));
+});
+const refreshBoard = soon(() => refresh(boardPlace, "/desk/board"));
+
+function hear(kind, data) {
+  if (kind === "screen_pop") {
+    performance.mark("pop-heard", { detail: data.call_sid });
+    showCard(data.call_sid, { announceIt: true });
+  } else if (kind === "call") {
+    const isPlaced = cardPlace.querySelector(".card")?.dataset.call === wanted;
+    if (data.call_sid === wanted) showCard(wanted, isPlaced ? { part: "state" } : { announceIt: true });
+    refreshBoard();
+  } else if (kind === "presence") {
+    refreshPresence();
+  } else if (kind === "promise") {
+    refreshBoard();
+  }
+}
+
+// --- proof of life ----------------------------------------------------------------------------------
+
+const stream = new Stream({
+  after: Number(desk.dataset.after),
+  watchdogSeconds: Number(desk.dataset.watchdogSeconds),
+  hear,
+  change: connectionChanged,
+});
+let signedOut = false;
+let graceEnds = null;
+
+function connectionChanged(state) {
+  clearTimeout(graceEnds);
+  if (signedOut) return;
+  if (state === "live") {
+    alarmAbout(null);
+    beat();
+  } else if (state === "detour") {
+    // A reconnection takes a second; no need to tell of that.
+    graceEnds = setTimeout(() => alarmAbout("slow"), 5000);
+    if (document.querySelector("#alarm").dataset.about === "dead") alarmAbout("slow");
+  } else if (state === "full" || state === "dead") {
+    graceEnds = setTimeout(() => alarmAbout(state), 2500);
+  }
+}
+
+let beating = false;
+
+// Only a desk that would see a call says that it is alive.
+async function beat() {
+  if (beating || !stream.isAlive) return;
+  beating = true;
+  try {
+    await ask("/desk/heartbeat", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({ visible: !document.hidden, softphone: softphoneState() }),
+      signal: AbortSignal.timeout(4000),
+    });
+  } catch {
+    // The stream notices by itself when the server is gone.
+  } finally {
+    beating = false;
+  }
+}
+
+document.addEventListener("desk:signed-out", () => {
+  signedOut = true;
+  stream.stop();
+  alarmAbout("signed_out");
+});
+
+// --- the agent's hands ------------------------------------------------------------------------------
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  const target = { presence: presencePlace, card: cardPlace }[form.dataset.place];
+  if (!target) return;
+  event.preventDefault();
+  const button = event.submitter;
+  const ofCall = cardPlace.querySelector(".card")?.dataset.call;
+  if (button) button.disabled = true;
+  if (target === cardPlace) flushNotes();
+  try {
+    const response = await send(form, button);
+    if (response.headers.get("Content-Type")?.startsWith("text/html")) {
+      const html = await response.text();
+      if (target === presencePlace) place(presencePlace, html);
+      else if (wanted === ofCall) placeCard(html, false);
+      if (target === presencePlace) refreshPresence();
+    } else if (!response.ok) {
+      const problem = await response.json();
+      announce(problem.title);
+    }
+  } catch {
+    announce(words("alarm_dead"));
+  } finally {
+    if (button) button.disabled = false;
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const open = event.target.closest("[data-open-call]");
+  const close = event.target.closest("[data-close-card]");
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  if (open) {
+    event.preventDefault();
+    showCard(open.dataset.openCall).then(() => document.querySelector("#call").focus());
+  } else if (close) {
+    event.preventDefault();
+    closeCard();
+    document.querySelector("#call").focus();
+  }
+});
+
+const call = document.querySelector("#call");
+useShortcuts({
+  [words("shortcut_key_card")]: () => call.focus(),
+  n: () => cardPlace.querySelector("#summary")?.focus(),
+});
+
+// --- start ------------------------------------------------------------------------------------------
+
+const elsewhere = document.querySelector("#elsewhere");
+const tab = beTheDesk(
+  () => {
+    elsewhere.hidden = true;
+    stream.start();
+  },
+  () => {
+    elsewhere.hidden = false;
+    stream.stop();
+    alarmAbout(null);
+  },
+);
+document.querySelector("#take-over").addEventListener("click", () => tab.takeOver());
+
+const shown = cardPlace.querySelector(".card");
+if (shown) {
+  watchNotes(shown);
+  showSide(null);
+}
+offerNotifications();
+tellTimes();
+setInterval(tellTimes, 1000);
+setInterval(beat, Number(desk.dataset.pulseSeconds) * 1000);
+document.addEventListener("visibilitychange", beat);

@@ -1,0 +1,97 @@
+// Is what the agent writes never lost? Notes save themselves, are tried again, and outlive a reload.
+
+import { ask, serverNow, words } from "./page.js";
+
+const PAUSE_MILLISECONDS = 700;
+const RETRY_MILLISECONDS = 3000;
+const KEEP = "rechtdoor.notes.";
+
+const unsaved = new Map(); // call -> what it should say
+const timers = new Map();
+let saving = Promise.resolve();
+
+/** Watch the notes of the card that was just placed; what a reload interrupted is put back first. */
+export function watchNotes(card) {
+  const form = card.querySelector("form[data-notes]");
+  if (!form) return;
+  const call = form.dataset.notes;
+  form.querySelector("button").hidden = true;
+  const kept = sessionStorage.getItem(KEEP + call);
+  if (kept) fill(form, new URLSearchParams(kept));
+  form.addEventListener("input", () => note(form, call));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    note(form, call, 0);
+  });
+  if (kept) note(form, call, 0);
+}
+
+/** Save at once what still waits: another card is about to take the place. */
+export function flushNotes() {
+  for (const call of unsaved.keys()) later(call, 0);
+}
+
+export const hasUnsavedNotes = () => unsaved.size > 0;
+
+function note(form, call, pause = PAUSE_MILLISECONDS) {
+  const text = new URLSearchParams(new FormData(form));
+  text.delete("csrf");
+  unsaved.set(call, text.toString());
+  sessionStorage.setItem(KEEP + call, text.toString());
+  later(call, pause);
+}
+
+function fill(form, values) {
+  form.elements.summary.value = values.get("summary") ?? "";
+  for (const choice of form.querySelectorAll("[name=outcome]")) choice.checked = choice.value === values.get("outcome");
+}
+
+function later(call, pause) {
+  clearTimeout(timers.get(call));
+  timers.set(call, setTimeout(() => {
+    // One after the other: an older text must not overtake a newer one.
+    saving = saving.then(() => save(call));
+  }, pause));
+}
+
+async function save(call) {
+  const text = unsaved.get(call);
+  if (text === undefined) return;
+  say(call, words("notes_saving"));
+  try {
+    const response = await ask(`/desk/calls/${encodeURIComponent(call)}/notes`, {
+      method: "POST",
+      body: new URLSearchParams(text),
+      signal: AbortSignal.timeout(8000),
+    });
+    if (response.status === 422) {
+      // Refused, not lost: it stays in the form, and the sentence says what to change.
+      const problem = await response.json();
+      unsaved.delete(call);
+      say(call, problem.detail ? `${problem.title} ${problem.detail}` : problem.title, true);
+      return;
+    }
+    if (!response.ok) throw new Error(String(response.status));
+  } catch {
+    say(call, words("notes_kept_here"), true);
+    later(call, RETRY_MILLISECONDS);
+    return;
+  }
+  if (unsaved.get(call) === text) {
+    unsaved.delete(call);
+    sessionStorage.removeItem(KEEP + call);
+    const time = new Date(serverNow()).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+    say(call, words("notes_saved", { time }));
+  }
+}
+
+function say(call, text, isWarning = false) {
+  const place = document.querySelector(`form[data-notes="${CSS.escape(call)}"] .saved`);
+  if (!place || place.textContent === text) return;
+  place.textContent = text;
+  place.classList.toggle("warning", isWarning);
+}
+
+addEventListener("beforeunload", (event) => {
+  if (unsaved.size) event.preventDefault();
+});

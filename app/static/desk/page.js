@@ -1,0 +1,73 @@
+// What do all parts of the desk need of the page? Its words, its settings, and asking the server.
+
+export const desk = document.querySelector("#desk");
+
+/** A text of the catalogue in the reader's language, with `{name}` filled in. */
+export function words(code, values = {}) {
+  const found = document.querySelector("#words").content.querySelector(`[data-code="${code}"]`);
+  return Object.entries(values).reduce(
+    (text, [name, value]) => text.replaceAll(`{${name}}`, value),
+    found ? found.textContent : code,
+  );
+}
+
+// This computer's clock may be wrong; times on the page are the server's.
+let skew = Date.now() - Date.parse(desk.dataset.now);
+
+export function learnClock(place) {
+  const shown = place.querySelector("[data-now]");
+  if (shown) skew = Date.now() - Date.parse(shown.dataset.now);
+}
+
+export const serverNow = () => Date.now() - skew;
+
+/** Ask the server as this page. Throws when it can't be reached; `signedOut` is told of a session that ended. */
+export async function ask(path, options = {}) {
+  const response = await fetch(path, {
+    ...options,
+    headers: { "X-Requested-With": "fetch", "X-CSRF-Token": desk.dataset.csrf, ...options.headers },
+  });
+  if (response.status === 401) document.dispatchEvent(new CustomEvent("desk:signed-out"));
+  return response;
+}
+
+/** Send a form as its pressed button would, and return the answer. */
+export function send(form, button) {
+  const body = new URLSearchParams(new FormData(form, button));
+  return ask(form.action, { method: "POST", body });
+}
+
+/** Put HTML that our own server rendered in its place; keyboard focus stays where it was, if that still exists. */
+export function place(target, html) {
+  const had = target.contains(document.activeElement) ? describe(document.activeElement) : null;
+  target.innerHTML = html;
+  learnClock(target);
+  if (had) target.querySelector(had)?.focus();
+  tellTimes();
+}
+
+function describe(element) {
+  if (element.id) return `#${CSS.escape(element.id)}`;
+  if (element.name) {
+    const value = element.value ? `[value="${CSS.escape(element.value)}"]` : "";
+    return `${element.localName}[name="${CSS.escape(element.name)}"]${element.localName === "button" ? value : ""}`;
+  }
+  return element.localName;
+}
+
+/** Keep the running times right: since when, until when. */
+export function tellTimes() {
+  const now = serverNow();
+  for (const element of document.querySelectorAll("[data-since]"))
+    element.textContent = minutesAndSeconds(now - Date.parse(element.dataset.since));
+  for (const element of document.querySelectorAll("[data-until]"))
+    element.textContent = element.dataset.until ? minutesAndSeconds(Date.parse(element.dataset.until) - now) : "";
+}
+
+function minutesAndSeconds(milliseconds) {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  const two = (number) => String(number).padStart(2, "0");
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes}:${two(seconds % 60)}`;
+  return `${Math.floor(minutes / 60)}:${two(minutes % 60)}:${two(seconds % 60)}`;
+}

@@ -1,0 +1,213 @@
+"""What does every page share? Security headers, the guard on forms, the reader's language, error pages."""
+
+import secrets
+from datetime import datetime
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request, session
+from werkzeug.datastructures import Headers
+from werkzeug.exceptions import HTTPException
+
+from app import catalogue
+from app.errors import ApplicationError
+from config import Settings
+
+bp = Blueprint("web", __name__)
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+# Their callers prove themselves with a signature or a token in each request, and hold no session.
+WITHOUT_SESSION = ("/voice/", "/messages/", "/api/")
+CSRF_FIELD = "csrf"
+CSRF_HEADER = "X-CSRF-Token"
+DEFAULT_ZONE = ZoneInfo("Europe/Amsterdam")
+
+# No inline script or style anywhere, nothing from another host.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+
+class FormRefused(ApplicationError):
+    """The request did not come from a page of ours, or from one that is too old."""
+
+
+def register(app: Flask) -> None:
+    """Give the application its headers, its guard, its languages and its error pages."""
+    settings: Settings = app.config["SETTINGS"]
+    app.config.update(
+        # The __Host- prefix makes a browser refuse the cookie from another host or path, or without TLS.
+        SESSION_COOKIE_NAME="__Host-rechtdoor" if settings.is_production else "rechtdoor",
+        SESSION_COOKIE_SECURE=settings.is_production,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,  # or each heartbeat would send the cookie anew
+    )
+    app.before_request(refuse_foreign_forms)
+    app.after_request(add_security_headers)
+    app.context_processor(_for_templates)
+    app.add_template_filter(clock_time)
+    app.add_template_filter(day_and_time)
+    app.register_error_handler(FormRefused, _form_refused)
+    app.register_error_handler(HTTPException, _error_page)
+    app.register_blueprint(bp)
+
+
+# --- language ----------------------------------------------------------------------------------------
+
+
+def language() -> str:
+    """Return the language of who is reading: their own choice, else what their browser asks for."""
+    settings: Settings = current_app.config["SETTINGS"]
+    chosen = session.get("language")
+    if chosen in catalogue.LANGUAGES:
+        return str(chosen)
+    return request.accept_languages.best_match(catalogue.LANGUAGES, settings.default_language) or "en"
+
+
+def t(code: str, **values: object) -> str:
+    """Return a text of the pages in the reader's language."""
+    return catalogue.text(f"page.{code}", language(), **values)
+
+
+def choose_language(chosen: str) -> bool:
+    """Remember the reader's choice for this session; False for a language that we don't have."""
+    if chosen not in catalogue.LANGUAGES:
+        return False
+    session["language"] = chosen
+    return True
+
+
+def show_times_in(zone: str) -> None:
+    """Show this request's times as the clocks of `zone` (an IANA name) show them."""
+    g.zone = ZoneInfo(zone)
+
+
+def in_their_zone(moment: datetime) -> datetime:
+    """Return the moment as the clock on the reader's wall shows it."""
+    return moment.astimezone(g.get("zone", DEFAULT_ZONE))
+
+
+def clock_time(moment: datetime) -> str:
+    return f"{in_their_zone(moment):%H:%M}"
+
+
+def day_and_time(moment: datetime, now: datetime) -> str:
+    """Return “vandaag 14:05”, “gisteren 9:10”, “ma 3 nov 14:05”, with the year when it is another one."""
+    local, today = in_their_zone(moment), in_their_zone(now)
+    days = (local.date() - today.date()).days
+    at = f"{local:%H:%M}"
+    near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get(days)
+    if near:
+        return f"{t(near)} {at}"
+    day = f"{t('weekdays').split()[local.weekday()]} {local.day} {t('months').split()[local.month - 1]}"
+    return f"{day} {at}" if local.year == today.year else f"{day} {local.year} {at}"
+
+
+# --- the guard on forms ------------------------------------------------------------------------------
+
+
+def csrf_token() -> str:
+    """Return the token that every form and script of this session sends along."""
+    if "csrf" not in session:
+        session["csrf"] = secrets.token_urlsafe(24)
+    return str(session["csrf"])
+
+
+def refuse_foreign_forms() -> None:
+    """Refuse a change that no page of ours asked for: wrong origin, or without the session's token."""
+    if request.method in SAFE_METHODS or request.path.startswith(WITHOUT_SESSION):
+        return
+    if not _is_our_origin(request.headers):
+        raise FormRefused("origin")
+    sent = request.headers.get(CSRF_HEADER) or request.form.get(CSRF_FIELD, "")
+    expected = session.get("csrf", "")
+    if not expected or not secrets.compare_digest(sent.encode(), expected.encode()):
+        raise FormRefused("token")
+
+
+def _is_our_origin(headers: Headers) -> bool:
+    origin = headers.get("Origin")
+    if origin is None:
+        # Browsers send one with each POST; where it is missing, Sec-Fetch-Site may still tell.
+        return headers.get("Sec-Fetch-Site", "same-origin") in {"same-origin", "none"}
+    settings: Settings = current_app.config["SETTINGS"]
+    return origin in {request.host_url.rstrip("/"), settings.public_url}
+
+
+def safe_next(target: str) -> str:
+    """Return `target` when it is a path of ours, else the desk: a link must not lead people elsewhere."""
+    parts = urlsplit(target)
+    is_ours = target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable()
+    return target if is_ours and not parts.netloc and "\\" not in target else "/desk"
+
+
+# --- headers and errors ------------------------------------------------------------------------------
+
+
+def add_security_headers(response: Response) -> Response:
+    """Tell browsers what a page of ours never does."""
+    settings: Settings = current_app.config["SETTINGS"]
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    response.headers.setdefault("Referrer-Policy", "same-origin")
+    if response.mimetype == "text/html":
+        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("X-Frame-Options", "DENY")
+        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
+        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(self)")
+        # A card must not come back from a shared computer's history.
+        response.headers.setdefault("Cache-Control", "no-store")
+    if settings.is_production:
+        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+    return response
+
+
+def wants_page() -> bool:
+    """Say whether a person in a browser window waits for the answer, rather than a script."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def error_page(status: int) -> Response:
+    """Return the page, or the JSON for a script, that says what went wrong and what to do."""
+    code = status if status in {400, 403, 404, 429, 500, 503} else (500 if status >= 500 else 400)
+    if not wants_page():
+        problem = {"title": t(f"error_{code}_title"), "status": status, "detail": t(f"error_{code}_help")}
+        response = current_app.make_response(current_app.json.response(problem))
+        response.mimetype = "application/problem+json"
+    else:
+        response = current_app.make_response(render_template("error.html", code=code))
+    response.status_code = status
+    return response
+
+
+def _error_page(error: HTTPException) -> Response | HTTPException:
+    if request.path.startswith(WITHOUT_SESSION) or error.code is None or error.code < 400:
+        return error
+    page = error_page(error.code)
+    for name in ("Allow", "Retry-After"):
+        for key, value in error.get_headers(request.environ):
+            if key == name:
+                page.headers[name] = value
+    return page
+
+
+def _form_refused(error: FormRefused) -> Response:
+    return error_page(400)
+
+
+def _for_templates() -> dict[str, object]:
+    return {"t": t, "language": language(), "csrf_token": csrf_token, "languages": catalogue.LANGUAGES}
+
+
+# --- the front door ----------------------------------------------------------------------------------
+
+
+@bp.get("/")
+def front_door() -> Response:
+    return current_app.make_response(redirect("/desk"))
+
+
+@bp.get("/favicon.ico")
+def favicon() -> Response:
+    return current_app.send_static_file("favicon.svg")

@@ -1,0 +1,10 @@
+"""The application, for an ASGI server such as uvicorn; the streams of desks are held on its loop.
+
+uvicorn asgi:app --timeout-graceful-shutdown 5
+"""
+
+from app.agents.streams import Hub
+from app.serving import Application
+from wsgi import app as flask_app
+
+app = Application(flask_app, Hub(flask_app.config["SETTINGS"].redis_url))
