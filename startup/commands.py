@@ -1,6 +1,7 @@
 """With which words is each process of the product started?"""
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 # Long enough for a webhook under way; open event streams never end by themselves and are resumed elsewhere.
@@ -23,11 +24,16 @@ def worker() -> list[str]:
     return [sys.executable, "-m", "app.jobs.worker"]
 
 
-def phonebox(port: int, app_url: str, account_sid: str, auth_token: str) -> list[str]:
-    """The telephone company of development; further options are appended by whoever needs them."""
+def phonebox(port: int, app_url: str, settings: Mapping[str, str]) -> list[str]:
+    """The telephone company of development, with the account that `settings` give to the product.
+
+    Further options are appended by whoever needs them.
+    """
     return [
         *(sys.executable, "-m", "phonebox", "--port", str(port), "--app-url", app_url),
-        *("--account-sid", account_sid, "--auth-token", auth_token),
+        *("--account-sid", settings["TWILIO_ACCOUNT_SID"]),
+        *("--auth-token", settings["TWILIO_AUTH_TOKEN"].split(",")[0]),
+        *("--api-key", settings["TWILIO_API_KEY"], "--api-secret", settings["TWILIO_API_SECRET"]),
     ]
 
 

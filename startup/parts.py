@@ -34,9 +34,8 @@ class Parts:
 
     def phonebox(self, port: int, app_url: str, files: Path) -> Process:
         """The telephone company, with the telephone book and the lines in `files` where there are any."""
-        command = commands.phonebox(
-            port, app_url, self.env["TWILIO_ACCOUNT_SID"], self.env["TWILIO_AUTH_TOKEN"].split(",")[0]
-        )
+        command = commands.phonebox(port, app_url, self.env)
+        command += ["--state-file", str(VAR / "phonebox.json")]
         for option in ("phonebook", "lines"):
             if (file := files / f"{option}.json").exists():
                 command += [f"--{option}", str(file)]

@@ -128,15 +128,15 @@ def postgres_server(warden: Warden) -> Iterator[PostgresServer]:
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file in its newest shape, to be copied."""
     file = tmp_path_factory.mktemp("migrated") / "rechtdoor.db"
-    _migrate(f"sqlite:///{file}")
+    _migrate(f"sqlite:///{file}", file.parent)
     return file
 
 
 @pytest.fixture(scope="session")
-def migrated_postgres(postgres_server: PostgresServer) -> str:
+def migrated_postgres(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a database in its newest shape, to be cloned."""
     _in_postgres(postgres_server, f"CREATE DATABASE {TEMPLATE}")
-    _migrate(postgres_server.url(TEMPLATE))
+    _migrate(postgres_server.url(TEMPLATE), tmp_path_factory.mktemp("migrated"))
     return TEMPLATE
 
 
@@ -166,9 +166,9 @@ def database(database_url: str) -> Iterator[app.db.Database]:
 
 
 @pytest.fixture
-def settings(database_url: str, redis_url: str) -> config.Settings:
+def settings(database_url: str, redis_url: str, tmp_path: Path) -> config.Settings:
     """Settings over the test's database and Redis."""
-    return config.load(test_settings(database_url, redis_url))
+    return config.load(test_settings(database_url, redis_url, tmp_path))
 
 
 @pytest.fixture
@@ -232,11 +232,11 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def _migrate(url: str) -> None:
+def _migrate(url: str, folder: Path) -> None:
     """Bring a database to its newest shape as an operator would."""
     made = subprocess.run(
         commands.flask("db", "upgrade"),
-        env={**clean_environment(), **test_settings(url, "redis://127.0.0.1:1/0")},
+        env={**clean_environment(), **test_settings(url, "redis://127.0.0.1:1/0", folder)},
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -23,8 +23,8 @@ def clean_environment() -> dict[str, str]:
     return {name: os.environ[name] for name in kept if name in os.environ}
 
 
-def test_settings(database_url: str, redis_url: str) -> dict[str, str]:
-    """Return settings as a deployment would give them, with secrets of their own."""
+def test_settings(database_url: str, redis_url: str, folder: Path) -> dict[str, str]:
+    """Return settings as a deployment gives them, with secrets of their own; `folder` is theirs to use."""
     return {
         "ENV": "test",
         "DATABASE_URL": database_url,
@@ -36,6 +36,7 @@ def test_settings(database_url: str, redis_url: str) -> dict[str, str]:
         "TWILIO_API_KEY": "SK" + secrets.token_hex(16),
         "TWILIO_API_SECRET": secrets.token_hex(16),
         "TWILIO_API_URL": "http://127.0.0.1:8001",
+        "SPOOL_DIR": str(folder / "spool"),
     }
 
 
@@ -108,7 +109,7 @@ def _product(
     url, phonebox_url = f"http://{LOOPBACK}:{web_port}", f"http://{LOOPBACK}:{phonebox_port}"
     redis, redis_url = redis_server(folder / "redis", warden, output=folder / "redis.log")
     chosen = {
-        **test_settings(database_url, redis_url),
+        **test_settings(database_url, redis_url, folder),
         "PUBLIC_URL": url,
         "TWILIO_API_URL": phonebox_url,
         **settings,
@@ -125,9 +126,7 @@ def _product(
             ready=(lambda: answers_http(ready_url)) if ready_url else None,
         )
 
-    telephone = commands.phonebox(
-        phonebox_port, url, chosen["TWILIO_ACCOUNT_SID"], chosen["TWILIO_AUTH_TOKEN"].split(",")[0]
-    )
+    telephone = commands.phonebox(phonebox_port, url, chosen)
     return Product(
         url=url,
         phonebox_url=phonebox_url,

@@ -1,0 +1,68 @@
+"""Do the files for production say what the product needs?"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import config
+from phonebox.twilio_spec.twiml import problems_in_twiml
+from startup import commands
+from startup.environment import read_file
+from tests.parts import ROOT
+
+DEPLOY = ROOT / "deploy"
+
+
+def _options(words: list[str], port: str, host: str) -> list[str]:
+    """The words after the interpreter, with port and host as a file for production names them."""
+    return [{"8000": port, "127.0.0.1": host}.get(word, word) for word in words[1:]]
+
+
+def test_a_unit_and_a_container_start_the_web_process_as_we_do() -> None:
+    ours = commands.web("127.0.0.1", 8000)
+    unit = (DEPLOY / "systemd" / "rechtdoor-web@.service").read_text()
+    image = (DEPLOY / "Dockerfile").read_text()
+
+    assert f".venv/bin/python {' '.join(_options(ours, '%i', '127.0.0.1'))}\n" in unit
+    quoted = ", ".join(f'"{word}"' for word in ["python", *_options(ours, "8000", "0.0.0.0")])
+    assert f"CMD [{quoted}]" in image
+
+
+def test_a_unit_and_a_container_start_the_worker_as_we_do() -> None:
+    words = commands.worker()[1:]
+
+    assert (
+        f".venv/bin/python {' '.join(words)}\n"
+        in (DEPLOY / "systemd" / "rechtdoor-worker@.service").read_text()
+    )
+    assert f"command: [python, {', '.join(words)}]" in (DEPLOY / "compose.yaml").read_text()
+
+
+def test_the_example_of_settings_is_complete_once_its_gaps_are_filled() -> None:
+    example = read_file(DEPLOY / "rechtdoor.env.example")
+    filled = {
+        "SECRET_KEY": "s" * 64,
+        "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
+        "TWILIO_AUTH_TOKEN": "t" * 32,
+        "TWILIO_API_KEY": "SK" + "1" * 32,
+        "TWILIO_API_SECRET": "k" * 32,
+        "FALLBACK_NUMBERS": "+31203691234",
+    }
+
+    assert {name for name, value in example.items() if not value} == set(filled)
+    assert config.load(example | filled).is_production
+    with pytest.raises(config.ConfigurationError, match="SECRET_KEY"):
+        config.load(example)
+
+
+def test_every_setting_stands_in_the_operators_table() -> None:
+    table = (ROOT / "docs" / "operations.md").read_text()
+    for name in re.findall(r'"([A-Z][A-Z_]{3,})"', (ROOT / "config" / "__init__.py").read_text()):
+        if name != "CHECK_SIGNATURES":  # not for an operator: production refuses it
+            assert f"`{name}`" in table, f"{name} is missing in docs/operations.md"
+
+
+@pytest.mark.parametrize("file", sorted(DEPLOY.glob("machine-dead*.xml")), ids=lambda file: Path(file).name)
+def test_what_the_carrier_holds_for_the_worst_day_is_valid(file: Path) -> None:
+    assert problems_in_twiml(file.read_text("utf-8")) == []
