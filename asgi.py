@@ -7,4 +7,4 @@ from app.agents.streams import Hub
 from app.serving import Application
 from wsgi import app as flask_app
 
-app = Application(flask_app, Hub(flask_app.config["SETTINGS"].redis_url))
+app = application = Application(flask_app, Hub(flask_app.config["SETTINGS"].redis_url))

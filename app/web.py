@@ -25,7 +25,7 @@ DEFAULT_ZONE = ZoneInfo("Europe/Amsterdam")
 # No inline script or style anywhere, nothing from another host.
 CONTENT_SECURITY_POLICY = (
     "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    "font-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
 
 
@@ -47,8 +47,8 @@ def register(app: Flask) -> None:
     app.before_request(refuse_foreign_forms)
     app.after_request(add_security_headers)
     app.context_processor(_for_templates)
-    app.add_template_filter(clock_time)
-    app.add_template_filter(day_and_time)
+    for template_filter in (clock_time, day, day_and_time, due):
+        app.add_template_filter(template_filter)
     app.register_error_handler(FormRefused, _form_refused)
     app.register_error_handler(HTTPException, _error_page)
     app.register_blueprint(bp)
@@ -93,6 +93,19 @@ def clock_time(moment: datetime) -> str:
     return f"{in_their_zone(moment):%H:%M}"
 
 
+def due(moment: datetime, now: datetime) -> str:
+    """Return “vóór 14:00”, “morgen vóór 10:00”: how a promise's time is said."""
+    local = in_their_zone(moment)
+    at = f"{local:%H:%M}"
+    on = day(moment, now)
+    return t("due_today", time=at) if on == t("today") else t("due_day", day=on, time=at)
+
+
+def day(moment: datetime, now: datetime) -> str:
+    """Return the day without the time: “gisteren”, “ma 3 nov”."""
+    return day_and_time(moment, now).removesuffix(f" {in_their_zone(moment):%H:%M}")
+
+
 def day_and_time(moment: datetime, now: datetime) -> str:
     """Return “vandaag 14:05”, “gisteren 9:10”, “ma 3 nov 14:05”, with the year when it is another one."""
     local, today = in_their_zone(moment), in_their_zone(now)
@@ -101,8 +114,8 @@ def day_and_time(moment: datetime, now: datetime) -> str:
     near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get(days)
     if near:
         return f"{t(near)} {at}"
-    day = f"{t('weekdays').split()[local.weekday()]} {local.day} {t('months').split()[local.month - 1]}"
-    return f"{day} {at}" if local.year == today.year else f"{day} {local.year} {at}"
+    date = f"{t('weekdays').split()[local.weekday()]} {local.day} {t('months').split()[local.month - 1]}"
+    return f"{date} {at}" if local.year == today.year else f"{date} {local.year} {at}"
 
 
 # --- the guard on forms ------------------------------------------------------------------------------

@@ -29,22 +29,21 @@ class Standing:
     name: str
     team: str
     view: PresenceView
+    intent: Intent  # what they chose, whatever the telephone makes of it
     phone_end: str  # the last digits of the agent's own phone, empty when they have none
 
     @property
     def is_available(self) -> bool:
         return self.view.state not in (Intent.BREAK, Intent.AWAY, Intent.OFF)
 
-    @property
-    def has_call(self) -> bool:
-        return self.view.state in ("reserved", "ringing", "talking")
-
 
 def standing_of(agent: str, now: datetime) -> Standing:
     """Return how the agent stands at this moment."""
     with reading() as session:
         row = session.scalars(select(Agent).where(Agent.key == agent)).one()
-        return Standing(row.name, row.team, presence.describe(row.slot, now), (row.phone or "")[-4:])
+        return Standing(
+            row.name, row.team, presence.describe(row.slot, now), row.slot.intent, (row.phone or "")[-4:]
+        )
 
 
 @bp.get("/presence")
@@ -72,7 +71,10 @@ def _panel_or_desk() -> Response:
 @bp.post("/presence")
 @require_agent
 def say_presence() -> Response:
-    """Set `state` (available, break, away, off), `reach` (desk, phone) or both; `minutes` until they are back."""
+    """Set `state` (available, break, away, off), `reach` (desk, phone), or both.
+
+    `minutes` says how long they will be gone.
+    """
     agent, now = desk_of_reader(), utcnow()
     form = request.form
     try:

@@ -12,11 +12,12 @@ from sqlalchemy.orm import Session
 from app.agents.models import Agent
 from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
 from app.callers.recognition import KnownCustomer, OpenCase, OwedPromise, recognise
-from app.voice.models import Call, CallState, CallStep, Promise, PromiseState, StepOutcome
+from app.voice.facts import UNFINISHED
+from app.voice.models import Call, CallState, CallStep, Promise, StepOutcome
+from app.voice.progress import contact_key
 
-UNFINISHED = (PromiseState.OPEN, PromiseState.DUE, PromiseState.CALLING, PromiseState.REASSIGNED)
 CONTACTS_SHOWN = 12
-CASES_SHOWN = 8
+CUSTOMERS_SHOWN = 20  # a switchboard stands with hundreds
 
 
 class Identity(StrEnum):
@@ -179,6 +180,14 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
     )
 
 
+def may_be(session: Session, call_sid: str, customer: str) -> bool:
+    """Say whether the call's number leads to this customer, so that an agent may pick them."""
+    call = session.get_one(Call, call_sid)
+    if call.customer == customer:
+        return True
+    return session.get(CustomerNumber, (call.from_e164 or "", customer)) is not None
+
+
 # --- the parts ---------------------------------------------------------------------------------------
 
 
@@ -223,7 +232,7 @@ def _customers(session: Session, call: Call, agent: str, names: dict[str, str]) 
     if call.from_e164:
         numbers = select(CustomerNumber.customer).where(CustomerNumber.e164 == call.from_e164)
         wanted = or_(wanted, Customer.key.in_(numbers))
-    rows = session.scalars(select(Customer).where(wanted)).all()
+    rows = session.scalars(select(Customer).where(wanted).limit(CUSTOMERS_SHOWN)).all()
     keys = [row.key for row in rows]
     cases = session.scalars(select(Case).where(Case.customer.in_(keys))).all()
     owed = session.scalar(
@@ -369,11 +378,6 @@ def promise_card(
         phone=_written(promise.number, masked=True),
         late=promise.due_at < now,
     )
-
-
-def contact_key(call_sid: str) -> str:
-    """Return the key under which the contact of this call is written down."""
-    return f"call:{call_sid}"
 
 
 def notes_of(session: Session, call_sid: str, agent: str) -> Notes | None:

@@ -1,0 +1,334 @@
+"""What does the desk show of calls? The page, the card, notes, declining, and what the agent owes."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+)
+from sqlalchemy import or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from app import catalogue, web
+from app.agents import desk_events
+from app.agents.desk import MINUTES_AWAY, PULSE_SECONDS, standing_of
+from app.agents.models import Agent, Slot
+from app.agents.sign_in import desk_of_reader, require_agent
+from app.callers.models import Case, Customer, Line
+from app.clock import utcnow
+from app.db import reading, transaction
+from app.errors import InvalidField
+from app.voice import card as cards
+from app.voice import controls
+from app.voice.card import CallCard, PromiseCard
+from app.voice.facts import UNFINISHED
+from app.voice.ladder import Deployment
+from app.voice.models import Call, CallState, CallStep, Promise, StepOutcome
+
+bp = Blueprint("desk_calls", __name__, url_prefix="/desk")
+log = logging.getLogger(__name__)
+
+RECENT_CALLS = 8
+RECENT_FOR = timedelta(days=7)
+WATCHDOG_SECONDS = 25
+CHECKED_CALLS_REMEMBERED = 8
+
+
+@dataclass(frozen=True)
+class RecentCall:
+    sid: str
+    at: datetime
+    customer: str | None  # a name
+    subject: str
+    how: str  # a code of page.toml: talked, declined, missed, elsewhere
+
+
+@dataclass(frozen=True)
+class WaitingCaller:
+    sid: str
+    since: datetime
+    customer: str | None
+    subject: str
+    for_team: bool
+
+
+@dataclass(frozen=True)
+class Board:
+    """What stands beside the card: what the agent owes, who waits, what was."""
+
+    promises: tuple[PromiseCard, ...]
+    waiting: tuple[WaitingCaller, ...]
+    recent: tuple[RecentCall, ...]
+
+
+# --- the page and its parts --------------------------------------------------------------------------
+
+
+@bp.get("")
+@require_agent
+def desk() -> Response:
+    agent, now = desk_of_reader(), utcnow()
+    with reading() as db:
+        _use_zone_of(db, agent)
+        # Before anything else is read: what happens meanwhile comes by the stream as well.
+        newest = desk_events.newest(db, agent)
+        current = request.args.get("call") or db.scalar(select(Slot.call_sid).where(Slot.agent == agent))
+        board = board_of(db, agent, now)
+        card = _card(db, current, agent, now) if current else None
+    return make_response(
+        render_template(
+            "voice/desk.html",
+            standing=standing_of(agent, now),
+            minutes_away=MINUTES_AWAY,
+            board=board,
+            card=card,
+            newest_event=newest,
+            now=now,
+            pulse_seconds=PULSE_SECONDS,
+            watchdog_seconds=WATCHDOG_SECONDS,
+            **_words_for_card(card),
+        )
+    )
+
+
+@bp.get("/board")
+@require_agent
+def board() -> Response:
+    agent, now = desk_of_reader(), utcnow()
+    with reading() as db:
+        _use_zone_of(db, agent)
+        found = board_of(db, agent, now)
+    return make_response(render_template("voice/board.html", board=found, now=now))
+
+
+@bp.get("/calls/<call_sid>/card")
+@require_agent
+def call_card(call_sid: str) -> Response:
+    """Return the card as HTML; with `part=state` only its head, so that notes stay untouched."""
+    agent, now = desk_of_reader(), utcnow()
+    with reading() as db:
+        _use_zone_of(db, agent)
+        card = _card(db, call_sid, agent, now)
+    if card is None:
+        abort(404)
+    template = "voice/card_state.html" if request.args.get("part") == "state" else "voice/card.html"
+    response = make_response(render_template(template, card=card, now=now, **_words_for_card(card)))
+    response.headers["X-Call"] = card.sid
+    return response
+
+
+def _card(db: Session, call_sid: str, agent: str, now: datetime) -> CallCard | None:
+    return cards.card_of(db, call_sid, agent, now, checked=call_sid in session.get("checked", []))
+
+
+def _words_for_card(card: CallCard | None) -> dict[str, object]:
+    return {
+        "reason": _reason_in_words(card),
+        "decline_reasons": controls.DECLINE_REASONS,
+        "outcomes": controls.OUTCOMES,
+    }
+
+
+def _reason_in_words(card: CallCard | None) -> str:
+    if card is None or card.reason is None:
+        return ""
+    code, values = card.reason
+    try:
+        return catalogue.text(f"reason.{code}", web.language(), **values)
+    except KeyError:
+        # The card helps the agent while the phone rings: better without a reason than not at all.
+        log.exception("a reason has no words", extra={"call_sid": card.sid, "reason": code})
+        return ""
+
+
+def _use_zone_of(db: Session, agent: str) -> None:
+    """Show times as on the clock where the agent's team is called."""
+    team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
+    zone = db.scalar(select(Line.timezone).order_by(Line.team != team, Line.number).limit(1))
+    if zone:
+        web.show_times_in(zone)
+
+
+def board_of(db: Session, agent: str, now: datetime) -> Board:
+    """Return what the agent owes, who waits for them, and their calls of late."""
+    names = dict(db.execute(select(Agent.key, Agent.name)).tuples().all())
+    team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
+    owed = db.scalars(
+        select(Promise)
+        .where(Promise.agent == agent, Promise.state.in_(UNFINISHED))
+        .order_by(Promise.due_at)
+        .limit(50)
+    ).all()
+    waiting = db.scalars(
+        select(Call)
+        .where(
+            Call.state == CallState.WAITING,
+            or_(
+                Call.waiting_for_agent == agent,
+                Call.waiting_for_agent.is_(None) & (Call.waiting_for_team == team),
+            ),
+        )
+        .order_by(Call.waiting_since)
+        .limit(20)
+    ).all()
+    steps = db.execute(
+        select(CallStep, Call)
+        .join(Call, Call.sid == CallStep.call_sid)
+        .where(
+            CallStep.agent == agent, CallStep.started_at > now - RECENT_FOR, CallStep.ended_at.is_not(None)
+        )
+        .order_by(CallStep.started_at.desc())
+        .limit(RECENT_CALLS)
+    ).all()
+    calls = [*waiting, *(call for _, call in steps)]
+    customers = _texts(db, Customer.key, Customer.name, [call.customer for call in calls])
+    subjects = _texts(db, Case.key, Case.subject, [call.case for call in calls])
+    return Board(
+        promises=tuple(cards.promise_card(db, promise, agent, now, names) for promise in owed),
+        waiting=tuple(
+            WaitingCaller(
+                call.sid,
+                call.waiting_since or call.created_at,
+                customers.get(call.customer or ""),
+                subjects.get(call.case or "", ""),
+                call.waiting_for_agent is None,
+            )
+            for call in waiting
+        ),
+        recent=tuple(
+            RecentCall(
+                call.sid,
+                step.started_at,
+                customers.get(call.customer or ""),
+                subjects.get(call.case or "", ""),
+                _how(step),
+            )
+            for step, call in steps
+        ),
+    )
+
+
+def _texts(
+    db: Session, key: InstrumentedAttribute[str], column: InstrumentedAttribute[str], keys: list[str | None]
+) -> dict[str, str]:
+    wanted = {one for one in keys if one}
+    if not wanted:
+        return {}
+    return dict(db.execute(select(key, column).where(key.in_(wanted))).tuples().all())
+
+
+def _how(step: CallStep) -> str:
+    if step.outcome == StepOutcome.ANSWERED:
+        return "talked"
+    if step.outcome == StepOutcome.DECLINED:
+        return "declined"
+    if step.outcome in (StepOutcome.NO_ANSWER, StepOutcome.CALLER_HUNG_UP):
+        return "missed"
+    return "elsewhere"
+
+
+# --- what the agent does with a call -----------------------------------------------------------------
+
+
+def _only_if_offered(call_sid: str) -> str:
+    """Return the reader's agent; 404 for a call that was never theirs, as for one that never was."""
+    agent = desk_of_reader()
+    with reading() as db:
+        if not cards.was_offered(db, call_sid, agent):
+            abort(404)
+    return agent
+
+
+def _card_or_desk(call_sid: str) -> Response:
+    if request.headers.get("X-Requested-With") == "fetch":
+        return call_card(call_sid)
+    return make_response(redirect(f"/desk?call={call_sid}", 303))
+
+
+def _problem(status: int, code: str) -> Response:
+    body = {"title": web.t(code), "status": status}
+    return make_response(jsonify(body), status, {"Content-Type": "application/problem+json"})
+
+
+@bp.post("/calls/<call_sid>/decline")
+@require_agent
+def decline(call_sid: str) -> Response:
+    """Send the ringing call on; `why` becomes an honest sentence for the caller."""
+    agent = _only_if_offered(call_sid)
+    try:
+        with transaction() as db:
+            deployment = Deployment.of(current_app.config["SETTINGS"])
+            in_time = controls.decline(db, call_sid, agent, request.form.get("why", ""), utcnow(), deployment)
+    except InvalidField:
+        return _problem(422, "decline_unknown")
+    if not in_time:
+        # It was picked up or went on meanwhile: the card says what is so.
+        log.info("a decline came too late", extra={"call_sid": call_sid})
+    return _card_or_desk(call_sid)
+
+
+@bp.post("/calls/<call_sid>/pick")
+@require_agent
+def pick(call_sid: str) -> Response:
+    """Say for this call who rings (`customer`) and about what (`case`, may be empty)."""
+    agent = _only_if_offered(call_sid)
+    customer, case = request.form.get("customer", ""), request.form.get("case") or None
+    try:
+        with transaction() as db:
+            if not cards.may_be(db, call_sid, customer):
+                raise InvalidField("customer", "this number is not theirs")
+            controls.pick(db, call_sid, agent, customer, case, utcnow())
+    except InvalidField:
+        return _problem(422, "pick_unknown")
+    _forget_checked(call_sid)
+    return _card_or_desk(call_sid)
+
+
+@bp.post("/calls/<call_sid>/checked")
+@require_agent
+def checked(call_sid: str) -> Response:
+    """The agent made sure who is on the line: show what was masked. It is written down who saw it."""
+    agent = _only_if_offered(call_sid)
+    _forget_checked(call_sid)
+    session["checked"] = [*session.get("checked", []), call_sid][-CHECKED_CALLS_REMEMBERED:]
+    log.info("identity checked, fields revealed", extra={"call_sid": call_sid, "agent": agent})
+    return _card_or_desk(call_sid)
+
+
+def _forget_checked(call_sid: str) -> None:
+    if call_sid in session.get("checked", []):
+        session["checked"] = [sid for sid in session["checked"] if sid != call_sid]
+
+
+@bp.post("/calls/<call_sid>/notes")
+@require_agent
+def notes(call_sid: str) -> Response:
+    """Keep what the agent writes, again and again while they write."""
+    agent = _only_if_offered(call_sid)
+    now = utcnow()
+    try:
+        with transaction() as db:
+            controls.save_notes(
+                db,
+                call_sid,
+                agent,
+                outcome=request.form.get("outcome", ""),
+                summary=request.form.get("summary", ""),
+                now=now,
+            )
+    except InvalidField as error:
+        body = {"title": web.t("notes_refused"), "status": 422, "detail": error.message, "field": error.field}
+        return make_response(jsonify(body), 422, {"Content-Type": "application/problem+json"})
+    if request.headers.get("X-Requested-With") == "fetch":
+        return current_app.make_response(current_app.json.response({"saved_at": now.isoformat()}))
+    return make_response(redirect(f"/desk?call={call_sid}", 303))
