@@ -2,7 +2,8 @@
 
 from flask import Flask
 
-from app import cli, db
+from app import bus, cli, db, operations, web
+from app.voice import webhooks
 from config import Settings, load
 
 
@@ -13,5 +14,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.config["SETTINGS"] = settings
     app.secret_key = settings.secret_key
     db.bind(db.Database(settings.database_url))
+    bus.bind(bus.Bus(settings.redis_url))
+    operations.register(app)
+    webhooks.register(app)
+    web.register(app)
     cli.register(app)
     return app

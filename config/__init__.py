@@ -52,6 +52,7 @@ class Settings:
     default_country: str  # ISO 3166-1 alpha-2
     default_language: str
     check_signatures: bool = True
+    spool_dir: str = "instance/spool"  # on this machine's disk: facts that outlive a dead database
 
     @property
     def is_production(self) -> bool:
@@ -98,6 +99,7 @@ class _Reader:
             default_country=self._choice("DEFAULT_COUNTRY", "NL", phonenumbers.SUPPORTED_REGIONS),
             default_language=self._choice("DEFAULT_LANGUAGE", "nl", {"nl", "en"}),
             check_signatures=self._text("CHECK_SIGNATURES", "1") not in {"0", "false", "no"},
+            spool_dir=self._text("SPOOL_DIR", "instance/spool"),
         )
         if production and not settings.check_signatures:
             self.problems.append("CHECK_SIGNATURES: checking can't be switched off in production; remove it")

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Protocol
 
 from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
@@ -68,7 +68,30 @@ class PresenceView:
         }
 
 
-def endpoint(slot: Slot, phone: str | None, now: datetime) -> Endpoint | None:
+class SlotFacts(Protocol):
+    """What of a slot tells whether and where its agent can be rung: a Slot, or a row with these columns."""
+
+    @property
+    def agent(self) -> str: ...
+    @property
+    def intent(self) -> Intent: ...
+    @property
+    def intent_since(self) -> datetime | None: ...
+    @property
+    def reach(self) -> Reach: ...
+    @property
+    def activity(self) -> Activity: ...
+    @property
+    def lease_until(self) -> datetime | None: ...
+    @property
+    def heartbeat_at(self) -> datetime | None: ...
+    @property
+    def softphone(self) -> Softphone: ...
+    @property
+    def suspect_until(self) -> datetime | None: ...
+
+
+def endpoint(slot: SlotFacts, phone: str | None, now: datetime) -> Endpoint | None:
     """Return where a ring would be heard now, None when nothing proves any place."""
     by_phone = Endpoint("phone", phone) if phone else None
     if slot.reach == Reach.PHONE:
@@ -84,7 +107,7 @@ def endpoint(slot: Slot, phone: str | None, now: datetime) -> Endpoint | None:
     return Endpoint("client", slot.agent)
 
 
-def reachability(slot: Slot, *, enabled: bool, phone: str | None, now: datetime) -> Reachability:
+def reachability(slot: SlotFacts, *, enabled: bool, phone: str | None, now: datetime) -> Reachability:
     """Tell whether the agent can be rung now, and if not, why not."""
     if not enabled:
         return Reachability.LEFT
@@ -103,7 +126,7 @@ def reachability(slot: Slot, *, enabled: bool, phone: str | None, now: datetime)
     return Reachability.FREE
 
 
-def _lease_is_over(slot: Slot, now: datetime) -> bool:
+def _lease_is_over(slot: SlotFacts, now: datetime) -> bool:
     return slot.lease_until is not None and slot.lease_until < now
 
 

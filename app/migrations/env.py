@@ -5,6 +5,7 @@ from alembic import context
 import app.agents.models
 import app.api.models
 import app.callers.models
+import app.jobs.models
 import app.voice.models  # noqa: F401  # each import puts its tables into the metadata
 from app.db import Base
 

@@ -208,7 +208,7 @@ def _owner_step(situation: Situation, owner: AgentFacts) -> tuple[Step | None, S
             reason = Sentence("owner_freed" if tried else _why_owner(situation), _name(owner))
             return _ring_owner(situation, owner, owner.endpoint, reason), None
         case Reachability.BUSY | Reachability.WRAPPING_UP:
-            if any(step.kind == StepKind.WAIT for step in tried):
+            if any(step.outcome == StepOutcome.WAITED_TOO_LONG for step in tried):
                 return None, Sentence("owner_still_busy", _name(owner))
             return _wait_for(situation, owner), None
         case Reachability.BREAK:
@@ -245,7 +245,7 @@ def _why_owner(situation: Situation) -> str:
 
 
 def _wait_for(situation: Situation, owner: AgentFacts) -> Wait:
-    due_at = _due_at(situation) if situation.can_be_rung_back else None
+    due_at = promised_by(situation) if situation.can_be_rung_back else None
     first = Sentence("owner_busy", _name(owner))
     if owner.reachability == Reachability.WRAPPING_UP:
         first = Sentence("owner_wrapping_up", _name(owner))
@@ -342,7 +342,9 @@ def _teams(situation: Situation) -> list[str | None]:
 
 def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
     """Wait for the first of the team who is free, when somebody of it is only busy."""
-    waited = any(tried.kind == StepKind.WAIT and tried.agent is None for tried in situation.tried)
+    waited = any(
+        tried.outcome == StepOutcome.WAITED_TOO_LONG and tried.agent is None for tried in situation.tried
+    )
     teams = _teams(situation)
     busy = any(
         agent.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
@@ -352,7 +354,7 @@ def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
     )
     if waited or not busy or situation.rules.wait_for_team_seconds <= 0:
         return None
-    due_at = _due_at(situation) if situation.can_be_rung_back else None
+    due_at = promised_by(situation) if situation.can_be_rung_back else None
     say = [*said, Sentence("team_busy")]
     if due_at is not None:
         say.append(Sentence("team_or_hang_up", {"time": ("before", due_at)}))

@@ -53,8 +53,8 @@ newest_version = select(func.max(RuleVersion.version)).scalar_subquery()
 
 
 def of_version(session: Session, version: int | None) -> Rules:
-    """Return the rules of a version; the default when nothing was published yet (None)."""
-    if version is None:
+    """Return the rules of a version; the default when nothing was published yet (None, or version 1)."""
+    if version is None or version == DEFAULT.version:
         return DEFAULT
     return _published.get(version) or _load(session, version)
 

@@ -180,6 +180,12 @@ def upgrade() -> None:
         batch_op.create_index("ix_sign_in_attempts_subject_at", ["subject", "at"], unique=False)
 
     op.create_table(
+        "workers_seen",
+        sa.Column("name", sa.String(length=120), nullable=False),
+        sa.Column("seen_at", app.db.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_workers_seen")),
+    )
+    op.create_table(
         "agent_slots",
         sa.Column("agent", sa.String(length=121), nullable=False),
         sa.Column("intent", sa.String(length=10), nullable=False),
@@ -381,6 +387,7 @@ def downgrade() -> None:
     op.drop_table("call_steps")
     op.drop_table("api_tokens")
     op.drop_table("agent_slots")
+    op.drop_table("workers_seen")
     with op.batch_alter_table("sign_in_attempts", schema=None) as batch_op:
         batch_op.drop_index("ix_sign_in_attempts_subject_at")
 

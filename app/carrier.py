@@ -1,0 +1,90 @@
+"""What do we ask of the telephone company? The few things we need, over its official client."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from requests.exceptions import RequestException
+from twilio.base.exceptions import TwilioException, TwilioRestException
+from twilio.http.http_client import TwilioHttpClient
+from twilio.http.response import Response
+from twilio.rest import Client
+
+from app.errors import CarrierError
+from config import TWILIO_API_URL, Settings
+
+log = logging.getLogger(__name__)
+
+TIMEOUT_SECONDS = 5.0
+# https://www.twilio.com/docs/api/errors/21220: the call is over; a race with the caller who hangs up.
+CALL_NOT_IN_PROGRESS = 21220
+# What will be refused again however often it is asked.
+# https://www.twilio.com/docs/api/errors: 21211 invalid number, 21610 unsubscribed, 21614 not a mobile …
+FOR_GOOD = frozenset({20404, 21211, 21212, 21220, 21408, 21602, 21604, 21606, 21610, 21611, 21612, 21614})
+
+
+class _HttpClient(TwilioHttpClient):
+    """The official transport with a time-out, which it lacks, towards the address that the settings name."""
+
+    def __init__(self, api_url: str) -> None:
+        super().__init__(timeout=TIMEOUT_SECONDS, pool_connections=True)
+        self._api_url = api_url
+
+    def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
+        return super().request(method, url.replace(TWILIO_API_URL, self._api_url, 1), *args, **kwargs)
+
+
+@dataclass(frozen=True)
+class CarrierCall:
+    """What the carrier knows of a call."""
+
+    sid: str
+    status: str
+    direction: str
+    from_raw: str
+    to_raw: str
+    started_at: datetime | None
+
+
+class Carrier:
+    """One account at the carrier. Every method raises CarrierError when it was refused or not answered."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._client = Client(
+            settings.account_sid,
+            settings.auth_tokens[0],
+            http_client=_HttpClient(settings.api_url),
+            # What stands in the process's environment for another program must not lead us elsewhere.
+            environment={},
+        )
+
+    def redirect_call(self, sid: str, url: str) -> None:
+        """Break off what a live call hears, and let the carrier fetch `url` for it."""
+        self._ask(lambda: self._client.calls(sid).update(url=url, method="POST"))
+
+    def send_message(self, *, to: str, from_: str, body: str, status_url: str | None = None) -> str:
+        """Send an SMS; return its sid."""
+        extra = {"status_callback": status_url} if status_url else {}
+        message = self._ask(lambda: self._client.messages.create(to=to, from_=from_, body=body, **extra))
+        return str(message.sid)
+
+    def call(self, sid: str) -> CarrierCall:
+        """Return what the carrier knows of a call."""
+        found = self._ask(lambda: self._client.calls(sid).fetch())
+        return CarrierCall(
+            sid=str(found.sid),
+            status=str(found.status),
+            direction=str(found.direction),
+            from_raw=str(found._from or ""),
+            to_raw=str(found.to or ""),
+            started_at=found.start_time,
+        )
+
+    def _ask(self, question: Any) -> Any:
+        try:
+            return question()
+        except TwilioRestException as error:
+            raise CarrierError(error.code, error.status) from error
+        except (TwilioException, RequestException) as error:
+            raise CarrierError(None) from error

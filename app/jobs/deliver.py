@@ -1,0 +1,61 @@
+"""What must leave for the carrier? Takes rows of the outbox and delivers them; safe when several do it."""
+
+import logging
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from app import db
+from app.carrier import FOR_GOOD, Carrier
+from app.errors import CarrierError
+from app.voice import outbox
+from app.voice.models import Promise
+from app.voice.twiml import Addresses
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    row_id: int
+    kind: str
+    payload: dict[str, Any]
+
+
+def deliver_due(carrier: Carrier, public_url: str, kind: str, now: datetime) -> int:
+    """Deliver what is due of one kind; return how many were tried. No transaction waits for the carrier."""
+    with db.reading() as session:
+        if not outbox.is_due(session, kind, now):
+            return 0
+    with db.transaction() as session:
+        taken = [Delivery(row.id, row.kind, row.payload) for row in outbox.take_due(session, kind, now)]
+    for delivery in taken:
+        try:
+            result = _deliver(carrier, public_url, delivery)
+        except CarrierError as error:
+            log.warning("delivery put off", extra={"row": delivery.row_id, "code": error.code})
+            with db.transaction() as session:
+                outbox.failed(
+                    session, delivery.row_id, f"error {error.code}", now, for_good=error.code in FOR_GOOD
+                )
+            continue
+        with db.transaction() as session:
+            outbox.delivered(session, delivery.row_id, result, now)
+    return len(taken)
+
+
+def _deliver(carrier: Carrier, public_url: str, delivery: Delivery) -> str:
+    payload = delivery.payload
+    match delivery.kind:
+        case outbox.REDIRECT_CALL:
+            sid = payload["call_sid"]
+            carrier.redirect_call(sid, Addresses(public_url, sid, payload["step"]).of())
+            return "redirected"
+        case outbox.SEND_MESSAGE:
+            with db.reading() as session:
+                promise = session.get(Promise, payload["promise"])
+            if promise is None or promise.line is None:
+                return "nobody to send it to"
+            return carrier.send_message(to=promise.number, from_=promise.line, body=payload["body"])
+        case unknown:
+            raise ValueError(f"nothing delivers {unknown}")

@@ -1,0 +1,153 @@
+"""Which job runs how often? The rows say what is due; bells only make it sooner, and may be lost."""
+
+import logging
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+
+import redis as redis_client
+from rq import Queue
+from rq.serializers import JSONSerializer
+from sqlalchemy import delete
+
+from app import bus, db
+from app.carrier import Carrier
+from app.clock import utcnow
+from app.jobs import deliver, sweep
+from app.jobs.models import WorkerSeen
+from app.voice import merging, outbox
+from app.voice.degraded import Spool
+from app.voice.ladder import Deployment
+
+log = logging.getLogger(__name__)
+
+QUEUE = "rechtdoor"
+# Nobody who waits for an agent may wait longer than this after the agent is free, bell or no bell.
+LISTEN_SECONDS = 0.5
+FORGOTTEN_WORKER = timedelta(hours=1)
+
+
+@dataclass
+class Job:
+    """One thing that is done again and again; `slow` ones wait for the carrier and go through the queue."""
+
+    name: str
+    every_seconds: float
+    do: Callable[[], object]
+    slow: bool = False
+    due_at: float = 0.0
+
+
+class Schedule:
+    """Runs what is due in one worker. Any number of workers may do so at once."""
+
+    def __init__(self, carrier: Carrier, deployment: Deployment, spool: Spool, redis_url: str) -> None:
+        self._carrier, self._deployment, self._redis_url = carrier, deployment, redis_url
+        self._stopped = threading.Event()
+        url = deployment.public_url
+        self.jobs = [
+            Job("wrap_ups", LISTEN_SECONDS, lambda: sweep.end_wrap_ups(utcnow())),
+            Job("waiting", LISTEN_SECONDS, lambda: sweep.serve_waiting(deployment, utcnow())),
+            Job(
+                "redirects",
+                LISTEN_SECONDS,
+                lambda: deliver.deliver_due(carrier, url, outbox.REDIRECT_CALL, utcnow()),
+            ),
+            Job("leases", 1.0, lambda: sweep.end_leases(utcnow())),
+            Job(
+                "messages",
+                2.0,
+                lambda: deliver.deliver_due(carrier, url, outbox.SEND_MESSAGE, utcnow()),
+                slow=True,
+            ),
+            Job("reconcile", 10.0, lambda: sweep.reconcile(carrier, deployment, utcnow()), slow=True),
+            Job("forgotten", 10.0, lambda: sweep.free_forgotten(utcnow())),
+            Job("spool", 5.0, lambda: merging.merge(spool, deployment)),
+            Job("seen", 5.0, self._write_down_that_we_live),
+            Job("old", 3600.0, lambda: sweep.forget_old(utcnow())),
+        ]
+
+    def run(self) -> None:
+        """Run until stop(): every job in its time, and all the quick ones at once when a bell rings."""
+        listener = _Listener(self._redis_url)
+        while not self._stopped.is_set():
+            rung = listener.wait(LISTEN_SECONDS)
+            now = time.monotonic()
+            for job in self.jobs:
+                if job.due_at <= now or (rung and job.every_seconds <= LISTEN_SECONDS):
+                    job.due_at = now + job.every_seconds
+                    self._start(job)
+        listener.close()
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+    def do(self, name: str) -> None:
+        """Do one job now, whoever asks: a queue's worker, or this loop when there is no queue."""
+        job = next(job for job in self.jobs if job.name == name)
+        try:
+            job.do()
+        except Exception:
+            # One job that fails must not keep the others from running; it is tried again in its time.
+            log.exception("job failed", extra={"job": name})
+
+    def _start(self, job: Job) -> None:
+        if not (job.slow and self._enqueue(job)):
+            self.do(job.name)
+
+    def _enqueue(self, job: Job) -> bool:
+        """Ring for a queue's worker; False when Redis is gone, and the job is done here instead."""
+        client = bus.redis()
+        if client is None:
+            return False
+        try:
+            # RQ keeps binary data and wants a client that leaves it alone.
+            connection = redis_client.Redis.from_url(self._redis_url, socket_timeout=1.0)
+            with connection:
+                queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
+                if queue.count < len(self.jobs):
+                    queue.enqueue("app.jobs.worker.do", job.name, result_ttl=0, failure_ttl=0, ttl=60)
+            return True
+        except redis_client.RedisError:
+            bus.failed()
+            return False
+
+    def _write_down_that_we_live(self) -> None:
+        now = utcnow()
+        with db.transaction() as session:
+            session.merge(WorkerSeen(name=f"{socket.gethostname()}:{os.getpid()}", seen_at=now))
+            session.execute(delete(WorkerSeen).where(WorkerSeen.seen_at < now - FORGOTTEN_WORKER))
+
+
+class _Listener:
+    """Waits for a bell on Redis, or just waits while there is no Redis."""
+
+    def __init__(self, redis_url: str) -> None:
+        self._redis_url = redis_url
+        self._pubsub: redis_client.client.PubSub | None = None
+
+    def wait(self, seconds: float) -> bool:
+        """Return whether a bell rang within `seconds`."""
+        try:
+            if self._pubsub is None:
+                client = redis_client.Redis.from_url(
+                    self._redis_url, socket_timeout=2.0, socket_connect_timeout=0.2
+                )
+                self._pubsub = client.pubsub(ignore_subscribe_messages=True)
+                self._pubsub.subscribe(bus.WORKERS)
+            message = self._pubsub.get_message(timeout=seconds)
+            while message is not None and self._pubsub.get_message(timeout=0) is not None:
+                pass  # several bells are one
+            return message is not None
+        except redis_client.RedisError:
+            self._pubsub = None
+            time.sleep(seconds)
+            return False
+
+    def close(self) -> None:
+        if self._pubsub is not None:
+            self._pubsub.close()

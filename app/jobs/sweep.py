@@ -1,0 +1,133 @@
+"""What was left over? Ends what should have ended by itself, serves who waits; safe when several do it."""
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select
+
+from app import db
+from app.agents import desk_events, presence
+from app.agents.models import Activity, SignInAttempt, Slot
+from app.carrier import Carrier
+from app.errors import CarrierError
+from app.voice import controls, facts, progress
+from app.voice.ladder import Deployment
+from app.voice.lifecycle import CARRIER_SAYS_ENDED
+from app.voice.models import Call, CallState, CallStep, Inbox
+
+log = logging.getLogger(__name__)
+
+# A call that is older than this without news is looked up; the carrier's callbacks get lost now and then.
+ASK_AFTER = {
+    CallState.RINGING: timedelta(seconds=60),
+    CallState.WAITING: timedelta(seconds=30),
+    CallState.PROMISING: timedelta(seconds=60),
+    CallState.TALKING: timedelta(seconds=60),
+}
+ASK_AGAIN_AFTER = timedelta(seconds=60)
+# Without a word from the carrier for this long, a call is over: no call may stay without an outcome.
+GIVEN_UP_AFTER = timedelta(hours=4, minutes=5)
+KEEP_EVENTS = timedelta(hours=24)
+KEEP_INBOX = timedelta(days=3)
+
+
+def serve_waiting(deployment: Deployment, now: datetime) -> int:
+    """Connect everybody who waits for somebody who is free by now; return how many went on."""
+    with db.reading() as session:
+        waiting = session.scalars(
+            select(Call.sid).where(Call.waiting_since.is_not(None)).order_by(Call.waiting_since)
+        ).all()
+    return sum(_serve(sid, deployment, now) for sid in waiting)
+
+
+def _serve(sid: str, deployment: Deployment, now: datetime) -> bool:
+    with db.transaction() as session:
+        call = progress.held(session, sid)
+        if call.state != CallState.WAITING:
+            return False
+        step = session.get_one(CallStep, (sid, call.step))
+        known = facts.read(session, sid, call.line, call.from_e164, now, deployment.defaults)
+        if not progress.serve(session, call, step, known, now, deployment):
+            return False
+        controls.send_on(session, call, now)
+        return True
+
+
+def end_wrap_ups(now: datetime) -> list[str]:
+    """Make idle whose time to write things down is over."""
+    with db.transaction() as session:
+        return presence.end_overdue_wrap_ups(session, now)
+
+
+def end_leases(now: datetime) -> list[str]:
+    """Free the agents whose ring should long have been over and of which no news came."""
+    with db.transaction() as session:
+        slots = session.execute(
+            select(Slot.agent, Slot.call_sid, Slot.fence).where(
+                Slot.activity.in_((Activity.RESERVED, Activity.RINGING)), Slot.lease_until < now
+            )
+        ).all()
+        return [
+            slot.agent
+            for slot in slots
+            if presence.freed(session, slot.agent, slot.call_sid or "", slot.fence, now)
+        ]
+
+
+def reconcile(carrier: Carrier, deployment: Deployment, now: datetime) -> int:
+    """Ask the carrier about calls that should have brought news; close those that are over."""
+    closed = 0
+    for sid in _overdue(now):
+        try:
+            call = carrier.call(sid)
+            over = call.status in CARRIER_SAYS_ENDED
+        except CarrierError as error:
+            over = error.status == 404
+            if not over:
+                log.warning("carrier was asked and did not answer", extra={"call_sid": sid})
+        with db.transaction() as session:
+            held = progress.held(session, sid)
+            held.checked_at = now
+            if over or now - held.created_at > GIVEN_UP_AFTER:
+                progress.finish(session, held, now, deployment)
+                closed += 1
+    return closed
+
+
+def _overdue(now: datetime) -> list[str]:
+    with db.reading() as session:
+        rows = session.execute(
+            select(Call.sid, Call.state, Call.created_at, Call.checked_at, CallStep.started_at)
+            .outerjoin(CallStep, (CallStep.call_sid == Call.sid) & (CallStep.number == Call.step))
+            .where(Call.state != CallState.ENDED)
+        ).all()
+    overdue = []
+    for row in rows:
+        since = row.started_at or row.created_at
+        asked_lately = row.checked_at is not None and now - row.checked_at < ASK_AGAIN_AFTER
+        if now - since > ASK_AFTER[CallState(row.state)] and not asked_lately:
+            overdue.append(row.sid)
+    return overdue
+
+
+def free_forgotten(now: datetime) -> list[str]:
+    """Free agents who are said to talk in a call that is over: its end and theirs were written apart."""
+    with db.transaction() as session:
+        rows = session.execute(
+            select(Slot.agent, Slot.call_sid, Slot.fence)
+            .outerjoin(Call, Call.sid == Slot.call_sid)
+            .where(Slot.activity == Activity.TALKING, (Call.sid.is_(None)) | (Call.state == CallState.ENDED))
+        ).all()
+        return [
+            row.agent
+            for row in rows
+            if presence.hung_up(session, row.agent, row.call_sid or "", row.fence, now, 0)
+        ]
+
+
+def forget_old(now: datetime) -> None:
+    """Drop what is only needed for a while: event logs, answered webhooks, refused sign-ins."""
+    with db.transaction() as session:
+        desk_events.forget_before(session, now - KEEP_EVENTS)
+        session.execute(delete(Inbox).where(Inbox.created_at < now - KEEP_INBOX))
+        session.execute(delete(SignInAttempt).where(SignInAttempt.at < now - timedelta(hours=1)))

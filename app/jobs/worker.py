@@ -1,0 +1,93 @@
+"""The worker process: runs the schedule, and takes the slow jobs from the queue. Any number may run.
+
+python -m app.jobs.worker
+"""
+
+import logging
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+
+import redis as redis_client
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+
+from app import bus, db, logs
+from app.carrier import Carrier
+from app.jobs.schedule import QUEUE, Schedule
+from app.voice.degraded import Spool
+from app.voice.ladder import Deployment
+from config import ConfigurationError, Settings, load
+
+log = logging.getLogger(__name__)
+
+REDIS_REST_SECONDS = 1.0
+
+_schedule: Schedule | None = None
+
+
+def do(name: str) -> None:
+    """What a job in the queue calls: one job of the schedule, by its name."""
+    if _schedule is None:
+        raise RuntimeError("jobs run in a worker: python -m app.jobs.worker")
+    _schedule.do(name)
+
+
+def prepare(settings: Settings) -> Schedule:
+    """Bind this process to its database and Redis and return what it is to run."""
+    global _schedule
+    db.bind(db.Database(settings.database_url))
+    bus.bind(bus.Bus(settings.redis_url))
+    _schedule = Schedule(
+        Carrier(settings), Deployment.of(settings), Spool(Path(settings.spool_dir)), settings.redis_url
+    )
+    return _schedule
+
+
+def take_from_queue(redis_url: str, stopped: threading.Event) -> None:
+    """Do the queue's jobs until stopped. Without Redis the schedule does them itself, so we only wait."""
+    while not stopped.is_set():
+        try:
+            with redis_client.Redis.from_url(redis_url, socket_connect_timeout=0.5) as connection:
+                connection.ping()
+                queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
+                worker = SimpleWorker([queue], connection=connection, serializer=JSONSerializer)
+                worker.log_job_description = False
+                # Returns when the process is asked to stop: it listens to the same signals.
+                worker.work(logging_level="ERROR")
+                stopped.set()
+        except redis_client.RedisError:
+            stopped.wait(REDIS_REST_SECONDS)
+
+
+def main() -> int:
+    logs.configure()
+    try:
+        settings = load()
+    except ConfigurationError as error:
+        print("Can't start:", *error.problems, sep="\n  ", file=sys.stderr)
+        return 1
+    schedule = prepare(settings)
+    stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    sweeper = threading.Thread(target=schedule.run, name="schedule")
+    sweeper.start()
+    log.info("worker is running")
+    take_from_queue(settings.redis_url, stopped)
+    schedule.stop()
+    sweeper.join(timeout=10)
+    return 0
+
+
+if __name__ == "__main__":
+    # The queue's jobs find this module by its name, not as __main__.
+    from app.jobs import worker
+
+    sys.exit(worker.main())

@@ -1,0 +1,129 @@
+"""Is all well? For the balancer, the operator and their monitoring: /healthz, /readyz, /metrics."""
+
+import time
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
+from redis import RedisError
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import bus, db
+from app.clock import utcnow
+from app.jobs.models import WorkerSeen
+from app.voice.models import Call, Outbox, Promise
+
+bp = Blueprint("operations", __name__)
+
+WORKER_SEEN_WITHIN = timedelta(seconds=20)
+
+
+def register(app: Flask) -> None:
+    """Serve the three, and time every webhook of the carrier's."""
+    registry = CollectorRegistry()
+    app.extensions["metrics"] = registry
+    webhook_seconds = Histogram(
+        "rechtdoor_webhook_seconds",
+        "How long the carrier waited for an answer.",
+        ["endpoint", "status"],
+        buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 1.5, 2, 3, 5),
+        registry=registry,
+    )
+    registry.register(_Stored())
+
+    @app.before_request
+    def begin() -> None:
+        g.began = time.perf_counter()
+
+    @app.after_request
+    def end(response: Response) -> Response:
+        if request.blueprint == "voice" and request.endpoint and "began" in g:
+            took = time.perf_counter() - g.began
+            webhook_seconds.labels(request.endpoint, str(response.status_code)).observe(took)
+        return response
+
+    app.register_blueprint(bp)
+
+
+@bp.get("/healthz")
+def healthz() -> Response:
+    """The process is up."""
+    return jsonify(status="up")
+
+
+@bp.get("/readyz")
+def readyz() -> tuple[Response, int]:
+    """Every part that a call needs, each with what is wrong with it; 503 when one is missing."""
+    parts = {"database": _database(), "redis": _redis(), "worker": _worker()}
+    ready = all(part["ready"] for part in parts.values())
+    return jsonify(ready=ready, **parts), 200 if ready else 503
+
+
+@bp.get("/metrics")
+def metrics() -> Response:
+    return Response(generate_latest(current_app.extensions["metrics"]), content_type=CONTENT_TYPE_LATEST)
+
+
+def _database() -> dict[str, Any]:
+    try:
+        with db.reading() as session:
+            session.execute(text("SELECT 1"))
+        return {"ready": True}
+    except (SQLAlchemyError, TimeoutError) as error:
+        return {"ready": False, "why": f"does not answer ({type(error).__name__}); check DATABASE_URL"}
+
+
+def _redis() -> dict[str, Any]:
+    client = bus.redis()
+    try:
+        if client is None:
+            return {"ready": False, "why": "did not answer a moment ago; check REDIS_URL"}
+        client.ping()
+        return {"ready": True}
+    except RedisError as error:
+        bus.failed()
+        return {"ready": False, "why": f"does not answer ({type(error).__name__}); check REDIS_URL"}
+
+
+def _worker() -> dict[str, Any]:
+    try:
+        with db.reading() as session:
+            seen_at = session.scalar(select(func.max(WorkerSeen.seen_at)).select_from(WorkerSeen))
+    except (SQLAlchemyError, TimeoutError):
+        return {"ready": False, "why": "unknown while the database does not answer"}
+    if seen_at is None or utcnow() - seen_at > WORKER_SEEN_WITHIN:
+        return {"ready": False, "why": "no worker was seen lately; start one: python -m app.jobs.worker"}
+    return {"ready": True, "seen_at": seen_at.isoformat()}
+
+
+class _Stored(Collector):
+    """What the database knows, counted when somebody asks: the same from whichever process they ask."""
+
+    def collect(self) -> Iterable[Metric]:
+        calls = GaugeMetricFamily("rechtdoor_calls", "Calls by state and outcome.", labels=["state", "outcome"])
+        promises = GaugeMetricFamily("rechtdoor_promises", "Promises by state.", labels=["state"])
+        waiting = GaugeMetricFamily("rechtdoor_outbox_waiting", "What must still leave for the carrier.")
+        try:
+            with db.reading() as session:
+                for state, outcome, count in session.execute(
+                    select(Call.state, Call.outcome, func.count()).group_by(Call.state, Call.outcome)
+                ):
+                    calls.add_metric([state, outcome or ""], count)
+                for state, count in session.execute(
+                    select(Promise.state, func.count()).group_by(Promise.state)
+                ):
+                    promises.add_metric([state], count)
+                waiting.add_metric(
+                    [], session.scalar(select(func.count()).where(Outbox.done_at.is_(None))) or 0
+                )
+        except (SQLAlchemyError, TimeoutError):
+            return []
+        return [calls, promises, waiting]
+
+    def describe(self) -> Iterable[Metric]:
+        return []

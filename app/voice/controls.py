@@ -1,0 +1,99 @@
+"""Which buttons does the desk have for a call? Decline, notes and outcome, and which customer it is about."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.callers import history
+from app.callers.models import Case, Channel, Contact, Customer, Direction
+from app.errors import InvalidField
+from app.voice import outbox, progress
+from app.voice.ladder import RING_KINDS, Deployment
+from app.voice.models import Call, CallState, CallStep, StepOutcome
+
+# What an agent may say instead of answering; each becomes an honest sentence for the caller.
+DECLINE_REASONS = ("meeting", "finishing", "not_now", "wrong_person")
+OUTCOMES = ("solved", "promise_made", "handed_over", "waiting")
+
+
+def decline(
+    session: Session, call_sid: str, agent: str, why: str, now: datetime, deployment: Deployment
+) -> bool:
+    """The agent doesn't take the call: the caller hears why, and goes on to somebody else.
+
+    False when there was nothing left to decline: answered, over, or somebody else's by now.
+    """
+    if why not in DECLINE_REASONS:
+        raise InvalidField("why", f"choose one of {', '.join(DECLINE_REASONS)}")
+    call = progress.held(session, call_sid)
+    step = session.get(CallStep, (call_sid, call.step))
+    if call.state != CallState.RINGING or step is None or step.agent != agent or step.kind not in RING_KINDS:
+        return False
+    step.declined_why = why
+    progress.release(session, call, step, StepOutcome.DECLINED, now)
+    progress.advance(session, call, now, deployment)
+    send_on(session, call, now)
+    return True
+
+
+def send_on(session: Session, call: Call, now: datetime) -> None:
+    """Ask the carrier to break off what the caller hears and fetch the step that is the call's own now."""
+    key = f"redirect/{call.sid}/{call.step}"
+    outbox.add(session, outbox.REDIRECT_CALL, key, {"call_sid": call.sid, "step": call.step}, now)
+
+
+def pick(session: Session, call_sid: str, agent: str, customer: str, case: str | None, now: datetime) -> None:
+    """The agent knows who it is: remembered for this call only.
+
+    Raises InvalidField when the agent doesn't have this call, or the case isn't the customer's.
+    """
+    call = _own(session, call_sid, agent)
+    if session.get(Customer, customer) is None:
+        raise InvalidField("customer", f"there is no customer {customer}")
+    if case is not None:
+        found = session.get(Case, case)
+        if found is None or found.customer != customer:
+            raise InvalidField("case", f"customer {customer} has no case {case}")
+    call.customer, call.case = customer, case
+
+
+def save_notes(
+    session: Session, call_sid: str, agent: str, *, outcome: str, summary: str, now: datetime
+) -> None:
+    """Write down what was agreed in this conversation, as the contact on its case.
+
+    Raises InvalidField when the agent didn't have this call, the outcome is none, or no case was picked.
+    """
+    call = _own(session, call_sid, agent)
+    if outcome and outcome not in OUTCOMES:
+        raise InvalidField("outcome", f"choose one of {', '.join(OUTCOMES)}")
+    if call.case is None:
+        raise InvalidField("case", "pick the case that this conversation was about first")
+    key = progress.contact_key(call_sid)
+    known = session.get(Contact, key)
+    ended_at = call.ended_at or now
+    started_at = call.bridged_at or call.created_at
+    history.record(
+        session,
+        contact=key,
+        case=call.case,
+        agent=agent,
+        channel=Channel.CALL,
+        direction=Direction.INBOUND,
+        started_at=started_at,
+        seconds=max(0, int((ended_at - started_at).total_seconds())),
+        outcome=outcome or (known.outcome if known else ""),
+        summary=summary,
+    )
+
+
+def _own(session: Session, call_sid: str, agent: str) -> Call:
+    """Return the call, held, if the agent talks or talked in it. Raises InvalidField otherwise."""
+    try:
+        call = progress.held(session, call_sid)
+    except progress.UnknownCall:
+        raise InvalidField("call_sid", "there is no such call") from None
+    step = session.get(CallStep, (call_sid, call.step))
+    if agent not in (call.bridged_to, step.agent if step else None):
+        raise InvalidField("call_sid", "this call isn't yours")
+    return call

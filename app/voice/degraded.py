@@ -1,0 +1,162 @@
+"""How does a caller still reach a human when the database is gone? The same telephones, with less known.
+
+Nothing here touches the database or Redis: where the call stands is in the address that the carrier asks
+next, which is signed as every other. What must be kept goes to a spool on disk, and is merged later.
+"""
+
+import json
+import logging
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+from app.catalogue import LANGUAGES, text
+from app.voice import twiml
+from app.voice.lifecycle import CARRIER_SAYS_ENDED
+from app.voice.snapshot import KnownAgent, Keeper
+
+log = logging.getLogger(__name__)
+
+RING_SECONDS = 25
+MOST_AT_ONCE = 10
+
+# The rungs, in order; each leads to the next when nobody answered.
+OWNER, TEAM, FALLBACK, MESSAGE = "owner", "team", "fallback", "message"
+RUNGS = (OWNER, TEAM, FALLBACK, MESSAGE)
+
+
+@dataclass(frozen=True)
+class Degraded:
+    """What is left to work with."""
+
+    public_url: str
+    language: str
+    fallback_numbers: tuple[str, ...]
+    keeper: Keeper | None  # None in the fallback process, which knows nobody
+
+    def answer(self, rung: str, line: str, from_e164: str | None, *, said: tuple[str, ...] = ()) -> bytes:
+        """Return the first thing that can be done from this rung on; the last one always can."""
+        team, language = self._line(line)
+        for candidate in RUNGS[RUNGS.index(rung) if rung in RUNGS else 0 :]:
+            sentences = [text(f"say.{code}", language) for code in said]
+            if (reply := self._try(candidate, line, team, language, from_e164, sentences)) is not None:
+                return reply
+        raise AssertionError("a message can always be taken")
+
+    def after(self, rung: str, line: str, dial_status: str, bridged: str, call_status: str) -> bytes:
+        """A rung is over: goodbye after a conversation, the next rung otherwise."""
+        _, language = self._line(line)
+        talked = dial_status in ("completed", "answered") and bridged.lower() != "false"
+        if talked or call_status in CARRIER_SAYS_ENDED or rung not in RUNGS:
+            return twiml.farewell(said=(), language=language)
+        following = RUNGS[min(RUNGS.index(rung) + 1, len(RUNGS) - 1)]
+        return self.answer(following, line, None, said=("something_wrong",))
+
+    def thanks(self, line: str) -> bytes:
+        _, language = self._line(line)
+        return twiml.farewell(said=[text("say.message_thanks", language)], language=language)
+
+    def whisper(self, line: str) -> bytes:
+        """Ask whoever answered whether they are there, without knowing their name."""
+        _, language = self._line(line)
+        said = text("say.whisper_nameless", language)
+        return twiml.whisper_at(said=said, language=language, action=self._address("accept", line))
+
+    def _try(
+        self, rung: str, line: str, team: str, language: str, from_e164: str | None, sentences: list[str]
+    ) -> bytes | None:
+        action = self._address(f"after/{rung}", line)
+        match rung:
+            case "owner" | "team":
+                agents = self._owner(from_e164) if rung == OWNER else self._team(team)
+                if not agents:
+                    return None
+                clients = [one.endpoint.address for one in agents if one.endpoint.kind == "client"]
+                numbers = [one.endpoint.address for one in agents if one.endpoint.kind == "phone"]
+            case "fallback":
+                clients, numbers = [], list(self.fallback_numbers)
+                if not numbers:
+                    return None
+            case _:
+                sentences = [text("say.leave_message", language)]
+                return twiml.take_message(
+                    said=sentences, language=language, action=self._address("thanks", line)
+                )
+        return twiml.ring_numbers(
+            said=sentences,
+            language=language,
+            clients=clients,
+            numbers=numbers,
+            action=action,
+            whisper=self._address("whisper", line),
+            seconds=RING_SECONDS,
+        )
+
+    def _owner(self, from_e164: str | None) -> list[KnownAgent]:
+        if self.keeper is None or (owner := self.keeper.owner(from_e164)) is None:
+            return []
+        agent = self.keeper.snapshot.agents.get(owner)
+        return [agent] if agent is not None and agent.free else []
+
+    def _team(self, team: str) -> list[KnownAgent]:
+        if self.keeper is None:
+            return []
+        agents = [agent for agent in self.keeper.snapshot.agents.values() if agent.free]
+        # A colleague of another team who answers is better than nobody.
+        return sorted(agents, key=lambda agent: agent.team != team)[:MOST_AT_ONCE]
+
+    def _line(self, line: str) -> tuple[str, str]:
+        known = self.keeper.snapshot.lines.get(line) if self.keeper else None
+        team, language = known or ("", self.language)
+        return team, language if language in LANGUAGES else LANGUAGES[0]
+
+    def _address(self, what: str, line: str) -> str:
+        return f"{self.public_url}/voice/degraded/{what}?{urlencode({'line': line})}"
+
+
+@dataclass(frozen=True)
+class Spool:
+    """Facts that must not be lost, as lines of JSON on this machine's disk, each fsynced before it counts."""
+
+    folder: Path
+
+    def keep(self, kind: str, fields: dict[str, Any]) -> bool:
+        """Append one fact; False when even the disk refuses: the caller comes first all the same."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            line = json.dumps({"kind": kind, **fields}, ensure_ascii=False) + "\n"
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+            descriptor = os.open(self.folder / f"{os.getpid()}.jsonl", flags, 0o600)
+            try:
+                os.write(descriptor, line.encode())
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            return True
+        except OSError as error:
+            log.error("spool could not be written", extra={"errno": error.errno})
+            return False
+
+    def take(self) -> Iterator[tuple[Path, list[dict[str, Any]]]]:
+        """Yield each spool file, claimed by renaming it, with its facts; whoever merged them removes it."""
+        if not self.folder.is_dir():
+            return
+        for path in sorted([*self.folder.glob("*.jsonl"), *self.folder.glob("*.merging")]):
+            claimed = path.with_suffix(f".{os.getpid()}.merging") if path.suffix == ".jsonl" else path
+            try:
+                path.rename(claimed)
+                lines = claimed.read_text(encoding="utf-8").splitlines()
+            except FileNotFoundError:
+                continue  # another process was quicker
+            yield claimed, [fact for line in lines if (fact := _parsed(line)) is not None]
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        fact = json.loads(line)
+    except ValueError:
+        return None  # torn by a crash in the middle of the write: it never counted
+    return fact if isinstance(fact, dict) else None

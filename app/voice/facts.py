@@ -1,0 +1,374 @@
+"""What is known when a call comes in? Two reads bring all that a decision and a screen-pop need."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, func, literal, or_, select, true
+from sqlalchemy.orm import Session
+
+from app.agents import presence
+from app.agents.models import Activity, Agent, Slot
+from app.callers.hours import calendar
+from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
+from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise, recognise
+from app.catalogue import LANGUAGES, text
+from app.voice import rules as rule_versions
+from app.voice.models import Call, CallStep, Inbox, Promise, PromiseState, StepKind
+from app.voice.routing import AgentFacts, LineFacts
+from app.voice.rules import Rules
+
+UNFINISHED = (PromiseState.OPEN, PromiseState.DUE, PromiseState.CALLING, PromiseState.REASSIGNED)
+# A switchboard's number may stand with hundreds of customers; an agent picks from the likeliest.
+MOST_ROWS = 200
+# How many of an agent's conversations say how long theirs usually take.
+USUAL_OUT_OF = 20
+
+
+@dataclass(frozen=True)
+class LastContact:
+    agent: str
+    at: datetime
+    summary: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What one read of the database says about a call."""
+
+    line: LineFacts
+    line_name: str
+    caller: Caller
+    owner: str | None
+    agents: Mapping[str, AgentFacts]
+    agent_languages: Mapping[str, str]
+    last_contact: LastContact | None
+    rules: Rules
+    reply: bytes | None = None  # what was answered when the carrier asked the same before
+
+    @property
+    def language(self) -> str:
+        """In which language the caller is spoken to."""
+        customer = self.caller.customer
+        if customer is not None and customer.language in LANGUAGES:
+            return customer.language
+        return self.line.language if self.line.language in LANGUAGES else LANGUAGES[0]
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What stands in for a line that nobody described."""
+
+    language: str
+    country: str
+    timezone: str = "Europe/Amsterdam"
+
+
+def read(session: Session, sid: str, line: str, e164: str | None, now: datetime, defaults: Defaults) -> Facts:
+    """Read everything that is known about a call from `e164` (None: withheld) to the line of that number."""
+    rows = session.execute(_CALLER, {"sid": sid, "line": line, "e164": e164 or ""}).all()
+    rules = rule_versions.of_version(session, rows[0].rule_version)
+    line_facts = _line(rows[0], line, defaults)
+    caller = _caller(e164, rows)
+    case = caller.case
+    last = None if case else _last_contact_of(session, caller, now, rules.ladder.look_back_days)
+    promiser = caller.promise.agent if caller.promise else None
+    owner = promiser or (case.owner if case else None) or (last.agent if last else None)
+    agent_rows = session.execute(
+        _AGENTS if line_facts.team else _ALL_AGENTS,
+        {
+            "sid": sid,
+            "case": case.key if case else None,
+            "teams": [case.team if case else "", line_facts.team or "", *rules.ladder.extra_teams],
+            "owner": owner,
+            "now_less_hour": now - timedelta(hours=1),
+        },
+    ).all()
+    agents = {row.agent: _agent(row, now) for row in agent_rows}
+    if case and agent_rows and agent_rows[0].last_agent:
+        newest = agent_rows[0]
+        last = LastContact(newest.last_agent, newest.last_at, newest.last_summary)
+    if owner in agents and agents[owner].reachability == presence.Reachability.BUSY:
+        agents[owner] = _with_usual_length(session, agents[owner], agent_rows, now)
+    facts = Facts(
+        line=line_facts,
+        line_name=rows[0].line_name or "",
+        caller=caller,
+        owner=owner if owner in agents else None,
+        agents=agents,
+        agent_languages={row.agent: row.language for row in agent_rows},
+        last_contact=last,
+        rules=rules,
+        reply=rows[0].reply,
+    )
+    return facts if rules.ladder.speaks_names else _without_names(facts)
+
+
+def line_of(session: Session, number: str, defaults: Defaults) -> LineFacts:
+    """Return the line of a number, or what stands in for one that nobody described."""
+    row: Row[Any] = session.execute(_LINE, {"line": number}).one()
+    return _line(row, number, defaults)
+
+
+def line_country(session: Session, number: str) -> str | None:
+    """Return the country of a line, None when nobody described it."""
+    return session.scalar(select(Line.country).where(Line.number == number))
+
+
+# --- the reads, built once: rebuilding a statement costs as much as sending it -------------------------
+
+_one = select(literal(1).label("one")).subquery()
+
+_line_columns = (
+    Line.number.label("line"),
+    Line.name.label("line_name"),
+    Line.language.label("line_language"),
+    Line.country.label("line_country"),
+    Line.team.label("line_team"),
+    Line.timezone.label("line_timezone"),
+    Line.hours.label("line_hours"),
+    Line.greeting.label("line_greeting"),
+)
+
+_LINE: Any = select(*_line_columns).select_from(_one.outerjoin(Line, Line.number == bindparam("line")))
+
+_CALLER = (
+    select(
+        select(Inbox.reply)
+        .where(Inbox.call_sid == bindparam("sid"), Inbox.request == "incoming")
+        .scalar_subquery()
+        .label("reply"),
+        rule_versions.newest_version.label("rule_version"),
+        *_line_columns,
+        Customer.key.label("customer"),
+        Customer.name.label("customer_name"),
+        Customer.language.label("customer_language"),
+        Customer.tags.label("customer_tags"),
+        Case.key.label("case"),
+        Case.subject,
+        Case.team.label("case_team"),
+        Case.status.label("case_status"),
+        Case.url,
+        Case.opened_at,
+        Case.named_owner,
+        Case.last_contact_agent,
+        Case.last_contact_at,
+        Promise.id.label("promise"),
+        Promise.agent.label("promise_agent"),
+        Promise.case.label("promise_case"),
+        Promise.customer.label("promise_customer"),
+        Promise.due_at.label("promise_due_at"),
+    )
+    .select_from(
+        _one.outerjoin(Line, Line.number == bindparam("line"))
+        .outerjoin(CustomerNumber, CustomerNumber.e164 == bindparam("e164"))
+        .outerjoin(Customer, Customer.key == CustomerNumber.customer)
+        .outerjoin(Case, (Case.customer == Customer.key) & (Case.status != CaseStatus.SOLVED))
+        .outerjoin(Promise, (Promise.number == bindparam("e164")) & Promise.state.in_(UNFINISHED))
+    )
+    .order_by(Case.last_contact_at.desc().nulls_last())
+    .limit(MOST_ROWS)
+)
+
+
+def _agents_statement(everybody: bool) -> Any:
+    handled = (
+        select(Contact.agent.label("handler"), func.max(Contact.started_at).label("handled_at"))
+        .where(Contact.case == bindparam("case"))
+        .group_by(Contact.agent)
+        .subquery("handled")
+    )
+    newest = (
+        select(
+            Contact.agent.label("last_agent"),
+            Contact.started_at.label("last_at"),
+            Contact.summary.label("last_summary"),
+        )
+        .where(Contact.case == bindparam("case"))
+        .order_by(Contact.started_at.desc(), Contact.key.desc())
+        .limit(1)
+        .subquery("newest")
+    )
+    waiting = (
+        select(func.count())
+        .where(
+            Call.waiting_since.is_not(None),
+            Call.waiting_for_agent == Agent.key,
+            Call.sid != bindparam("sid"),
+        )
+        .correlate(Agent)
+        .scalar_subquery()
+    )
+    direct = (
+        select(func.count())
+        .where(
+            CallStep.agent == Agent.key,
+            CallStep.kind == StepKind.OWNER,
+            CallStep.started_at >= bindparam("now_less_hour"),
+        )
+        .correlate(Agent)
+        .scalar_subquery()
+    )
+    statement: Any = (
+        select(
+            Slot.agent,
+            Slot.intent,
+            Slot.intent_since,
+            Slot.reach,
+            Slot.activity,
+            Slot.activity_since,
+            Slot.lease_until,
+            Slot.heartbeat_at,
+            Slot.softphone,
+            Slot.suspect_until,
+            Slot.back_at,
+            Agent.spoken_name,
+            Agent.team,
+            Agent.phone,
+            Agent.language,
+            Agent.enabled,
+            handled.c.handled_at,
+            newest.c.last_agent,
+            newest.c.last_at,
+            newest.c.last_summary,
+            waiting.label("callers_waiting"),
+            direct.label("direct_calls"),
+        )
+        .select_from(Agent)
+        .join(Slot, Slot.agent == Agent.key)
+        .outerjoin(handled, handled.c.handler == Agent.key)
+        .outerjoin(newest, true())
+    )
+    if everybody:
+        return statement
+    return statement.where(
+        or_(
+            Agent.team.in_(bindparam("teams", expanding=True)),
+            Agent.key == bindparam("owner"),
+            handled.c.handler.is_not(None),
+        )
+    )
+
+
+_AGENTS = _agents_statement(everybody=False)
+_ALL_AGENTS = _agents_statement(everybody=True)
+
+_LAST_CONTACT = (
+    select(Contact.agent, Contact.started_at, Contact.summary)
+    .join(Case, Case.key == Contact.case)
+    .where(
+        Case.customer.in_(bindparam("customers", expanding=True)),
+        Contact.started_at >= bindparam("since"),
+    )
+    .order_by(Contact.started_at.desc())
+    .limit(1)
+)
+
+
+# --- rows to facts ------------------------------------------------------------------------------------
+
+
+def _line(row: Row[Any], number: str, defaults: Defaults) -> LineFacts:
+    if row.line is None:
+        return LineFacts(number, None, defaults.language, calendar("", defaults.timezone, defaults.country))
+    return LineFacts(
+        number=row.line,
+        team=row.line_team,
+        language=row.line_language,
+        calendar=calendar(row.line_hours, row.line_timezone, row.line_country),
+        greeting=row.line_greeting,
+    )
+
+
+def _caller(e164: str | None, rows: Iterable[Row[Any]]) -> Caller:
+    customers: dict[str, KnownCustomer] = {}
+    cases: dict[str, list[OpenCase]] = {}
+    promise = None
+    for row in rows:
+        if row.promise is not None and promise is None:
+            promise = OwedPromise(
+                row.promise, row.promise_agent, row.promise_case, row.promise_customer, row.promise_due_at
+            )
+        if row.customer is None:
+            continue
+        customers.setdefault(
+            row.customer,
+            KnownCustomer(
+                row.customer, row.customer_name, row.customer_language, tuple(row.customer_tags or ()), ()
+            ),
+        )
+        if row.case is not None:
+            cases.setdefault(row.customer, []).append(
+                OpenCase(
+                    key=row.case,
+                    subject=row.subject,
+                    team=row.case_team,
+                    status=row.case_status,
+                    url=row.url,
+                    opened_at=row.opened_at,
+                    owner=row.named_owner or row.last_contact_agent,
+                    handled_at=row.last_contact_at,
+                )
+            )
+    with_cases = [replace(customer, cases=tuple(cases.get(key, ()))) for key, customer in customers.items()]
+    return recognise(e164, with_cases, promise)
+
+
+def _agent(row: Row[Any], now: datetime) -> AgentFacts:
+    idle = row.activity == Activity.IDLE
+    return AgentFacts(
+        key=row.agent,
+        spoken_name=row.spoken_name,
+        team=row.team,
+        reachability=presence.reachability(row, enabled=row.enabled, phone=row.phone, now=now),
+        endpoint=presence.endpoint(row, row.phone, now),
+        phone=row.phone,
+        idle_since=(row.activity_since or row.intent_since) if idle else None,
+        handled_at=row.handled_at,
+        back_at=row.back_at,
+        callers_waiting=row.callers_waiting,
+        direct_calls=row.direct_calls,
+    )
+
+
+def _last_contact_of(
+    session: Session, caller: Caller, now: datetime, look_back_days: int
+) -> LastContact | None:
+    if not caller.customers:
+        return None
+    row = session.execute(
+        _LAST_CONTACT,
+        {
+            "customers": [customer.key for customer in caller.customers],
+            "since": now - timedelta(days=look_back_days),
+        },
+    ).one_or_none()
+    return LastContact(row.agent, row.started_at, row.summary) if row else None
+
+
+def _with_usual_length(
+    session: Session, owner: AgentFacts, rows: Iterable[Row[Any]], now: datetime
+) -> AgentFacts:
+    """Say how many minutes the owner's conversation usually still takes; nothing when nobody can know."""
+    row = next(row for row in rows if row.agent == owner.key)
+    if row.activity != Activity.TALKING or row.activity_since is None:
+        return owner
+    lately = (
+        select(Contact.seconds)
+        .where(Contact.agent == owner.key, Contact.channel == "call", Contact.seconds > 0)
+        .order_by(Contact.started_at.desc())
+        .limit(USUAL_OUT_OF)
+        .subquery()
+    )
+    usual = session.scalar(select(func.avg(lately.c.seconds)))
+    left = float(usual or 0) - (now - row.activity_since).total_seconds()
+    return replace(owner, free_in_minutes=max(1, round(left / 60))) if left > 0 else owner
+
+
+def _without_names(facts: Facts) -> Facts:
+    """Leave the agents' names out of what is spoken, as the rules ask."""
+    nameless = text("say.a_colleague", facts.language)
+    return replace(
+        facts, agents={key: replace(agent, spoken_name=nameless) for key, agent in facts.agents.items()}
+    )

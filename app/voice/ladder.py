@@ -1,0 +1,317 @@
+"""What is the call's next step? Decide with fresh facts, take what it needs, write it down, and answer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+
+from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy.orm import Session, aliased
+
+from app.agents import desk_events, presence
+from app.agents.models import Agent
+from app.callers.numbers import may_be_called, may_be_texted
+from app.catalogue import text
+from app.voice import lifecycle, outbox, pops, promises, speech, twiml
+from app.voice.facts import UNFINISHED, Defaults, Facts
+from app.voice.models import Call, CallState, CallStep, Inbox, Promise, StepKind, StepOutcome
+from app.voice.routing import (
+    AskForNumber,
+    LineFacts,
+    MakePromise,
+    Ring,
+    Sentence,
+    Situation,
+    Step,
+    Tried,
+    Wait,
+    decide,
+)
+from config import Settings
+
+# How long after a ring should be over its reservation still holds: callbacks travel, and the carrier retries.
+LEASE_SLACK = timedelta(seconds=20)
+RING_KINDS = frozenset({StepKind.OWNER, StepKind.COLLEAGUE, StepKind.TEAM})
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """What of the settings a call depends on."""
+
+    public_url: str
+    defaults: Defaults
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Deployment":
+        return cls(settings.public_url, Defaults(settings.default_language, settings.default_country))
+
+
+def situation(call: Call, facts: Facts, steps: Sequence[CallStep], now: datetime) -> Situation:
+    """Return everything that the decision may depend on, at this moment of the call."""
+    finished = [step for step in steps if step.outcome is not None]
+    return Situation(
+        now=now,
+        line=facts.line,
+        caller=facts.caller,
+        owner=facts.owner,
+        agents=facts.agents,
+        rules=facts.rules.ladder,
+        can_be_rung_back=may_be_called(call.from_e164),
+        tried=tuple(
+            Tried(
+                kind=StepKind(step.kind),
+                agent=step.agent,
+                outcome=StepOutcome(step.outcome or StepOutcome.ABANDONED),
+                declined_why=step.declined_why,
+                endpoint=step.endpoint,
+            )
+            for step in finished
+        ),
+        rung_seconds=sum(_seconds(step) for step in finished if step.kind in RING_KINDS),
+    )
+
+
+def _seconds(step: CallStep) -> float:
+    return (step.ended_at - step.started_at).total_seconds() if step.ended_at else 0.0
+
+
+def steps_of(session: Session, sid: str) -> Sequence[CallStep]:
+    return session.scalars(select(CallStep).where(CallStep.call_sid == sid).order_by(CallStep.number)).all()
+
+
+def advance(
+    session: Session,
+    call: Call,
+    facts: Facts,
+    steps: Sequence[CallStep],
+    now: datetime,
+    deployment: Deployment,
+) -> bytes:
+    """Take the call's next step and return what the carrier is to do.
+
+    An agent who was taken by another call between the reading and the reservation counts as busy, and the
+    decision is made again; each round has one agent fewer to try, so it ends.
+    """
+    known = situation(call, facts, steps, now)
+    if not call.situation:
+        call.situation = snapshot(known)
+    step, event_number = _reserved(session, call, known)
+    number = call.step + 1
+    said = _spoken(step, facts, now, is_first=number == 1)
+    call.step = number
+    call.language = facts.language
+    row = CallStep(
+        call_sid=call.sid,
+        number=number,
+        kind=step.kind,
+        agent=getattr(step, "agent", None),
+        team=getattr(step, "team", None),
+        reason=step.reason.code,
+        reason_values=_plain(step.reason),
+        endpoint=step.endpoint.kind if isinstance(step, Ring) else "",
+        started_at=now,
+    )
+    call.said = [*call.said, *({"at": now.isoformat(), "text": sentence} for sentence in said)]
+    session.add(call)
+    # The call stands before whatever refers to it.
+    session.flush()
+    session.add(row)
+    addresses = twiml.Addresses(deployment.public_url, call.sid, number)
+    match step:
+        case Ring():
+            reply = _ring(session, call, facts, step, event_number, said, now, addresses)
+        case Wait():
+            reply = _wait(session, call, facts, step, said, now, addresses)
+        case MakePromise():
+            reply = _promise(session, call, facts, step, said, now, addresses)
+            row.outcome, row.ended_at = StepOutcome.PROMISED, now
+        case AskForNumber():
+            lifecycle.move(call, CallState.PROMISING)
+            reply = twiml.ask_for_number(said=said, language=call.language, addresses=addresses)
+        case unknown:
+            assert_never(unknown)
+    session.add(Inbox(call_sid=call.sid, request=f"step/{number}", reply=reply, created_at=now))
+    return reply
+
+
+def _reserved(session: Session, call: Call, known: Situation) -> tuple[Step, int]:
+    """Return the step to take, its agent reserved, and the number of the event that tells their desk."""
+    while True:
+        step = decide(known).first
+        if not isinstance(step, Ring):
+            return step, 0
+        lease = timedelta(seconds=step.seconds) + LEASE_SLACK
+        event_number = presence.reserve(
+            session, step.agent, call.sid, call.step + 1, known.now, lease, unless=_waits_longer(call, step)
+        )
+        if event_number is not None:
+            return step, event_number
+        taken = replace(known.agents[step.agent], reachability=presence.Reachability.BUSY)
+        known = replace(known, agents={**known.agents, step.agent: taken})
+
+
+def _waits_longer(call: Call, step: Ring) -> ColumnElement[bool]:
+    """Somebody else was told to be the first whom this agent speaks."""
+    other = aliased(Call)
+    waits = exists().where(
+        other.waiting_since.is_not(None), other.waiting_for_agent == step.agent, other.sid != call.sid
+    )
+    if call.waiting_for_agent == step.agent and call.waiting_since is not None:
+        waits = waits.where(other.waiting_since < call.waiting_since)
+    return waits
+
+
+# --- taking a step ------------------------------------------------------------------------------------
+
+
+def _ring(
+    session: Session,
+    call: Call,
+    facts: Facts,
+    step: Ring,
+    event_number: int,
+    said: Sequence[str],
+    now: datetime,
+    addresses: twiml.Addresses,
+) -> bytes:
+    lifecycle.move(call, CallState.RINGING)
+    stop_waiting(call)
+    zone = facts.line.calendar.timezone
+    reason = speech.words(step.reason, facts.agent_languages[step.agent], zone, now, kind="reason")
+    pop = pops.screen_pop(call, facts, reason=reason, ring_expected=True)
+    desk_events.append(session, step.agent, event_number, "screen_pop", pop, now)
+    return twiml.ring(
+        said=said,
+        language=call.language,
+        endpoint=step.endpoint,
+        seconds=step.seconds,
+        # The carrier refuses to pass on a number that it doesn't know; ours it does.
+        caller_id=None if call.from_e164 else call.line,
+        parameters={
+            "call_sid": call.sid,
+            **({"case": call.case} if call.case else {}),
+            **({"customer": call.customer} if call.customer else {}),
+        },
+        addresses=addresses,
+    )
+
+
+def _wait(
+    session: Session,
+    call: Call,
+    facts: Facts,
+    step: Wait,
+    said: Sequence[str],
+    now: datetime,
+    addresses: twiml.Addresses,
+) -> bytes:
+    lifecycle.move(call, CallState.WAITING)
+    call.waiting_for_agent, call.waiting_for_team, call.waiting_since = step.agent, step.team, now
+    if step.due_at is not None:
+        # Written down before it is spoken: whoever hangs up is owed a call from that moment on.
+        owe(session, call, facts, step.agent, step.due_at, "promise_while_waiting", now)
+    if step.agent is not None:
+        data = {"call_sid": call.sid, "state": str(CallState.WAITING), "customer": call.customer}
+        desk_events.tell(session, step.agent, "call", data, now)
+    waiting_for = f"agent {step.agent}" if step.agent else f"team {step.team}"
+    return twiml.wait(said=said, language=call.language, waiting_for=waiting_for, addresses=addresses)
+
+
+def _promise(
+    session: Session,
+    call: Call,
+    facts: Facts,
+    step: MakePromise,
+    said: Sequence[str],
+    now: datetime,
+    addresses: twiml.Addresses,
+) -> bytes:
+    lifecycle.move(call, CallState.PROMISING)
+    stop_waiting(call)
+    owe(session, call, facts, step.agent, step.due_at, f"{step.reason.code}", now)
+    return twiml.promise(
+        said=said, question=text("say.about", call.language), language=call.language, addresses=addresses
+    )
+
+
+def owe(
+    session: Session,
+    call: Call,
+    facts: Facts,
+    agent: str | None,
+    due_at: datetime,
+    why: str,
+    now: datetime,
+    number: str | None = None,
+) -> None:
+    """Promise this call's caller a callback, once however often it is asked, and confirm it by SMS."""
+    number = number or call.from_e164
+    if number is None:
+        raise ValueError("nobody can be rung back without a number")
+    case = facts.caller.case
+    promise = promises.make(
+        session,
+        origin=f"call:{call.sid}",
+        number=number,
+        line=call.line,
+        customer=call.customer,
+        case=call.case,
+        agent=agent,
+        team=(case.team if case else facts.line.team) or "",
+        language=facts.language,
+        due_at=due_at,
+        why=why,
+        now=now,
+    )
+    call.promise = promise.id
+
+
+def confirm_by_message(session: Session, call: Call, facts_line: LineFacts, now: datetime) -> None:
+    """Tell by SMS what was promised, once the caller has hung up with a promise; harmless words only."""
+    promise = session.get(Promise, call.promise) if call.promise is not None else None
+    if promise is None or promise.state not in UNFINISHED or not may_be_texted(promise.number):
+        return
+    agent = session.get(Agent, promise.agent) if promise.agent else None
+    values = {"time": ("before", promise.due_at)} | ({"agent": agent.spoken_name} if agent else {})
+    sentence = Sentence("promise_message_by_agent" if agent else "promise_message", values)
+    body = speech.words(sentence, promise.language, facts_line.calendar.timezone, now)
+    payload = {"promise": promise.id, "body": body}
+    outbox.add(session, outbox.SEND_MESSAGE, f"promise/{promise.id}/made", payload, now)
+
+
+def stop_waiting(call: Call) -> None:
+    call.waiting_for_agent = call.waiting_for_team = call.waiting_since = None
+
+
+def _spoken(step: Step, facts: Facts, now: datetime, *, is_first: bool) -> list[str]:
+    zone = facts.line.calendar.timezone
+    said = [speech.words(sentence, facts.language, zone, now) for sentence in step.say]
+    # A line's own greeting is its own text; the default is none: the first voice is a human's.
+    return [facts.line.greeting, *said] if is_first and facts.line.greeting else said
+
+
+def _plain(sentence: Sentence) -> dict[str, str]:
+    return {name: value for name, value in sentence.values.items() if isinstance(value, str)}
+
+
+def snapshot(known: Situation) -> dict[str, Any]:
+    """Return the decision's inputs as plain values, without names: kept on the call, for why and replay."""
+    case = known.caller.case
+    return {
+        "at": known.now.isoformat(),
+        "open": known.line.calendar.is_open(known.now),
+        "customers": [customer.key for customer in known.caller.customers],
+        "case": case.key if case else None,
+        "cases": [one.key for customer in known.caller.customers for one in customer.cases],
+        "owner": known.owner,
+        "promise": known.caller.promise.id if known.caller.promise else None,
+        "can_be_rung_back": known.can_be_rung_back,
+        "agents": {
+            agent.key: {
+                "reachability": str(agent.reachability),
+                "handled_at": agent.handled_at.isoformat() if agent.handled_at else None,
+                "waiting": agent.callers_waiting,
+            }
+            for agent in known.agents.values()
+        },
+    }

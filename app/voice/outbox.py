@@ -1,0 +1,60 @@
+"""What must still leave for the carrier? Written with what it belongs to, delivered after the commit."""
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from app import bus
+from app.agents import desk_events
+from app.voice.models import Outbox
+
+REDIRECT_CALL = "redirect_call"
+SEND_MESSAGE = "send_message"
+
+# Whoever takes a row holds it this long; a worker that dies in between leaves it to the next.
+TAKEN_FOR = timedelta(seconds=30)
+GIVE_UP_AFTER = {REDIRECT_CALL: 1, SEND_MESSAGE: 6}
+
+
+def add(session: Session, kind: str, key: str, payload: dict[str, Any], now: datetime) -> None:
+    """Ask for something to leave once this transaction has committed; the same key is asked for once."""
+    if session.scalar(select(Outbox.id).where(Outbox.key == key)) is None:
+        session.add(Outbox(kind=kind, key=key, payload=payload, created_at=now, next_at=now, attempts=0))
+        desk_events.ring_after_commit(session, bus.WORKERS, "outbox")
+
+
+def is_due(session: Session, kind: str, now: datetime) -> bool:
+    """Tell whether anything of a kind is due, without taking it."""
+    return session.scalar(_due(kind, now).limit(1)) is not None
+
+
+def _due(kind: str, now: datetime) -> Select[Outbox]:
+    return select(Outbox).where(Outbox.kind == kind, Outbox.done_at.is_(None), Outbox.next_at <= now)
+
+
+def take_due(session: Session, kind: str, now: datetime, limit: int = 50) -> list[Outbox]:
+    """Take what is due, so that two workers never deliver the same row at the same time."""
+    rows = session.scalars(
+        _due(kind, now).order_by(Outbox.next_at).limit(limit).with_for_update(skip_locked=True)
+    ).all()
+    for row in rows:
+        row.attempts += 1
+        row.next_at = now + TAKEN_FOR
+    return list(rows)
+
+
+def delivered(session: Session, row_id: int, result: str, now: datetime) -> None:
+    row = session.get_one(Outbox, row_id)
+    row.done_at, row.result = now, result[:120]
+
+
+def failed(session: Session, row_id: int, result: str, now: datetime, *, for_good: bool) -> None:
+    """Try again later, with growing gaps, unless trying again is of no use."""
+    row = session.get_one(Outbox, row_id)
+    row.result = result[:120]
+    if for_good or row.attempts >= GIVE_UP_AFTER.get(row.kind, 6):
+        row.done_at = now
+    else:
+        row.next_at = now + timedelta(seconds=2**row.attempts)

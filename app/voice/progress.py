@@ -1,0 +1,425 @@
+"""What happened to the call since? News from the carrier, in any order and more than once, moves it on."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.agents import desk_events, presence
+from app.agents.models import Agent
+from app.callers import history
+from app.callers.models import Channel, Direction
+from app.callers.numbers import may_be_called, to_e164
+from app.catalogue import text
+from app.voice import facts as known_facts
+from app.voice import ladder, lifecycle, promises, rules, speech, twiml
+from app.voice.facts import Facts
+from app.voice.ladder import RING_KINDS, Deployment
+from app.voice.models import Call, CallState, CallStep, Inbox, PromiseState, StepOutcome
+from app.voice.routing import Sentence, due_at
+
+# A telephone that was not heard to ring within this time can't have been missed by anybody.
+AT_ONCE = timedelta(seconds=4)
+# A caller who waits hears something true at least every 30 s; the sentence itself takes a few.
+SPEAK_AGAIN_AFTER = timedelta(seconds=20)
+
+
+@dataclass(frozen=True)
+class DialEnded:
+    """What the carrier says when a ring, or the conversation that came of it, is over."""
+
+    status: str  # DialCallStatus, the carrier's word
+    call_status: str  # the caller's own leg
+    bridged: bool | None  # DialBridged; None when the carrier didn't say
+    seconds: int | None  # DialCallDuration
+
+
+_YES = re.compile(r"\b(ja|jawel|jazeker|yes|yep|oké|ok|okay|graag)\b", re.IGNORECASE)
+
+
+def is_yes(digits: str, speech_result: str) -> bool:
+    """Tell whether an agent on an ordinary phone takes the call."""
+    return digits.strip() == "1" or _YES.search(speech_result) is not None
+
+
+class UnknownCall(LookupError):
+    """The carrier speaks of a call, or of a step of it, that was never written down."""
+
+
+def held(session: Session, sid: str) -> Call:
+    """Return the call, held until the transaction ends, so that its news is applied one by one."""
+    call = session.get(Call, sid, with_for_update=True, populate_existing=True)
+    if call is None:
+        raise UnknownCall(sid)
+    return call
+
+
+def _once(session: Session, sid: str, request: str, now: datetime, answer: Callable[[], bytes]) -> bytes:
+    """Answer as before when the carrier repeats itself; the call is held, so no two ask at once."""
+    stored = session.get(Inbox, (sid, request))
+    if stored is not None:
+        return stored.reply
+    reply = answer()
+    session.add(Inbox(call_sid=sid, request=request, reply=reply, created_at=now))
+    return reply
+
+
+def reply_of_step(session: Session, call: Call) -> bytes:
+    """Return what the carrier is to do in the step that is going on; goodbye when the call is over."""
+    stored = session.get(Inbox, (call.sid, f"step/{call.step}"))
+    if stored is None or call.state == CallState.ENDED:
+        return twiml.farewell(said=(), language=call.language)
+    return stored.reply
+
+
+def current(session: Session, sid: str) -> bytes:
+    """Return what the carrier is to do with a call that we sent on."""
+    return reply_of_step(session, held(session, sid))
+
+
+def _read(session: Session, call: Call, now: datetime, deployment: Deployment) -> Facts:
+    return known_facts.read(session, call.sid, call.line, call.from_e164, now, deployment.defaults)
+
+
+def advance(session: Session, call: Call, now: datetime, deployment: Deployment) -> bytes:
+    facts = _read(session, call, now, deployment)
+    return ladder.advance(session, call, facts, ladder.steps_of(session, call.sid), now, deployment)
+
+
+# --- rings --------------------------------------------------------------------------------------------
+
+
+def leg(session: Session, sid: str, number: int, status: str, leg_sid: str, now: datetime) -> None:
+    """An agent's telephone rings, or was answered. Late news of an earlier ring changes nothing."""
+    call = held(session, sid)
+    step = session.get(CallStep, (sid, number))
+    if step is None or step.agent is None or call.state == CallState.ENDED:
+        return
+    step.leg_sid = step.leg_sid or leg_sid[:64] or None
+    if status == "ringing" and step.rang_at is None and step.outcome is None:
+        step.rang_at = now
+        presence.rings(session, step.agent, sid, number, now)
+        _tell(session, step.agent, call, "ringing", now)
+    elif status == "in-progress" and step.endpoint == "client":
+        # On an ordinary phone a machine may have answered: there only accepting counts.
+        _talks(session, call, step, now)
+
+
+def whisper(session: Session, sid: str, number: int, deployment: Deployment) -> bytes:
+    """Ask whoever answered an ordinary phone whether they are there; nothing about the caller is said."""
+    held(session, sid)
+    step = session.get(CallStep, (sid, number))
+    agent = session.get(Agent, step.agent) if step is not None and step.agent else None
+    if step is None or agent is None or step.outcome is not None:
+        return twiml.farewell(said=(), language=deployment.defaults.language)
+    said = text("say.whisper", agent.language, agent=agent.spoken_name)
+    addresses = twiml.Addresses(deployment.public_url, sid, number)
+    return twiml.whisper(said=said, language=agent.language, addresses=addresses)
+
+
+def accept(session: Session, sid: str, number: int, digits: str, speech_result: str, now: datetime) -> bytes:
+    """The agent on an ordinary phone takes the call, or doesn't."""
+    call = held(session, sid)
+    step = session.get(CallStep, (sid, number))
+    takes = is_yes(digits, speech_result)
+    if step is None or call.step != number or not takes or call.state != CallState.RINGING:
+        if step is not None and step.answered_at is not None and takes:
+            return twiml.nothing()  # asked again after the yes: go on
+        return twiml.farewell(said=(), language=call.language)
+    _talks(session, call, step, now)
+    return twiml.nothing()
+
+
+def _talks(session: Session, call: Call, step: CallStep, now: datetime) -> None:
+    if call.state != CallState.RINGING or call.step != step.number or step.agent is None:
+        return
+    lifecycle.move(call, CallState.TALKING)
+    ladder.stop_waiting(call)
+    step.answered_at = now
+    step.outcome = StepOutcome.ANSWERED
+    call.bridged_to, call.bridged_at = step.agent, now
+    presence.talks(session, step.agent, call.sid, step.number, now)
+    if call.from_e164 is not None:
+        promises.merge(session, call.from_e164, step.agent, now)
+    _tell(session, step.agent, call, "talking", now)
+
+
+def ended(
+    session: Session, sid: str, number: int, dial: DialEnded, now: datetime, deployment: Deployment
+) -> bytes:
+    """A ring is over, or the conversation that came of it: go on with the ladder, or let the caller go."""
+    call = held(session, sid)
+    step = session.get(CallStep, (sid, number))
+    if step is None:
+        raise UnknownCall(sid)
+
+    def answer() -> bytes:
+        if call.step != number or step.kind not in RING_KINDS or step.agent is None:
+            return reply_of_step(session, call)
+        return _ring_is_over(session, call, step, dial, now, deployment)
+
+    return _once(session, sid, f"ended/{number}", now, answer)
+
+
+def _ring_is_over(
+    session: Session, call: Call, step: CallStep, dial: DialEnded, now: datetime, deployment: Deployment
+) -> bytes:
+    caller_is_gone = dial.call_status in lifecycle.CARRIER_SAYS_ENDED
+    success = dial.status in ("completed", "answered")
+    if call.state == CallState.RINGING and success and dial.bridged and step.endpoint == "client":
+        # The news that they talked was lost; the carrier's own account of it stands.
+        _talks(session, call, step, now - timedelta(seconds=dial.seconds or 0))
+    if call.state == CallState.TALKING:
+        _conversation_is_over(session, call, step, now)
+        finish(session, call, now, deployment)
+        return twiml.farewell(said=(), language=call.language)
+    if call.state == CallState.ENDED or step.outcome is not None:
+        return reply_of_step(session, call)
+    if caller_is_gone:
+        finish(session, call, now, deployment)
+        return twiml.farewell(said=(), language=call.language)
+    at_once = step.rang_at is None and now - step.started_at < AT_ONCE
+    outcome = lifecycle.dial_outcome(dial.status, bridged=False, at_once=at_once)
+    if outcome == StepOutcome.CALLER_HUNG_UP:
+        outcome = StepOutcome.NO_ANSWER  # canceled, but the caller is still there
+    release(session, call, step, outcome, now)
+    return advance(session, call, now, deployment)
+
+
+def release(session: Session, call: Call, step: CallStep, outcome: StepOutcome, now: datetime) -> None:
+    """Give the agent of a ring that came to nothing back, according to what it says about them."""
+    step.outcome, step.ended_at = outcome, now
+    if step.agent is None:
+        return
+    match outcome:
+        case StepOutcome.NO_ANSWER:
+            presence.did_not_answer(session, step.agent, call.sid, step.number, now)
+        case StepOutcome.FAILED:
+            presence.could_not_be_rung(session, step.agent, call.sid, step.number, now)
+        case _:
+            presence.freed(session, step.agent, call.sid, step.number, now)
+    _tell(session, step.agent, call, str(outcome), now)
+
+
+def _conversation_is_over(session: Session, call: Call, step: CallStep, now: datetime) -> None:
+    step.ended_at = step.ended_at or now
+    if step.agent is None:
+        return
+    wrap_up = rules.of_version(session, call.rule_version).ladder.wrap_up_seconds
+    presence.hung_up(session, step.agent, call.sid, step.number, now, wrap_up)
+    if call.case is not None and call.bridged_at is not None:
+        history.record(
+            session,
+            contact=contact_key(call.sid),
+            case=call.case,
+            agent=step.agent,
+            channel=Channel.CALL,
+            direction=Direction.INBOUND,
+            started_at=call.bridged_at,
+            seconds=max(0, int((now - call.bridged_at).total_seconds())),
+        )
+
+
+def contact_key(sid: str) -> str:
+    """Return the key of the contact that a conversation leaves on its case."""
+    return f"call:{sid}"
+
+
+# --- waiting ------------------------------------------------------------------------------------------
+
+
+def wait(session: Session, sid: str, number: int, now: datetime, deployment: Deployment) -> bytes:
+    """The carrier asks what a waiting caller hears next: it asks again each second or so.
+
+    So it is also how a caller learns that the agent is free when the carrier could not be told.
+    """
+    call = held(session, sid)
+    if call.state != CallState.WAITING or call.step != number:
+        return twiml.leave_queue()
+    step = session.get_one(CallStep, (sid, number))
+    facts = _read(session, call, now, deployment)
+    if serve(session, call, step, facts, now, deployment):
+        return twiml.leave_queue()
+    said: list[str] = []
+    if now - _last_spoken(call) >= SPEAK_AGAIN_AFTER:
+        said = [
+            speech.words(_patience(call, facts, session), call.language, facts.line.calendar.timezone, now)
+        ]
+        call.said = [*call.said, {"at": now.isoformat(), "text": said[0]}]
+    return twiml.keep_waiting(said=said, language=call.language)
+
+
+def serve(
+    session: Session, call: Call, step: CallStep, facts: Facts, now: datetime, deployment: Deployment
+) -> bool:
+    """Take a waiting call on, if whom it waits for is free or its time is over; False when it waits on.
+
+    The call is held by the caller of this function.
+    """
+    ladder_rules = facts.rules.ladder
+    waited = now - (call.waiting_since or now)
+    if call.waiting_for_agent is not None:
+        limit = ladder_rules.wait_for_owner_seconds
+        agent = facts.agents.get(call.waiting_for_agent)
+        free = agent is not None and agent.reachability == presence.Reachability.FREE
+        gone = agent is None or agent.reachability not in _WORTH_WAITING_FOR
+    else:
+        limit = ladder_rules.wait_for_team_seconds
+        tried = {one.agent for one in ladder.steps_of(session, call.sid)}
+        team = [one for one in facts.agents.values() if one.key not in tried]
+        free = any(one.reachability == presence.Reachability.FREE for one in team)
+        gone = not any(one.reachability in _WORTH_WAITING_FOR for one in team)
+    if not (free or gone or waited >= timedelta(seconds=limit)):
+        return False
+    if free and waits_behind_another(session, call):
+        return False
+    step.outcome = StepOutcome.FREED if free else StepOutcome.WAITED_TOO_LONG
+    step.ended_at = now
+    session.flush()
+    ladder.advance(session, call, facts, ladder.steps_of(session, call.sid), now, deployment)
+    return True
+
+
+_WORTH_WAITING_FOR = frozenset(
+    {presence.Reachability.FREE, presence.Reachability.BUSY, presence.Reachability.WRAPPING_UP}
+)
+
+
+def waits_behind_another(session: Session, call: Call) -> bool:
+    """Somebody was waiting for the same agent, or the same team, before this caller."""
+    earlier = select(Call.sid).where(
+        Call.waiting_since.is_not(None),
+        Call.waiting_since < call.waiting_since,
+        Call.sid != call.sid,
+        Call.waiting_for_agent == call.waiting_for_agent
+        if call.waiting_for_agent
+        else Call.waiting_for_team == call.waiting_for_team,
+    )
+    return session.scalar(earlier.limit(1)) is not None
+
+
+def _last_spoken(call: Call) -> datetime:
+    spoken = [datetime.fromisoformat(one["at"]) for one in call.said]
+    return max([*spoken, call.waiting_since or call.created_at])
+
+
+def _patience(call: Call, facts: Facts, session: Session) -> Sentence:
+    promise = promises.of_origin(session, f"call:{call.sid}") if call.promise else None
+    if promise is None and call.from_e164 and call.promise:
+        promise = promises.unfinished_for(session, call.from_e164)
+    code = "still_waiting" if call.waiting_for_agent else "team_still_waiting"
+    values: dict[str, object] = {}
+    if call.waiting_for_agent and call.waiting_for_agent in facts.agents:
+        values["agent"] = facts.agents[call.waiting_for_agent].spoken_name
+    if promise is not None and promise.state == PromiseState.OPEN:
+        return Sentence(f"{code}_or_hang_up", values | {"time": ("before", promise.due_at)})
+    return Sentence(code, values)
+
+
+def left_queue(
+    session: Session, sid: str, number: int, result: str, now: datetime, deployment: Deployment
+) -> bytes:
+    """The caller is no longer in the queue: goes on with the step that is theirs, or has hung up."""
+    call = held(session, sid)
+    if result == "hangup":
+        finish(session, call, now, deployment)
+        return twiml.farewell(said=(), language=call.language)
+    step = session.get(CallStep, (sid, number))
+    if call.state == CallState.WAITING and call.step == number and step is not None:
+        # Not by our doing: the queue was full, or the carrier had an error.
+        step.outcome, step.ended_at = StepOutcome.WAITED_TOO_LONG, now
+        session.flush()
+        return advance(session, call, now, deployment)
+    return reply_of_step(session, call)
+
+
+# --- promises -----------------------------------------------------------------------------------------
+
+
+def about(session: Session, sid: str, number: int, speech_result: str, now: datetime) -> bytes:
+    """The caller said what it is about, or nothing."""
+    call = held(session, sid)
+
+    def answer() -> bytes:
+        words = speech_result.strip()
+        if words and call.promise is not None:
+            promises.say_about(session, call.promise, words)
+        said = text("say.about_thanks" if words else "say.goodbye", call.language)
+        call.said = [*call.said, {"at": now.isoformat(), "text": said}]
+        return twiml.farewell(said=[said], language=call.language)
+
+    return _once(session, sid, f"about/{number}", now, answer)
+
+
+def number_given(
+    session: Session, sid: str, number: int, given: str, now: datetime, deployment: Deployment
+) -> bytes:
+    """A caller whose number is hidden named one: promise to ring it, or say that we can't."""
+    call = held(session, sid)
+
+    def answer() -> bytes:
+        facts = _read(session, call, now, deployment)
+        zone = facts.line.calendar.timezone
+        e164 = to_e164(re.sub(r"[^\d+]", "", given), deployment.defaults.country)
+        if e164 is None or not may_be_called(e164):
+            said = text("say.number_not_understood", call.language)
+        else:
+            due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
+            ladder.owe(session, call, facts, facts.owner, due, "promise_nobody", now, number=e164)
+            digits = " ".join(given_digit for given_digit in re.sub(r"\D", "", given))
+            sentence = Sentence("number_promised", {"number": digits, "time": ("before", due)})
+            said = speech.words(sentence, call.language, zone, now)
+        call.said = [*call.said, {"at": now.isoformat(), "text": said}]
+        return twiml.farewell(said=[said], language=call.language)
+
+    return _once(session, sid, f"number/{number}", now, answer)
+
+
+# --- the end ------------------------------------------------------------------------------------------
+
+
+def status(session: Session, sid: str, call_status: str, now: datetime, deployment: Deployment) -> None:
+    """The carrier's last word on a call; words about a call that goes on change nothing."""
+    if call_status in lifecycle.CARRIER_SAYS_ENDED:
+        finish(session, held(session, sid), now, deployment)
+
+
+def finish(session: Session, call: Call, now: datetime, deployment: Deployment) -> None:
+    """Close the call: everybody who was taken for it is free, and it has exactly one outcome.
+
+    A caller who hung up before anybody answered is owed a callback, if their number can be called.
+    """
+    if call.state == CallState.ENDED:
+        return
+    step = session.get(CallStep, (call.sid, call.step))
+    was_waiting = call.state in (CallState.WAITING, CallState.PROMISING)
+    waited_for = call.waiting_for_agent
+    if step is not None and call.state == CallState.TALKING:
+        _conversation_is_over(session, call, step, now)
+    elif step is not None and step.outcome is None:
+        release(session, call, step, StepOutcome.CALLER_HUNG_UP, now)
+    ladder.stop_waiting(call)
+    line = known_facts.line_of(session, call.line, deployment.defaults)
+    if call.bridged_at is None and call.promise is None and may_be_called(call.from_e164):
+        facts = _read(session, call, now, deployment)
+        due = due_at(line.calendar, now, facts.rules.ladder.promise_minutes)
+        debtor = facts.agents.get(facts.owner) if facts.owner else None
+        left = debtor is None or debtor.reachability == presence.Reachability.LEFT
+        ladder.owe(
+            session, call, facts, None if left else facts.owner, due, "promise_hung_up_while_ringing", now
+        )
+    promised = call.promise is not None
+    call.outcome = lifecycle.outcome(call, promised=promised, waited_or_told=was_waiting)
+    lifecycle.move(call, CallState.ENDED)
+    call.ended_at = now
+    if call.bridged_at is None:
+        ladder.confirm_by_message(session, call, line, now)
+    for agent in {call.bridged_to, waited_for, step.agent if step else None} - {None}:
+        _tell(session, str(agent), call, "ended", now)
+
+
+def _tell(session: Session, agent: str, call: Call, state: str, now: datetime) -> None:
+    desk_events.tell(session, agent, "call", {"call_sid": call.sid, "state": state}, now)

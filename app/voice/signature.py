@@ -1,0 +1,41 @@
+"""Is it the carrier that asks? Checked with the carrier's own validator against our public address."""
+
+from collections.abc import Sequence
+
+from flask import Request
+from twilio.request_validator import (
+    SIGNATURE_HEADER,
+    SIGNATURE_SETTINGS_HEADER,
+    RequestValidator,
+    get_signature_algorithm,
+)
+from werkzeug.datastructures import MultiDict
+
+
+def is_from_carrier(request: Request, public_url: str, tokens: Sequence[str]) -> bool:
+    """Tell whether the request was signed with one of the tokens, for the address that we are known by.
+
+    The address is the configured one with the path and query as they were sent, never what a proxy or a
+    Host header says. https://www.twilio.com/docs/usage/security#validating-requests
+    """
+    signature = request.headers.get(SIGNATURE_HEADER, "")
+    if not signature:
+        return False
+    url = public_url + _raw_path(request)
+    # A POST's parameters are its form; those of a GET stand in the address already.
+    params: MultiDict[str, str] = request.form if request.method == "POST" else MultiDict()
+    algorithm = get_signature_algorithm(request.headers.get(SIGNATURE_SETTINGS_HEADER))
+    try:
+        return any(RequestValidator(token).validate(url, params, signature, algorithm) for token in tokens)
+    except ValueError:
+        # An address that can't be taken apart was not signed by the carrier.
+        return False
+
+
+def _raw_path(request: Request) -> str:
+    """Return path and query exactly as they came over the wire: the signature covers the raw spelling."""
+    raw = request.environ.get("RAW_URI") or request.environ.get("REQUEST_URI")
+    if isinstance(raw, str) and raw.startswith("/"):
+        return raw
+    query = request.query_string.decode("latin-1")
+    return request.path + (f"?{query}" if query else "")

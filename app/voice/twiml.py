@@ -1,0 +1,239 @@
+"""What does the carrier do next? Pure functions from what was decided to TwiML, by the library only."""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from twilio.twiml.voice_response import Dial, VoiceResponse
+
+from app.agents.presence import Endpoint
+
+# https://www.twilio.com/docs/voice/twiml/dial#timeout: the carrier adds 5 s of its own to every ring.
+CARRIER_RING_BUFFER_SECONDS = 5
+LEAST_DIAL_TIMEOUT_SECONDS = 5
+LONGEST_CALL_SECONDS = 4 * 60 * 60
+
+# https://www.twilio.com/docs/voice/twiml/say/text-speech: voice and language must belong together.
+VOICES = {"nl": ("Polly.Laura-Neural", "nl-NL"), "en": ("Polly.Amy-Neural", "en-GB")}
+# https://www.twilio.com/docs/voice/twiml/gather#speechmodel: phone_call does not know Dutch. With a fixed
+# model the silence that ends a sentence must be given in seconds.
+SPEECH_MODEL = "experimental_conversations"
+SPEECH_ENDS_AFTER_SECONDS = 3
+LEG_EVENTS = "initiated ringing answered completed"
+
+# https://www.w3.org/TR/xml/#charsets
+_ILLEGAL_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """Where the carrier reports back on one step of one call."""
+
+    public_url: str
+    call_sid: str
+    step: int
+
+    def of(self, what: str = "") -> str:
+        path = f"/voice/calls/{quote(self.call_sid, safe='')}/{self.step}"
+        return f"{self.public_url}{path}{'/' + what if what else ''}"
+
+
+def ring(
+    *,
+    said: Sequence[str],
+    language: str,
+    endpoint: Endpoint,
+    seconds: int,
+    caller_id: str | None,
+    parameters: dict[str, str],
+    addresses: Addresses,
+) -> bytes:
+    """Ring one agent. Without a sentence before it the caller hears nothing but a telephone that rings.
+
+    `parameters` reach the desk's softphone with the call. An agent on an ordinary phone hears a whisper and
+    accepts first, so that a voicemail never counts as an answer.
+    """
+    response = VoiceResponse()
+    _say(response, said, language)
+    dial = Dial(
+        action=addresses.of("ended"),
+        method="POST",
+        timeout=max(LEAST_DIAL_TIMEOUT_SECONDS, seconds - CARRIER_RING_BUFFER_SECONDS),
+        time_limit=LONGEST_CALL_SECONDS,
+        **({"caller_id": caller_id} if caller_id else {}),
+        # https://www.twilio.com/docs/voice/twiml/dial#answeronbridge: works in a first verb only.
+        **({} if said else {"answer_on_bridge": True}),
+    )
+    callbacks = {
+        "status_callback": addresses.of("leg"),
+        "status_callback_method": "POST",
+        "status_callback_event": LEG_EVENTS,
+    }
+    if endpoint.kind == "client":
+        client = dial.client(**callbacks)
+        client.identity(endpoint.address)
+        for name, value in parameters.items():
+            client.parameter(name=name, value=clean(value))
+    else:
+        dial.number(endpoint.address, url=addresses.of("whisper"), method="POST", **callbacks)
+    response.append(dial)
+    return _bytes(response)
+
+
+def wait(*, said: Sequence[str], language: str, waiting_for: str, addresses: Addresses) -> bytes:
+    """Let the caller wait; `waiting_for` names the queue, unreadably, since the carrier keeps its name."""
+    response = VoiceResponse()
+    _say(response, said, language)
+    response.enqueue(
+        "wait-" + hashlib.sha256(waiting_for.encode()).hexdigest()[:24],
+        action=addresses.of("left"),
+        method="POST",
+        wait_url=addresses.of("wait"),
+        wait_url_method="POST",
+    )
+    return _bytes(response)
+
+
+def keep_waiting(*, said: Sequence[str], language: str) -> bytes:
+    """Answer the queue's waitUrl: a sentence when it is time for one, then a second's silence.
+
+    The carrier asks again as soon as this is over, so a second is how late the caller may learn that the
+    agent is free when the carrier can't be told.
+    """
+    response = VoiceResponse()
+    _say(response, said, language)
+    response.pause(length=1)
+    return _bytes(response)
+
+
+def leave_queue() -> bytes:
+    response = VoiceResponse()
+    response.leave()
+    return _bytes(response)
+
+
+def promise(*, said: Sequence[str], question: str, language: str, addresses: Addresses) -> bytes:
+    """Speak a promise that was already written down; then listen, once, to what it is about."""
+    response = VoiceResponse()
+    _say(response, said, language)
+    _listen(response, question, language, addresses.of("about"), "speech", seconds=6)
+    return _bytes(response)
+
+
+def ask_for_number(*, said: Sequence[str], language: str, addresses: Addresses) -> bytes:
+    """Ask, once, for the number that is hidden; it may be said or keyed in."""
+    response = VoiceResponse()
+    _say(response, said[:-1], language)
+    _listen(response, said[-1], language, addresses.of("number"), "dtmf speech", seconds=8)
+    return _bytes(response)
+
+
+def whisper(*, said: str, language: str, addresses: Addresses) -> bytes:
+    """Ask the agent, before the caller is put through, whether a human is listening; silence is a no."""
+    return whisper_at(said=said, language=language, action=addresses.of("accept"))
+
+
+def whisper_at(*, said: str, language: str, action: str) -> bytes:
+    """The same, with the address that hears the answer."""
+    response = VoiceResponse()
+    voice, locale = VOICES[language]
+    gather = response.gather(
+        input="dtmf speech",
+        action=action,
+        method="POST",
+        num_digits=1,
+        timeout=8,
+        speech_timeout=1,
+        language=locale,
+        speech_model=SPEECH_MODEL,
+        hints="ja, yes",
+    )
+    gather.say(clean(said), voice=voice, language=locale)
+    response.hangup()
+    return _bytes(response)
+
+
+def farewell(*, said: Sequence[str], language: str) -> bytes:
+    response = VoiceResponse()
+    _say(response, said, language)
+    response.hangup()
+    return _bytes(response)
+
+
+def nothing() -> bytes:
+    """Go on as you were: on a whisper it puts the caller through, elsewhere it ends the document."""
+    return _bytes(VoiceResponse())
+
+
+def ring_numbers(
+    *,
+    said: Sequence[str],
+    language: str,
+    clients: Sequence[str],
+    numbers: Sequence[str],
+    action: str,
+    whisper: str | None,
+    seconds: int,
+) -> bytes:
+    """Ring several at once, ten at most; the first who answers gets the caller. For when little is known."""
+    response = VoiceResponse()
+    _say(response, said, language)
+    dial = Dial(
+        action=action,
+        method="POST",
+        timeout=max(LEAST_DIAL_TIMEOUT_SECONDS, seconds - CARRIER_RING_BUFFER_SECONDS),
+        time_limit=LONGEST_CALL_SECONDS,
+        **({} if said else {"answer_on_bridge": True}),
+    )
+    for identity in clients[:10]:
+        dial.client().identity(identity)
+    for number in numbers[: 10 - len(clients[:10])]:
+        dial.number(number, **({"url": whisper, "method": "POST"} if whisper else {}))
+    response.append(dial)
+    return _bytes(response)
+
+
+def take_message(*, said: Sequence[str], language: str, action: str) -> bytes:
+    """Record what the caller says: the last thing that can be done for somebody when all else is down."""
+    response = VoiceResponse()
+    _say(response, said, language)
+    response.record(
+        action=action, method="POST", max_length=120, timeout=5, play_beep=True, trim="trim-silence"
+    )
+    return _bytes(response)
+
+
+def clean(value: str) -> str:
+    """Leave out what XML can't hold."""
+    return _ILLEGAL_IN_XML.sub("", value)
+
+
+def _listen(
+    response: VoiceResponse, question: str, language: str, action: str, input_kinds: str, *, seconds: int
+) -> None:
+    voice, locale = VOICES[language]
+    gather = response.gather(
+        input=input_kinds,
+        action=action,
+        method="POST",
+        timeout=seconds,
+        speech_timeout=SPEECH_ENDS_AFTER_SECONDS,
+        language=locale,
+        speech_model=SPEECH_MODEL,
+        # Without it silence would fall through to whatever follows; our own next document says goodbye.
+        action_on_empty_result=True,
+    )
+    gather.say(clean(question), voice=voice, language=locale)
+
+
+def _say(response: VoiceResponse, sentences: Sequence[str], language: str) -> None:
+    if not sentences:
+        return
+    voice, locale = VOICES[language]
+    response.say(clean(" ".join(sentences)), voice=voice, language=locale)
+
+
+def _bytes(response: VoiceResponse) -> bytes:
+    return str(response).encode()

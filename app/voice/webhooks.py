@@ -1,0 +1,415 @@
+"""What does the carrier ask of us? Each view checks the form, calls one function, and replies."""
+
+import logging
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from flask import Blueprint, Flask, Response, current_app, request
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.orm import Session
+from werkzeug.exceptions import HTTPException
+
+from app import db
+from app.callers.numbers import mask, to_e164
+from app.clock import utcnow
+from app.errors import StoreUnavailable
+from app.voice import answering, merging, progress, twiml
+from app.voice.degraded import FALLBACK, OWNER, TEAM, Degraded, Spool
+from app.voice.ladder import Deployment
+from app.voice.lifecycle import CARRIER_SAYS_ENDED
+from app.voice.signature import is_from_carrier
+from app.voice.snapshot import Keeper
+from config import Settings
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+bp = Blueprint("voice", __name__, url_prefix="/voice")
+
+# Far below the carrier's 15 s: a caller hears nothing until we reply.
+DEADLINE_SECONDS = 1.5
+# After a failure the database is left alone for this long, and calls go straight to what is left.
+REST_SECONDS = 2.0
+
+CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
+# A signed form can be cut into other names and values under the same signature; said twice, none counts.
+NAMES_THAT_MATTER = ("CallSid", "From", "To", "CallStatus", "DialCallStatus", "Direction", "QueueResult")
+
+
+@dataclass
+class Store:
+    """The way to the database from a webhook: within the deadline, and not at all while it is down."""
+
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(48, "webhook"))
+    _resting_until: float = 0.0
+
+    def run(self, work: Callable[[Session], T]) -> T:
+        """Do the work in one transaction. Raises StoreUnavailable when the database doesn't answer in time.
+
+        Work that is late may still commit: everything that it writes can be asked for again.
+        """
+        if time.monotonic() < self._resting_until:
+            raise StoreUnavailable("resting")
+        future: Future[T] = self.pool.submit(_in_transaction, work)
+        try:
+            return future.result(timeout=DEADLINE_SECONDS)
+        except IntegrityError:
+            raise
+        except (SQLAlchemyError, TimeoutError, OSError) as error:
+            future.cancel()
+            self._resting_until = time.monotonic() + REST_SECONDS
+            raise StoreUnavailable(type(error).__name__) from error
+
+
+def _in_transaction(work: Callable[[Session], T]) -> T:
+    with db.transaction() as session:
+        return work(session)
+
+
+@dataclass(frozen=True)
+class Voice:
+    """What the views need of this process."""
+
+    settings: Settings
+    deployment: Deployment
+    degraded: Degraded
+    spool: Spool
+    store: Store
+    keeper: Keeper
+
+
+def register(app: Flask) -> None:
+    """Serve the carrier's webhooks."""
+    settings: Settings = app.config["SETTINGS"]
+    keeper = Keeper(settings.secret_key)
+    deployment, spool = Deployment.of(settings), Spool(Path(settings.spool_dir))
+    keeper.when_reachable = lambda: merging.merge(spool, deployment)
+    app.extensions["voice"] = Voice(
+        settings=settings,
+        deployment=deployment,
+        degraded=Degraded(settings.public_url, settings.default_language, settings.fallback_numbers, keeper),
+        spool=spool,
+        store=Store(),
+        keeper=keeper,
+    )
+    app.register_blueprint(bp)
+
+
+def _voice() -> Voice:
+    voice: Voice = current_app.extensions["voice"]
+    return voice
+
+
+@bp.before_request
+def refuse_strangers() -> Response | None:
+    """Nothing is read, looked up or written for a request that the carrier didn't sign."""
+    voice = _voice()
+    settings = voice.settings
+    if settings.check_signatures and not is_from_carrier(request, settings.public_url, settings.auth_tokens):
+        log.warning("webhook refused", extra={"path": request.path})
+        return Response("signature missing or wrong\n", 403, mimetype="text/html")
+    voice.keeper.start()
+    return None
+
+
+@bp.errorhandler(Exception)
+def find_somebody(error: Exception) -> Response | HTTPException:
+    """Answer the caller whatever happens: an error page is silence on the line."""
+    if isinstance(error, HTTPException) and error.code in (403, 404, 405, 413):
+        return error
+    log.exception("webhook failed", extra={"call_sid": _field("CallSid"), "path": request.path})
+    return _degraded(TEAM if "calls" in request.path else OWNER)
+
+
+# --- the way in ---------------------------------------------------------------------------------------
+
+
+@bp.post("/incoming")
+def incoming() -> Response:
+    """A call comes in."""
+    voice = _voice()
+    sid = _field("CallSid")
+    if not CALL_SID.fullmatch(sid):
+        log.warning("call without a usable CallSid")
+        return _degraded(OWNER)
+    call = answering.IncomingCall(sid, _field("From"), _field("To"), _field("StirVerstat"))
+    try:
+        reply = voice.store.run(lambda session: answering.answer(session, call, utcnow(), voice.deployment))
+    except IntegrityError:
+        # The same webhook was answered a moment ago, in another process or thread: say the same.
+        answered = voice.store.run(lambda session: answering.answered_before(session, sid))
+        if answered is None:
+            raise
+        reply = answered
+    except StoreUnavailable as error:
+        return _degraded(OWNER, error)
+    log.info("call answered", extra={"call_sid": sid, "from": mask(_e164("From"))})
+    return _xml(reply)
+
+
+@bp.post("/status")
+def status() -> Response:
+    """The carrier says how a call stands; asked about a call that we missed, we owe a callback."""
+    voice = _voice()
+    sid, call_status = _field("CallSid"), _field("CallStatus")
+    if not CALL_SID.fullmatch(sid) or call_status not in CARRIER_SAYS_ENDED:
+        return _done()
+
+    def work(session: Session) -> None:
+        try:
+            progress.status(session, sid, call_status, utcnow(), voice.deployment)
+        except progress.UnknownCall:
+            if _field("Direction") in ("inbound", "") and _field("To"):
+                missed = answering.IncomingCall(sid, _field("From"), _field("To"), _field("StirVerstat"))
+                answering.note_missed(session, missed, utcnow(), voice.deployment)
+
+    try:
+        voice.store.run(work)
+    except IntegrityError:
+        log.info("status of a call that another request is writing down", extra={"call_sid": sid})
+    except StoreUnavailable:
+        voice.spool.keep("ended", {"call_sid": sid, "call_status": call_status, "at": utcnow().isoformat()})
+    return _done()
+
+
+# --- what the TwiML leads to --------------------------------------------------------------------------
+
+
+@bp.post("/calls/<sid>/<int:number>")
+def step(sid: str, number: int) -> Response:
+    """The call was sent on by us: go on with the step that is its own now."""
+    return _answer(
+        lambda session: progress.current(session, sid),
+    )
+
+
+@bp.post("/calls/<sid>/<int:number>/ended")
+def ended(sid: str, number: int) -> Response:
+    """A ring is over, or the conversation that came of it."""
+    bridged = _field("DialBridged").lower()
+    seconds = _field("DialCallDuration")
+    dial = progress.DialEnded(
+        status=_field("DialCallStatus"),
+        call_status=_field("CallStatus"),
+        bridged=None if not bridged else bridged == "true",
+        seconds=int(seconds) if seconds.isdecimal() and len(seconds) < 7 else None,
+    )
+    deployment = _voice().deployment
+    return _answer(lambda session: progress.ended(session, sid, number, dial, utcnow(), deployment))
+
+
+@bp.post("/calls/<sid>/<int:number>/leg")
+def leg(sid: str, number: int) -> Response:
+    """An agent's telephone rings, or was answered."""
+    call_status, leg_sid = _field("CallStatus"), _field("CallSid")
+
+    def work(session: Session) -> None:
+        progress.leg(session, sid, number, call_status, leg_sid, utcnow())
+
+    return _noted(work)
+
+
+@bp.post("/calls/<sid>/<int:number>/whisper")
+def whisper(sid: str, number: int) -> Response:
+    """An ordinary phone was answered, by somebody or by something."""
+    voice = _voice()
+    try:
+        return _xml(voice.store.run(lambda session: progress.whisper(session, sid, number, voice.deployment)))
+    except StoreUnavailable:
+        # The agent's language and name are out of reach; the question is the same.
+        return _xml(voice.degraded.whisper(""))
+    except progress.UnknownCall:
+        return _xml(twiml.farewell(said=(), language=voice.settings.default_language))
+
+
+@bp.post("/calls/<sid>/<int:number>/accept")
+def accept(sid: str, number: int) -> Response:
+    """The agent on an ordinary phone takes the call, or doesn't."""
+    voice = _voice()
+    digits, speech = _field("Digits"), _field("SpeechResult")
+    try:
+        return _xml(
+            voice.store.run(lambda session: progress.accept(session, sid, number, digits, speech, utcnow()))
+        )
+    except StoreUnavailable:
+        return _accepted(progress.is_yes(digits, speech))
+    except progress.UnknownCall:
+        return _accepted(False)
+
+
+@bp.post("/calls/<sid>/<int:number>/wait")
+def wait(sid: str, number: int) -> Response:
+    """The carrier asks what a waiting caller hears next."""
+    voice = _voice()
+    try:
+        reply = voice.store.run(
+            lambda session: progress.wait(session, sid, number, utcnow(), voice.deployment)
+        )
+    except StoreUnavailable:
+        reply = twiml.leave_queue()  # what follows knows what to do without a database
+    except progress.UnknownCall:
+        reply = twiml.leave_queue()
+    return _xml(reply)
+
+
+@bp.post("/calls/<sid>/<int:number>/left")
+def left(sid: str, number: int) -> Response:
+    """A caller is no longer in the queue."""
+    result = _field("QueueResult")
+    if _field("CallStatus") in CARRIER_SAYS_ENDED:
+        result = "hangup"
+    deployment = _voice().deployment
+    return _answer(lambda session: progress.left_queue(session, sid, number, result, utcnow(), deployment))
+
+
+@bp.post("/calls/<sid>/<int:number>/about")
+def about(sid: str, number: int) -> Response:
+    """The caller said what the promised callback is about, or nothing."""
+    words = _field("SpeechResult")
+    voice = _voice()
+    try:
+        return _xml(voice.store.run(lambda session: progress.about(session, sid, number, words, utcnow())))
+    except (StoreUnavailable, progress.UnknownCall):
+        return _xml(twiml.farewell(said=(), language=voice.settings.default_language))
+
+
+@bp.post("/calls/<sid>/<int:number>/number")
+def number_given(sid: str, number: int) -> Response:
+    """A caller whose number is hidden named one."""
+    given = _field("Digits") or _field("SpeechResult")
+    deployment = _voice().deployment
+    return _answer(lambda session: progress.number_given(session, sid, number, given, utcnow(), deployment))
+
+
+# --- when all else fails ------------------------------------------------------------------------------
+
+
+@bp.post("/fallback")
+def fallback() -> Response:
+    """The primary handler failed: ring the numbers for emergencies; neither database nor Redis is asked."""
+    voice = _voice()
+    voice.spool.keep("fallback", _caller_fields())
+    return _xml(voice.degraded.answer(FALLBACK, _field("To")[:32], None))
+
+
+@bp.post("/degraded/after/<rung>")
+def after(rung: str) -> Response:
+    """One rung of what is left is over."""
+    reply = _voice().degraded.after(
+        rung,
+        request.args.get("line", "")[:32],
+        _field("DialCallStatus"),
+        _field("DialBridged"),
+        _field("CallStatus"),
+    )
+    return _xml(reply)
+
+
+@bp.post("/degraded/whisper")
+def degraded_whisper() -> Response:
+    return _xml(_voice().degraded.whisper(request.args.get("line", "")[:32]))
+
+
+@bp.post("/degraded/accept")
+def degraded_accept() -> Response:
+    return _accepted(progress.is_yes(_field("Digits"), _field("SpeechResult")))
+
+
+@bp.post("/degraded/thanks")
+def thanks() -> Response:
+    """A message was recorded: keep where it is, so that somebody hears it."""
+    voice = _voice()
+    recording = _field("RecordingSid")
+    voice.spool.keep("message", _caller_fields() | {"recording_sid": recording[:64]})
+    return _xml(voice.degraded.thanks(request.args.get("line", "")[:32]))
+
+
+# --- helpers ------------------------------------------------------------------------------------------
+
+
+def _answer(work: Callable[[Session], bytes]) -> Response:
+    """Reply with what the call's own way says; with people, when it can't be read or was never written."""
+    try:
+        return _xml(_voice().store.run(work))
+    except StoreUnavailable as error:
+        return _continue_without_store(error)
+    except progress.UnknownCall as error:
+        return _continue_without_store(error)
+
+
+def _continue_without_store(error: Exception) -> Response:
+    """The caller may have just had their conversation; then it is over, else somebody else is rung."""
+    return _xml_logged(
+        _voice().degraded.after(
+            OWNER,
+            _field("To")[:32],
+            _field("DialCallStatus"),
+            _field("DialBridged"),
+            _field("CallStatus"),
+        ),
+        error,
+    )
+
+
+def _noted(work: Callable[[Session], None]) -> Response:
+    try:
+        _voice().store.run(work)
+    except (StoreUnavailable, progress.UnknownCall) as error:
+        log.warning("news of a call could not be noted", extra={"error": type(error).__name__})
+    return _done()
+
+
+def _degraded(rung: str, error: Exception | None = None) -> Response:
+    voice = _voice()
+    voice.spool.keep("incoming", _caller_fields())
+    line = to_e164(_field("To"), voice.settings.default_country) or _field("To")[:32]
+    return _xml_logged(voice.degraded.answer(rung, line, _e164("From")), error)
+
+
+def _xml_logged(reply: bytes, error: Exception | None) -> Response:
+    log.warning(
+        "answered with less known",
+        extra={"call_sid": _field("CallSid"), "error": type(error).__name__ if error else "malformed"},
+    )
+    return _xml(reply)
+
+
+def _caller_fields() -> dict[str, Any]:
+    return {
+        "call_sid": _field("CallSid")[:64],
+        "from": _field("From")[:64],
+        "to": _field("To")[:64],
+        "at": utcnow().isoformat(),
+    }
+
+
+def _accepted(yes: bool) -> Response:
+    if yes:
+        return _xml(twiml.nothing())
+    return _xml(twiml.farewell(said=(), language=_voice().settings.default_language))
+
+
+def _e164(name: str) -> str | None:
+    return to_e164(_field(name), _voice().settings.default_country)
+
+
+def _field(name: str) -> str:
+    """Return a field of the form; nothing when it was said twice, since then it is anybody's guess."""
+    values = request.form.getlist(name)
+    if len(values) > 1 and name in NAMES_THAT_MATTER:
+        return ""
+    return values[0].replace("\x00", "") if values else ""
+
+
+def _xml(reply: bytes) -> Response:
+    return Response(reply, mimetype="text/xml")
+
+
+def _done() -> Response:
+    return Response(status=204)
