@@ -87,6 +87,7 @@ def _note(folder: Path, state: Loading) -> None:
 
 
 def _load(folder: Path, password: str) -> None:
+    from click import ClickException
     from flask.cli import ScriptInfo
 
     from wsgi import app
@@ -95,9 +96,12 @@ def _load(folder: Path, password: str) -> None:
     script = ScriptInfo(create_app=lambda: app)
 
     def command(*words: str) -> None:
-        code = app.cli.main(args=list(words), prog_name="flask", standalone_mode=False, obj=script)
+        try:
+            code = app.cli.main(args=list(words), prog_name="flask", standalone_mode=False, obj=script)
+        except ClickException as problem:
+            code = f"flask {' '.join(words)}: {problem.format_message()}"
         if code:
-            raise SystemExit(int(code))
+            sys.exit(code)
 
     for table in LOADED_IN_ORDER:
         command("load", table, str(folder / f"{table}.csv"))

@@ -39,7 +39,7 @@ class Parts:
         for option in ("phonebook", "lines"):
             if (file := files / f"{option}.json").exists():
                 command += [f"--{option}", str(file)]
-        return self._process("phonebox", command, f"http://{LOOPBACK}:{port}/")
+        return self._process("phonebox", command, f"http://{LOOPBACK}:{port}/phonebox/endpoints")
 
     def step(self, name: str, command: list[str]) -> Process:
         """A command that runs to its end."""

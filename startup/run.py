@@ -57,7 +57,7 @@ def _welcome(terminal: Terminal, url: str, phonebox_url: str, database_url: str)
     terminal.say(f"                      For whoever is in charge:   {url}/admin/rules and {url}/wallboard")
     terminal.say()
     loaded = demo.loading(DEMO)
-    if loaded and loaded.database_url == database_url:
+    if loaded and loaded.complete and loaded.database_url == database_url:
         terminal.say(f"Sign in with the password {loaded.password} as")
         for user in demo.users(DEMO):
             terminal.say(f"  {user.email:<44} {user.name} ({user.role})")

@@ -86,7 +86,7 @@ class Supervisor:
                 raise NotReady(f"{part.name} ended (exit code {code}) instead of starting: see above")
             if time.monotonic() > patience:
                 raise NotReady(f"{part.name} was not ready within {part.ready_seconds:.0f} s")
-            self._listen(POLL_SECONDS)
+            self._listen_for(POLL_SECONDS)
 
     def watch(self) -> None:
         """Keep all that was started running until somebody asks us to stop."""
@@ -138,8 +138,14 @@ class Supervisor:
         part.kill()
         self._hear_out(part)
 
+    def _listen_for(self, seconds: float) -> None:
+        """Show what processes say for so long, however much they say. Raises Stopped."""
+        until = time.monotonic() + seconds
+        while (rest := until - time.monotonic()) > 0:
+            self._listen(rest)
+
     def _listen(self, seconds: float) -> None:
-        """Show what processes say for so long. Raises Stopped, unless we are stopping already."""
+        """Show what processes say next, waiting so long for it. Raises Stopped, unless we are stopping."""
         if not self._selector.get_map():
             time.sleep(seconds)
         for key, _ in self._selector.select(seconds):

@@ -10,7 +10,7 @@ from typing import TextIO
 COLOURS = (36, 33, 32, 35, 34, 31)
 OUR_NAME = "start"
 # What a log line carries besides its message; all else in it is shown as name=value.
-SHOWN_APART = ("message", "level", "time")
+SHOWN_APART = ("message", "level", "at", "logger")
 LEVELS_WORTH_SHOWING = ("WARNING", "ERROR", "CRITICAL")
 
 
@@ -79,7 +79,7 @@ def readable(line: str) -> str:
         f"{name}={value}" for name, value in record.items() if name not in SHOWN_APART and value is not None
     ]
     words = [
-        _clock(record.get("time")),
+        _clock(record.get("at")),
         level if level in LEVELS_WORTH_SHOWING else "",
         str(record["message"]),
     ]

@@ -134,5 +134,5 @@ def _product(
         redis=redis,
         web=part("web", commands.web(LOOPBACK, web_port), f"{url}/healthz"),
         worker=part("worker", commands.worker(), None),
-        phonebox=part("phonebox", [*telephone, "--speed", str(speed)], f"{phonebox_url}/"),
+        phonebox=part("phonebox", [*telephone, "--speed", str(speed)], f"{phonebox_url}/phonebox/endpoints"),
     )

@@ -29,7 +29,7 @@ def test_pieces_of_a_line_are_shown_when_it_is_whole() -> None:
         ("[1]", "[1]"),
         ('{"level": "info", "message": "call answered", "call_sid": "CA1"}', "call answered call_sid=CA1"),
         ('{"level": "ERROR", "message": "pop lost", "agent": null}', "ERROR pop lost"),
-        ('{"time": "never", "message": "hello"}', "hello"),
+        ('{"at": "never", "logger": "app", "message": "hello"}', "hello"),
     ],
 )
 def test_a_structured_log_line_is_shown_as_a_sentence(line: str, read: str) -> None:
