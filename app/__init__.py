@@ -3,7 +3,7 @@
 from flask import Flask
 
 from app import bus, cli, db, operations, web
-from app.voice import webhooks
+from app.voice import desk_views, webhooks
 from config import Settings, load
 
 
@@ -18,5 +18,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     operations.register(app)
     webhooks.register(app)
     web.register(app)
+    desk_views.register(app)
     cli.register(app)
     return app

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from flask import (
     Blueprint,
+    Flask,
     Response,
     abort,
     current_app,
@@ -20,7 +21,8 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app import catalogue, web
-from app.agents import desk_events
+from app.agents import desk as desk_of_agent
+from app.agents import desk_events, sign_in
 from app.agents.desk import MINUTES_AWAY, PULSE_SECONDS, standing_of
 from app.agents.models import Agent, Slot
 from app.agents.sign_in import desk_of_reader, require_agent
@@ -69,6 +71,12 @@ class Board:
     promises: tuple[PromiseCard, ...]
     waiting: tuple[WaitingCaller, ...]
     recent: tuple[RecentCall, ...]
+
+
+def register(app: Flask) -> None:
+    """Give the application its desk: signing in, presence and streams, and what the desk shows of calls."""
+    for blueprint in (sign_in.bp, desk_of_agent.bp, bp):
+        app.register_blueprint(blueprint)
 
 
 # --- the page and its parts --------------------------------------------------------------------------
