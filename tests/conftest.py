@@ -29,6 +29,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 import app.db
 import config
 from app import create_app
+from app.voice import webhooks
 from startup import commands, ports
 from startup.browser import NONE_FOUND, find_browser
 from startup.postgres_server import PostgresServer
@@ -176,6 +177,7 @@ def flask_app(settings: config.Settings) -> Iterator[Flask]:
     """The application over the test's database and Redis."""
     application = create_app(settings)
     yield application
+    webhooks.stop(application)
     app.db.current().dispose()
 
 

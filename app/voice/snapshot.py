@@ -70,7 +70,10 @@ class Keeper:
                 self._thread.start()
 
     def stop(self) -> None:
+        """End, and wait until the database is no longer asked."""
         self._stopped.set()
+        if self._thread is not None:
+            self._thread.join()
 
     def key_of(self, e164: str) -> bytes:
         return hmac.digest(self._key, e164.encode(), "sha256")[:16]

@@ -101,6 +101,13 @@ def register(app: Flask) -> None:
     app.register_blueprint(bp)
 
 
+def stop(app: Flask) -> None:
+    """Let go of the threads that serve the webhooks; the application answers none after this."""
+    voice: Voice = app.extensions["voice"]
+    voice.keeper.stop()
+    voice.store.pool.shutdown(wait=True)
+
+
 def _voice() -> Voice:
     voice: Voice = current_app.extensions["voice"]
     return voice
