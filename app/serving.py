@@ -237,12 +237,11 @@ def _close_streams_on_signal(hub: Hub) -> None:
     """End the streams as soon as the server is told to stop: it waits for all answers before it says so."""
     if threading.current_thread() is not threading.main_thread():
         return
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         before = signal.getsignal(number)
 
         def stop(received: int, frame: FrameType | None, before: Any = before) -> None:
-            loop.call_soon_threadsafe(hub.close)
+            hub.close_soon()
             if callable(before):
                 before(received, frame)
 

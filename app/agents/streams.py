@@ -201,6 +201,7 @@ class Hub:
         self._hears_redis = False
         self._tasks: list[asyncio.Task[None]] = []
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         # Streams read in a thread of their own, so that they never take one from a webhook.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="desk-events")
 
@@ -214,6 +215,7 @@ class Hub:
     def start(self) -> None:
         """Begin to listen; called again it does nothing."""
         if not self._tasks:
+            self._loop = asyncio.get_running_loop()
             jobs = (self._listen(), self._look(), self._read(), self._tick())
             self._tasks = [asyncio.get_running_loop().create_task(job) for job in jobs]
 
@@ -222,6 +224,11 @@ class Hub:
         self._closed = True
         for desk in [desk for desks in self._desks.values() for desk in desks]:
             desk.end()
+
+    def close_soon(self) -> None:
+        """Close, asked from a signal's handler or another thread."""
+        if self._loop and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self.close)
 
     async def stop(self) -> None:
         """Close, and give back what was taken."""
@@ -382,7 +389,7 @@ def _read_events(wanted: list[tuple[str, int]]) -> list[tuple[str, int, str, dic
 def _read_newest() -> dict[str, int]:
     with reading() as session:
         rows = session.execute(select(Slot.agent, Slot.event_number).where(Slot.event_number > 0))
-        return dict(rows.tuples().all())
+        return dict(rows.all())
 
 
 async def _answer_full(send: Send) -> None:

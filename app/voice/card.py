@@ -192,7 +192,7 @@ def may_be(session: Session, call_sid: str, customer: str) -> bool:
 
 
 def _names(session: Session) -> dict[str, str]:
-    return dict(session.execute(select(Agent.key, Agent.name)).tuples().all())
+    return dict(session.execute(select(Agent.key, Agent.name)).all())
 
 
 def _identity(call: Call, known: bool, checked: bool) -> Identity:

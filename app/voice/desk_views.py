@@ -169,7 +169,7 @@ def _use_zone_of(db: Session, agent: str) -> None:
 
 def board_of(db: Session, agent: str, now: datetime) -> Board:
     """Return what the agent owes, who waits for them, and their calls of late."""
-    names = dict(db.execute(select(Agent.key, Agent.name)).tuples().all())
+    names = dict(db.execute(select(Agent.key, Agent.name)).all())
     team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
     owed = db.scalars(
         select(Promise)
@@ -232,7 +232,7 @@ def _texts(
     wanted = {one for one in keys if one}
     if not wanted:
         return {}
-    return dict(db.execute(select(key, column).where(key.in_(wanted))).tuples().all())
+    return dict(db.execute(select(key, column).where(key.in_(wanted))).all())
 
 
 def _how(step: CallStep) -> str:

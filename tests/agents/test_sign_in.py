@@ -1,0 +1,336 @@
+"""Who gets in, who is slowed down, and who is let go again?"""
+
+import threading
+from datetime import timedelta
+
+import argon2
+import pytest
+from flask import Flask, Response
+from flask.testing import FlaskClient
+from sqlalchemy import func, select, update
+
+import app.db
+import config
+from app import create_app
+from app.agents import passwords, sign_in
+from app.agents.models import Agent, Role, SignInAttempt, User
+from app.db import transaction
+from app.errors import InvalidField
+from tests import factories
+from tests.desk import office
+from tests.desk.office import PASSWORD, try_password
+
+
+@pytest.fixture
+def anna(flask_app: Flask) -> str:
+    """Anna, who has a desk; her e-mail address."""
+    with transaction() as session:
+        factories.agent(session, "anna")
+        return office.user(session, "anna")
+
+
+def is_signed_in(client: FlaskClient) -> bool:
+    return client.get("/desk/presence").status_code == 200
+
+
+def test_the_right_password_opens_the_desk(client: FlaskClient, anna: str) -> None:
+    response = try_password(client, "  Anna@Example.NL ", PASSWORD)
+
+    assert (response.status_code, response.location) == (303, "/desk")
+    assert "Anna Jansen" in client.get("/desk").text
+
+
+def test_a_wrong_password_and_an_unknown_account_get_the_same_answer(client: FlaskClient, anna: str) -> None:
+    wrong = try_password(client, anna, "iets anders dan dat")
+    unknown = try_password(client, "nobody@example.nl", "iets anders dan dat")
+
+    assert (wrong.status_code, unknown.status_code) == (401, 401)
+    assert wrong.text.replace(anna, "") == unknown.text.replace("nobody@example.nl", "")
+    assert "horen niet bij elkaar" in wrong.text
+    assert not is_signed_in(client)
+
+
+def test_nobody_has_the_password_of_the_account_that_nobody_has() -> None:
+    assert not passwords.fits(None, "the account that nobody has")
+
+
+@pytest.mark.parametrize("password", ["kort", "elf tekens.", "x" * 1001])
+def test_a_password_that_is_too_short_or_absurdly_long_is_refused_in_words(password: str) -> None:
+    with pytest.raises(InvalidField, match=r"password: too (short|long)"):
+        passwords.hash_password(password)
+
+
+def test_guessing_is_slowed_down_with_a_clear_sentence(client: FlaskClient, anna: str) -> None:
+    for _ in range(sign_in.FREE_FOR_ACCOUNT):
+        assert try_password(client, anna, "mis mis mis mis").status_code == 401
+
+    refused = try_password(client, anna, PASSWORD)
+
+    assert refused.status_code == 429
+    assert 0 < int(refused.headers["Retry-After"]) <= sign_in.FIRST_WAIT_FOR_ACCOUNT
+    assert f"Wacht {refused.headers['Retry-After']} seconden" in refused.text
+    assert not is_signed_in(client)
+
+
+def test_guesses_from_elsewhere_do_not_lock_the_owner_out(client: FlaskClient, anna: str) -> None:
+    for _ in range(sign_in.FREE_FOR_ACCOUNT + 2):
+        try_password(client, anna, "mis mis mis mis", address="203.0.113.9")
+
+    assert try_password(client, anna, PASSWORD, address="192.0.2.1").status_code == 303
+
+
+def test_one_colleagues_mistakes_do_not_lock_out_the_office(client: FlaskClient, anna: str) -> None:
+    for _ in range(sign_in.FREE_FOR_ACCOUNT + 2):
+        try_password(client, "ben@example.nl", "mis mis mis mis")
+
+    assert try_password(client, anna, PASSWORD).status_code == 303
+
+
+def test_many_accounts_tried_from_one_network_are_slowed_down(client: FlaskClient, anna: str) -> None:
+    now = sign_in.utcnow()
+    settings: config.Settings = client.application.config["SETTINGS"]
+    with transaction() as session:
+        for number in range(sign_in.FREE_FOR_ADDRESS):
+            throttle = sign_in.Throttle.of(f"{number}@example.nl", "2001:db8::1", settings.secret_key)
+            assert sign_in.register_attempt(session, throttle, now) == 0
+
+    assert try_password(client, anna, PASSWORD, address="2001:db8::ffff:1").status_code == 429
+    assert try_password(client, anna, PASSWORD, address="2001:db8:0:1::1").status_code == 303
+
+
+def test_after_the_wait_one_may_try_again_and_the_wait_grows(client: FlaskClient, anna: str) -> None:
+    settings: config.Settings = client.application.config["SETTINGS"]
+    throttle = sign_in.Throttle.of(anna, "192.0.2.1", settings.secret_key)
+    now = sign_in.utcnow()
+    waits = []
+    for _ in range(sign_in.FREE_FOR_ACCOUNT + 3):
+        with transaction() as session:
+            if wait := sign_in.register_attempt(session, throttle, now):
+                waits.append(wait)
+                now += timedelta(seconds=wait)
+                assert sign_in.register_attempt(session, throttle, now) == 0
+
+    assert waits == [15, 30, 60]
+
+
+def test_signing_in_forgets_the_mistakes_before(client: FlaskClient, anna: str) -> None:
+    for _ in range(sign_in.FREE_FOR_ACCOUNT - 1):
+        try_password(client, anna, "mis mis mis mis")
+    assert try_password(client, anna, PASSWORD).status_code == 303
+
+    assert try_password(client.application.test_client(), anna, "mis mis mis mis").status_code == 401
+
+
+def test_guesses_at_the_same_instant_do_not_slip_through(flask_app: Flask, anna: str) -> None:
+    settings: config.Settings = flask_app.config["SETTINGS"]
+    throttle = sign_in.Throttle.of(anna, "192.0.2.1", settings.secret_key)
+    now = sign_in.utcnow()
+    allowed: list[bool] = []
+    start = threading.Barrier(12)
+
+    def guess() -> None:
+        start.wait()
+        with transaction() as session:
+            may = sign_in.register_attempt(session, throttle, now) == 0
+        allowed.append(may)
+
+    threads = [threading.Thread(target=guess) for _ in range(12)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(allowed) == 12
+    assert sum(allowed) == sign_in.FREE_FOR_ACCOUNT
+
+
+def test_the_table_of_attempts_names_nobody(client: FlaskClient, anna: str) -> None:
+    try_password(client, anna, "mis mis mis mis", address="203.0.113.9")
+
+    with transaction() as session:
+        subjects = session.scalars(select(SignInAttempt.subject)).all()
+    assert len(subjects) == 2
+    assert all("anna" not in subject and subject[:3] != "203" for subject in subjects)
+
+
+def test_a_hash_of_yesterdays_cost_is_renewed_at_sign_in(client: FlaskClient, anna: str) -> None:
+    cheap = argon2.PasswordHasher(time_cost=1, memory_cost=8192, parallelism=1).hash(PASSWORD)
+    with transaction() as session:
+        session.execute(update(User).values(password_hash=cheap))
+
+    assert try_password(client, anna, PASSWORD).status_code == 303
+
+    with transaction() as session:
+        kept = session.scalars(select(User.password_hash)).one()
+    assert kept != cheap
+    assert passwords.fits(kept, PASSWORD)
+    assert not passwords.needs_rehash(kept)
+
+
+def test_signing_out_ends_the_session(client: FlaskClient, anna: str) -> None:
+    token = office.sign_in(client, anna)
+    assert is_signed_in(client)
+
+    assert client.post("/logout", data={"csrf": token}).location == "/login"
+
+    assert not is_signed_in(client)
+
+
+def test_signing_out_everywhere_ends_the_session_on_the_other_machine(client: FlaskClient, anna: str) -> None:
+    other = client.application.test_client()
+    office.sign_in(other, anna)
+    token = office.sign_in(client, anna)
+
+    client.post("/logout", data={"csrf": token, "everywhere": "1"})
+
+    assert not is_signed_in(other)
+    assert try_password(client, anna, PASSWORD).status_code == 303
+
+
+def test_somebody_who_left_is_signed_out_and_stays_out(client: FlaskClient, anna: str) -> None:
+    office.sign_in(client, anna)
+    with transaction() as session:
+        session.execute(update(Agent).where(Agent.key == "anna").values(enabled=False))
+
+    assert not is_signed_in(client)
+    assert try_password(client, anna, PASSWORD).status_code == 401
+
+
+def test_a_session_ends_with_the_shift(client: FlaskClient, anna: str) -> None:
+    office.sign_in(client, anna)
+    with client.session_transaction() as session:
+        session["since"] -= int(sign_in.SHIFT.total_seconds()) + 1
+
+    assert not is_signed_in(client)
+
+
+def test_nothing_planted_before_signing_in_survives_it(client: FlaskClient, anna: str) -> None:
+    with client.session_transaction() as session:
+        session["csrf"] = "planted"
+        session["checked"] = ["CA1"]
+    response = client.post("/login", data={"email": anna, "password": PASSWORD, "csrf": "planted"})
+    assert response.status_code == 303
+
+    with client.session_transaction() as session:
+        assert session.get("csrf") != "planted"
+        assert "checked" not in session
+
+
+@pytest.mark.parametrize(
+    ("asked", "goes"),
+    [
+        ("/desk?call=CA1", "/desk?call=CA1"),
+        ("", "/desk"),
+        ("https://evil.example/", "/desk"),
+        ("//evil.example/", "/desk"),
+        ("/\\evil.example", "/desk"),
+        ("/\t/evil.example", "/desk"),
+        ("\\\\evil.example", "/desk"),
+        ("javascript:alert(1)", "/desk"),
+        ("desk", "/desk"),
+    ],
+)
+def test_after_signing_in_one_stays_with_us(client: FlaskClient, anna: str, asked: str, goes: str) -> None:
+    assert try_password(client, anna, PASSWORD, goes_to=asked).location == goes
+
+
+def test_a_page_asked_for_before_signing_in_opens_afterwards(client: FlaskClient, anna: str) -> None:
+    response = client.get("/desk?call=CA1", headers={"Accept": "text/html"})
+
+    assert response.location == "/login?next=/desk?call%3DCA1"
+
+
+@pytest.mark.parametrize(
+    ("who", "page", "status"),
+    [
+        (None, "/desk", 401),
+        (None, "/supervisors", 401),
+        ("agent", "/desk", 200),
+        ("agent", "/supervisors", 403),
+        ("supervisor", "/desk", 403),
+        ("supervisor", "/supervisors", 200),
+        ("admin", "/supervisors", 200),
+        ("auditor", "/supervisors", 403),
+    ],
+)
+def test_each_page_is_for_its_roles(flask_app: Flask, who: str | None, page: str, status: int) -> None:
+    @sign_in.require_role(Role.SUPERVISOR, Role.ADMIN)
+    def supervisors() -> Response:
+        return Response("for supervisors")
+
+    flask_app.add_url_rule("/supervisors", view_func=supervisors)
+    with transaction() as session:
+        factories.agent(session, "anna")
+        email = office.user(session, "anna" if who == "agent" else None, Role(who)) if who else ""
+    client = flask_app.test_client()
+    if email:
+        office.sign_in(client, email)
+
+    assert client.get(page).status_code == status
+
+
+def test_somebody_without_a_desk_is_told_whom_to_ask(flask_app: Flask) -> None:
+    with transaction() as session:
+        email = office.user(session, None, Role.SUPERVISOR)
+    client = flask_app.test_client()
+    office.sign_in(client, email)
+
+    page = client.get("/desk", headers={"Accept": "text/html"})
+
+    assert page.status_code == 403
+    assert "Vraag uw beheerder" in page.text
+
+
+def test_the_reader_sees_their_own_language_from_the_first_page_on(client: FlaskClient, anna: str) -> None:
+    assert "Wachtwoord" in client.get("/login").text
+    assert "Password" in client.get("/login", headers={"Accept-Language": "en-GB,en;q=0.9"}).text
+
+    token = office.sign_in(client, anna)
+    assert "Beschikbaar" in client.get("/desk", headers={"Accept-Language": "en"}).text
+    client.post("/language", data={"language": "en", "csrf": token, "next": "/desk"})
+
+    page = client.get("/desk").text
+    assert '<html lang="en">' in page
+    assert "Available" in page
+    with transaction() as session:
+        assert session.scalars(select(User.language)).one() == "en"
+
+
+def test_in_production_the_cookie_belongs_to_this_host_alone(settings: config.Settings) -> None:
+    production = config.load(
+        {
+            "ENV": "production",
+            "DATABASE_URL": settings.database_url,
+            "REDIS_URL": settings.redis_url,
+            "SECRET_KEY": "k" * 40,
+            "PUBLIC_URL": "https://bellen.example.nl",
+            "TWILIO_ACCOUNT_SID": settings.account_sid,
+            "TWILIO_AUTH_TOKEN": "t" * 32,
+            "TWILIO_API_KEY": settings.api_key,
+            "TWILIO_API_SECRET": settings.api_secret,
+            "TWILIO_API_URL": settings.api_url,
+            "FALLBACK_NUMBERS": "+31201234500",
+        }
+    )
+    client = create_app(production).test_client()
+
+    page = client.get("/login", base_url="https://bellen.example.nl")
+
+    cookie = page.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-rechtdoor=")
+    for word in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"):
+        assert word in cookie
+    assert "Domain" not in cookie
+    assert page.headers["Strict-Transport-Security"].startswith("max-age=")
+    app.db.current().dispose()
+
+
+def test_the_attempts_of_an_hour_ago_are_forgotten(client: FlaskClient, anna: str) -> None:
+    settings: config.Settings = client.application.config["SETTINGS"]
+    throttle = sign_in.Throttle.of(anna, "192.0.2.1", settings.secret_key)
+    now = sign_in.utcnow()
+    with transaction() as session:
+        sign_in.register_attempt(session, throttle, now - timedelta(hours=2))
+        sign_in.register_attempt(session, throttle, now)
+
+        assert session.scalar(select(func.count()).select_from(SignInAttempt)) == 2

@@ -1,0 +1,117 @@
+"""Who works here, who rings, and which server shows it? What the tests of desks and streams share."""
+
+import re
+import secrets
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+import uvicorn
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from app.agents import desk_events, passwords
+from app.agents.models import Role, User
+from app.agents.streams import Hub
+from app.db import transaction
+from app.serving import Application
+from app.voice import answering, progress
+from app.voice.ladder import Deployment
+from config import Settings
+from tests import factories
+
+PASSWORD = "een zin die niemand raadt"
+# Hashing costs what it should: once for all tests.
+_HASH = passwords.hash_password(PASSWORD)
+
+
+def user(
+    session: Session, agent: str | None, role: Role = Role.AGENT, language: str = "nl", email: str = ""
+) -> str:
+    """Let somebody sign in, at the desk of `agent` if they have one; return their e-mail address."""
+    email = email or f"{agent or role}@example.nl"
+    session.add(User(email=email, password_hash=_HASH, role=role, agent=agent, language=language))
+    session.flush()
+    return email
+
+
+def token_in(page: str) -> str:
+    """Return the token that the forms of a page carry."""
+    found = re.search(r'name="csrf" value="([^"]+)"', page)
+    assert found, "the page has no form with a token"
+    return found[1]
+
+
+def try_password(
+    client: FlaskClient, email: str, password: str, address: str = "192.0.2.1", goes_to: str = ""
+) -> TestResponse:
+    """Fill in the sign-in form as a visitor from `address`, whoever was signed in before."""
+    token = token_in(client.get("/login", headers={"Accept": "text/html"}).text)
+    return client.post(
+        "/login",
+        data={"email": email, "password": password, "csrf": token, "next": goes_to},
+        environ_base={"REMOTE_ADDR": address},
+        headers={"Accept": "text/html"},
+    )
+
+
+def sign_in(client: FlaskClient, email: str) -> str:
+    """Sign in, and return the token for what is posted from then on."""
+    assert try_password(client, email, PASSWORD).status_code == 303
+    with client.session_transaction() as session:
+        session.setdefault("csrf", "a token of this session")
+        return str(session["csrf"])
+
+
+def call_in(settings: Settings, from_: str, sid: str = "", to: str = factories.LINE) -> str:
+    """Let a call come in, as the webhook does; return its sid."""
+    sid = sid or "CA" + secrets.token_hex(16)
+    with transaction() as session:
+        incoming = answering.IncomingCall(sid, from_, to)
+        answering.answer(session, incoming, datetime.now(UTC), Deployment.of(settings))
+    return sid
+
+
+def pick_up(sid: str, step: int = 1) -> None:
+    """The agent answers the softphone that rings in this step."""
+    with transaction() as session:
+        progress.leg(session, sid, step, "ringing", "CAleg", datetime.now(UTC))
+        progress.leg(session, sid, step, "in-progress", "CAleg", datetime.now(UTC))
+
+
+def hang_up(settings: Settings, sid: str) -> None:
+    with transaction() as session:
+        progress.status(session, sid, "completed", datetime.now(UTC), Deployment.of(settings))
+
+
+def tell(agent: str, *what: int, kind: str = "message") -> None:
+    """Tell a desk something, each in a transaction of its own."""
+    for one in what:
+        with transaction() as session:
+            desk_events.tell(session, agent, kind, {"what": one}, datetime.now(UTC))
+
+
+@contextmanager
+def serving(app: Flask, port: int, hub: Hub | None = None) -> Iterator[str]:
+    """Serve the application as in production, from this process; yield its address."""
+    settings: Settings = app.config["SETTINGS"]
+    application = Application(app, hub or Hub(settings.redis_url))
+    config = uvicorn.Config(
+        application, port=port, log_config=None, lifespan="on", timeout_graceful_shutdown=3
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, name="uvicorn")
+    thread.start()
+    try:
+        while not server.started:
+            assert thread.is_alive(), "the server did not start"
+            time.sleep(0.01)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        application.hub.close_soon()
+        server.should_exit = True
+        thread.join()
