@@ -372,10 +372,10 @@ class Leg:
         self.rang.append(party)
         self.exchange.happened(self, "rings", {"party": party})
 
-    @property
-    def listening(self) -> bool:
-        """Whether somebody or something listens to what is said on this leg."""
-        return self.prompt is not None or self.connection is not None
+    def is_heard(self, heard: Input) -> bool:
+        """Say whether anybody or anything would hear this just now."""
+        prompted = self.prompt is not None and self.prompt.takes(heard)
+        return prompted or self.connection is not None
 
     def take(self, heard: Input) -> bool:
         """The person speaks or presses keys: tell whether anybody or anything took note of it."""

@@ -169,11 +169,7 @@ class Driving:
     async def _put_in(self, request: web.Request, leg: Leg, heard: Input) -> web.Response:
         patience = float((await _json(request)).get("seconds", DEFAULT_PATIENCE))
 
-        def can_be_heard() -> bool:
-            prompted = leg.prompt is not None and leg.prompt.takes(heard)
-            return leg.ended or prompted or leg.connection is not None
-
-        await self._world.until(can_be_heard, patience)
+        await self._world.until(lambda: leg.ended or leg.is_heard(heard), patience)
         if not leg.take(heard):
             raise Refused(409, "nobody listens on this call just now", call=self._world.snapshot(leg))
         return self._snapshot(leg)
@@ -302,7 +298,7 @@ class Driving:
         patience = float((await _json(request)).get("seconds", DEFAULT_PATIENCE))
 
         def listener() -> Leg | None:
-            return next((leg for leg in endpoint.active if leg.listening), None)
+            return next((leg for leg in endpoint.active if leg.is_heard(heard)), None)
 
         await self._world.until(lambda: listener() is not None, patience)
         leg = listener()
@@ -479,7 +475,7 @@ def _ring_picture(ring: Ring) -> dict[str, Any]:
 
 async def _json(request: web.Request) -> dict[str, Any]:
     """Return the body as an object; an empty body is an empty one."""
-    if not request.can_read_body:
+    if not request.body_exists:
         return {}
     try:
         body = await request.json()

@@ -6,12 +6,12 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from phonebox.addresses import AddressKind, kind_of
-from phonebox.calls import CallStatus, Exchange, HungUpBy, Leg, Pressed, Spoken
+from phonebox.calls import CallStatus, Exchange, HungUpBy, Input, Leg, Pressed, Spoken
 
 VOICEMAIL_ANSWERS_AFTER = 15.0
 VOICEMAIL_LISTENS = 60.0
-# A client, or a hand, reaches for the keys this long after it is asked to.
-PRESSES_AFTER = 1.0
+# Somebody who is asked for a key or a word hesitates this long.
+HESITATES = 1.0
 
 
 class Behaviour(StrEnum):
@@ -206,11 +206,12 @@ class _Scripted:
     async def _handle(self, leg: Leg) -> None:
         """Press the keys that this telephone presses once it is asked to, and say what it says."""
         endpoint = self._endpoint
-        changes = self._exchange.until
         if endpoint.presses:
-            await changes(lambda: leg.ended or leg.prompt is not None)
-            await self._exchange.clock.sleep(PRESSES_AFTER)
-            leg.take(Pressed(endpoint.presses))
+            await self._put_in(leg, Pressed(endpoint.presses))
         if endpoint.says:
-            await changes(lambda: leg.ended or leg.listening)
-            leg.take(Spoken(endpoint.says))
+            await self._put_in(leg, Spoken(endpoint.says))
+
+    async def _put_in(self, leg: Leg, heard: Input) -> None:
+        await self._exchange.until(lambda: leg.ended or leg.is_heard(heard))
+        await self._exchange.clock.sleep(HESITATES)
+        leg.take(heard)

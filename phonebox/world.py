@@ -92,7 +92,10 @@ class World:
         params = self.call_params(leg) | progress_params(leg, event)
         leg.sequence_number += 1
         leg.pending_requests += 1
-        leg.last_callback = self.spawn(self._tell(leg, callback, params, leg.last_callback))
+        if self._may_overtake(callback.url):
+            self.spawn(self._tell(leg, callback, params, None))
+        else:
+            leg.last_callback = self.spawn(self._tell(leg, callback, params, leg.last_callback))
 
     async def _tell(
         self,
@@ -101,7 +104,7 @@ class World:
         params: dict[str, str],
         earlier: asyncio.Task[Any] | None,
     ) -> None:
-        if earlier is not None and not self._may_overtake(callback.url):
+        if earlier is not None:
             await asyncio.wait({earlier})
         try:
             reply = await self.webhooks.request(

@@ -2,20 +2,19 @@
 
 import threading
 from collections.abc import Iterator
-from http.server import ThreadingHTTPServer
 
 import pytest
 from twilio.rest import Client
 
 from phonebox.client import Phonebox, running
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
-from tests.phonebox.scripted import SPEED, App, OtherHost, handler_for
+from tests.phonebox.scripted import SPEED, App, OtherHost, Server, handler_for
 
 
 @pytest.fixture(scope="session")
 def _app() -> Iterator[App]:
     app = App()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler_for(app))
+    server = Server(("127.0.0.1", 0), handler_for(app))
     server.daemon_threads = True
     app.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
@@ -33,7 +32,7 @@ def _phonebox(_app: App) -> Iterator[Phonebox]:
 
 
 @pytest.fixture
-def app(_app: App) -> Iterator[App]:
+def app(_app: App) -> App:
     """The application, with an empty script."""
     _app.script.clear()
     _app.received.clear()

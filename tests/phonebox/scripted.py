@@ -1,9 +1,10 @@
 """What do the tests of phonebox talk to: an application that does as it is told, and the official client."""
 
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
@@ -76,6 +77,15 @@ class App:
             )
             assert there, f"{path} was asked {len(self.at(path))} times, not {count}"
         return self.at(path)
+
+
+class Server(ThreadingHTTPServer):
+    """A server that takes it calmly when a carrier does not wait for the answer."""
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Pass over connections that were given up; anything else is shown."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 def handler_for(app: App) -> type[BaseHTTPRequestHandler]:
