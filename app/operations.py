@@ -114,10 +114,10 @@ class _Stored(Collector):
                     select(Call.state, Call.outcome, func.count()).group_by(Call.state, Call.outcome)
                 ):
                     calls.add_metric([state, outcome or ""], count)
-                for state, count in session.execute(
+                for promise_state, count in session.execute(
                     select(Promise.state, func.count()).group_by(Promise.state)
                 ):
-                    promises.add_metric([state], count)
+                    promises.add_metric([promise_state], count)
                 waiting.add_metric(
                     [], session.scalar(select(func.count()).where(Outbox.done_at.is_(None))) or 0
                 )

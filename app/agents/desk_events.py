@@ -1,4 +1,4 @@
-"""What was each desk told? An ordered log for each agent: the stream reads it, a cut stream resumes from it."""
+"""What was each desk told? An ordered log for each agent; a stream reads it, a cut stream resumes from it."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime

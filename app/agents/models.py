@@ -1,4 +1,4 @@
-"""Who can answer? Agents, what each of them is doing this moment, what their desk was told, who may sign in."""
+"""Who can answer? Agents, what each is doing this moment, what their desk was told, who may sign in."""
 
 from datetime import datetime
 from enum import StrEnum

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -50,7 +51,7 @@ class Hours:
             if len(words) != 2:
                 raise ValueError(f"“{part.strip()}” is not days and times such as Mo-Fr 09:00-17:30")
             spans = tuple(sorted((_span(item, part) for item in words[1].split(",")), key=lambda s: s.start))
-            if any(one.end > other.start for one, other in zip(spans, spans[1:], strict=False)):
+            if any(one.end > other.start for one, other in pairwise(spans)):
                 raise ValueError(f"the times in “{part.strip()}” overlap")
             for item in words[0].split(","):
                 week |= dict.fromkeys(_days(item, part), spans)
@@ -94,7 +95,7 @@ class Calendar:
         return None if self.hours.always else _holiday(self.country, day)
 
     def next_opening(self, at: datetime) -> datetime | None:
-        """Return when the line next opens after `at`, `at` itself when it is open, None when it never does."""
+        """Return when the line next opens after `at`: `at` itself when it is open, None when it never does."""
         for start, end in self._open_spans(at):
             if end > at:
                 return max(start, at)

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base, Json, UtcDateTime
 
-# Keys are the customer's own (a CRM's, a spreadsheet's): compared byte by byte, whatever the database's locale.
+# Keys are the organisation's own: those of its CRM, or of its spreadsheet.
 Key = String(121)
 
 

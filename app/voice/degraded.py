@@ -16,7 +16,7 @@ from urllib.parse import urlencode
 from app.catalogue import LANGUAGES, text
 from app.voice import twiml
 from app.voice.lifecycle import CARRIER_SAYS_ENDED
-from app.voice.snapshot import KnownAgent, Keeper
+from app.voice.snapshot import Keeper, KnownAgent
 
 log = logging.getLogger(__name__)
 

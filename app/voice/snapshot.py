@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 
 from sqlalchemy import func, select
@@ -40,7 +40,7 @@ class KnownAgent:
 class Snapshot:
     """What was true a few seconds ago. Numbers are kept as keyed hashes only."""
 
-    taken_at: datetime = datetime.min.replace(tzinfo=UTC)
+    taken_at: datetime | None = None  # None: nothing was read yet
     owners: Mapping[bytes, str] = field(default_factory=lambda: MappingProxyType({}))
     agents: Mapping[str, KnownAgent] = field(default_factory=lambda: MappingProxyType({}))
     lines: Mapping[str, tuple[str, str]] = field(

@@ -164,13 +164,13 @@ def incoming() -> Response:
 def status() -> Response:
     """The carrier says how a call stands; asked about a call that we missed, we owe a callback."""
     voice = _voice()
-    sid, call_status = _field("CallSid"), _field("CallStatus")
+    sid, call_status, seconds = _field("CallSid"), _field("CallStatus"), _seconds("CallDuration")
     if not CALL_SID.fullmatch(sid) or call_status not in CARRIER_SAYS_ENDED:
         return _done()
 
     def work(session: Session) -> None:
         try:
-            progress.status(session, sid, call_status, utcnow(), voice.deployment)
+            progress.status(session, sid, call_status, utcnow(), voice.deployment, seconds)
         except progress.UnknownCall:
             if _field("Direction") in ("inbound", "") and _field("To"):
                 missed = answering.IncomingCall(sid, _field("From"), _field("To"), _field("StirVerstat"))
@@ -200,12 +200,11 @@ def step(sid: str, number: int) -> Response:
 def ended(sid: str, number: int) -> Response:
     """A ring is over, or the conversation that came of it."""
     bridged = _field("DialBridged").lower()
-    seconds = _field("DialCallDuration")
     dial = progress.DialEnded(
         status=_field("DialCallStatus"),
         call_status=_field("CallStatus"),
         bridged=None if not bridged else bridged == "true",
-        seconds=int(seconds) if seconds.isdecimal() and len(seconds) < 7 else None,
+        seconds=_seconds("DialCallDuration"),
     )
     deployment = _voice().deployment
     return _answer(lambda session: progress.ended(session, sid, number, dial, utcnow(), deployment))
@@ -412,6 +411,11 @@ def _field(name: str) -> str:
     if len(values) > 1 and name in NAMES_THAT_MATTER:
         return ""
     return values[0].replace("\x00", "") if values else ""
+
+
+def _seconds(name: str) -> int | None:
+    value = _field(name)
+    return int(value) if value.isascii() and value.isdigit() and len(value) < 7 else None
 
 
 def _xml(reply: bytes) -> Response:

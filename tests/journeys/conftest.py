@@ -1,0 +1,112 @@
+"""Whole calls: the running product, a carrier beside it, and people with telephones."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.agents import presence
+from app.agents.models import Agent, DeskEvent, Reach, Slot
+from app.db import Database
+from app.voice.models import Call, CallStep, Promise
+from phonebox.client import Phonebox
+from tests import factories
+from tests.factories import ADA
+from tests.parts import Product
+
+# Desks of these stories are alive until the story is over.
+ALIVE = timedelta(hours=1)
+
+
+@dataclass
+class Town:
+    """The town's product and its carrier; look into the database, ring telephones."""
+
+    product: Product
+    phonebox: Phonebox
+    database: Database
+
+    @contextmanager
+    def written(self) -> Iterator[Session]:
+        with self.database.transaction() as session:
+            yield session
+
+    def change(self, agent: str, **values: object) -> None:
+        with self.written() as session:
+            slot = session.get_one(Slot, agent)
+            for name, value in values.items():
+                setattr(slot, name, value)
+
+    def rings_at(self, agent: str, phone: str) -> None:
+        """The agent wants to be rung on an ordinary phone."""
+        with self.written() as session:
+            session.get_one(Agent, agent).phone = phone
+            session.get_one(Slot, agent).reach = Reach.PHONE
+
+    def end_wrap_up(self, agent: str) -> None:
+        with self.written() as session:
+            assert presence.end_wrap_up(session, agent, datetime.now(UTC))
+
+    def slot(self, agent: str) -> Slot:
+        with self.database.transaction() as session:
+            found = session.get_one(Slot, agent)
+            session.expunge_all()
+            return found
+
+    def call(self, sid: str) -> Call:
+        with self.database.transaction() as session:
+            found = session.get_one(Call, sid)
+            session.expunge_all()
+            return found
+
+    def steps(self, sid: str) -> list[CallStep]:
+        with self.database.transaction() as session:
+            found = list(
+                session.scalars(select(CallStep).where(CallStep.call_sid == sid).order_by(CallStep.number))
+            )
+            session.expunge_all()
+            return found
+
+    def promises(self) -> list[Promise]:
+        with self.database.transaction() as session:
+            found = list(session.scalars(select(Promise)))
+            session.expunge_all()
+            return found
+
+    def pops(self, agent: str) -> list[dict[str, Any]]:
+        with self.database.transaction() as session:
+            rows = session.scalars(
+                select(DeskEvent)
+                .where(DeskEvent.agent == agent, DeskEvent.kind == "screen_pop")
+                .order_by(DeskEvent.number)
+            )
+            return [row.data for row in rows]
+
+    def until(self, true: Callable[[], bool], what: str, seconds: float = 10) -> None:
+        """Wait for what another process writes; there is nothing to be told by."""
+        deadline = time.monotonic() + seconds
+        while not true():
+            assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def town(product: Product) -> Iterator[Town]:
+    """A line, Anna who handled Ada's case last, Bram who did before her, and Carla; all at their desks."""
+    database = Database(product.settings["DATABASE_URL"])
+    phonebox = Phonebox(product.phonebox_url)
+    with database.transaction() as session:
+        factories.line(session)
+        for key in ("anna", "bram", "carla"):
+            factories.agent(session, key, now=datetime.now(UTC) + ALIVE)
+            phonebox.endpoint(f"client:{key}").register()
+        factories.customer(session, "ada", ADA)
+        factories.case(session, "Z1", "ada", handled_by=("bram", "anna"))
+    yield Town(product, phonebox, database)
+    database.dispose()
