@@ -1,4 +1,4 @@
-"""Where is the truth kept? The engine, transactions, and column types that mean the same on both databases."""
+"""Where is the truth kept? The engine, transactions, and column types that mean the same everywhere."""
 
 import threading
 from collections.abc import Iterator

@@ -19,7 +19,7 @@ class InvalidTransition(ApplicationError):
 
 
 class CarrierError(ApplicationError):
-    """The carrier refused, or did not answer in time. `code` is the carrier's own, None when it was silent."""
+    """The carrier refused, or did not answer in time; `code` is its own, None when it was silent."""
 
     def __init__(self, code: int | None, status: int | None = None) -> None:
         super().__init__(f"carrier error {code}")

@@ -105,7 +105,8 @@ class _Stored(Collector):
     """What the database knows, counted when somebody asks: the same from whichever process they ask."""
 
     def collect(self) -> Iterable[Metric]:
-        calls = GaugeMetricFamily("rechtdoor_calls", "Calls by state and outcome.", labels=["state", "outcome"])
+        labels = ["state", "outcome"]
+        calls = GaugeMetricFamily("rechtdoor_calls", "Calls by state and outcome.", labels=labels)
         promises = GaugeMetricFamily("rechtdoor_promises", "Promises by state.", labels=["state"])
         waiting = GaugeMetricFamily("rechtdoor_outbox_waiting", "What must still leave for the carrier.")
         try:

@@ -95,7 +95,7 @@ class Calendar:
         return None if self.hours.always else _holiday(self.country, day)
 
     def next_opening(self, at: datetime) -> datetime | None:
-        """Return when the line next opens after `at`: `at` itself when it is open, None when it never does."""
+        """Return when the line next opens: `at` itself when it is open then, None when it never opens."""
         for start, end in self._open_spans(at):
             if end > at:
                 return max(start, at)

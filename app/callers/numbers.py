@@ -73,7 +73,7 @@ def _plainly_written(text: str, country: str) -> str | None:
 
     The same answer as the careful way for a twentieth of its time, which counts when a million are loaded.
     """
-    digits = text.translate(_PUNCTUATION)
+    digits = text if text.isdecimal() else text.translate(_PUNCTUATION)
     if not digits.isascii() or not digits.removeprefix("+").isdecimal():
         return None
     if len(digits) <= SHORT_CODE_DIGITS or digits.removeprefix("+") in WITHHELD_DIGITS:
@@ -266,3 +266,13 @@ def mask(number: str | None) -> str:
     if not number:
         return "-"
     return f"{number[:3]}…{number[-2:]}" if re.fullmatch(r"\+[0-9]{7,15}", number) else "…"
+
+
+def may_be_texted(e164: str | None) -> bool:
+    """Say whether an SMS to this number can be expected to arrive: it may be called, and is a mobile one."""
+    if e164 is None or not may_be_called(e164):
+        return False
+    return phonenumbers.number_type(phonenumbers.parse(e164)) in {
+        PhoneNumberType.MOBILE,
+        PhoneNumberType.FIXED_LINE_OR_MOBILE,
+    }

@@ -1,4 +1,4 @@
-"""What do we say, in each language? Every sentence that a person hears or reads stands in the TOML files here.
+"""What do we say, in each language? Every sentence that a person hears or reads stands in these TOML files.
 
 One file for each kind (`say`: spoken to callers and agents; `reason`: why a step was taken; `page`: what
 pages show; `problem`: what went wrong and how to mend it); in it one table for each code with a text for

@@ -15,7 +15,7 @@ from urllib.parse import urlencode
 
 from app.catalogue import LANGUAGES, text
 from app.voice import twiml
-from app.voice.lifecycle import CARRIER_SAYS_ENDED
+from app.voice.lifecycle import CARRIER_SAYS_ENDED, DialEnded
 from app.voice.snapshot import Keeper, KnownAgent
 
 log = logging.getLogger(__name__)
@@ -46,11 +46,11 @@ class Degraded:
                 return reply
         raise AssertionError("a message can always be taken")
 
-    def after(self, rung: str, line: str, dial_status: str, bridged: str, call_status: str) -> bytes:
+    def after(self, rung: str, line: str, dial: DialEnded) -> bytes:
         """A rung is over: goodbye after a conversation, the next rung otherwise."""
         _, language = self._line(line)
-        talked = dial_status in ("completed", "answered") and bridged.lower() != "false"
-        if talked or call_status in CARRIER_SAYS_ENDED or rung not in RUNGS:
+        talked = dial.status in ("completed", "answered") and dial.bridged is not False
+        if talked or dial.call_status in CARRIER_SAYS_ENDED or rung not in RUNGS:
             return twiml.farewell(said=(), language=language)
         following = RUNGS[min(RUNGS.index(rung) + 1, len(RUNGS) - 1)]
         return self.answer(following, line, None, said=("something_wrong",))

@@ -1,5 +1,7 @@
 """Which state of a call may follow which? One table; late news is noted by whoever brings it, not applied."""
 
+from dataclasses import dataclass
+
 from app.errors import InvalidTransition
 from app.voice.models import Call, CallState, Outcome, StepOutcome
 
@@ -15,6 +17,16 @@ FOLLOWS: dict[CallState, frozenset[CallState]] = {
 # https://www.twilio.com/docs/voice/api/call-resource#call-status-values
 CARRIER_SAYS_ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 CARRIER_SAYS_LIVE = frozenset({"queued", "initiated", "ringing", "in-progress"})
+
+
+@dataclass(frozen=True)
+class DialEnded:
+    """What the carrier says when a ring, or the conversation that came of it, is over."""
+
+    status: str  # DialCallStatus, the carrier's word
+    call_status: str  # the caller's own leg
+    bridged: bool | None  # DialBridged; None when the carrier didn't say
+    seconds: int | None  # DialCallDuration
 
 
 def move(call: Call, state: CallState) -> None:

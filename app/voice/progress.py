@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -18,6 +17,7 @@ from app.voice import facts as known_facts
 from app.voice import ladder, lifecycle, promises, rules, speech, twiml
 from app.voice.facts import Facts
 from app.voice.ladder import RING_KINDS, Deployment
+from app.voice.lifecycle import DialEnded
 from app.voice.models import Call, CallState, CallStep, Inbox, PromiseState, StepOutcome
 from app.voice.routing import Sentence, due_at
 
@@ -25,24 +25,6 @@ from app.voice.routing import Sentence, due_at
 AT_ONCE = timedelta(seconds=4)
 # A caller who waits hears something true at least every 30 s; the sentence itself takes a few.
 SPEAK_AGAIN_AFTER = timedelta(seconds=20)
-
-
-@dataclass(frozen=True)
-class DialEnded:
-    """What the carrier says when a ring, or the conversation that came of it, is over."""
-
-    status: str  # DialCallStatus, the carrier's word
-    call_status: str  # the caller's own leg
-    bridged: bool | None  # DialBridged; None when the carrier didn't say
-    seconds: int | None  # DialCallDuration
-
-
-_YES = re.compile(r"\b(ja|jawel|jazeker|yes|yep|oké|ok|okay|graag)\b", re.IGNORECASE)
-
-
-def is_yes(digits: str, speech_result: str) -> bool:
-    """Tell whether an agent on an ordinary phone takes the call."""
-    return digits.strip() == "1" or _YES.search(speech_result) is not None
 
 
 class UnknownCall(LookupError):
@@ -124,7 +106,7 @@ def accept(session: Session, sid: str, number: int, digits: str, speech_result: 
     """The agent on an ordinary phone takes the call, or doesn't."""
     call = held(session, sid)
     step = session.get(CallStep, (sid, number))
-    takes = is_yes(digits, speech_result)
+    takes = twiml.is_yes(digits, speech_result)
     if step is None or call.step != number or not takes or call.state != CallState.RINGING:
         if step is not None and step.answered_at is not None and takes:
             return twiml.nothing()  # asked again after the yes: go on

@@ -155,6 +155,14 @@ def whisper_at(*, said: str, language: str, action: str) -> bytes:
     return _bytes(response)
 
 
+_YES = re.compile(r"\b(ja|jawel|jazeker|yes|yep|oké|ok|okay|graag)\b", re.IGNORECASE)
+
+
+def is_yes(digits: str, speech_result: str) -> bool:
+    """Tell whether whoever heard the whisper takes the call."""
+    return digits.strip() == "1" or _YES.search(speech_result) is not None
+
+
 def farewell(*, said: Sequence[str], language: str) -> bytes:
     response = VoiceResponse()
     _say(response, said, language)

@@ -6,8 +6,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, request
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
@@ -18,11 +17,11 @@ from app import db
 from app.callers.numbers import mask, to_e164
 from app.clock import utcnow
 from app.errors import StoreUnavailable
-from app.voice import answering, merging, progress, twiml
-from app.voice.degraded import FALLBACK, OWNER, TEAM, Degraded, Spool
+from app.voice import answering, forms, last_resort, merging, progress, twiml
+from app.voice.degraded import OWNER, TEAM
 from app.voice.ladder import Deployment
+from app.voice.last_resort import LastResort
 from app.voice.lifecycle import CARRIER_SAYS_ENDED
-from app.voice.signature import is_from_carrier
 from app.voice.snapshot import Keeper
 from config import Settings
 
@@ -38,8 +37,6 @@ DEADLINE_SECONDS = 1.5
 REST_SECONDS = 2.0
 
 CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
-# A signed form can be cut into other names and values under the same signature; said twice, none counts.
-NAMES_THAT_MATTER = ("CallSid", "From", "To", "CallStatus", "DialCallStatus", "Direction", "QueueResult")
 
 
 @dataclass
@@ -78,8 +75,7 @@ class Voice:
 
     settings: Settings
     deployment: Deployment
-    degraded: Degraded
-    spool: Spool
+    left: LastResort
     store: Store
     keeper: Keeper
 
@@ -88,16 +84,10 @@ def register(app: Flask) -> None:
     """Serve the carrier's webhooks."""
     settings: Settings = app.config["SETTINGS"]
     keeper = Keeper(settings.secret_key)
-    deployment, spool = Deployment.of(settings), Spool(Path(settings.spool_dir))
-    keeper.when_reachable = lambda: merging.merge(spool, deployment)
-    app.extensions["voice"] = Voice(
-        settings=settings,
-        deployment=deployment,
-        degraded=Degraded(settings.public_url, settings.default_language, settings.fallback_numbers, keeper),
-        spool=spool,
-        store=Store(),
-        keeper=keeper,
-    )
+    deployment = Deployment.of(settings)
+    left = last_resort.register(app, keeper)
+    keeper.when_reachable = lambda: merging.merge(left.spool, deployment)
+    app.extensions["voice"] = Voice(settings, deployment, left, Store(), keeper)
     app.register_blueprint(bp)
 
 
@@ -114,14 +104,11 @@ def _voice() -> Voice:
 
 
 @bp.before_request
-def refuse_strangers() -> Response | None:
-    """Nothing is read, looked up or written for a request that the carrier didn't sign."""
-    voice = _voice()
-    settings = voice.settings
-    if settings.check_signatures and not is_from_carrier(request, settings.public_url, settings.auth_tokens):
-        log.warning("webhook refused", extra={"path": request.path})
-        return Response("signature missing or wrong\n", 403, mimetype="text/html")
-    voice.keeper.start()
+def guard() -> Response | None:
+    """Let in the carrier only, and see that there is something to fall back on."""
+    if (refusal := forms.refuse_strangers()) is not None:
+        return refusal
+    _voice().keeper.start()
     return None
 
 
@@ -130,7 +117,7 @@ def find_somebody(error: Exception) -> Response | HTTPException:
     """Answer the caller whatever happens: an error page is silence on the line."""
     if isinstance(error, HTTPException) and error.code in (403, 404, 405, 413):
         return error
-    log.exception("webhook failed", extra={"call_sid": _field("CallSid"), "path": request.path})
+    log.exception("webhook failed", extra={"call_sid": forms.value("CallSid"), "path": request.path})
     return _degraded(TEAM if "calls" in request.path else OWNER)
 
 
@@ -141,11 +128,11 @@ def find_somebody(error: Exception) -> Response | HTTPException:
 def incoming() -> Response:
     """A call comes in."""
     voice = _voice()
-    sid = _field("CallSid")
+    sid = forms.value("CallSid")
     if not CALL_SID.fullmatch(sid):
         log.warning("call without a usable CallSid")
         return _degraded(OWNER)
-    call = answering.IncomingCall(sid, _field("From"), _field("To"), _field("StirVerstat"))
+    call = _incoming_call(sid)
     try:
         reply = voice.store.run(lambda session: answering.answer(session, call, utcnow(), voice.deployment))
     except IntegrityError:
@@ -157,32 +144,35 @@ def incoming() -> Response:
     except StoreUnavailable as error:
         return _degraded(OWNER, error)
     log.info("call answered", extra={"call_sid": sid, "from": mask(_e164("From"))})
-    return _xml(reply)
+    return forms.xml(reply)
 
 
 @bp.post("/status")
 def status() -> Response:
     """The carrier says how a call stands; asked about a call that we missed, we owe a callback."""
     voice = _voice()
-    sid, call_status, seconds = _field("CallSid"), _field("CallStatus"), _seconds("CallDuration")
+    sid, call_status, seconds = (
+        forms.value("CallSid"),
+        forms.value("CallStatus"),
+        forms.seconds("CallDuration"),
+    )
     if not CALL_SID.fullmatch(sid) or call_status not in CARRIER_SAYS_ENDED:
-        return _done()
+        return forms.done()
 
     def work(session: Session) -> None:
         try:
             progress.status(session, sid, call_status, utcnow(), voice.deployment, seconds)
         except progress.UnknownCall:
-            if _field("Direction") in ("inbound", "") and _field("To"):
-                missed = answering.IncomingCall(sid, _field("From"), _field("To"), _field("StirVerstat"))
-                answering.note_missed(session, missed, utcnow(), voice.deployment)
+            if forms.value("Direction") in ("inbound", "") and forms.value("To"):
+                answering.note_missed(session, _incoming_call(sid), utcnow(), voice.deployment)
 
     try:
         voice.store.run(work)
     except IntegrityError:
         log.info("status of a call that another request is writing down", extra={"call_sid": sid})
     except StoreUnavailable:
-        voice.spool.keep("ended", {"call_sid": sid, "call_status": call_status, "at": utcnow().isoformat()})
-    return _done()
+        voice.left.spool.keep("ended", last_resort.caller() | {"call_status": call_status})
+    return forms.done()
 
 
 # --- what the TwiML leads to --------------------------------------------------------------------------
@@ -199,21 +189,14 @@ def step(sid: str, number: int) -> Response:
 @bp.post("/calls/<sid>/<int:number>/ended")
 def ended(sid: str, number: int) -> Response:
     """A ring is over, or the conversation that came of it."""
-    bridged = _field("DialBridged").lower()
-    dial = progress.DialEnded(
-        status=_field("DialCallStatus"),
-        call_status=_field("CallStatus"),
-        bridged=None if not bridged else bridged == "true",
-        seconds=_seconds("DialCallDuration"),
-    )
-    deployment = _voice().deployment
+    dial, deployment = forms.dial_ended(), _voice().deployment
     return _answer(lambda session: progress.ended(session, sid, number, dial, utcnow(), deployment))
 
 
 @bp.post("/calls/<sid>/<int:number>/leg")
 def leg(sid: str, number: int) -> Response:
     """An agent's telephone rings, or was answered."""
-    call_status, leg_sid = _field("CallStatus"), _field("CallSid")
+    call_status, leg_sid = forms.value("CallStatus"), forms.value("CallSid")
 
     def work(session: Session) -> None:
         progress.leg(session, sid, number, call_status, leg_sid, utcnow())
@@ -226,27 +209,29 @@ def whisper(sid: str, number: int) -> Response:
     """An ordinary phone was answered, by somebody or by something."""
     voice = _voice()
     try:
-        return _xml(voice.store.run(lambda session: progress.whisper(session, sid, number, voice.deployment)))
+        return forms.xml(
+            voice.store.run(lambda session: progress.whisper(session, sid, number, voice.deployment))
+        )
     except StoreUnavailable:
         # The agent's language and name are out of reach; the question is the same.
-        return _xml(voice.degraded.whisper(""))
+        return forms.xml(voice.left.degraded.whisper(""))
     except progress.UnknownCall:
-        return _xml(twiml.farewell(said=(), language=voice.settings.default_language))
+        return forms.xml(twiml.farewell(said=(), language=voice.settings.default_language))
 
 
 @bp.post("/calls/<sid>/<int:number>/accept")
 def accept(sid: str, number: int) -> Response:
     """The agent on an ordinary phone takes the call, or doesn't."""
     voice = _voice()
-    digits, speech = _field("Digits"), _field("SpeechResult")
+    digits, speech = forms.value("Digits"), forms.value("SpeechResult")
     try:
-        return _xml(
+        return forms.xml(
             voice.store.run(lambda session: progress.accept(session, sid, number, digits, speech, utcnow()))
         )
     except StoreUnavailable:
-        return _accepted(progress.is_yes(digits, speech))
+        return last_resort.accepted(twiml.is_yes(digits, speech))
     except progress.UnknownCall:
-        return _accepted(False)
+        return last_resort.accepted(False)
 
 
 @bp.post("/calls/<sid>/<int:number>/wait")
@@ -261,14 +246,14 @@ def wait(sid: str, number: int) -> Response:
         reply = twiml.leave_queue()  # what follows knows what to do without a database
     except progress.UnknownCall:
         reply = twiml.leave_queue()
-    return _xml(reply)
+    return forms.xml(reply)
 
 
 @bp.post("/calls/<sid>/<int:number>/left")
 def left(sid: str, number: int) -> Response:
     """A caller is no longer in the queue."""
-    result = _field("QueueResult")
-    if _field("CallStatus") in CARRIER_SAYS_ENDED:
+    result = forms.value("QueueResult")
+    if forms.value("CallStatus") in CARRIER_SAYS_ENDED:
         result = "hangup"
     deployment = _voice().deployment
     return _answer(lambda session: progress.left_queue(session, sid, number, result, utcnow(), deployment))
@@ -277,63 +262,22 @@ def left(sid: str, number: int) -> Response:
 @bp.post("/calls/<sid>/<int:number>/about")
 def about(sid: str, number: int) -> Response:
     """The caller said what the promised callback is about, or nothing."""
-    words = _field("SpeechResult")
+    words = forms.value("SpeechResult")
     voice = _voice()
     try:
-        return _xml(voice.store.run(lambda session: progress.about(session, sid, number, words, utcnow())))
+        return forms.xml(
+            voice.store.run(lambda session: progress.about(session, sid, number, words, utcnow()))
+        )
     except (StoreUnavailable, progress.UnknownCall):
-        return _xml(twiml.farewell(said=(), language=voice.settings.default_language))
+        return forms.xml(twiml.farewell(said=(), language=voice.settings.default_language))
 
 
 @bp.post("/calls/<sid>/<int:number>/number")
 def number_given(sid: str, number: int) -> Response:
     """A caller whose number is hidden named one."""
-    given = _field("Digits") or _field("SpeechResult")
+    given = forms.value("Digits") or forms.value("SpeechResult")
     deployment = _voice().deployment
     return _answer(lambda session: progress.number_given(session, sid, number, given, utcnow(), deployment))
-
-
-# --- when all else fails ------------------------------------------------------------------------------
-
-
-@bp.post("/fallback")
-def fallback() -> Response:
-    """The primary handler failed: ring the numbers for emergencies; neither database nor Redis is asked."""
-    voice = _voice()
-    voice.spool.keep("fallback", _caller_fields())
-    return _xml(voice.degraded.answer(FALLBACK, _field("To")[:32], None))
-
-
-@bp.post("/degraded/after/<rung>")
-def after(rung: str) -> Response:
-    """One rung of what is left is over."""
-    reply = _voice().degraded.after(
-        rung,
-        request.args.get("line", "")[:32],
-        _field("DialCallStatus"),
-        _field("DialBridged"),
-        _field("CallStatus"),
-    )
-    return _xml(reply)
-
-
-@bp.post("/degraded/whisper")
-def degraded_whisper() -> Response:
-    return _xml(_voice().degraded.whisper(request.args.get("line", "")[:32]))
-
-
-@bp.post("/degraded/accept")
-def degraded_accept() -> Response:
-    return _accepted(progress.is_yes(_field("Digits"), _field("SpeechResult")))
-
-
-@bp.post("/degraded/thanks")
-def thanks() -> Response:
-    """A message was recorded: keep where it is, so that somebody hears it."""
-    voice = _voice()
-    recording = _field("RecordingSid")
-    voice.spool.keep("message", _caller_fields() | {"recording_sid": recording[:64]})
-    return _xml(voice.degraded.thanks(request.args.get("line", "")[:32]))
 
 
 # --- helpers ------------------------------------------------------------------------------------------
@@ -342,7 +286,7 @@ def thanks() -> Response:
 def _answer(work: Callable[[Session], bytes]) -> Response:
     """Reply with what the call's own way says; with people, when it can't be read or was never written."""
     try:
-        return _xml(_voice().store.run(work))
+        return forms.xml(_voice().store.run(work))
     except StoreUnavailable as error:
         return _continue_without_store(error)
     except progress.UnknownCall as error:
@@ -351,16 +295,8 @@ def _answer(work: Callable[[Session], bytes]) -> Response:
 
 def _continue_without_store(error: Exception) -> Response:
     """The caller may have just had their conversation; then it is over, else somebody else is rung."""
-    return _xml_logged(
-        _voice().degraded.after(
-            OWNER,
-            _field("To")[:32],
-            _field("DialCallStatus"),
-            _field("DialBridged"),
-            _field("CallStatus"),
-        ),
-        error,
-    )
+    reply = _voice().left.degraded.after(OWNER, forms.value("To")[:32], forms.dial_ended())
+    return _xml_logged(reply, error)
 
 
 def _noted(work: Callable[[Session], None]) -> Response:
@@ -368,59 +304,27 @@ def _noted(work: Callable[[Session], None]) -> Response:
         _voice().store.run(work)
     except (StoreUnavailable, progress.UnknownCall) as error:
         log.warning("news of a call could not be noted", extra={"error": type(error).__name__})
-    return _done()
+    return forms.done()
 
 
 def _degraded(rung: str, error: Exception | None = None) -> Response:
     voice = _voice()
-    voice.spool.keep("incoming", _caller_fields())
-    line = to_e164(_field("To"), voice.settings.default_country) or _field("To")[:32]
-    return _xml_logged(voice.degraded.answer(rung, line, _e164("From")), error)
+    voice.left.spool.keep("incoming", last_resort.caller())
+    line = to_e164(forms.value("To"), voice.settings.default_country) or forms.value("To")[:32]
+    return _xml_logged(voice.left.degraded.answer(rung, line, _e164("From")), error)
 
 
 def _xml_logged(reply: bytes, error: Exception | None) -> Response:
     log.warning(
         "answered with less known",
-        extra={"call_sid": _field("CallSid"), "error": type(error).__name__ if error else "malformed"},
+        extra={"call_sid": forms.value("CallSid"), "error": type(error).__name__ if error else "malformed"},
     )
-    return _xml(reply)
+    return forms.xml(reply)
 
 
-def _caller_fields() -> dict[str, Any]:
-    return {
-        "call_sid": _field("CallSid")[:64],
-        "from": _field("From")[:64],
-        "to": _field("To")[:64],
-        "at": utcnow().isoformat(),
-    }
-
-
-def _accepted(yes: bool) -> Response:
-    if yes:
-        return _xml(twiml.nothing())
-    return _xml(twiml.farewell(said=(), language=_voice().settings.default_language))
+def _incoming_call(sid: str) -> answering.IncomingCall:
+    return answering.IncomingCall(sid, forms.value("From"), forms.value("To"), forms.value("StirVerstat"))
 
 
 def _e164(name: str) -> str | None:
-    return to_e164(_field(name), _voice().settings.default_country)
-
-
-def _field(name: str) -> str:
-    """Return a field of the form; nothing when it was said twice, since then it is anybody's guess."""
-    values = request.form.getlist(name)
-    if len(values) > 1 and name in NAMES_THAT_MATTER:
-        return ""
-    return values[0].replace("\x00", "") if values else ""
-
-
-def _seconds(name: str) -> int | None:
-    value = _field(name)
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 7 else None
-
-
-def _xml(reply: bytes) -> Response:
-    return Response(reply, mimetype="text/xml")
-
-
-def _done() -> Response:
-    return Response(status=204)
+    return to_e164(forms.value(name), _voice().settings.default_country)

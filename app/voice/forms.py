@@ -1,0 +1,59 @@
+"""What does the carrier's form say? Read strictly where it matters, and answered in the carrier's own way."""
+
+import logging
+
+from flask import Response, current_app, request
+
+from app.voice.lifecycle import DialEnded
+from app.voice.signature import is_from_carrier
+from config import Settings
+
+log = logging.getLogger(__name__)
+
+# A signed form can be cut into other names and values under the same signature; said twice, none counts.
+NAMES_THAT_MATTER = frozenset(
+    {"CallSid", "From", "To", "CallStatus", "DialCallStatus", "DialBridged", "Direction", "QueueResult"}
+)
+
+
+def refuse_strangers() -> Response | None:
+    """Nothing is read, looked up or written for a request that the carrier didn't sign."""
+    settings: Settings = current_app.config["SETTINGS"]
+    if settings.check_signatures and not is_from_carrier(request, settings.public_url, settings.auth_tokens):
+        log.warning("webhook refused", extra={"path": request.path})
+        return Response("signature missing or wrong\n", 403, mimetype="text/html")
+    return None
+
+
+def value(name: str) -> str:
+    """Return a field of the form; nothing when it was said twice, since then it is anybody's guess."""
+    values = request.form.getlist(name)
+    if len(values) > 1 and name in NAMES_THAT_MATTER:
+        return ""
+    return values[0].replace("\x00", "") if values else ""
+
+
+def seconds(name: str) -> int | None:
+    """Return a duration of the form; None when there is none, or it is none."""
+    text = value(name)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None
+
+
+def dial_ended() -> DialEnded:
+    """Return what the carrier says of a ring that is over."""
+    bridged = value("DialBridged").lower()
+    return DialEnded(
+        status=value("DialCallStatus"),
+        call_status=value("CallStatus"),
+        bridged=None if not bridged else bridged == "true",
+        seconds=seconds("DialCallDuration"),
+    )
+
+
+def xml(reply: bytes) -> Response:
+    return Response(reply, mimetype="text/xml")
+
+
+def done() -> Response:
+    """Answer news that asks for nothing."""
+    return Response(status=204)

@@ -1,0 +1,113 @@
+"""What when all else fails? Webhooks without database or Redis; they may run in a process of their own."""
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, Response, current_app, request
+from werkzeug.exceptions import HTTPException
+
+from app.clock import utcnow
+from app.voice import forms, twiml
+from app.voice.degraded import FALLBACK, MESSAGE, Degraded, Spool
+from app.voice.snapshot import Keeper
+from config import Settings
+
+log = logging.getLogger(__name__)
+
+bp = Blueprint("last_resort", __name__, url_prefix="/voice")
+
+
+@dataclass(frozen=True)
+class LastResort:
+    """What is left to work with in this process."""
+
+    degraded: Degraded
+    spool: Spool
+
+
+def register(app: Flask, keeper: Keeper | None) -> LastResort:
+    """Serve what remains; `keeper` is None in a process that knows nobody."""
+    settings: Settings = app.config["SETTINGS"]
+    left = LastResort(
+        Degraded(settings.public_url, settings.default_language, settings.fallback_numbers, keeper),
+        Spool(Path(settings.spool_dir)),
+    )
+    app.extensions["last_resort"] = left
+    app.register_blueprint(bp)
+    return left
+
+
+def _left() -> LastResort:
+    left: LastResort = current_app.extensions["last_resort"]
+    return left
+
+
+@bp.before_request
+def guard() -> Response | None:
+    return forms.refuse_strangers()
+
+
+@bp.errorhandler(Exception)
+def take_a_message(error: Exception) -> Response | HTTPException:
+    """Whatever breaks here, there is nobody else to ask: let the caller speak."""
+    if isinstance(error, HTTPException):
+        return error
+    log.exception("the last resort failed", extra={"path": request.path})
+    return forms.xml(_left().degraded.answer(MESSAGE, "", None))
+
+
+@bp.post("/fallback")
+def fallback() -> Response:
+    """The primary handler failed: ring the numbers for emergencies."""
+    left = _left()
+    left.spool.keep("fallback", caller())
+    return forms.xml(left.degraded.answer(FALLBACK, forms.value("To")[:32], None))
+
+
+@bp.post("/degraded/after/<rung>")
+def after(rung: str) -> Response:
+    """One rung of what is left is over."""
+    return forms.xml(_left().degraded.after(rung, _line(), forms.dial_ended()))
+
+
+@bp.post("/degraded/whisper")
+def whisper() -> Response:
+    """An ordinary phone was answered, by somebody or by something."""
+    return forms.xml(_left().degraded.whisper(_line()))
+
+
+@bp.post("/degraded/accept")
+def accept() -> Response:
+    """Whoever answered takes the call, or doesn't."""
+    return accepted(twiml.is_yes(forms.value("Digits"), forms.value("SpeechResult")))
+
+
+@bp.post("/degraded/thanks")
+def thanks() -> Response:
+    """A message was recorded: keep where it is, so that somebody hears it."""
+    left = _left()
+    left.spool.keep("message", caller() | {"recording_sid": forms.value("RecordingSid")[:64]})
+    return forms.xml(left.degraded.thanks(_line()))
+
+
+def accepted(yes: bool) -> Response:
+    settings: Settings = current_app.config["SETTINGS"]
+    if yes:
+        return forms.xml(twiml.nothing())
+    return forms.xml(twiml.farewell(said=(), language=settings.default_language))
+
+
+def caller() -> dict[str, Any]:
+    """Return what must be kept of a call that can't be written down now."""
+    return {
+        "call_sid": forms.value("CallSid")[:64],
+        "from": forms.value("From")[:64],
+        "to": forms.value("To")[:64],
+        "at": utcnow().isoformat(),
+    }
+
+
+def _line() -> str:
+    return request.args.get("line", "")[:32]
