@@ -1,6 +1,6 @@
 """How do people say a time? “kwart over drie vanmiddag”, never “15:15 uur”."""
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 _NUMBERS = {
@@ -16,6 +16,7 @@ _NL_DAYS = "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag".split()
 _EN_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _NL_MONTHS = "januari februari maart april mei juni juli augustus september oktober november december".split()
 _EN_MONTHS = "January February March April May June July August September October November December".split()
+MORNING = 6  # the hour at which a night is over
 
 
 def number(value: int, language: str) -> str:
@@ -30,12 +31,19 @@ def spoken(moment: datetime, now: datetime, timezone: ZoneInfo, language: str, p
     `preposition` is `at` or `before`: it stands behind the day in Dutch and in front of it all in English
     (`vanmiddag vóór kwart over drie`, `before a quarter past three this afternoon`).
     """
-    local = moment.astimezone(timezone)
-    days = (local.date() - now.astimezone(timezone).date()).days
+    local, here = moment.astimezone(timezone), now.astimezone(timezone)
+    day = _named_day(local)
+    # A night is seen from the night that is going on, or is to come: “vannacht” is never the one after it.
+    days = (day - (_named_day(here) if local.hour < MORNING else here.date())).days
     word = _PREPOSITIONS["nl" if language == "nl" else "en", preposition]
     if language == "nl":
-        return f"{_nl_day(local, days)} {word} {clock_nl(local.hour, local.minute)}"
-    return f"{word} {clock_en(local.hour, local.minute)} {_en_day(local, days)}"
+        return f"{_nl_day(day, local.hour, days)} {word} {clock_nl(local.hour, local.minute)}"
+    return f"{word} {clock_en(local.hour, local.minute)} {_en_day(day, local.hour, days)}"
+
+
+def _named_day(local: datetime) -> date:
+    """Return the day by which a moment is called: the small hours belong to the day before."""
+    return local.date() - timedelta(days=1) if local.hour < MORNING else local.date()
 
 
 def clock_nl(hour: int, minute: int) -> str:
@@ -81,31 +89,29 @@ def _en_minutes(minutes: int) -> str:
 
 
 def _nl_part(hour: int) -> str:
-    return "nacht" if hour < 6 else "ochtend" if hour < 12 else "middag" if hour < 18 else "avond"
+    return "nacht" if hour < MORNING else "ochtend" if hour < 12 else "middag" if hour < 18 else "avond"
 
 
-def _nl_day(local: datetime, days: int) -> str:
-    part = _nl_part(local.hour)
+def _nl_day(day: date, hour: int, days: int) -> str:
+    part = _nl_part(hour)
     if days == 0:
         return f"van{part}"
     if days == 1:
         return f"morgen{part}"
-    if days < 7:
-        return f"{_NL_DAYS[local.weekday()]}{part}"
-    return f"{_NL_DAYS[local.weekday()]} {local.day} {_NL_MONTHS[local.month - 1]}"
+    weekday = f"{_NL_DAYS[day.weekday()]}{part}"
+    return weekday if days < 7 else f"{weekday} {day.day} {_NL_MONTHS[day.month - 1]}"
 
 
-def _en_day(local: datetime, days: int) -> str:
-    part = "morning" if local.hour < 12 else "afternoon" if local.hour < 18 else "evening"
-    if local.hour < 6:
+def _en_day(day: date, hour: int, days: int) -> str:
+    part = "morning" if hour < 12 else "afternoon" if hour < 18 else "evening"
+    if hour < MORNING:
         part = "night"
     if days == 0:
         return "tonight" if part in ("night", "evening") else f"this {part}"
     if days == 1:
         return f"tomorrow {part}"
-    if days < 7:
-        return f"on {_EN_DAYS[local.weekday()]} {part}"
-    return f"on {_EN_DAYS[local.weekday()]} the {_ordinal(local.day)} of {_EN_MONTHS[local.month - 1]}"
+    weekday = f"on {_EN_DAYS[day.weekday()]} {part}"
+    return weekday if days < 7 else f"{weekday}, the {_ordinal(day.day)} of {_EN_MONTHS[day.month - 1]}"
 
 
 def _ordinal(day: int) -> str:

@@ -1,0 +1,166 @@
+"""How do people say a time?"""
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.catalogue import times
+
+AMSTERDAM = ZoneInfo("Europe/Amsterdam")
+NL_HOURS = "twaalf een twee drie vier vijf zes zeven acht negen tien elf".split()
+EN_HOURS = "twelve one two three four five six seven eight nine ten eleven".split()
+NL_MINUTES = [*NL_HOURS[1:], "twaalf", "dertien", "veertien"]
+
+
+def local(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=AMSTERDAM)
+
+
+def minutes_after_twelve_nl(words: str) -> int:
+    """Understand a Dutch time of day: minutes after twelve o'clock, on a clock with twelve hours."""
+    if match := re.fullmatch(r"(\w+) uur", words):
+        return NL_HOURS.index(match[1]) * 60
+    match = re.fullmatch(r"(?:(kwart|\w+) (over|voor) )?(half )?(\w+)", words)
+    assert match, words
+    away = 0 if match[1] is None else 15 if match[1] == "kwart" else NL_MINUTES.index(match[1]) + 1
+    base = NL_HOURS.index(match[4]) * 60 - (30 if match[3] else 0)
+    return (base + (away if match[2] == "over" else -away)) % 720
+
+
+def minutes_after_twelve_en(words: str) -> int:
+    if match := re.fullmatch(r"(\w+) o'clock", words):
+        return EN_HOURS.index(match[1]) * 60
+    match = re.fullmatch(r"(a quarter|half|[\w-]+)(?: minutes?)? (past|to) (\w+)", words)
+    assert match, words
+    numbers = [times.number(value, "en") for value in range(30)]
+    away = {"a quarter": 15, "half": 30}.get(match[1]) or numbers.index(match[1])
+    base = EN_HOURS.index(match[3]) * 60
+    return (base + (away if match[2] == "past" else -away)) % 720
+
+
+@pytest.mark.parametrize("hour", range(24))
+def test_every_minute_of_the_day_is_understood_as_the_one_that_was_meant(hour: int) -> None:
+    for minute in range(60):
+        meant = (hour % 12) * 60 + minute
+        assert minutes_after_twelve_nl(times.clock_nl(hour, minute)) == meant
+        assert minutes_after_twelve_en(times.clock_en(hour, minute)) == meant
+
+
+@pytest.mark.parametrize(
+    ("clock", "dutch", "english"),
+    [
+        ("15:00", "drie uur", "three o'clock"),
+        ("15:05", "vijf over drie", "five past three"),
+        ("15:15", "kwart over drie", "a quarter past three"),
+        ("15:16", "veertien voor half vier", "sixteen minutes past three"),
+        ("15:30", "half vier", "half past three"),
+        ("15:40", "tien over half vier", "twenty to four"),
+        ("15:45", "kwart voor vier", "a quarter to four"),
+        ("15:59", "een voor vier", "one minute to four"),
+        ("00:30", "half een", "half past twelve"),
+        ("12:45", "kwart voor een", "a quarter to one"),
+        ("23:45", "kwart voor twaalf", "a quarter to twelve"),
+    ],
+)
+def test_a_time_of_day_is_said_as_people_say_it(clock: str, dutch: str, english: str) -> None:
+    hour, minute = (int(part) for part in clock.split(":"))
+
+    assert times.clock_nl(hour, minute) == dutch
+    assert times.clock_en(hour, minute) == english
+
+
+# Tuesday 24 November 2026.
+@pytest.mark.parametrize(
+    ("now", "moment", "dutch", "english"),
+    [
+        ("10:00", "24T11:15", "vanochtend om kwart over elf", "at a quarter past eleven this morning"),
+        ("10:00", "24T15:15", "vanmiddag om kwart over drie", "at a quarter past three this afternoon"),
+        ("10:00", "24T19:00", "vanavond om zeven uur", "at seven o'clock tonight"),
+        ("10:00", "25T10:00", "morgenochtend om tien uur", "at ten o'clock tomorrow morning"),
+        ("10:00", "26T13:30", "donderdagmiddag om half twee", "at half past one on Thursday afternoon"),
+        ("10:00", "30T09:00", "maandagochtend om negen uur", "at nine o'clock on Monday morning"),
+        # A night belongs to the day before it: nobody who is told “morgennacht” thinks of the coming one.
+        ("22:50", "25T00:00", "vannacht om twaalf uur", "at twelve o'clock tonight"),
+        ("23:30", "25T00:30", "vannacht om half een", "at half past twelve tonight"),
+        ("10:00", "25T02:00", "vannacht om twee uur", "at two o'clock tonight"),
+        ("00:10", "24T01:15", "vannacht om kwart over een", "at a quarter past one tonight"),
+        ("10:00", "26T02:00", "morgennacht om twee uur", "at two o'clock tomorrow night"),
+        ("10:00", "27T02:00", "donderdagnacht om twee uur", "at two o'clock on Thursday night"),
+    ],
+)
+def test_a_moment_is_said_with_the_day_as_seen_from_now(
+    now: str, moment: str, dutch: str, english: str
+) -> None:
+    at, seen_from = local(f"2026-11-{moment}"), local(f"2026-11-24 {now}")
+
+    assert times.spoken(at, seen_from, AMSTERDAM, "nl", "at") == dutch
+    assert times.spoken(at, seen_from, AMSTERDAM, "en", "at") == english
+
+
+def test_a_deadline_is_said_with_before() -> None:
+    at, now = local("2026-11-24T15:15"), local("2026-11-24T10:00")
+
+    assert times.spoken(at, now, AMSTERDAM, "nl", "before") == "vanmiddag vóór kwart over drie"
+    assert times.spoken(at, now, AMSTERDAM, "en", "before") == "before a quarter past three this afternoon"
+
+
+def test_a_day_beyond_a_week_is_said_by_its_date() -> None:
+    at, now = local("2026-12-28T09:00"), local("2026-11-24T10:00")
+
+    assert times.spoken(at, now, AMSTERDAM, "nl", "at") == "maandagochtend 28 december om negen uur"
+    assert (
+        times.spoken(at, now, AMSTERDAM, "en", "at")
+        == "at nine o'clock on Monday morning, the 28th of December"
+    )
+
+
+@pytest.mark.parametrize(
+    ("day", "said"),
+    [(1, "1st"), (2, "2nd"), (3, "3rd"), (4, "4th"), (11, "11th"), (22, "22nd"), (31, "31st")],
+)
+def test_dates_are_counted_as_in_english(day: int, said: str) -> None:
+    at, now = local(f"2027-01-{day:02}T09:00"), local("2026-11-24T10:00")
+
+    assert f"the {said} of January" in times.spoken(at, now, AMSTERDAM, "en", "at")
+
+
+DUTCH = re.compile(
+    r"(van(nacht|ochtend|middag|avond)|morgen(nacht|ochtend|middag|avond)"
+    r"|(maan|dins|woens|donder|vrij|zater|zon)dag(nacht|ochtend|middag|avond)( \d{1,2} [a-z]+)?)"
+    r" (om|vóór) [a-z ]+"
+)
+ENGLISH = re.compile(
+    r"(at|before) [a-z' -]+ (tonight|this (morning|afternoon)|tomorrow (morning|afternoon|evening|night)"
+    r"|on (Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day"
+    r" (morning|afternoon|evening|night)(, the \d{1,2}(st|nd|rd|th) of [A-Z][a-z]+)?)"
+)
+moments = st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1)).map(lambda one: one.replace(tzinfo=UTC))
+
+
+@given(moments, st.timedeltas(timedelta(0), timedelta(days=40)), st.sampled_from(["at", "before"]))
+def test_every_moment_to_come_is_said_in_words_that_are_understood(
+    now: datetime, ahead: timedelta, preposition: str
+) -> None:
+    assert DUTCH.fullmatch(times.spoken(now + ahead, now, AMSTERDAM, "nl", preposition))
+    assert ENGLISH.fullmatch(times.spoken(now + ahead, now, AMSTERDAM, "en", preposition))
+
+
+@pytest.mark.parametrize("language", ["nl", "en"])
+def test_two_moments_of_the_coming_week_are_never_said_alike(language: str) -> None:
+    now = local("2026-11-24T10:00")
+    hours = [now + timedelta(hours=ahead) for ahead in range(1, 6 * 24)]
+
+    said = [times.spoken(one, now, AMSTERDAM, language, "at") for one in hours]
+    assert len(set(said)) == len(said)
+
+
+@pytest.mark.parametrize(
+    ("value", "dutch", "english"), [(0, "nul", "zero"), (4, "vier", "four"), (45, "45", "45")]
+)
+def test_small_counts_are_words_and_large_ones_figures(value: int, dutch: str, english: str) -> None:
+    assert times.number(value, "nl") == dutch
+    assert times.number(value, "en") == english
