@@ -37,7 +37,7 @@ LIFETIME_SECONDS = 30 * 60  # then the desk connects again, and so proves that i
 RETRY_MILLISECONDS = 1000
 MOST_DESKS = 5000  # to one process; the rest is sent elsewhere with 503
 MOST_DESKS_OF_AGENT = 12
-MOST_WAITING = 500  # events that a slow reader may be behind before they are cut off; they resume by number
+MOST_WAITING = 200  # events that wait for a slow reader here; the rest waits in the log
 QUICK_LOOK_SECONDS = 1.5  # while Redis is out of reach
 SAFETY_LOOK_SECONDS = 5.0  # while it isn't: a bell may be lost
 AGENTS_IN_QUERY = 100
@@ -141,30 +141,44 @@ def _in_this_thread(agent: str, number: int, pause: float = 0.5) -> Iterator[byt
 class Desk:
     """One open stream. What it must still be sent waits here, so that a slow reader holds up nobody."""
 
-    __slots__ = ("_ends", "_send", "_sending", "_waiting", "after", "agent", "turn")
+    __slots__ = ("_ends", "_is_behind", "_send", "_sending", "_waiting", "after", "agent", "hub", "turn")
 
-    def __init__(self, agent: str, after: int, turn: int, send: Send, ends: asyncio.Timeout) -> None:
+    def __init__(
+        self, hub: "Hub", agent: str, after: int, turn: int, send: Send, ends: asyncio.Timeout
+    ) -> None:
+        self.hub = hub
         self.agent = agent
         self.after = after
         self.turn = turn
         self._send = send
         self._ends = ends
         self._waiting: deque[bytes] = deque()
+        self._is_behind = False
         self._sending: asyncio.Task[None] | None = None
 
+    @property
+    def has_room(self) -> bool:
+        return not self._is_behind and len(self._waiting) < MOST_WAITING
+
     def put(self, data: bytes) -> None:
-        """Send `data` as soon as the reader takes it; a reader who is too far behind is cut off."""
-        if len(self._waiting) >= MOST_WAITING:
-            self.end()
-            return
+        """Send `data` as soon as the reader takes it."""
         self._waiting.append(data)
         if self._sending is None:
             self._sending = asyncio.get_running_loop().create_task(self._send_waiting())
 
     def put_event(self, number: int, data: bytes) -> None:
-        if number > self.after:
+        """Send the event unless it was sent before; without room it is read from the log again later."""
+        if number <= self.after:
+            return
+        if self.has_room:
             self.after = number
             self.put(data)
+        else:
+            self._is_behind = True
+
+    def put_tick(self) -> None:
+        if self.has_room:
+            self.put(TICK)
 
     def end(self) -> None:
         """End the stream now; the browser connects again and resumes."""
@@ -179,6 +193,9 @@ class Desk:
                 await self._send({"type": "http.response.body", "body": data, "more_body": True})
         finally:
             self._sending = None
+        if self._is_behind:
+            self._is_behind = False
+            self.hub.wake([self.agent])
 
     async def finish(self) -> None:
         """Close the answer properly, unless the reader doesn't take what was sent before."""
@@ -205,7 +222,8 @@ class Hub:
         # Streams read in a thread of their own, so that they never take one from a webhook.
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="desk-events")
 
-    def __len__(self) -> int:
+    @property
+    def open_desks(self) -> int:
         return self._count
 
     @property
@@ -254,7 +272,7 @@ class Hub:
         desk = None
         try:
             async with asyncio.timeout(LIFETIME_SECONDS) as ends:
-                desk = Desk(agent, after, next(self._next_turn), send, ends)
+                desk = Desk(self, agent, after, next(self._next_turn), send, ends)
                 self._add(desk)
                 desk.put(OPENING)
                 self.wake([agent])
@@ -292,12 +310,15 @@ class Hub:
             await self._bell.wait()
             self._bell.clear()
             woken, self._woken = self._woken, set()
-            wanted = [(agent, self._seen_by_all(agent)) for agent in sorted(woken) if agent in self._desks]
+            wanted = [
+                (agent, seen) for agent in sorted(woken) if (seen := self._seen_by_all(agent)) is not None
+            ]
             for start in range(0, len(wanted), AGENTS_IN_QUERY):
                 await self._deliver(wanted[start : start + AGENTS_IN_QUERY])
 
-    def _seen_by_all(self, agent: str) -> int:
-        return min(desk.after for desk in self._desks[agent])
+    def _seen_by_all(self, agent: str) -> int | None:
+        """Return up to which event all desks of the agent that can take more have seen; None without one."""
+        return min((desk.after for desk in self._desks.get(agent, ()) if desk.has_room), default=None)
 
     async def _deliver(self, wanted: list[tuple[str, int]]) -> None:
         agents = [agent for agent, _ in wanted]
@@ -331,7 +352,8 @@ class Hub:
             except Exception:
                 log.warning("desk events can't be read", exc_info=True)
                 continue
-            self.wake([agent for agent in self._desks if newest.get(agent, 0) > self._seen_by_all(agent)])
+            seen = {agent: self._seen_by_all(agent) for agent in self._desks}
+            self.wake([agent for agent, to in seen.items() if to is not None and newest.get(agent, 0) > to])
 
     async def _listen(self) -> None:
         while True:
@@ -372,7 +394,7 @@ class Hub:
         for turn in itertools.cycle(self._turns):
             await asyncio.sleep(1.0)
             for desk in list(turn):
-                desk.put(TICK)
+                desk.put_tick()
 
 
 def _read_events(wanted: list[tuple[str, int]]) -> list[tuple[str, int, str, dict[str, Any]]]:
