@@ -5,6 +5,8 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from app import migrations
+from app.commands.load import load_commands
+from app.commands.people import token_commands, user_commands
 from app.db import Database
 from config import Settings
 
@@ -12,7 +14,8 @@ db_commands = AppGroup("db", help="The database's shape.")
 
 
 def register(app: Flask) -> None:
-    app.cli.add_command(db_commands)
+    for commands in (db_commands, load_commands, user_commands, token_commands):
+        app.cli.add_command(commands)
 
 
 @db_commands.command("upgrade")

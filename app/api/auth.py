@@ -1,0 +1,106 @@
+"""Who is asking, and may they? Bearer tokens: made, found again by their hash, and held against a scope."""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from flask import g, request
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from app import db
+from app.agents.models import Agent
+from app.api import rate
+from app.api.models import ApiToken, Scope
+from app.api.problems import ApiProblem
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+PREFIX = "rd_"  # so that people, and scanners of leaked secrets, see what it is
+HEARTBEAT = "api.heartbeat"
+ALLOWS = {
+    Scope.READ: frozenset({Scope.READ}),
+    Scope.WRITE: frozenset({Scope.READ, Scope.WRITE}),
+    Scope.DESK: frozenset({Scope.DESK}),
+}
+
+
+def create(session: Session, name: str, scope: Scope, agent: str | None, now: datetime) -> str:
+    """Make a token and return it: the only time that it is seen, since only its hash is kept."""
+    token = PREFIX + secrets.token_urlsafe(32)
+    session.add(ApiToken(hash=_hash(token), name=name, scope=scope, agent=agent, created_at=now))
+    return token
+
+
+def find(session: Session, token: str) -> ApiToken | None:
+    """Return the token's row, None when it was never given out or is revoked."""
+    # Looked up by its hash: how long that takes tells nothing of how near a guess was.
+    return session.get(ApiToken, _hash(token))
+
+
+def revoke(session: Session, name: str) -> bool:
+    """End a token at once; False when there is none of that name."""
+    found = session.scalars(delete(ApiToken).where(ApiToken.name == name).returning(ApiToken.hash))
+    return found.one_or_none() is not None
+
+
+def all_tokens(session: Session) -> list[ApiToken]:
+    return list(session.scalars(select(ApiToken).order_by(ApiToken.name)))
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def require(scope: Scope, *, own_desk: bool = False) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let a view through only with a token of this scope; `write` includes `read`.
+
+    With `own_desk` an agent's own desk token does as well: for views whose `agent` is that agent.
+    Raises ApiProblem: 401 without a valid token, 403 when its scope is too small, 429 when it asks too often.
+    """
+
+    def decorate(view: Callable[P, T]) -> Callable[P, T]:
+        @wraps(view)
+        def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
+            token = _token_of_request()
+            is_own_desk = own_desk and token.scope == Scope.DESK and token.agent == kwargs.get("agent")
+            if scope not in ALLOWS[Scope(token.scope)] and not is_own_desk:
+                raise ApiProblem(403, "forbidden_other_desk" if own_desk else "forbidden", scope=scope)
+            _count(token, kwargs)
+            g.api_token = token
+            return view(*args, **kwargs)
+
+        guarded.api_scope = scope  # type: ignore[attr-defined]  # for the description, and the test of all routes
+        guarded.api_own_desk = own_desk  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+def _count(token: ApiToken, arguments: Mapping[str, object]) -> None:
+    whose = token.hash[:16]  # enough to tell tokens apart, nothing to ask us with
+    if request.endpoint == HEARTBEAT:
+        rate.count(f"{whose}:{arguments['agent']}", rate.HEARTBEATS_PER_MINUTE)
+    else:
+        rate.count(whose)
+
+
+def _token_of_request() -> ApiToken:
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise ApiProblem(401, "no_token")
+    with db.reading() as session:
+        found = find(session, token.strip())
+        if found is None:
+            raise ApiProblem(401, "unknown_token")
+        if found.scope == Scope.DESK and not _still_works_here(session, found.agent):
+            raise ApiProblem(401, "agent_left")
+    return found
+
+
+def _still_works_here(session: Session, agent: str | None) -> bool:
+    return bool(session.scalar(select(Agent.enabled).where(Agent.key == agent)))

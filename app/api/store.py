@@ -1,0 +1,404 @@
+"""How do records reach the tables, and come out again? Many at once or one, the same statements for both."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence, Set, Sized
+from contextlib import contextmanager
+from operator import attrgetter
+from typing import Any, TypeVar, cast
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import (
+    Column,
+    FromClause,
+    MetaData,
+    Row,
+    Select,
+    Table,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from app.agents.models import Agent, Slot
+from app.api.fields import Problem
+from app.api.records import (
+    AGENTS,
+    CASES,
+    CONTACTS,
+    CUSTOMERS,
+    LINES,
+    AgentRecord,
+    CaseRecord,
+    ContactRecord,
+    CustomerRecord,
+    Kind,
+    LineRecord,
+)
+from app.callers import history
+from app.callers.models import Case, Contact, Customer, CustomerNumber, Line
+from app.db import Base
+
+R = TypeVar("R")
+Rows = list[dict[str, Any]]
+
+KEYS_AT_ONCE = 1000  # in one IN (…)
+# From here on PostgreSQL is faster with COPY and one statement for all than with a statement for each.
+ROWS_FOR_COPY = 200
+
+
+def key_of(kind: Kind[R], record: R) -> str:
+    return cast(str, getattr(record, kind.key.name))
+
+
+def missing_references(session: Session, kind: Kind[R], records: Sequence[R]) -> dict[int, list[Problem]]:
+    """Tell which records name something that isn't there: their position, and what to mend."""
+    problems: dict[int, list[Problem]] = {}
+    for name, column, code in _REFERENCES.get(kind.name, ()):
+        named = {value for record in records if (value := getattr(record, name))}
+        unknown = named - _existing(session, column, named)
+        if not unknown:
+            continue
+        for position, record in enumerate(records):
+            if (value := getattr(record, name)) in unknown:
+                problems.setdefault(position, []).append(Problem(name, code, {"text": value}))
+    return problems
+
+
+_REFERENCES: dict[str, tuple[tuple[str, InstrumentedAttribute[str], str], ...]] = {
+    CASES.name: (("customer", Customer.key, "no_such_customer"), ("owner", Agent.key, "no_such_agent")),
+    CONTACTS.name: (("case", Case.key, "no_such_case"), ("agent", Agent.key, "no_such_agent")),
+}
+
+
+def write(session: Session, kind: Kind[R], records: Sequence[R]) -> None:
+    """Write records that were checked: new ones appear, known ones are replaced.
+
+    Of several with the same key the last one counts. What they refer to must exist.
+    """
+    key = attrgetter(kind.key.name)
+    latest = {key(record): record for record in records}
+    if not latest:
+        return
+    # In one order for everybody, so that two loads of the same rows can't wait for each other.
+    ordered = [latest[key] for key in sorted(latest)]
+    _WRITERS[kind.name](session, ordered)
+
+
+def exists_already(session: Session, kind: Kind[Any], key: str) -> bool:
+    return bool(session.scalar(select(exists().where(_KEY_COLUMNS[kind.name] == key))))
+
+
+def _write_agents(session: Session, records: list[AgentRecord]) -> None:
+    rows = [
+        {
+            "key": record.agent,
+            "name": record.name,
+            "spoken_name": record.spoken_name or record.name[:100],
+            "email": record.email,
+            "team": record.team,
+            "phone": record.phone,
+            "language": record.language,
+            "enabled": True,
+        }
+        for record in records
+    ]
+    _upsert(session, _table(Agent), rows, keep={"enabled"})
+    for record in records:
+        if record.enabled is not None:
+            session.execute(update(Agent).where(Agent.key == record.agent).values(enabled=record.enabled))
+    # The row that reservations take, with the model's own defaults.
+    session.execute(
+        _insert(session)(Slot).on_conflict_do_nothing(), [{"agent": one.agent} for one in records]
+    )
+
+
+def _write_lines(session: Session, records: list[LineRecord]) -> None:
+    rows = [
+        {
+            "number": record.number,
+            "name": record.name,
+            "language": record.language,
+            "country": record.country,
+            "team": record.team,
+            "timezone": record.timezone,
+            "hours": record.hours,
+            "greeting": "",
+            "records_messages": False,
+        }
+        for record in records
+    ]
+    _upsert(session, _table(Line), rows, key=("number",), keep={"greeting", "records_messages"})
+    for record in records:
+        only_api = {"greeting": record.greeting, "records_messages": record.records_messages}
+        if named := {name: value for name, value in only_api.items() if value is not None}:
+            session.execute(update(Line).where(Line.number == record.number).values(**named))
+
+
+def _write_customers(session: Session, records: list[CustomerRecord]) -> None:
+    if _takes_copy(session, records):
+        _copy_customers(session, records)
+        return
+    rows = [
+        {
+            "key": record.customer,
+            "name": record.name,
+            "language": record.language,
+            "postcode": record.postcode,
+            "tags": list(record.tags),
+        }
+        for record in records
+    ]
+    _upsert(session, _table(Customer), rows)
+    known: dict[str, list[tuple[int, str]]] = {}
+    for e164, customer, position in _in_slices(  # type: ignore[misc]
+        session,
+        select(CustomerNumber.e164, CustomerNumber.customer, CustomerNumber.position),
+        CustomerNumber.customer,
+        [record.customer for record in records],
+    ):
+        known.setdefault(customer, []).append((position, e164))
+    changed = [
+        record
+        for record in records
+        if tuple(e164 for _, e164 in sorted(known.get(record.customer, ()))) != record.phones
+    ]
+    for slice_ in _slices(record.customer for record in changed if record.customer in known):
+        session.execute(delete(CustomerNumber).where(CustomerNumber.customer.in_(slice_)))
+    numbers = [
+        {"e164": e164, "customer": record.customer, "position": position}
+        for record in changed
+        for position, e164 in enumerate(record.phones)
+    ]
+    if numbers:
+        _upsert(session, _table(CustomerNumber), numbers, key=("e164", "customer"))
+
+
+def _copy_customers(session: Session, records: list[CustomerRecord]) -> None:
+    """Write customers and their numbers with one COPY and three statements, whatever there was before."""
+    columns = ["key", "name", "language", "postcode", "tags"]
+    rows = (
+        (
+            record.customer,
+            record.name,
+            record.language,
+            record.postcode,
+            json.dumps(record.tags) if record.tags else "[]",
+            _json_of_numbers(record.phones),
+        )
+        for record in records
+    )
+    with _staged(session, _table(Customer), [*columns, "phones"], rows, Column("phones", JSONB)) as staged:
+        insert = postgres_insert(Customer).from_select(columns, select(*(staged.c[name] for name in columns)))
+        session.execute(_or_replace(insert, _table(Customer), columns, ("key",), frozenset()))
+        session.execute(
+            delete(CustomerNumber).where(
+                CustomerNumber.customer == staged.c.key,
+                ~staged.c.phones.has_key(CustomerNumber.e164),
+            )
+        )
+        each = (
+            func.jsonb_array_elements_text(staged.c.phones)
+            .table_valued("e164", with_ordinality="place")
+            .render_derived()
+        )
+        names = ["e164", "customer", "position"]
+        insert = postgres_insert(CustomerNumber).from_select(
+            names,
+            select(each.c.e164, staged.c.key, each.c.place - 1).select_from(staged.join(each, true())),
+        )
+        session.execute(_or_replace(insert, _table(CustomerNumber), names, ("e164", "customer"), frozenset()))
+
+
+def _write_cases(session: Session, records: list[CaseRecord]) -> None:
+    rows = [
+        {
+            "key": record.case,
+            "customer": record.customer,
+            "subject": record.subject,
+            "team": record.team,
+            "status": record.status,
+            "priority": record.priority,
+            "opened_at": record.opened_at,
+            "url": record.url,
+            "named_owner": record.owner,
+        }
+        for record in records
+    ]
+    _upsert(session, _table(Case), rows)
+
+
+def _write_contacts(session: Session, records: list[ContactRecord]) -> None:
+    keys = [record.contact for record in records]
+    # Also the cases that contacts are taken away from.
+    touched = {case for (case,) in _in_slices(session, select(Contact.case), Contact.key, keys)}
+    touched |= {record.case for record in records}
+    # Locked first: whoever records a contact at the same time must see ours, or we theirs.
+    history.lock(session, touched)
+    rows = [
+        {
+            "key": record.contact,
+            "case": record.case,
+            "agent": record.agent,
+            "channel": record.channel,
+            "direction": record.direction,
+            "started_at": record.started_at,
+            "seconds": record.seconds,
+            "outcome": record.outcome,
+            "summary": record.summary,
+        }
+        for record in records
+    ]
+    _upsert(session, _table(Contact), rows)
+    history.refresh(session, touched)
+
+
+_WRITERS: dict[str, Any] = {
+    AGENTS.name: _write_agents,
+    LINES.name: _write_lines,
+    CUSTOMERS.name: _write_customers,
+    CASES.name: _write_cases,
+    CONTACTS.name: _write_contacts,
+}
+
+_KEY_COLUMNS: dict[str, InstrumentedAttribute[str]] = {
+    AGENTS.name: Agent.key,
+    LINES.name: Line.number,
+    CUSTOMERS.name: Customer.key,
+    CASES.name: Case.key,
+    CONTACTS.name: Contact.key,
+}
+
+
+# --- statements ------------------------------------------------------------------------------------------
+
+
+def _table(model: type[Base]) -> Table:
+    table: FromClause = model.__table__
+    assert isinstance(table, Table)
+    return table
+
+
+def _is_sqlite(session: Session) -> bool:
+    return session.get_bind().dialect.name == "sqlite"
+
+
+def _insert(session: Session) -> Any:
+    """Return the insert of the database's own kind: both know ON CONFLICT, SQLAlchemy keeps them apart."""
+    return sqlite_insert if _is_sqlite(session) else postgres_insert
+
+
+def _upsert(
+    session: Session,
+    table: Table,
+    rows: Rows,
+    *,
+    key: tuple[str, ...] = ("key",),
+    keep: Set[str] = frozenset(),
+) -> None:
+    """Insert rows or replace what they say; columns in `keep` stay as they are where the row is known.
+
+    A row that says nothing new is not written, so that the same file again costs no more than reading it.
+    """
+    insert = _insert(session)(table)
+    names = list(rows[0])
+    if _takes_copy(session, rows):
+        cells = (row.values() for row in rows)
+        with _staged(session, table, names, cells) as staged:
+            insert = insert.from_select(names, select(staged))
+            session.execute(_or_replace(insert, table, names, key, keep))
+    elif len(rows) < ROWS_FOR_COPY:
+        session.execute(_or_replace(insert, table, names, key, keep), rows)
+    else:
+        _run_many(session, _or_replace(insert.values(dict.fromkeys(names)), table, names, key, keep), rows)
+
+
+def _run_many(session: Session, statement: Any, rows: Rows) -> None:
+    """Hand the driver all rows at once: SQLAlchemy's own work on each would take longer than SQLite's."""
+    dialect = session.get_bind().dialect
+    compiled = statement.compile(dialect=dialect)
+    processors = [
+        (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
+        for name in compiled.positiontup
+    ]
+    session.connection().exec_driver_sql(
+        str(compiled),
+        [tuple(process(row[name]) if process else row[name] for name, process in processors) for row in rows],
+    )
+
+
+def _or_replace(insert: Any, table: Table, names: list[str], key: tuple[str, ...], keep: Set[str]) -> Any:
+    new = {name: insert.excluded[name] for name in names if name not in keep and name not in key}
+    changed = (table.c[name].is_distinct_from(value) for name, value in new.items())
+    return insert.on_conflict_do_update(index_elements=list(key), set_=new, where=or_(*changed))
+
+
+def _takes_copy(session: Session, rows: Sized) -> bool:
+    return len(rows) >= ROWS_FOR_COPY and not _is_sqlite(session)
+
+
+@contextmanager
+def _staged(
+    session: Session, table: Table, names: list[str], rows: Iterable[Iterable[Any]], *more: Column[Any]
+) -> Iterator[Table]:
+    """COPY rows into a temporary table with columns of these names; `more` are those that `table` lacks."""
+    staged = Table(
+        f"staged_{table.name}",
+        MetaData(),
+        *(Column(name, table.c[name].type) for name in names if name in table.c),
+        *more,
+        prefixes=["TEMPORARY"],
+        postgresql_on_commit="DROP",
+    )
+    connection = session.connection()
+    staged.create(connection)
+    # Python's CSV writer is the quickest way from values to text; it writes None and "" alike.
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(rows)
+    never_null = [name for name in names if name not in table.c or not table.c[name].nullable]
+    command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, FORCE_NOT_NULL ({}))").format(
+        sql.Identifier(staged.name), _identifiers(names), _identifiers(never_null)
+    )
+    cursor: psycopg.Cursor[Any] = connection.connection.cursor()  # type: ignore[assignment]
+    with cursor, cursor.copy(command) as copy:
+        copy.write(text.getvalue())
+    yield staged
+    staged.drop(connection)
+
+
+def _identifiers(names: list[str]) -> sql.Composed:
+    return sql.SQL(", ").join(map(sql.Identifier, names))
+
+
+def _json_of_numbers(numbers: tuple[str, ...]) -> str:
+    return '["' + '", "'.join(numbers) + '"]' if numbers else "[]"  # digits: nothing to escape
+
+
+def _existing(session: Session, column: InstrumentedAttribute[str], keys: Iterable[str]) -> set[str]:
+    return {key for (key,) in _in_slices(session, select(column), column, keys)}
+
+
+def _in_slices(
+    session: Session,
+    statement: Select[*tuple[Any, ...]],
+    column: InstrumentedAttribute[str],
+    keys: Iterable[str],
+) -> Iterable[Row[Any]]:
+    for slice_ in _slices(keys):
+        yield from session.execute(statement.where(column.in_(slice_)))
+
+
+def _slices(keys: Iterable[str]) -> Iterable[list[str]]:
+    ordered = sorted(keys)
+    for start in range(0, len(ordered), KEYS_AT_ONCE):
+        yield ordered[start : start + KEYS_AT_ONCE]

@@ -1,0 +1,45 @@
+"""In which language does the operator read, and how is a command refused?"""
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import click
+from flask import Flask
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import catalogue
+from app.api.fields import Problem
+from config import Settings
+
+
+def language() -> str:
+    """Return the language of the operator's terminal: Dutch where its locale says so, else English."""
+    locale = next(
+        (value for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (value := os.environ.get(name))), ""
+    )
+    return "nl" if locale.lower().startswith("nl") else "en"
+
+
+def say(code: str, **values: object) -> str:
+    return catalogue.text(f"command.{code}", language(), **values)
+
+
+def refuse(problems: Iterable[Problem]) -> click.ClickException:
+    """Return the error that ends a command: for each problem a line with the field and how to mend it."""
+    return click.ClickException("; ".join(f"{one.field}: {one.say(language())}" for one in problems))
+
+
+def settings_of(context: click.Context) -> Settings:
+    app: Flask = context.obj.load_app()
+    settings: Settings = app.config["SETTINGS"]
+    return settings
+
+
+@contextmanager
+def database_errors_in_words() -> Iterator[None]:
+    """Tell an operator what to do when the database fails, without its own text: that may quote people."""
+    try:
+        yield
+    except (SQLAlchemyError, TimeoutError) as error:
+        raise click.ClickException(say("database_failed", error=type(error).__name__)) from error

@@ -1,0 +1,83 @@
+"""How do a CRM's files get in? `flask --app wsgi load customers FILE.csv`."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from flask.cli import AppGroup
+
+from app.api import loading
+from app.api.fields import Defaults
+from app.api.loading import RefusedRow, Report, UnusableFile
+from app.api.records import KINDS, Kind
+from app.commands import database_errors_in_words, language, refuse, say, settings_of
+from app.db import Database
+from config import Settings
+
+load_commands = AppGroup("load", help="Read records from CSV files; the same file again changes nothing.")
+
+
+def _command(kind: Kind[Any]) -> click.Command:
+    @click.command(kind.name, help=f"Read {kind.name} from a CSV with the columns {', '.join(kind.columns)}.")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+    @click.option("--dry-run", is_flag=True, help="Check everything and write nothing.")
+    @click.option("--strict", is_flag=True, help="Write nothing at all when a row is refused.")
+    @click.pass_context
+    def command(context: click.Context, file: Path, dry_run: bool, strict: bool) -> None:
+        with database_errors_in_words():
+            report = _load(settings_of(context), kind, file, dry_run=dry_run, strict=strict)
+        if report.refused:
+            context.exit(1)
+
+    return command
+
+
+for _kind in KINDS.values():
+    load_commands.add_command(_command(_kind))
+
+
+def _load(settings: Settings, kind: Kind[Any], file: Path, *, dry_run: bool, strict: bool) -> Report:
+    database = Database(settings.database_url, patient=True)
+    defaults = Defaults(settings.default_country, settings.default_language)
+    try:
+        report = None
+        if strict or dry_run:
+            report = _read(database, kind, file, defaults, dry_run=True)
+        if not dry_run and not (report and report.refused):
+            # Checked first and then written in short transactions: one long one would keep calls waiting.
+            report = _read(database, kind, file, defaults, dry_run=False)
+            click.echo(say("loaded", kind=kind.name, loaded=report.loaded, refused=report.refused))
+        elif report and dry_run:
+            click.echo(say("would_load", kind=kind.name, loaded=report.loaded, refused=report.refused))
+        elif report:
+            click.echo(say("nothing_loaded", kind=kind.name, refused=report.refused))
+        return report or Report()
+    except UnusableFile as unusable:
+        raise refuse([unusable.problem]) from unusable
+    finally:
+        database.dispose()
+
+
+def _read(database: Database, kind: Kind[Any], file: Path, defaults: Defaults, *, dry_run: bool) -> Report:
+    label = say("checking" if dry_run else "loading", file=file.name)
+    with click.progressbar(length=file.stat().st_size, label=label, file=sys.stderr) as bar:
+
+        def show(refused: RefusedRow) -> None:
+            if sys.stderr.isatty():
+                click.echo("\r\x1b[K", nl=False, err=True)  # the bar's line; it is drawn again below
+            for problem in refused.problems:
+                click.echo(
+                    say("row", row=refused.row, field=problem.field, problem=problem.say(language())),
+                    err=True,
+                )
+
+        return loading.load(
+            database,
+            kind,
+            file,
+            defaults,
+            dry_run=dry_run,
+            on_refused=show,
+            on_progress=bar.update,
+        )

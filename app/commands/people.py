@@ -1,0 +1,130 @@
+"""Who may sign in, and which systems may ask us? `flask --app wsgi users …`, `tokens …`."""
+
+import os
+import secrets
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import db
+from app.agents.models import Agent, Role, User
+from app.agents.passwords import fits, hash_password
+from app.api import auth
+from app.api.fields import Defaults, Problem, Unusable, email
+from app.api.models import ApiToken, Scope
+from app.clock import utcnow
+from app.commands import database_errors_in_words, refuse, say, settings_of
+from app.errors import InvalidField
+
+PASSWORD = "RECHTDOOR_PASSWORD"
+
+user_commands = AppGroup("users", help="People who may sign in.")
+token_commands = AppGroup("tokens", help="Other systems that may ask us.")
+
+
+@user_commands.command("create")
+@click.argument("address", metavar="EMAIL")
+@click.option("--role", type=click.Choice([str(role) for role in Role]), required=True)
+@click.option("--agent", help="The agent whose desk they sit at.")
+@click.pass_context
+def create_user(context: click.Context, address: str, role: str, agent: str | None) -> None:
+    """Let somebody sign in, or change their role, agent or password.
+
+    The password is taken from RECHTDOOR_PASSWORD; without it a new user gets one, printed once, and a known
+    user keeps theirs.
+    """
+    settings = settings_of(context)
+    try:
+        address = email(
+            address.strip().lower(), Defaults(settings.default_country, settings.default_language)
+        )
+    except Unusable as unusable:
+        raise refuse([Problem("EMAIL", unusable.code, unusable.values_said)]) from unusable
+    if role == Role.AGENT and not agent:
+        raise refuse([Problem("--agent", "agent_needed_by_role")])
+    with database_errors_in_words(), db.transaction() as session:
+        language = _language_of(session, agent) or settings.default_language
+        user = session.get(User, address)
+        if user is None:
+            password = os.environ.get(PASSWORD) or secrets.token_urlsafe(15)
+            session.add(
+                User(
+                    email=address, password_hash=_hashed(password), role=role, agent=agent, language=language
+                )
+            )
+            click.echo(say("user_created", email=address, role=role))
+            if not os.environ.get(PASSWORD):
+                click.echo(say("password_once", password=password))
+            return
+        user.role, user.agent = Role(role), agent
+        password = os.environ.get(PASSWORD, "")
+        if password and not fits(user.password_hash, password):
+            user.password_hash = _hashed(password)
+            user.session_number += 1  # whoever knew the old one is signed out
+        click.echo(say("user_updated", email=address, role=role))
+
+
+@user_commands.command("list")
+def list_users() -> None:
+    """Show who may sign in."""
+    with database_errors_in_words(), db.reading() as session:
+        for user in session.scalars(select(User).order_by(User.email)):
+            click.echo(f"{user.email}\t{user.role}\t{user.agent or '-'}")
+
+
+@token_commands.command("create")
+@click.argument("name")
+@click.option("--scope", type=click.Choice([str(scope) for scope in Scope]), required=True)
+@click.option("--agent", help="For the scope desk: whose desk.")
+def create_token(name: str, scope: str, agent: str | None) -> None:
+    """Let another system use the API; the token is printed once and can't be shown again."""
+    name = name.strip()
+    if not name or len(name) > 120 or not name.isprintable():
+        raise refuse([Problem("NAME", "bad_token_name")])
+    if (scope == Scope.DESK) != bool(agent):
+        raise refuse([Problem("--agent", "agent_needed_by_desk" if not agent else "agent_only_for_desk")])
+    with database_errors_in_words(), db.transaction() as session:
+        _language_of(session, agent)
+        if session.scalar(select(ApiToken.name).where(ApiToken.name == name)):
+            raise refuse([Problem("NAME", "token_exists", {"text": name})])
+        token = auth.create(session, name, Scope(scope), agent, utcnow())
+    # On a line by itself, so that a script can take the last line.
+    click.echo(say("token_created", name=name, scope=scope), err=True)
+    click.echo(token)
+
+
+@token_commands.command("list")
+def list_tokens() -> None:
+    """Show which systems may ask us, never their tokens."""
+    with database_errors_in_words(), db.reading() as session:
+        for token in auth.all_tokens(session):
+            click.echo(f"{token.name}\t{token.scope}\t{token.agent or '-'}\t{token.created_at:%Y-%m-%d}")
+
+
+@token_commands.command("revoke")
+@click.argument("name")
+def revoke_token(name: str) -> None:
+    """End a token at once."""
+    with database_errors_in_words(), db.transaction() as session:
+        if not auth.revoke(session, name.strip()):
+            raise refuse([Problem("NAME", "no_such_token", {"text": name})])
+    click.echo(say("token_revoked", name=name))
+
+
+def _language_of(session: Session, agent: str | None) -> str | None:
+    """Return the agent's language, None without an agent. Refuses one who doesn't exist."""
+    if agent is None:
+        return None
+    language = session.scalar(select(Agent.language).where(Agent.key == agent))
+    if language is None:
+        raise refuse([Problem("--agent", "no_such_agent", {"text": agent})])
+    return language
+
+
+def _hashed(password: str) -> str:
+    try:
+        return hash_password(password)
+    except InvalidField as error:
+        raise click.ClickException(f"{PASSWORD}: {error.message}") from error
