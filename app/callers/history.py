@@ -37,7 +37,7 @@ def record(
     known_case = session.scalar(select(Contact.case).where(Contact.key == contact).with_for_update())
     touched = {case} if known_case is None else {case, known_case}
     # Before the contact is written: of two contacts at once the second must see the first one's row.
-    _lock(session, touched)
+    lock(session, touched)
     values = {
         "case": case,
         "agent": agent,
@@ -64,7 +64,7 @@ def refresh(session: Session, cases: Collection[str]) -> None:
     ordered = sorted(cases)
     for start in range(0, len(ordered), CASES_AT_ONCE):
         batch = ordered[start : start + CASES_AT_ONCE]
-        _lock(session, batch)
+        lock(session, batch)
         _point_at_newest(session, batch)
 
 
@@ -93,7 +93,8 @@ def agents_of(session: Session, case: str) -> list[str]:
     )
 
 
-def _lock(session: Session, cases: Collection[str]) -> None:
+def lock(session: Session, cases: Collection[str]) -> None:
+    """Make others who record contacts on these cases wait until this transaction ends."""
     # Always in the same order, so that two who touch the same cases can't wait for each other.
     session.execute(
         select(Case.key).where(Case.key.in_(sorted(cases))).order_by(Case.key).with_for_update()
