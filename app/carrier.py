@@ -17,6 +17,9 @@ from config import TWILIO_API_URL, Settings
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 5.0
+# https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides: two more tries when we can't be
+# reached, fail or are slow; each is given 4 s, all together 12 s of the carrier's 15 s.
+RETRIES = "#rc=2&rp=ct,5xx,rt&rt=4000&tt=12000"
 # https://www.twilio.com/docs/api/errors/21220: the call is over; a race with the caller who hangs up.
 CALL_NOT_IN_PROGRESS = 21220
 # What will be refused again however often it is asked.
@@ -80,6 +83,28 @@ class Carrier:
             to_raw=str(found.to or ""),
             started_at=found.start_time,
         )
+
+    def numbers(self) -> list[tuple[str, str]]:
+        """Return the account's telephone numbers: sid and E.164 of each."""
+        found = self._ask(lambda: self._client.incoming_phone_numbers.list())
+        return [(str(one.sid), str(one.phone_number)) for one in found]
+
+    def point_number(self, sid: str, public_url: str, fallback_url: str) -> None:
+        """Let a number's calls come to us; the address itself says how often the carrier tries again."""
+        self._ask(
+            lambda: self._client.incoming_phone_numbers(sid).update(
+                voice_url=f"{public_url}/voice/incoming{RETRIES}",
+                voice_method="POST",
+                voice_fallback_url=f"{fallback_url}/voice/fallback",
+                voice_fallback_method="POST",
+                status_callback=f"{public_url}/voice/status",
+                status_callback_method="POST",
+            )
+        )
+
+    def check(self) -> None:
+        """Ask for our own account: an answer means that the address and the credentials are right."""
+        self._ask(lambda: self._client.api.accounts(self._client.account_sid).fetch())
 
     def _ask(self, question: Any) -> Any:
         try:

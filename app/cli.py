@@ -5,8 +5,11 @@ from flask import Flask
 from flask.cli import AppGroup
 
 from app import migrations
+from app.commands.carrier import carrier_commands
+from app.commands.doctor import doctor
 from app.commands.load import load_commands
 from app.commands.people import token_commands, user_commands
+from app.commands.rules import rules_commands
 from app.db import Database
 from config import Settings
 
@@ -14,7 +17,15 @@ db_commands = AppGroup("db", help="The database's shape.")
 
 
 def register(app: Flask) -> None:
-    for commands in (db_commands, load_commands, user_commands, token_commands):
+    for commands in (
+        db_commands,
+        load_commands,
+        user_commands,
+        token_commands,
+        rules_commands,
+        carrier_commands,
+        doctor,
+    ):
         app.cli.add_command(commands)
 
 

@@ -1,12 +1,14 @@
 """Which rules are in force? The ladder's parameters, published by an admin, loaded by version."""
 
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from app.errors import InvalidField
 from app.voice.models import RuleVersion
 
 
@@ -32,11 +34,53 @@ class Ladder:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Ladder":
-        known = {field.name for field in fields(cls)}
-        picked = {name: value for name, value in values.items() if name in known}
+        """Read what as_json() gave, or an admin wrote. Raises InvalidField for what isn't a rule."""
+        for name, value in values.items():
+            if name not in _LIMITS:
+                raise InvalidField(name, f"there is no such rule; there are {', '.join(_LIMITS)}")
+            problem = _LIMITS[name](value)
+            if problem:
+                raise InvalidField(name, problem)
+        picked = dict(values)
         if "extra_teams" in picked:
             picked["extra_teams"] = tuple(picked["extra_teams"])
         return cls(**picked)
+
+
+def _between(least: int, most: int, *, or_none: bool = False) -> Callable[[Any], str]:
+    def problem(value: Any) -> str:
+        if or_none and value is None:
+            return ""
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return "" if whole and least <= value <= most else f"must be a whole number from {least} to {most}"
+
+    return problem
+
+
+def _teams(value: Any) -> str:
+    fine = isinstance(value, list | tuple) and all(isinstance(team, str) and team for team in value)
+    return "" if fine else "must be a list of team names"
+
+
+def _yes_or_no(value: Any) -> str:
+    return "" if isinstance(value, bool) else "must be true or false"
+
+
+_LIMITS: dict[str, Callable[[Any], str]] = {
+    "look_back_days": _between(0, 3650),
+    # https://www.twilio.com/docs/voice/twiml/dial#timeout: 5 to 600 s, and 5 s more of the carrier's own.
+    "owner_ring_seconds": _between(10, 120),
+    "colleague_ring_seconds": _between(10, 120),
+    "most_rings": _between(1, 20),
+    "wait_for_owner_seconds": _between(0, 1800),
+    "wait_for_team_seconds": _between(0, 1800),
+    "total_seconds": _between(10, 900),
+    "wrap_up_seconds": _between(0, 900),
+    "promise_minutes": _between(5, 7 * 24 * 60),
+    "extra_teams": _teams,
+    "direct_calls_per_hour": _between(1, 1000, or_none=True),
+    "speaks_names": _yes_or_no,
+}
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,139 @@
+"""Is this installation well? `flask --app wsgi doctor` checks every part and says how to mend it."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+import click
+import redis as redis_client
+from sqlalchemy import func, select, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from app import db, migrations
+from app.callers.models import Line
+from app.carrier import Carrier
+from app.clock import utcnow
+from app.commands import settings_of
+from app.commands.carrier import in_words
+from app.errors import CarrierError
+from app.jobs.models import WorkerSeen
+from config import Settings
+
+WORKER_SEEN_WITHIN = timedelta(seconds=20)
+CLOCK_MAY_DIFFER = timedelta(seconds=5)
+
+
+class Sick(Exception):
+    """Something is wrong; the text says how to mend it."""
+
+
+@click.command("doctor")
+@click.option("--offline", is_flag=True, help="leave out the carrier and the public address")
+@click.pass_context
+def doctor(context: click.Context, offline: bool) -> None:
+    """Check settings, database, Redis, workers, carrier, public address and clock."""
+    settings = settings_of(context)
+    click.echo("ok    settings")
+    sick = 0
+    for name, check in _checks(settings, offline):
+        try:
+            click.echo(f"ok    {name}{check()}")
+        except Sick as reason:
+            sick += 1
+            click.echo(f"SICK  {name}: {reason}")
+    if sick:
+        raise click.ClickException(f"{sick} of the checks failed; each line above says how to mend it")
+
+
+def _checks(settings: Settings, offline: bool) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "database", _database
+    yield "lines", _lines
+    yield "redis", lambda: _redis(settings)
+    yield "worker", _worker
+    yield "fallback numbers", lambda: _fallback_numbers(settings)
+    if not offline:
+        yield "carrier", lambda: _carrier(settings)
+        yield "public address and clock", lambda: _public_address(settings)
+
+
+def _database() -> str:
+    try:
+        with db.reading() as session:
+            session.execute(text("SELECT 1"))
+            durable = "on"
+            if not db.current().is_sqlite:
+                durable = str(session.scalar(text("SHOW synchronous_commit")))
+        if not migrations.is_current(db.current()):
+            raise Sick("the tables are older than the program: flask --app wsgi db upgrade")
+    except (SQLAlchemyError, TimeoutError) as error:
+        raise Sick(f"does not answer ({type(error).__name__}): check DATABASE_URL and that it runs") from None
+    if durable == "off":
+        raise Sick("synchronous_commit is off: a promise could be lost; switch it on for our role")
+    return ""
+
+
+def _lines() -> str:
+    with db.reading() as session:
+        count = session.scalar(select(func.count()).select_from(Line)) or 0
+    if not count:
+        raise Sick("no line is known: flask --app wsgi load lines lines.csv")
+    return f": {count}"
+
+
+def _redis(settings: Settings) -> str:
+    try:
+        with redis_client.Redis.from_url(settings.redis_url, socket_timeout=2) as connection:
+            connection.ping()
+            policy = connection.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
+    except redis_client.RedisError as error:
+        raise Sick(
+            f"does not answer ({type(error).__name__}): check REDIS_URL; calls go on, slower"
+        ) from None
+    if policy != "noeviction":
+        raise Sick(f"maxmemory-policy is {policy}: set it to noeviction")
+    return ""
+
+
+def _worker() -> str:
+    with db.reading() as session:
+        seen_at = session.scalar(select(func.max(WorkerSeen.seen_at)).select_from(WorkerSeen))
+    if seen_at is None or utcnow() - seen_at > WORKER_SEEN_WITHIN:
+        raise Sick("none was seen lately: python -m app.jobs.worker")
+    return ""
+
+
+def _fallback_numbers(settings: Settings) -> str:
+    if not settings.fallback_numbers:
+        raise Sick("FALLBACK_NUMBERS is empty: when all else is down callers reach nobody; name a telephone")
+    return f": {len(settings.fallback_numbers)}"
+
+
+def _carrier(settings: Settings) -> str:
+    try:
+        Carrier(settings).check()
+    except CarrierError as error:
+        raise Sick(in_words(error)) from None
+    return ""
+
+
+def _public_address(settings: Settings) -> str:
+    url = f"{settings.public_url}/healthz"
+    if urlsplit(url).scheme not in ("http", "https"):
+        raise Sick("PUBLIC_URL must begin with https://")
+    asked = time.monotonic()
+    try:
+        with urlopen(Request(url), timeout=5) as response:  # http or https, by the line above
+            date = response.headers.get("Date")
+    except HTTPError as error:
+        raise Sick(f"{url} answers {error.code}: does the proxy lead here?") from None
+    except (URLError, TimeoutError, OSError):
+        raise Sick(
+            f"{url} can't be reached from here: check PUBLIC_URL, DNS, the proxy and its certificate"
+        ) from None
+    if date and abs(parsedate_to_datetime(date) - utcnow()) > CLOCK_MAY_DIFFER:
+        raise Sick("this machine's clock differs from the public address's: let it follow a time server")
+    return f": {round((time.monotonic() - asked) * 1000)} ms"

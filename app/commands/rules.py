@@ -1,0 +1,113 @@
+"""Which rules are in force, and what would they do? `flask --app wsgi rules …`."""
+
+import getpass
+import json
+from datetime import datetime
+from pathlib import Path
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy import select
+
+from app import db
+from app.callers.models import Line
+from app.callers.numbers import to_e164
+from app.clock import utcnow
+from app.commands import language, settings_of
+from app.errors import InvalidField
+from app.voice import rules, simulation
+from app.voice.ladder import Deployment
+from app.voice.rules import Ladder
+
+rules_commands = AppGroup("rules", help="The rules by which calls are routed.")
+
+
+@rules_commands.command("show")
+def show() -> None:
+    """Print the rules in force as JSON."""
+    current = _current()
+    click.echo(json.dumps({"version": current.version, "rules": current.ladder.as_json()}, indent=2))
+
+
+@rules_commands.command("check")
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+def check(file: Path | None) -> None:
+    """Prove that every path ends in a human or a promise: of the rules in force, or of those in FILE."""
+    _prove(_read(file) if file else _current().ladder)
+    click.echo("every path ends in a human or a promise within its limit")
+
+
+@rules_commands.command("publish")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--why", required=True, help="what this version is for")
+def publish(file: Path, why: str) -> None:
+    """Put the rules in FILE (as `show` prints them) in force, once they are proven."""
+    ladder = _read(file)
+    _prove(ladder)
+    with db.transaction() as session:
+        version = rules.publish(session, ladder, getpass.getuser(), why, utcnow())
+    click.echo(f"version {version} is in force")
+
+
+@rules_commands.command("simulate")
+@click.argument("from_")
+@click.option("--at", help="a moment, ISO 8601 with offset; default: now")
+@click.option("--line", help="which of our numbers is called; default: the first")
+@click.pass_context
+def simulate(context: click.Context, from_: str, at: str | None, line: str | None) -> None:
+    """Say what a caller from FROM would hear, who would ring, and why."""
+    settings = settings_of(context)
+    moment = _moment(at)
+    with db.reading() as session:
+        if line is not None:
+            line = to_e164(line, settings.default_country) or line
+        else:
+            line = session.scalar(select(Line.number).order_by(Line.number)) or ""
+        steps = simulation.simulate(
+            session,
+            from_raw=from_,
+            line=line,
+            at=moment,
+            now=utcnow(),
+            deployment=Deployment.of(settings),
+            language=language(),
+        )
+    for number, step in enumerate(steps, 1):
+        click.echo(f"{number}. {step.kind} {step.target or ''}".rstrip() + f": {step.reason}")
+        for sentence in step.say:
+            click.echo(f"   “{sentence}”")
+
+
+def _moment(at: str | None) -> datetime:
+    if at is None:
+        return utcnow()
+    try:
+        moment = datetime.fromisoformat(at)
+    except ValueError:
+        raise click.ClickException("--at: write a moment such as 2026-12-24T16:30+01:00") from None
+    if moment.tzinfo is None:
+        raise click.ClickException("--at: add the offset, such as +01:00")
+    return moment
+
+
+def _current() -> rules.Rules:
+    with db.reading() as session:
+        return rules.of_version(session, session.scalar(select(rules.newest_version)))
+
+
+def _read(file: Path) -> Ladder:
+    try:
+        values = json.loads(file.read_text(encoding="utf-8"))
+        if not isinstance(values, dict):
+            raise click.ClickException(f"{file}: must hold an object, as `rules show` prints it")
+        return Ladder.from_json(values.get("rules", values))
+    except ValueError as error:
+        raise click.ClickException(f"{file}: is no JSON ({error})") from None
+    except InvalidField as error:
+        raise click.ClickException(f"{file}: {error.field}: {error.message}") from None
+
+
+def _prove(ladder: Ladder) -> None:
+    if problems := simulation.broken_paths(ladder):
+        shown = "\n".join(problems[:20])
+        raise click.ClickException(f"{len(problems)} paths break the rule of rules:\n{shown}")
