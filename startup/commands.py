@@ -8,14 +8,24 @@ from pathlib import Path
 GRACEFUL_SECONDS = 3
 
 
-def web(host: str, port: int, workers: int = 1) -> list[str]:
-    """The web process: webhooks, pages and event streams on one port. SQLite allows one worker only."""
+def web(*where: str, workers: int = 1) -> list[str]:
+    """The web process: webhooks, pages and event streams on one port. SQLite allows one worker only.
+
+    `where` it listens: `--host … --port …`, or `--fd …` for a port that somebody else holds.
+    """
     return [
-        *(sys.executable, "-m", "uvicorn", "asgi:application"),
-        *("--host", host, "--port", str(port), "--workers", str(workers)),
+        *(sys.executable, "-m", "uvicorn", "asgi:application", *where, "--workers", str(workers)),
         *("--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)),
         # Addresses carry telephone numbers (`/api/v1/calls?from=…`), which no log may hold.
         "--no-access-log",
+    ]
+
+
+def fallback(host: str, port: int) -> list[str]:
+    """The last resort: what `/voice/fallback` needs, without database, Redis or the web process."""
+    return [
+        *(sys.executable, "-m", "uvicorn", "fallback:application", "--host", host, "--port", str(port)),
+        *("--timeout-graceful-shutdown", str(GRACEFUL_SECONDS), "--no-access-log"),
     ]
 
 

@@ -1,8 +1,9 @@
 """Of which processes does one machine's installation consist?"""
 
+import socket
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from startup import commands
@@ -18,6 +19,12 @@ SECRETS = VAR / "development.env"
 RUNNING = VAR / "running.env"
 
 
+def _reached(host: str) -> str:
+    """Return where we ourselves reach a server that listens on `host`, as a URL has it."""
+    own = {"0.0.0.0": LOOPBACK, "": LOOPBACK, "::": "::1"}.get(host, host)
+    return f"[{own}]" if ":" in own else own
+
+
 @dataclass(frozen=True)
 class Parts:
     """Makes the processes, each with the same environment, its words going to the supervisor's terminal."""
@@ -25,9 +32,18 @@ class Parts:
     env: Mapping[str, str]
     warden: Warden
 
-    def web(self, host: str, port: int, workers: int = 1) -> Process:
-        reached = LOOPBACK if host in ("0.0.0.0", "::", "") else host
-        return self._process("web", commands.web(host, port, workers), f"http://{reached}:{port}/healthz")
+    def web(self, door: socket.socket, workers: int = 1) -> Process:
+        """The web process, behind a port that we hold."""
+        host, port = door.getsockname()[:2]
+        command = commands.web("--fd", str(door.fileno()), workers=workers)
+        return replace(
+            self._process("web", command, f"http://{_reached(host)}:{port}/healthz"), hands=(door.fileno(),)
+        )
+
+    def fallback(self, port: int, host: str) -> Process:
+        """The last resort, which outlives the web process."""
+        ready_url = f"http://{_reached(host)}:{port}/healthz"
+        return self._process("fallback", commands.fallback(host, port), ready_url)
 
     def worker(self) -> Process:
         return self._process("worker", commands.worker())

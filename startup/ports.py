@@ -4,6 +4,7 @@ import socket
 from contextlib import closing
 
 LOOPBACK = "127.0.0.1"
+BACKLOG = 2048
 
 
 class PortTaken(Exception):
@@ -17,15 +18,39 @@ def free_port(host: str = LOOPBACK) -> int:
         return int(probe.getsockname()[1])
 
 
+def listen(port: int, host: str, setting: str, purpose: str) -> socket.socket:
+    """Take a port and keep it. Raises PortTaken; `setting` is what the person changes to get another.
+
+    The server gets it from whoever supervises: who calls while that server is being started again waits the
+    moment that it takes, instead of being refused.
+    """
+    door = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Connections inherit it. The server takes an inherited port for a unix socket and would not set it: each
+    # answer would wait 40 ms for the other side to confirm its headers.
+    door.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        door.bind((host, port))
+        door.listen(BACKLOG)
+    except OSError as error:
+        door.close()
+        raise _taken(port, setting, purpose, error) from error
+    return door
+
+
 def require_free(port: int, host: str, setting: str, purpose: str) -> None:
     """Raise PortTaken unless `port` can be bound; `setting` is what the person changes to get another."""
-    with closing(socket.socket()) as probe:
+    with closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)) as probe:
         # As the servers do: a port whose last connections are still cooling down is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
-            raise PortTaken(
-                f"port {port}, meant for {purpose}, can't be taken ({error.strerror}). "
-                f"Stop what uses it, or choose another: {setting}={port + 10}"
-            ) from error
+            raise _taken(port, setting, purpose, error) from error
+
+
+def _taken(port: int, setting: str, purpose: str, error: OSError) -> PortTaken:
+    return PortTaken(
+        f"port {port}, meant for {purpose}, can't be taken ({error.strerror}). "
+        f"Stop what uses it, or choose another: {setting}={port + 10}"
+    )

@@ -33,6 +33,7 @@ class Process:
     folder: Path | None = None
     output: Path | int = subprocess.DEVNULL
     user: int | None = None  # to become; only root may
+    hands: tuple[int, ...] = ()  # open files that it is given, under the same numbers
     ending: int = signal.SIGTERM
     ready: Callable[[], bool] | None = None
     ready_seconds: float = 30.0
@@ -70,6 +71,7 @@ class Process:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                pass_fds=self.hands,
                 **user,  # type: ignore[call-overload]  # its overloads don't know a dict
             )
         finally:

@@ -54,7 +54,8 @@ def redis_server(folder: Path, warden: Warden, *, output: Path | int) -> tuple[P
         f"bind 127.0.0.1\nport {port}\nrequirepass {password}\ndir {_quoted(folder)}\n"
         # Survives a crash, and refuses rather than forgets when full.
         'appendonly yes\nappendfsync everysec\nsave ""\nmaxmemory-policy noeviction\n'
-        "loglevel warning\n"
+        # It advises on the kernel each time: not for the terminal of somebody who tries a telephone.
+        f"logfile {_quoted(folder / 'redis.log')}\n"
     )
     server = Process(
         name="redis",

@@ -8,7 +8,7 @@ from startup import commands, demo
 from startup.environment import deployed, development_secrets, is_development, write_file
 from startup.lock import only_one
 from startup.parts import ROOT, RUNNING, SECRETS, VAR, Parts
-from startup.ports import LOOPBACK, require_free
+from startup.ports import LOOPBACK, listen, require_free
 from startup.problems import NotForProduction, in_plain_words, number
 from startup.redis_server import redis_server
 from startup.supervisor import Supervisor
@@ -31,8 +31,11 @@ def _run(terminal: Terminal) -> None:
     # The addresses are not the deployment's: the demonstration never speaks to a real carrier.
     env = development_secrets(SECRETS) | env | {"PUBLIC_URL": url, "TWILIO_API_URL": phonebox_url}
     load_settings(env)
-    with only_one(VAR / "lock", f"the demonstration in {ROOT}"), Supervisor(terminal) as supervisor:
-        require_free(port, LOOPBACK, "PORT", "pages and webhooks")
+    with (
+        only_one(VAR / "lock", f"the demonstration in {ROOT}"),
+        listen(port, LOOPBACK, "PORT", "pages and webhooks") as door,
+        Supervisor(terminal) as supervisor,
+    ):
         require_free(phonebox_port, LOOPBACK, "PHONEBOX_PORT", "the telephone")
         warden = Warden()
         if "REDIS_URL" not in env:
@@ -44,7 +47,7 @@ def _run(terminal: Terminal) -> None:
         supervisor.run(parts.step("migrate", commands.flask("db", "upgrade")))
         supervisor.run(parts.step("demo", [sys.executable, "-m", "startup.demo", str(DEMO)]))
         supervisor.start(parts.worker())
-        supervisor.start(parts.web(LOOPBACK, port))
+        supervisor.start(parts.web(door))
         supervisor.start(parts.phonebox(phonebox_port, url, DEMO))
         _welcome(terminal, url, phonebox_url, load_settings(env).database_url)
         supervisor.watch()

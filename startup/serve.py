@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from sqlalchemy import make_url
+from sqlalchemy import create_engine, inspect, make_url
+from sqlalchemy.exc import OperationalError
 
 from config import load as load_settings
 from startup.environment import deployed, development_secrets, is_development
 from startup.lock import only_one
 from startup.parts import ROOT, SECRETS, VAR, Parts
-from startup.ports import LOOPBACK, require_free
+from startup.ports import LOOPBACK, listen, require_free
 from startup.problems import BadSetting, in_plain_words, number
 from startup.redis_server import redis_server
 from startup.supervisor import Supervisor
@@ -32,8 +33,10 @@ def _serve(terminal: Terminal) -> None:
     if is_development(env):
         env = development_secrets(SECRETS) | env
     host, port = env.get("HOST", LOOPBACK), number(env, "PORT", 8000)
+    fallback_port = number(env, "FALLBACK_PORT", port + 2)
     settings = load_settings(env)
     workers = _workers(env, settings.database_url)
+    _require_tables(settings.database_url)
     with ExitStack() as stack:
         if file := _sqlite_file(settings.database_url):
             lock = file.with_name(file.name + ".lock")
@@ -42,14 +45,18 @@ def _serve(terminal: Terminal) -> None:
         if embedded:
             stack.enter_context(only_one(VAR / "lock", f"the embedded Redis in {VAR}"))
         supervisor = stack.enter_context(Supervisor(terminal))
-        require_free(port, host, "PORT", "pages and webhooks")
+        door = stack.enter_context(listen(port, host, "PORT", "pages and webhooks"))
+        if "FALLBACK_PORT" in env:
+            require_free(fallback_port, host, "FALLBACK_PORT", "the last resort")
         warden = Warden()
         if embedded:
             redis, env["REDIS_URL"] = redis_server(VAR / "redis", warden, output=subprocess.PIPE)
             supervisor.start(redis)
         parts = Parts(env, warden)
         supervisor.start(parts.worker())
-        supervisor.start(parts.web(host, port, workers))
+        supervisor.start(parts.web(door, workers))
+        if "FALLBACK_PORT" in env:
+            supervisor.start(parts.fallback(fallback_port, host))
         terminal.say(f"Rechtdoor serves on {host}:{port}; the carrier reaches it at {settings.public_url}")
         supervisor.watch()
 
@@ -59,6 +66,21 @@ def _workers(env: Mapping[str, str], database_url: str) -> int:
     if workers > 1 and _sqlite_file(database_url):
         raise BadSetting("WEB_WORKERS: SQLite allows one web process; leave it out, or use PostgreSQL")
     return workers
+
+
+def _require_tables(database_url: str) -> None:
+    """Raise BadSetting when the database answers and holds no table; one that is down may come back."""
+    file = _sqlite_file(database_url)
+    engine = create_engine(database_url, connect_args={} if file else {"connect_timeout": 3})
+    try:
+        is_there = (file is None or file.exists()) and inspect(engine).has_table("alembic_version")
+    except OperationalError:
+        return
+    finally:
+        engine.dispose()
+    if not is_there:
+        mend = ".venv/bin/flask --app wsgi db upgrade"
+        raise BadSetting(f"DATABASE_URL: this database has no tables yet; make them with {mend}")
 
 
 def _sqlite_file(database_url: str) -> Path | None:

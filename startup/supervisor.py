@@ -11,7 +11,7 @@ from typing import Self
 from startup.process import POLL_SECONDS, NotReady, Process
 from startup.terminal import Terminal
 
-RESTART_AFTER_SECONDS = 0.5
+RESTART_AFTER_SECONDS = 0.2
 RESTARTS_PER_MINUTE = 5
 LAST_WORDS_SECONDS = 1.0
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

@@ -20,7 +20,7 @@ def _options(words: list[str], port: str, host: str) -> list[str]:
 
 
 def test_a_unit_and_a_container_start_the_web_process_as_we_do() -> None:
-    ours = commands.web("127.0.0.1", 8000)
+    ours = commands.web("--host", "127.0.0.1", "--port", "8000")
     unit = (DEPLOY / "systemd" / "rechtdoor-web@.service").read_text()
     image = (DEPLOY / "Dockerfile").read_text()
 
@@ -37,6 +37,15 @@ def test_a_unit_and_a_container_start_the_worker_as_we_do() -> None:
         in (DEPLOY / "systemd" / "rechtdoor-worker@.service").read_text()
     )
     assert f"command: [python, {', '.join(words)}]" in (DEPLOY / "compose.yaml").read_text()
+
+
+def test_a_unit_and_a_container_start_the_last_resort_as_we_do() -> None:
+    ours = commands.fallback("127.0.0.1", 8002)
+    unit = (DEPLOY / "systemd" / "rechtdoor-fallback.service").read_text()
+    compose = re.sub(r'[\[\]",]', "", (DEPLOY / "compose.yaml").read_text())
+
+    assert f".venv/bin/python {' '.join(ours[1:])}\n" in unit
+    assert f"python {' '.join(_options(ours, '8002', '0.0.0.0'))}\n" in compose
 
 
 def test_the_example_of_settings_is_complete_once_its_gaps_are_filled() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from startup import environment, venv
 from startup.lock import AlreadyRunning, only_one
-from startup.ports import PortTaken, free_port, require_free
+from startup.ports import PortTaken, free_port, listen, require_free
 from startup.problems import BadSetting, number
 from startup.process import NotReady, Process
 from startup.supervisor import StepFailed, Supervisor
@@ -42,7 +42,38 @@ def test_a_taken_port_is_named_with_the_setting_that_changes_it() -> None:
         port = other.getsockname()[1]
         with pytest.raises(PortTaken, match=rf"port {port}, meant for pages.*PORT={port + 10}"):
             require_free(port, "127.0.0.1", "PORT", "pages")
+        with pytest.raises(PortTaken, match=f"port {port}"):
+            listen(port, "127.0.0.1", "PORT", "pages")
     require_free(free_port(), "127.0.0.1", "PORT", "pages")
+
+
+def test_who_calls_while_the_web_process_is_started_again_is_answered(warden: Warden) -> None:
+    answer_one = (
+        "import socket, sys; door = socket.socket(fileno=int(sys.argv[1])); "
+        "caller, _ = door.accept(); caller.sendall(b'goedemiddag'); caller.close(); door.accept()"
+    )
+    with listen(free_port(), "127.0.0.1", "PORT", "pages") as door:
+        number = door.fileno()
+        web = Process(
+            name="web",
+            command=[sys.executable, "-c", answer_one, str(number)],
+            warden=warden,
+            hands=(number,),
+        )
+        for _ in range(2):
+            # Nobody accepts yet, or any more: the connection waits at the port.
+            with socket.create_connection(door.getsockname(), timeout=30) as caller:
+                web.spawn()
+                assert caller.recv(64) == b"goedemiddag"
+            web.kill()
+
+
+def test_answers_are_not_held_back_until_the_other_side_confirms() -> None:
+    door = listen(free_port(), "127.0.0.1", "PORT", "pages")
+    with door, socket.create_connection(door.getsockname()):
+        accepted, _ = door.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_part_that_ends_at_once_is_told_and_the_others_are_stopped(

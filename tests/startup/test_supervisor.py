@@ -84,7 +84,7 @@ def test_a_part_that_keeps_ending_is_started_a_few_times_a_minute_and_not_given_
         return [float(line.rsplit(" ", 2)[1]) for line in lines]
 
     assert eventually(lambda: len(waits()) == 6), supervisor.said
-    assert waits()[:5] == [0.5] * 5
+    assert waits()[:5] == [0.2] * 5
     assert waits()[5] > 30
     assert len((supervisor.folder / "starts").read_text().splitlines()) == 6
 
