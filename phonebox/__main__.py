@@ -44,7 +44,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[Settings, str, int]:
             parser.error(f"--{name}: there is no file {path}")
     sid, _, secret = (given.shared_key or "").partition(":")
     settings = Settings(
-        app_url=given.app_url,
+        app_url=given.app_url.rstrip("/"),
         account_sid=given.account_sid,
         auth_token=given.auth_token,
         api_keys={given.api_key: given.api_secret},

@@ -23,7 +23,6 @@ from phonebox.calls import (
 )
 from phonebox.outcomes import DocumentFailed, HungUp, Left, Purpose
 from phonebox.twiml import TwimlError
-from phonebox.webhooks import WebhookFailed
 
 if TYPE_CHECKING:
     from phonebox.interpreter import Interpreter
@@ -386,12 +385,4 @@ class _Dialling:
         except TwimlError as error:
             self._on.world.debugger.error(error.code, error.message, call_sid=self._leg.sid)
             return
-        self._on.world.spawn(self._ask_in_vain(fetch))
-
-    async def _ask_in_vain(self, fetch: Fetch) -> None:
-        try:
-            await self._on.world.ask(self._leg, fetch, {}, kind="action")
-        except WebhookFailed as failure:
-            self._on.world.debugger.warning(
-                failure.code, failure.message, call_sid=self._leg.sid, url=failure.url
-            )
+        self._on.world.tell(self._leg, fetch, "action")

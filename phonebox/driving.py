@@ -376,9 +376,11 @@ class Driving:
     async def wait_for_requests(self, request: web.Request) -> web.Response:
         """Answer as soon as so many webhooks whose URL contains a text were answered."""
         wanted = int(request.query.get("count", "1"))
+        containing = request.query.get("containing", "")
 
         def done() -> int:
-            return sum(each["ms"] is not None for each in self._requests(request))
+            records = self._world.webhooks.records
+            return sum(record.done and containing in record.url for record in records)
 
         in_time = await self._world.until(lambda: done() >= wanted, _seconds(request))
         return web.json_response({"requests": self._requests(request)}, status=200 if in_time else 408)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Fault(StrEnum):
-    """What happens to a request whose URL matches."""
+    """What happens to a request, of ours to the application or of its to our REST API, whose URL matches."""
 
     DROP = "drop"  # never sent
     LOST_REPLY = "lost_reply"  # arrives, but the answer is lost
@@ -15,6 +15,7 @@ class Fault(StrEnum):
     FORGED = "forged"  # carries a wrong signature
     SERVER_ERROR = "5xx"  # something in between answers 503
     OUT_OF_ORDER = "out_of_order"  # is overtaken by the next one
+    TOO_MANY = "429"  # of the REST API only: too many requests at once
 
 
 @dataclass

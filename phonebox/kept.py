@@ -12,9 +12,10 @@ from phonebox.numbers import OwnNumber, OwnNumbers
 ENDPOINT_FIELDS = ("answer_after", "presses", "says", "greeting", "call_waiting")
 
 
-def save(path: Path, numbers: OwnNumbers, endpoints: Endpoints) -> None:
+def save(path: Path, app_url: str, numbers: OwnNumbers, endpoints: Endpoints) -> None:
     """Write the numbers' addresses and the telephones' behaviour; whole or not at all."""
     state = {
+        "app_url": app_url,
         "numbers": [_plain(asdict(number)) for number in numbers],
         "endpoints": [_endpoint(endpoint) for endpoint in endpoints],
     }
@@ -23,14 +24,20 @@ def save(path: Path, numbers: OwnNumbers, endpoints: Endpoints) -> None:
     beside.replace(path)
 
 
-def load(path: Path, numbers: OwnNumbers, endpoints: Endpoints) -> None:
-    """Read it back; nothing is there before the first time."""
+def load(path: Path, app_url: str, numbers: OwnNumbers, endpoints: Endpoints) -> None:
+    """Read it back; nothing is there before the first time.
+
+    Addresses of the application follow it when it has moved to `app_url` since.
+    """
     if not path.exists():
         return
     state = json.loads(path.read_text(encoding="utf-8"))
     for fields in state["numbers"]:
         for name in ("created_at", "updated_at"):
             fields[name] = datetime.fromisoformat(fields[name])
+        for name, value in fields.items():
+            if isinstance(value, str) and value.startswith(state["app_url"] + "/"):
+                fields[name] = app_url + value.removeprefix(state["app_url"])
         numbers.add(OwnNumber(**fields))
     for fields in state["endpoints"]:
         endpoint = endpoints.find(fields["address"])

@@ -9,11 +9,9 @@ from phonebox import twiml
 from phonebox.calls import Fetch, Input, Leg, LegEnded, Pressed, Prompt, Source, Spoken
 from phonebox.recordings import Recording
 from phonebox.timing import rfc2822
-from phonebox.webhooks import WebhookFailed
 
 if TYPE_CHECKING:
     from phonebox.interpreter import Interpreter
-    from phonebox.world import World
 
 CONFIDENCE = "0.91"
 KEYS = "0123456789*#"
@@ -125,15 +123,7 @@ async def _more_keys(on: "Interpreter", verb: Element, prompt: Prompt, keys: str
 
 def _tell_partial(on: "Interpreter", url: str, method: str, speech: str) -> None:
     params = {"StableSpeechResult": speech, "UnstableSpeechResult": "", "SequenceNumber": "0"}
-    on.world.spawn(_notify(on.world, on.leg, Fetch(on.resolve(url), method, params)))
-
-
-async def _notify(world: "World", leg: Leg, fetch: Fetch) -> None:
-    try:
-        reply = await world.ask(leg, fetch, {}, kind="status")
-        world.check_callback_reply(reply, leg.sid)
-    except WebhookFailed as failure:
-        world.debugger.warning(failure.code, failure.message, call_sid=leg.sid, url=failure.url)
+    on.world.tell(on.leg, Fetch(on.resolve(url), method, params), "status")
 
 
 async def record(on: "Interpreter", verb: Element) -> Source | None:
@@ -153,8 +143,7 @@ async def record(on: "Interpreter", verb: Element) -> Source | None:
     except LegEnded:
         taken.ended_by = "hangup"
         if taken.said:
-            fetch = _finished(on, verb, taken)
-            on.world.spawn(_notify_action(on.world, on.leg, fetch))
+            on.world.tell(on.leg, _finished(on, verb, taken), "action")
         raise
     finally:
         on.leg.stop_listening()
@@ -217,13 +206,5 @@ def _finished(on: "Interpreter", verb: Element, taken: _Taken) -> Fetch:
             "RecordingStartTime": rfc2822(recording.started_at) or "",
         }
         method = verb.get("recordingStatusCallbackMethod", "POST")
-        on.world.spawn(_notify(on.world, on.leg, Fetch(on.resolve(callback), method, told)))
+        on.world.tell(on.leg, Fetch(on.resolve(callback), method, told), "status")
     return on.action(verb, params | {"Digits": taken.ended_by})
-
-
-async def _notify_action(world: "World", leg: Leg, fetch: Fetch) -> None:
-    """Request an action whose answer nobody hears any more."""
-    try:
-        await world.ask(leg, fetch, {}, kind="action")
-    except WebhookFailed as failure:
-        world.debugger.warning(failure.code, failure.message, call_sid=leg.sid, url=failure.url)

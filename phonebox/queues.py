@@ -12,7 +12,6 @@ from phonebox.calls import Bridge, CallStatus, Fetch, Leg, LegEnded, LegRedirect
 from phonebox.outcomes import DocumentFailed, HungUp, Left, Purpose
 from phonebox.sids import new_sid
 from phonebox.timing import Changes, utcnow
-from phonebox.webhooks import WebhookFailed
 
 if TYPE_CHECKING:
     from phonebox.interpreter import Interpreter
@@ -173,14 +172,7 @@ def _action(on: "Interpreter", verb: Element, queue: Queue, result: str, seconds
 def _tell(on: "Interpreter", source: Source | None) -> None:
     """Request an action whose answer changes nothing any more."""
     if isinstance(source, Fetch):
-        on.world.spawn(_ask(on, source))
-
-
-async def _ask(on: "Interpreter", fetch: Fetch) -> None:
-    try:
-        await on.world.ask(on.leg, fetch, {}, kind="action")
-    except WebhookFailed as failure:
-        on.world.debugger.warning(failure.code, failure.message, call_sid=on.leg.sid, url=failure.url)
+        on.world.tell(on.leg, source, "action")
 
 
 async def _wait(on: "Interpreter", verb: Element, queue: Queue, member: Member) -> str:

@@ -1,5 +1,6 @@
 """What can the application ask of the carrier: calls, queues, conferences, messages, numbers, recordings?"""
 
+import asyncio
 import base64
 import binascii
 import re
@@ -23,7 +24,8 @@ from phonebox.calls import (
     StatusCallback,
 )
 from phonebox.conferences import Conference, ConferenceStatus, Participant, joining
-from phonebox.placing import place
+from phonebox.faults import Fault, FaultRule
+from phonebox.placing import Placing, end_after, place
 from phonebox.queues import Queue, member_of
 from phonebox.recordings import Recording
 from phonebox.sids import SID
@@ -152,7 +154,10 @@ class RestApi:
                 form = await self._form(request)
                 if check:
                     self._check(request, form)
-                return await handle(request, form)
+                rule = self._world.faults.take(request.path)
+                return await (
+                    handle(request, form) if rule is None else _spoiled(handle, request, form, rule)
+                )
             except ApiError as error:
                 return error.response()
 
@@ -281,7 +286,7 @@ class RestApi:
         self._subscribe(leg, form)
         answered = self._call(leg, CREATED)
         source = _source(form)
-        self._world.spawn(place(self._world, leg, source, _whole(form.get("Timeout"), 60)))
+        self._world.spawn(place(self._world, leg, source, _placing(form)))
         return answered
 
     def _subscribe(self, leg: Leg, form: Form) -> None:
@@ -310,6 +315,8 @@ class RestApi:
             raise _not_in_progress(leg)
         else:
             self._subscribe(leg, form)
+            if limit := _whole(form.get("TimeLimit"), 0):
+                self._world.spawn(end_after(self._world, leg, limit))
         return self._call(leg)
 
     @staticmethod
@@ -491,12 +498,12 @@ class RestApi:
         )
         room.expected.append(who)
         source = joining(room.friendly_name, _room_attributes(form))
-        self._world.spawn(self._ring_in(room, who, source, _whole(form.get("Timeout"), 60)))
+        self._world.spawn(self._ring_in(room, who, source, _placing(form)))
         return self._participant_json(room, who, CREATED)
 
-    async def _ring_in(self, room: Conference, who: Participant, source: Inline, seconds: int) -> None:
+    async def _ring_in(self, room: Conference, who: Participant, source: Inline, how: Placing) -> None:
         try:
-            await place(self._world, who.leg, source, seconds)
+            await place(self._world, who.leg, source, how)
         finally:
             if who in room.expected:
                 room.expected.remove(who)
@@ -666,6 +673,28 @@ class RestApi:
         return web.Response(status=204)
 
 
+async def _spoiled(handle: Handle, request: web.Request, form: Form, rule: FaultRule) -> web.StreamResponse:
+    """Answer a request with a fault: what was done and what the client learns of it may differ."""
+    match rule.fault:
+        case Fault.DROP:
+            return _hang_up_on(request)
+        case Fault.SERVER_ERROR:
+            raise ApiError(503, 20503, "Service unavailable (fault: 5xx)")
+        case Fault.TOO_MANY:
+            raise ApiError(429, 20429, "Too many requests (fault: 429)")
+        case Fault.LATE:
+            await asyncio.sleep(rule.seconds)
+    answer = await handle(request, form)
+    return _hang_up_on(request) if rule.fault is Fault.LOST_REPLY else answer
+
+
+def _hang_up_on(request: web.Request) -> web.Response:
+    """Break the connection; the answer that the server wants of us reaches nobody."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=503)
+
+
 def _code_in(problem: str) -> int:
     """Return the number that the sentence names as Twilio's error, or the general one."""
     named = re.search(r"error (\d{5})", problem)
@@ -678,6 +707,11 @@ def _not_in_progress(leg: Leg) -> ApiError:
 
 def _whole(text: str, default: int) -> int:
     return int(text) if text.isdecimal() else default
+
+
+def _placing(form: Form) -> Placing:
+    limit = _whole(form.get("TimeLimit"), 0)
+    return Placing(_whole(form.get("Timeout"), 60), form.get("SendDigits"), limit or None)
 
 
 def _source(form: Form) -> Source:

@@ -34,7 +34,7 @@ def make_app(settings: Settings) -> tuple[web.Application, World]:
     world = World(settings)
     world.own_lines()
     if settings.state_file is not None:
-        load(settings.state_file, world.numbers, world.endpoints)
+        load(settings.state_file, settings.app_url, world.numbers, world.endpoints)
     app = web.Application(client_max_size=1024 * 1024)
     app.add_routes(RestApi(world).routes())
     app.add_routes(Driving(world).routes())

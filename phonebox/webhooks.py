@@ -129,6 +129,7 @@ class Webhooks:
         self._session: aiohttp.ClientSession | None = None
         self._overtaken: dict[str, asyncio.Event] = {}
         self.records: list[RequestRecord] = []
+        self._by_call: dict[str, list[RequestRecord]] = {}
 
     async def close(self) -> None:
         """Give the connections back."""
@@ -138,7 +139,13 @@ class Webhooks:
 
     def about(self, call_sids: set[str]) -> list[dict[str, Any]]:
         """Return the requests that concern these legs, oldest first."""
-        return [asdict(record) for record in self.records if record.call_sid in call_sids]
+        records = [record for sid in call_sids for record in self._by_call.get(sid, [])]
+        return [asdict(record) for record in sorted(records, key=lambda record: record.id)]
+
+    def forget(self) -> None:
+        """Begin with an empty record."""
+        self.records.clear()
+        self._by_call.clear()
 
     async def request(
         self,
@@ -239,6 +246,8 @@ class Webhooks:
             utcnow().isoformat(), fault=fault,
         )  # fmt: skip
         self.records.append(record)
+        if send.call_sid is not None:
+            self._by_call.setdefault(send.call_sid, []).append(record)
         self._events.add("request", asdict(record))
         return record
 

@@ -169,6 +169,8 @@ class World:
     def phone_in(self, from_: str, to: str, sid: str | None, details: Mapping[str, str]) -> Leg:
         """Somebody outside dials a number of the account."""
         number = self.numbers.own(to)
+        token = json.dumps({"parentCallInfoToken": new_sid("CT"), "identityHeaderTokens": []})
+        details = {"CallToken": token} | dict(details)
         leg = self.new_leg(from_, to, Direction.INBOUND, sid=sid, details=details)
         if number.status_callback:
             leg.callback = StatusCallback(number.status_callback, number.status_callback_method)
@@ -221,6 +223,19 @@ class World:
             raise reply
         return reply
 
+    def tell(self, leg: Leg, fetch: Fetch, kind: str) -> None:
+        """Send a request about a leg whose answer changes nothing; nobody waits for it."""
+        params = self.call_params(leg) | dict(fetch.params)
+        leg.pending_requests += 1
+        self.spawn(self._tell_once(leg, fetch, params, kind))
+
+    async def _tell_once(self, leg: Leg, fetch: Fetch, params: dict[str, str], kind: str) -> None:
+        reply = await self._ask(leg, fetch, params, kind)
+        if isinstance(reply, WebhookFailed):
+            self.debugger.warning(reply.code, reply.message, call_sid=leg.sid, url=reply.url)
+        elif kind == "status":
+            self.check_callback_reply(reply, leg.sid)
+
     async def _ask(self, leg: Leg, fetch: Fetch, params: dict[str, str], kind: str) -> Reply | WebhookFailed:
         try:
             return await self.webhooks.request(
@@ -252,7 +267,7 @@ class World:
         self.messages.forget()
         self.faults.rules.clear()
         self.debugger.entries.clear()
-        self.webhooks.records.clear()
+        self.webhooks.forget()
         self.numbers = OwnNumbers(self.settings.app_url)
         self.own_lines()
         self.events.add("reset", {})
@@ -265,7 +280,7 @@ class World:
     def numbers_changed(self) -> None:
         """Keep the numbers' and telephones' settings, where they are to be kept."""
         if self.settings.state_file is not None:
-            kept.save(self.settings.state_file, self.numbers, self.endpoints)
+            kept.save(self.settings.state_file, self.settings.app_url, self.numbers, self.endpoints)
 
     async def close(self) -> None:
         """Stop everything."""

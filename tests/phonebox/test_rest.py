@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 import pytest
+import requests
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
@@ -272,3 +273,39 @@ def test_inline_twiml_needs_whole_addresses(app: App, phone: Phonebox, twilio: C
 
     assert refused.value.code == 15004
     assert not call.state()["ended"]
+
+
+def test_a_call_that_we_place_has_its_limits(app: App, phone: Phonebox, twilio: Client) -> None:
+    phone.endpoint(ADA).register(behaviour="answer")
+
+    created = twilio.calls.create(
+        to=ADA, from_=LINE, twiml="<Response><Pause length='600'/></Response>", time_limit=4, send_digits="12"
+    )
+    call = phone.call(str(created.sid))
+
+    assert call.wait("ended")["hangup_by"] == "carrier"
+    assert ("tone", "12") in call.captions
+
+
+@pytest.mark.parametrize(("fault", "code"), [("5xx", 20503), ("429", 20429)])
+def test_the_carrier_can_refuse_for_a_while(phone: Phonebox, twilio: Client, fault: str, code: int) -> None:
+    phone.fault("/Messages.json", fault, times=1)
+
+    with pytest.raises(TwilioRestException) as refused:
+        twilio.messages.create(to=ADA, from_=LINE, body="Hallo")
+
+    assert refused.value.code == code
+    assert twilio.messages.create(to=ADA, from_=LINE, body="Hallo").status == "queued"
+    assert len(phone.inbox(ADA)) == 1
+
+
+@pytest.mark.parametrize(("fault", "sent"), [("drop", 0), ("lost_reply", 1)])
+def test_the_carrier_can_leave_one_without_an_answer(
+    phone: Phonebox, twilio: Client, fault: str, sent: int
+) -> None:
+    phone.fault("/Messages.json", fault, times=1)
+
+    with pytest.raises(requests.ConnectionError):
+        twilio.messages.create(to=ADA, from_=LINE, body="Hallo")
+
+    assert len(phone.inbox(ADA)) == sent

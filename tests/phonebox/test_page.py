@@ -1,0 +1,217 @@
+"""Can a person phone, answer, and see what happens, with nothing but a browser?"""
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, Request, Route, expect
+
+from phonebox.client import Phonebox, running
+from tests.phonebox.scripted import App
+
+LINE = "+31880001111"
+ADA = "+31612345678"
+ANNA = "[data-address='client:anna']"
+
+
+@pytest.fixture(scope="module")
+def _exchange(_app: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Phonebox]:
+    folder = tmp_path_factory.mktemp("phonebook")
+    people, lines = folder / "people.json", folder / "lines.json"
+    people.write_text(json.dumps([{"number": ADA, "label": "Ada de Vries"}]))
+    lines.write_text(json.dumps([{"number": LINE, "name": "Gemeente"}]))
+    more = ["--phonebook", str(people), "--lines", str(lines)]
+    with running(_app.url, speed=10, more=more) as phonebox:
+        yield phonebox
+
+
+@pytest.fixture
+def exchange(_exchange: Phonebox, app: App) -> Phonebox:
+    """A phonebox with a telephone book, in which nothing has happened yet."""
+    _exchange.reset()
+    return _exchange
+
+
+@pytest.fixture
+def telephone(page: Page, exchange: Phonebox) -> Iterator[Page]:
+    """Phonebox's page, open; whatever goes wrong in it, or is asked of another host, fails the test."""
+    wrong: list[str] = []
+
+    def watch(request: Request) -> None:
+        if not request.url.startswith(exchange.base_url):
+            wrong.append(f"asked {request.url}")
+
+    page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("request", watch)
+    page.goto(exchange.base_url)
+    expect(page.locator("#live")).to_have_attribute("data-on", "yes")
+    yield page
+    assert wrong == []
+
+
+def test_somebody_phones_and_somebody_answers(telephone: Page, exchange: Phonebox, app: App) -> None:
+    app.on("/voice/incoming", '<Dial answerOnBridge="true"><Client>anna</Client></Dial>')
+    exchange.endpoint("client:anna").register()
+
+    telephone.select_option("#from-choice", label=f"Ada de Vries · {ADA}")
+    telephone.get_by_role("button", name="Bellen").click()
+    expect(telephone.locator("#state")).to_have_text("Hoort de telefoon overgaan")
+    anna = telephone.locator(ANNA)
+    expect(anna).to_have_attribute("data-state", "ringing")
+    expect(anna).to_contain_text("Gaat over: Ada de Vries")
+    anna.get_by_role("button", name="Opnemen").click()
+    expect(telephone.locator("#state")).to_have_text("In gesprek met Anna")
+    telephone.get_by_label("Wat de beller zegt").first.fill("Goedemiddag!")
+    telephone.get_by_label("Wat de beller zegt").first.press("Enter")
+    expect(anna.locator(".heard")).to_contain_text("Goedemiddag!")
+    anna.locator(".line-words").fill("Dag mevrouw.")
+    anna.locator(".line-words").press("Enter")
+    expect(telephone.locator("#captions")).to_contain_text("Dag mevrouw.")
+    anna.get_by_role("button", name="Ophangen").click()
+
+    expect(telephone.locator("#state")).to_have_text("Opgehangen")
+    expect(anna).to_have_attribute("data-state", "idle")
+    assert app.at("/voice/incoming")[0].form["From"] == ADA
+
+
+def test_everything_is_done_by_keyboard_alone(telephone: Page, exchange: Phonebox, app: App) -> None:
+    app.on(
+        "/voice/incoming", '<Gather numDigits="3" action="/heard"><Say language="nl-NL">Ja?</Say></Gather>'
+    )
+    app.on("/heard", '<Say language="nl-NL">Dank u.</Say><Pause length="600"/>')
+
+    telephone.locator("#call").focus()
+    telephone.keyboard.press("Enter")
+    expect(telephone.locator("#state")).to_have_text("Zeg iets of druk toetsen")
+    telephone.locator("#end").focus()
+    telephone.keyboard.type("12")
+    telephone.locator("#keypad button", has_text="#").focus()
+    telephone.locator("#keypad button", has_text="7").focus()
+    telephone.keyboard.press("Enter")
+    expect(telephone.locator("#captions")).to_contain_text("Dank u.")
+    telephone.keyboard.press("Escape")
+
+    expect(telephone.locator("#state")).to_have_text("Opgehangen")
+    assert app.at("/heard")[0].form["Digits"] == "127"
+
+
+def test_an_ordinary_phone_hears_the_whisper_and_accepts_with_a_key(
+    telephone: Page, exchange: Phonebox, app: App
+) -> None:
+    app.on("/voice/incoming", '<Dial><Number url="/whisper">+31687654321</Number></Dial>')
+    app.on(
+        "/whisper",
+        '<Gather numDigits="1" action="/accept" timeout="60"><Say>Toets 1.</Say></Gather><Hangup/>',
+    )
+    app.on("/accept", "<Pause/>")
+
+    telephone.get_by_role("button", name="Bellen").click()
+    ben = telephone.locator("[data-address='+31687654321']")
+    ben.get_by_role("button", name="Opnemen").click()
+    expect(ben.locator(".heard")).to_contain_text("Toets 1.")
+    expect(ben).to_contain_text("Hoort eerst een bericht")
+    ben.locator(".keys [data-key='1']").click()
+
+    expect(telephone.locator("#captions")).to_contain_text("+31687654321 heeft opgenomen")
+
+
+def test_a_withheld_number_and_a_typed_one_can_phone(telephone: Page, exchange: Phonebox, app: App) -> None:
+    app.on("/voice/incoming", "<Hangup/>")
+
+    telephone.select_option("#from-choice", "withheld")
+    telephone.get_by_role("button", name="Bellen").click()
+    expect(telephone.locator("#state")).to_have_text("Opgehangen")
+    telephone.select_option("#from-choice", "typed")
+    telephone.locator("#from").fill("+31 20 123 45 67")
+    telephone.get_by_role("button", name="Bellen").click()
+    app.wait_for("/voice/incoming", 2)
+
+    assert [each.form["From"] for each in app.at("/voice/incoming")] == ["anonymous", "+31201234567"]
+
+
+def test_the_wire_shows_twiml_and_complaints(telephone: Page, exchange: Phonebox, app: App) -> None:
+    app.on("/voice/incoming", '<Say langauge="nl-NL">&lt;b&gt;Hallo&lt;/b&gt;</Say>')
+
+    telephone.get_by_role("button", name="Bellen").click()
+    row = telephone.locator("#log li", has_text="/voice/incoming")
+    expect(row).to_contain_text("200")
+    expect(row).to_contain_text("⚠ 1")
+    row.locator("summary").click()
+
+    expect(row.locator("pre")).to_contain_text("<Response>")
+    expect(row.locator(".notes")).to_contain_text("12200")
+    expect(row.locator("dl")).to_contain_text("CallSid")
+    assert telephone.locator("#captions b").count() == 0
+
+
+def test_messages_come_in_and_go_out(telephone: Page, exchange: Phonebox, app: App) -> None:
+    app.on("/messages/incoming", "<Message>Wij lezen het.</Message>")
+
+    telephone.get_by_role("tab", name="Berichten").click()
+    telephone.get_by_label("Bericht", exact=True).fill("Bel mij maar na vijven")
+    telephone.get_by_role("button", name="Stuur").click()
+
+    expect(telephone.locator("#messages")).to_contain_text("Bel mij maar na vijven")
+    expect(telephone.locator("#messages")).to_contain_text("Wij lezen het.")
+    assert app.wait_for("/messages/incoming")[0].form["From"] == ADA
+
+
+def test_the_page_speaks_english_too_and_remembers_it(telephone: Page, exchange: Phonebox) -> None:
+    telephone.get_by_role("button", name="English").click()
+    expect(telephone.get_by_role("heading", name="The caller")).to_be_visible()
+
+    telephone.reload()
+
+    expect(telephone.get_by_role("button", name="Dial", exact=True)).to_be_visible()
+    assert telephone.locator("html").get_attribute("lang") == "en"
+
+
+def test_the_page_fits_a_telephone(telephone: Page, exchange: Phonebox, app: App) -> None:
+    app.on("/voice/incoming", "<Dial><Client>anna</Client></Dial>")
+    exchange.endpoint("client:anna").register(behaviour="answer")
+    telephone.set_viewport_size({"width": 360, "height": 740})
+
+    telephone.get_by_role("button", name="Bellen").click()
+    expect(telephone.locator("#state")).to_have_text("In gesprek met Anna")
+
+    assert telephone.evaluate("() => document.documentElement.scrollWidth") <= 360
+
+
+def test_the_page_says_when_phonebox_is_away_and_comes_back_by_itself(
+    page: Page, exchange: Phonebox, app: App
+) -> None:
+    app.on("/voice/incoming", "<Pause length='600'/>")
+    away = False
+
+    def cut(route: Route) -> None:
+        route.abort() if away else route.continue_()
+
+    page.route(re.compile("/phonebox/events"), cut)
+    page.goto(exchange.base_url)
+    expect(page.locator("#live")).to_have_attribute("data-on", "yes")
+    away = True
+    page.reload()
+    expect(page.locator("#live")).to_have_text("verbinding kwijt, probeert opnieuw")
+    call = exchange.call_in(ADA, LINE)
+    call.wait("kind:ringing")
+    away = False
+    page.reload()
+
+    expect(page.locator("#live")).to_have_text("verbonden")
+    page.locator("#recent summary").click()
+    expect(page.locator("#calls")).to_contain_text("Ada de Vries → Gemeente")
+
+
+def test_everything_is_said_in_both_languages() -> None:
+    page = Path(__file__).parents[2] / "phonebox" / "page"
+    words = (page / "words.js").read_text()
+    dutch, english = (
+        set(re.findall(r"^    (\w+): ", part, re.MULTILINE)) for part in words.split("  en: {", maxsplit=1)
+    )
+    used = set(re.findall(r'data-word="(\w+)"', (page / "index.html").read_text()))
+
+    assert dutch == english
+    assert used <= dutch
