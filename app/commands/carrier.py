@@ -25,11 +25,10 @@ def set_up(context: click.Context, only: tuple[str, ...], fallback_url: str | No
             raise click.ClickException(f"--number: the account has no {', '.join(sorted(missing))}")
         if not numbers:
             raise click.ClickException("the account has no telephone numbers yet; get one from the carrier")
+        elsewhere = (fallback_url or settings.public_url).rstrip("/")
         for sid, number in numbers:
             if not dry_run:
-                carrier.point_number(
-                    sid, settings.public_url, (fallback_url or settings.public_url).rstrip("/")
-                )
+                carrier.point_number(sid, settings.public_url, elsewhere)
             click.echo(f"{number} {'would ring' if dry_run else 'rings'} at {settings.public_url}")
     except CarrierError as error:
         raise click.ClickException(in_words(error)) from error

@@ -90,9 +90,7 @@ def _redis(settings: Settings) -> str:
             connection.ping()
             policy = connection.config_get("maxmemory-policy").get("maxmemory-policy", "noeviction")
     except redis_client.RedisError as error:
-        raise Sick(
-            f"does not answer ({type(error).__name__}): check REDIS_URL; calls go on, slower"
-        ) from None
+        raise Sick(f"does not answer ({type(error).__name__}): check REDIS_URL; calls go on") from None
     if policy != "noeviction":
         raise Sick(f"maxmemory-policy is {policy}: set it to noeviction")
     return ""
@@ -132,7 +130,7 @@ def _public_address(settings: Settings) -> str:
         raise Sick(f"{url} answers {error.code}: does the proxy lead here?") from None
     except (URLError, TimeoutError, OSError):
         raise Sick(
-            f"{url} can't be reached from here: check PUBLIC_URL, DNS, the proxy and its certificate"
+            f"{url} can't be reached from here: check PUBLIC_URL, the proxy and its certificate"
         ) from None
     if date and abs(parsedate_to_datetime(date) - utcnow()) > CLOCK_MAY_DIFFER:
         raise Sick("this machine's clock differs from the public address's: let it follow a time server")

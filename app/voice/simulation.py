@@ -1,4 +1,4 @@
-"""What would a caller hear, and who would ring? The real decision without a call; and a proof of the rules."""
+"""What would a caller hear, and who would ring? The real decision without a call; a proof of the rules."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -89,7 +89,7 @@ _PLACES = tuple(Reachability)
 
 
 def broken_paths(rules: Ladder) -> list[str]:
-    """Return, for each presence and caller, the path that doesn't end in a human or a promise in its limit."""
+    """Return the paths, of every caller and presence, that don't end in a human or a promise in time."""
     problems = []
     for situation, what in _every_situation(rules):
         steps = decide(situation).steps
