@@ -123,7 +123,9 @@ class Calendar:
         for offset in range(LOOK_AHEAD_DAYS):
             day = first + timedelta(days=offset)
             for span in self._spans(day):
-                yield self._moment(day, span.start), self._moment(day, span.end)
+                start, end = self._moment(day, span.start), self._moment(day, span.end)
+                if end > start:  # an hour that the clock leaves out in spring never comes
+                    yield start, end
 
     def _moment(self, day: date, minute: int) -> datetime:
         # By the wall clock, so that a day on which the clock changes is open from nine to five as well.

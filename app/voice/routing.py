@@ -1,7 +1,7 @@
 """Where does this call go, and why? One pure function from what is known to an ordered list of steps."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -151,7 +151,8 @@ def decide(situation: Situation) -> Decision:
 
 
 def _ladder(situation: Situation) -> Iterator[Step]:
-    if not situation.line.calendar.is_open(situation.now):
+    # Whoever came in before closing time and was told to stay is not sent away when the clock strikes.
+    if not situation.tried and not situation.line.calendar.is_open(situation.now):
         yield _promise(situation, "closed", (_closed(situation),))
         return
 
@@ -164,7 +165,11 @@ def _ladder(situation: Situation) -> Iterator[Step]:
 
     if owner is not None:
         step, why_not = _owner_step(situation, owner)
-        if step is not None:
+        if isinstance(step, Ring):
+            step = replace(step, seconds=min(step.seconds, int(budget)))
+        if isinstance(step, Ring) and step.seconds < LEAST_RING_SECONDS:
+            said = (Sentence("owner_out_of_reach", _name(owner)),)
+        elif step is not None:
             yield step
             said = (Sentence(f"{_outcome_of(step)}", _name(owner)),)
             if isinstance(step, Ring):
