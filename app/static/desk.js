@@ -216,6 +216,24 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// Whoever is already away changes for how long.
+presencePlace.addEventListener("change", (event) => {
+  if (event.target.name !== "minutes") return;
+  const current = presencePlace.querySelector(".intent[aria-pressed=true]");
+  if (current && current.value !== "available") current.click();
+});
+
+// A menu closes with Escape, or with a click beside it.
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" ? document.querySelector(".menu[open]") : null;
+  if (!menu) return;
+  menu.open = false;
+  menu.querySelector("summary").focus();
+});
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll(".menu[open]")) if (!menu.contains(event.target)) menu.open = false;
+});
+
 const call = document.querySelector("#call");
 useShortcuts({
   [words("shortcut_key_card")]: () => call.focus(),

@@ -116,8 +116,8 @@ class CallCard:
     more_contacts: bool
     promises: tuple[PromiseCard, ...]
     notes: Notes | None
-    answered: bool
     can_decline: bool
+    on_phone: bool  # it rings on the agent's ordinary phone, not in the window
     language: str
 
     @property
@@ -174,8 +174,8 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         more_contacts=more,
         promises=_promises_to(session, call, customer, agent, now, names),
         notes=notes_of(session, call_sid, agent),
-        answered=step is not None and step.answered_at is not None,
         can_decline=side == Side.RINGING,
+        on_phone=step is not None and step.endpoint == "phone",
         language=call.language,
     )
 

@@ -1,0 +1,612 @@
+"""What does the desk show, to whom, and what does it let nobody else do?"""
+
+import re
+import tomllib
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+import app
+import config
+from app import web
+from app.agents.models import Activity, Agent, Intent, Reach, Role, Slot, Softphone
+from app.callers.models import CaseStatus, Contact
+from app.db import transaction
+from app.voice import card as cards
+from app.voice.models import Call, CallStep, Promise, StepOutcome
+from tests import factories
+from tests.desk import office
+from tests.factories import ADA
+
+APP = Path(app.__file__).parent
+
+
+@pytest.fixture
+def anna(flask_app: Flask) -> FlaskClient:
+    """Anna's browser; Ada's open case is hers, and Ada shares her number with Bob."""
+    with transaction() as session:
+        factories.line(session)
+        for key in ("anna", "ben"):
+            factories.agent(session, key)
+            office.user(session, key)
+        factories.customer(session, "K1", ADA, name="Ada Lovelace")
+        factories.customer(session, "K2", ADA, name="Bob Babbage")
+        factories.case(session, "Z1", "K1", handled_by=("ben", "anna"))
+        factories.case(session, "Z2", "K1", status=CaseStatus.SOLVED, handled_by=("ben",))
+    client = flask_app.test_client()
+    office.sign_in(client, "anna@example.nl")
+    return client
+
+
+@pytest.fixture
+def ben(flask_app: Flask, anna: FlaskClient) -> FlaskClient:
+    client = flask_app.test_client()
+    office.sign_in(client, "ben@example.nl")
+    return client
+
+
+def send(client: FlaskClient, path: str, **form: str) -> int:
+    """Post as the page's script does; return the status."""
+    return ask(client, path, **form)[0]
+
+
+def ask(client: FlaskClient, path: str, **form: str) -> tuple[int, str]:
+    with client.session_transaction() as session:
+        token = session["csrf"]
+    response = client.post(
+        path,
+        data=form,
+        headers={"X-CSRF-Token": token, "X-Requested-With": "fetch", "Origin": "http://localhost"},
+    )
+    return response.status_code, response.text
+
+
+def seen(html: str) -> str:
+    """Return the words of a page as one reads them."""
+    without_tags = re.sub(r"<(script|style|template).*?</\1>|<[^>]+>", " ", html, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", without_tags)
+
+
+# --- the card ----------------------------------------------------------------------------------------
+
+
+def test_the_card_tells_who_rings_about_what_and_what_was_said_last(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+
+    card = seen(anna.get(f"/desk/calls/{sid}/card").text)
+
+    for words in (
+        "Gaat over",
+        "Ada Lovelace",
+        "Identiteit niet gecontroleerd: alleen het nummer is bekend.",
+        "Zaak Z1",
+        "Behandelaar u",
+        "Anna had het laatste contact over deze zaak",
+        "Laatste woorden van anna.",
+        "Laatste woorden van ben.",
+        "Bob Babbage",
+        "Zaak Z2",
+    ):
+        assert words in card
+
+
+def test_a_card_is_only_for_the_agent_whom_the_call_was_offered_to(
+    anna: FlaskClient, ben: FlaskClient, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+
+    assert anna.get(f"/desk/calls/{sid}/card").status_code == 200
+    assert ben.get(f"/desk/calls/{sid}/card").status_code == 404
+    assert "Ada" not in ben.get(f"/desk?call={sid}").text
+    for action in ("decline", "pick", "checked", "notes"):
+        assert send(ben, f"/desk/calls/{sid}/{action}", why="meeting", customer="K1", summary="x") == 404
+
+
+def test_a_call_that_never_was_looks_the_same_as_one_of_somebody_else(
+    anna: FlaskClient, ben: FlaskClient, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+
+    nobodys = ben.get("/desk/calls/CAnever/card")
+    annas = ben.get(f"/desk/calls/{sid}/card")
+
+    assert (nobodys.status_code, nobodys.data) == (annas.status_code, annas.data)
+
+
+def test_number_and_postcode_stay_hidden_until_the_agent_has_checked(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+    before = anna.get(f"/desk/calls/{sid}/card").text
+
+    status, after = ask(anna, f"/desk/calls/{sid}/checked")
+
+    assert status == 200
+    for secret in ("+31 6 12345678", "1234AB"):
+        assert secret not in before
+        assert secret in after
+    assert "Identiteit gecontroleerd door u" in after
+
+
+def test_checking_one_call_reveals_nothing_of_the_next(anna: FlaskClient, settings: config.Settings) -> None:
+    first = office.call_in(settings, ADA)
+    assert send(anna, f"/desk/calls/{first}/checked") == 200
+    office.hang_up(settings, first)
+
+    second = office.call_in(settings, ADA)
+
+    assert "1234AB" not in anna.get(f"/desk/calls/{second}/card").text
+
+
+def test_choosing_another_customer_hides_what_was_revealed_of_the_first(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+    assert send(anna, f"/desk/calls/{sid}/checked") == 200
+
+    status, card = ask(anna, f"/desk/calls/{sid}/pick", customer="K2")
+
+    assert status == 200
+    assert 'data-name="Bob Babbage"' in card
+    assert "1234AB" not in card
+
+
+def test_an_agent_may_pick_only_customers_of_this_number(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    with transaction() as session:
+        factories.customer(session, "K3", "+31201112233", name="Somebody Else")
+    sid = office.call_in(settings, ADA)
+
+    status, answer = ask(anna, f"/desk/calls/{sid}/pick", customer="K3")
+
+    assert status == 422
+    assert "Somebody Else" not in answer
+    assert "Somebody Else" not in anna.get(f"/desk/calls/{sid}/card").text
+
+
+def test_a_withheld_number_shows_no_customer(anna: FlaskClient, settings: config.Settings) -> None:
+    sid = office.call_in(settings, "+266696687")
+
+    with transaction() as session:
+        agent = session.scalars(select(CallStep.agent).where(CallStep.call_sid == sid)).one()
+        if agent == "ben":
+            session.get_one(CallStep, (sid, 1)).agent = "anna"
+    card = seen(anna.get(f"/desk/calls/{sid}/card").text)
+
+    assert "Nummer afgeschermd" in card
+    assert "Vraag wie u spreekt" in card
+    assert "Ada" not in card
+    assert "Gecontroleerd" not in card
+
+
+@pytest.mark.parametrize(
+    ("attestation", "words"),
+    [
+        ("TN-Validation-Passed-A", "de provider bevestigt alleen het nummer"),
+        ("TN-Validation-Passed-B", "alleen het nummer is bekend"),
+        ("TN-Validation-Failed-A", "het nummer kan vervalst zijn"),
+        ("", "alleen het nummer is bekend"),
+    ],
+)
+def test_the_card_says_in_words_how_sure_it_is(
+    anna: FlaskClient, settings: config.Settings, attestation: str, words: str
+) -> None:
+    sid = office.call_in(settings, ADA)
+    with transaction() as session:
+        session.get_one(Call, sid).attestation = attestation
+
+    assert words in anna.get(f"/desk/calls/{sid}/card").text
+
+
+def test_the_card_follows_the_call(anna: FlaskClient, settings: config.Settings) -> None:
+    sid = office.call_in(settings, ADA)
+    state = f"/desk/calls/{sid}/card?part=state"
+    assert 'data-side="ringing"' in anna.get(state).text
+
+    office.pick_up(sid)
+    assert 'data-side="talking"' in anna.get(state).text
+
+    office.hang_up(settings, sid)
+    assert 'data-side="ended"' in anna.get(state).text
+
+
+def test_a_customers_name_can_not_become_markup(anna: FlaskClient, settings: config.Settings) -> None:
+    with transaction() as session:
+        factories.customer(session, "K9", "+31688888888", name='"><script>alert(1)</script>')
+        factories.case(session, "Z9", "K9", owner="anna")
+    sid = office.call_in(settings, "+31688888888")
+
+    card = anna.get(f"/desk/calls/{sid}/card").text
+
+    assert "<script>" not in card
+    assert "&lt;script&gt;" in card
+
+
+def test_a_case_link_leads_to_the_encrypted_web_or_nowhere(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    with transaction() as session:
+        factories.customer(session, "K9", "+31688888888")
+        factories.case(session, "Z9", "K9", owner="anna").url = "javascript:alert(1)"
+    sid = office.call_in(settings, "+31688888888")
+
+    assert "javascript:" not in anna.get(f"/desk/calls/{sid}/card").text
+
+
+@pytest.mark.parametrize(
+    ("written", "masked"),
+    [("+31 6 12345678", "+31 • ••••••78"), ("+44 20 7946 0958", "+44 •• •••• ••58")],
+)
+def test_a_masked_number_keeps_its_country_and_its_end(written: str, masked: str) -> None:
+    assert cards.mask(written) == masked
+
+
+# --- what the agent does -----------------------------------------------------------------------------
+
+
+def test_declining_sends_the_caller_on_with_the_reason(anna: FlaskClient, settings: config.Settings) -> None:
+    sid = office.call_in(settings, ADA)
+
+    status, card = ask(anna, f"/desk/calls/{sid}/decline", why="meeting")
+
+    assert status == 200
+    assert 'data-side="elsewhere"' in card
+    with transaction() as session:
+        steps = session.scalars(
+            select(CallStep).where(CallStep.call_sid == sid).order_by(CallStep.number)
+        ).all()
+    assert (steps[0].outcome, steps[0].declined_why) == (StepOutcome.DECLINED, "meeting")
+    assert steps[1].agent == "ben"
+
+
+def test_a_reason_that_we_do_not_know_declines_nothing(anna: FlaskClient, settings: config.Settings) -> None:
+    sid = office.call_in(settings, ADA)
+
+    assert send(anna, f"/desk/calls/{sid}/decline", why="bored") == 422
+    assert 'data-side="ringing"' in anna.get(f"/desk/calls/{sid}/card").text
+
+
+def test_declining_too_late_shows_what_is_so(anna: FlaskClient, settings: config.Settings) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+
+    status, card = ask(anna, f"/desk/calls/{sid}/decline", why="meeting")
+
+    assert status == 200
+    assert 'data-side="talking"' in card
+
+
+def test_notes_are_kept_on_the_case_and_come_back(anna: FlaskClient, settings: config.Settings) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+
+    assert send(anna, f"/desk/calls/{sid}/notes", summary="Komt", outcome="") == 200
+    assert send(anna, f"/desk/calls/{sid}/notes", summary="Komt morgen terug", outcome="waiting") == 200
+    office.hang_up(settings, sid)
+
+    with transaction() as session:
+        contact = session.scalars(select(Contact).where(Contact.key == f"call:{sid}")).one()
+    assert (contact.case, contact.agent, contact.summary, contact.outcome) == (
+        "Z1",
+        "anna",
+        "Komt morgen terug",
+        "waiting",
+    )
+    card = anna.get(f"/desk/calls/{sid}/card").text
+    assert "Komt morgen terug</textarea>" in card
+    assert re.search(r'value="waiting" checked', card)
+
+
+def test_the_desk_lists_what_the_agent_owes_and_their_calls(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+    office.hang_up(settings, sid)
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    with transaction() as session:
+        session.add(
+            Promise(
+                origin="test:1",
+                number="+31699999999",
+                customer="K1",
+                case="Z1",
+                agent="anna",
+                team="Burgerzaken",
+                language="nl",
+                due_at=now,
+                created_at=now,
+                state="open",
+            )
+        )
+
+    board = seen(anna.get("/desk/board").text)
+
+    assert re.search(r"Ik bel terug 1 vóór .* te laat Ada Lovelace Zaak Z1", board)
+    assert re.search(r"Laatste oproepen Ada Lovelace vandaag [0-9:]+ · gesproken · Zaak Z1", board)
+
+
+# --- presence ----------------------------------------------------------------------------------------
+
+
+def slot_of(agent: str) -> Slot:
+    with transaction() as session:
+        return session.get_one(Slot, agent)
+
+
+def test_an_agent_says_what_they_do_and_for_how_long(anna: FlaskClient) -> None:
+    status, panel = ask(anna, "/desk/presence", state="break", minutes="15")
+
+    slot = slot_of("anna")
+    assert status == 200
+    assert slot.intent == Intent.BREAK
+    assert slot.back_at is not None
+    assert slot.intent_since is not None
+    assert slot.back_at - slot.intent_since == timedelta(minutes=15)
+    assert re.search(r"Pauze .* terug om [0-9:]+", seen(panel))
+
+
+@pytest.mark.parametrize("form", [{"state": "asleep"}, {"reach": "moon"}, {"minutes": "many"}])
+def test_a_choice_that_we_do_not_know_changes_nothing(anna: FlaskClient, form: dict[str, str]) -> None:
+    assert send(anna, "/desk/presence", **form) == 422
+    assert (slot_of("anna").intent, slot_of("anna").reach) == (Intent.AVAILABLE, Reach.DESK)
+
+
+def test_a_phone_that_nobody_knows_can_not_be_chosen(anna: FlaskClient) -> None:
+    status, panel = ask(anna, "/desk/presence", reach="phone")
+
+    assert status == 422
+    assert "Er is geen telefoonnummer van u bekend" in panel
+    assert slot_of("anna").reach == Reach.DESK
+
+
+@pytest.mark.parametrize(
+    ("phone", "reach", "softphone", "words"),
+    [
+        ("+31612344567", Reach.PHONE, Softphone.NONE, "Oproepen gaan over op uw telefoon …4567."),
+        ("+31612344567", Reach.DESK, Softphone.NONE, "uw telefoon …4567, zolang deze pagina open staat"),
+        (None, Reach.DESK, Softphone.NONE, "wij kunnen u niet bellen"),
+        (None, Reach.DESK, Softphone.READY, "Oproepen gaan over in dit venster."),
+    ],
+)
+def test_the_desk_says_honestly_where_a_call_will_ring(
+    anna: FlaskClient, phone: str | None, reach: Reach, softphone: Softphone, words: str
+) -> None:
+    with transaction() as session:
+        agent = session.get_one(Agent, "anna")
+        agent.phone, agent.slot.reach, agent.slot.softphone = phone, reach, softphone
+        agent.slot.heartbeat_at = datetime.now(UTC)
+
+    assert words in seen(anna.get("/desk/presence").text)
+
+
+def test_an_unanswered_ring_shows_the_way_back(anna: FlaskClient) -> None:
+    with transaction() as session:
+        slot = session.get_one(Slot, "anna")
+        slot.intent, slot.intent_why = Intent.AWAY, "unanswered_ring"
+
+    panel = anna.get("/desk/presence").text
+
+    assert "Een oproep werd niet opgenomen" in panel
+    assert send(anna, "/desk/presence", state="available") == 200
+    assert "Een oproep werd niet opgenomen" not in anna.get("/desk/presence").text
+
+
+def test_wrapping_up_can_be_made_longer_and_ended(anna: FlaskClient, settings: config.Settings) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+    office.hang_up(settings, sid)
+    until = slot_of("anna").wrap_up_until
+    assert slot_of("anna").activity == Activity.WRAPPING_UP
+    assert until is not None
+
+    _status, panel = ask(anna, "/desk/wrap-up", what="extend")
+    longer = slot_of("anna").wrap_up_until
+    assert longer is not None
+    assert longer > until
+    assert "Minuut erbij" in panel
+
+    assert send(anna, "/desk/wrap-up", what="done") == 200
+    assert slot_of("anna").activity == Activity.IDLE
+
+
+def test_the_heartbeat_proves_that_the_desk_lives(anna: FlaskClient) -> None:
+    with transaction() as session:
+        session.get_one(Slot, "anna").heartbeat_at = None
+    with anna.session_transaction() as cookie:
+        token = cookie["csrf"]
+
+    response = anna.post(
+        "/desk/heartbeat", json={"visible": True, "softphone": "none"}, headers={"X-CSRF-Token": token}
+    )
+
+    assert response.status_code == 204
+    slot = slot_of("anna")
+    assert slot.heartbeat_at is not None
+    assert (slot.desk_visible, slot.softphone) == (True, Softphone.NONE)
+
+
+def test_a_heartbeat_with_an_unknown_telephone_is_refused_by_field(anna: FlaskClient) -> None:
+    with anna.session_transaction() as cookie:
+        token = cookie["csrf"]
+
+    response = anna.post("/desk/heartbeat", json={"softphone": "cordless"}, headers={"X-CSRF-Token": token})
+
+    assert response.status_code == 422
+    assert "softphone" in response.text
+
+
+def test_without_a_script_the_buttons_still_work(anna: FlaskClient) -> None:
+    token = office.token_in(anna.get("/desk").text)
+
+    response = anna.post("/desk/presence", data={"state": "off", "csrf": token})
+
+    assert (response.status_code, response.location) == (303, "/desk")
+    assert slot_of("anna").intent == Intent.OFF
+
+
+# --- every page --------------------------------------------------------------------------------------
+
+
+def changing_routes(flask_app: Flask) -> list[str]:
+    return sorted(
+        rule.rule.replace("<call_sid>", "CA1")
+        for rule in flask_app.url_map.iter_rules()
+        if (rule.methods or set()) - web.SAFE_METHODS and not rule.rule.startswith(web.WITHOUT_SESSION)
+    )
+
+
+def test_every_change_needs_the_sessions_token(flask_app: Flask, anna: FlaskClient) -> None:
+    routes = changing_routes(flask_app)
+    assert {"/login", "/logout", "/language", "/desk/presence", "/desk/calls/CA1/notes"} <= set(routes)
+
+    for route in routes:
+        assert anna.post(route, data={"state": "off"}).status_code == 400, route
+        assert anna.post(route, data={"state": "off", "csrf": "guessed"}).status_code == 400, route
+    assert slot_of("anna").intent == Intent.AVAILABLE
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:9"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ],
+)
+def test_a_change_that_another_site_asks_for_is_refused_even_with_the_token(
+    anna: FlaskClient, headers: dict[str, str]
+) -> None:
+    with anna.session_transaction() as session:
+        token = session["csrf"]
+
+    response = anna.post("/desk/presence", data={"state": "off", "csrf": token}, headers=headers)
+
+    assert response.status_code == 400
+    assert slot_of("anna").intent == Intent.AVAILABLE
+
+
+def test_every_route_of_the_desk_asks_who_one_is(flask_app: Flask) -> None:
+    client = flask_app.test_client()
+    routes = [rule.rule for rule in flask_app.url_map.iter_rules() if rule.rule.startswith("/desk")]
+    assert len(routes) >= 12
+    with client.session_transaction() as session:
+        session["csrf"] = "token"
+
+    for route in routes:
+        path = route.replace("<call_sid>", "CA1")
+        answers = {
+            client.get(path).status_code,
+            client.post(path, headers={"X-CSRF-Token": "token"}).status_code,
+        }
+        assert answers <= {401, 405}, route
+
+
+def test_every_route_of_the_desk_needs_a_desk(flask_app: Flask) -> None:
+    with transaction() as session:
+        email = office.user(session, None, Role.ADMIN)
+    client = flask_app.test_client()
+    office.sign_in(client, email)
+
+    for rule in flask_app.url_map.iter_rules():
+        if rule.rule.startswith("/desk") and "GET" in (rule.methods or set()):
+            assert client.get(rule.rule.replace("<call_sid>", "CA1")).status_code == 403, rule.rule
+
+
+@pytest.mark.parametrize("path", ["/login", "/desk", "/nowhere"])
+def test_pages_carry_their_safety_headers(anna: FlaskClient, path: str) -> None:
+    headers = anna.get(path, headers={"Accept": "text/html"}).headers
+    policy = headers["Content-Security-Policy"]
+
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cache-Control"] == "no-store"
+
+
+def test_pages_hold_nothing_that_the_policy_would_stop(anna: FlaskClient, settings: config.Settings) -> None:
+    office.call_in(settings, ADA)
+    pages = [anna.get("/desk").text, anna.application.test_client().get("/login").text]
+
+    for page in pages:
+        assert not re.search(r"<script(?![^>]*src=)|<style|\sstyle=|\son[a-z]+=|https?://(?!zaken)", page)
+
+
+@pytest.mark.parametrize(
+    ("language", "words"), [("nl", "Ga terug naar uw werkplek"), ("en", "Go back to your desk")]
+)
+def test_an_error_page_says_what_to_do_in_the_readers_language(
+    client: FlaskClient, language: str, words: str
+) -> None:
+    page = client.get("/nowhere", headers={"Accept": "text/html", "Accept-Language": language})
+
+    assert page.status_code == 404
+    assert words in page.text
+
+
+def test_a_failure_shows_a_page_and_no_trace(flask_app: Flask, caplog: pytest.LogCaptureFixture) -> None:
+    def fails() -> str:
+        raise RuntimeError("secret detail")
+
+    flask_app.add_url_rule("/fails", view_func=fails)
+
+    page = flask_app.test_client().get("/fails", headers={"Accept": "text/html"})
+
+    assert page.status_code == 500
+    assert "Bellers worden gewoon verbonden" in page.text
+    assert "secret detail" not in page.text
+    assert "secret detail" in caplog.text
+
+
+def test_the_front_door_leads_to_the_desk_and_to_signing_in(client: FlaskClient) -> None:
+    first = client.get("/")
+    second = client.get(first.location, headers={"Accept": "text/html"})
+
+    assert first.location == "/desk"
+    assert second.location.startswith("/login")
+    with client.get("/favicon.ico") as icon:
+        assert icon.mimetype == "image/svg+xml"
+
+
+# --- words -------------------------------------------------------------------------------------------
+
+
+def used_codes() -> set[str]:
+    """Return every code of page.toml that a template or a view names, with * where it is put together."""
+    found: set[str] = set()
+    named = re.compile(r"""\bt\(f?["']([a-z_0-9]+)(["']\s*~|{)?""")
+    listed = re.compile(r'"((?:alarm|notify|title|say|notes|shortcut)_[a-z_]*[a-z])"')
+    for file in [*(APP / "templates").rglob("*.html"), *APP.rglob("*.py")]:
+        text = file.read_text()
+        found |= {code + ("*" if is_put_together else "") for code, is_put_together in named.findall(text)}
+        found |= set(re.findall(r'_problem\(\d+, "([a-z_]+)"', text))
+        if file.suffix == ".html":
+            found |= set(listed.findall(text))
+    return found
+
+
+def test_every_word_on_a_page_exists_in_both_languages_and_is_used() -> None:
+    texts = tomllib.loads((APP / "catalogue" / "page.toml").read_text())
+    used = used_codes()
+
+    for code in used:
+        if not code.endswith("*"):
+            assert code in texts, f"page.{code} has no text"
+    prefixes = tuple(code[:-1] for code in used if code.endswith("*"))
+    near = {"today", "yesterday", "tomorrow"}
+    assert {code for code in texts if code not in used | near and not code.startswith(prefixes)} == set()
+    for code, by_language in texts.items():
+        assert set(by_language) == {"nl", "en"}, code
+        fields = [set(re.findall(r"{(\w+)}", text)) for text in by_language.values()]
+        assert fields[0] == fields[1], code
