@@ -271,7 +271,7 @@ class Phonebox:
         self._http.ask("DELETE", "/phonebox/faults")
 
     def change(self, **settings: Any) -> Json:
-        """Change `speed`, `auth_token`, `action_after_hangup` or `shared_key` while it runs."""
+        """Change `speed`, `auth_token`, `shared_key`, `action_after_hangup`, `redirect_while_ringing`."""
         return self._http.ask("PUT", "/phonebox/settings", settings)[1]
 
     def reset(self) -> None:

@@ -23,6 +23,7 @@ from phonebox.calls import (
 )
 from phonebox.outcomes import DocumentFailed, HungUp, Left, Purpose
 from phonebox.twiml import TwimlError
+from phonebox.webhooks import WebhookFailed
 
 if TYPE_CHECKING:
     from phonebox.interpreter import Interpreter
@@ -98,11 +99,15 @@ async def dial(on: "Interpreter", verb: Element) -> Source | None:
     try:
         result = await dialling.run()
     except LegEnded:
-        dialling.give_up()
-        dialling.tell_after_hangup()
+        dialling.give_up(CallStatus.NO_ANSWER, HungUpBy.CALLER)
+        if on.world.settings.action_after_hangup:
+            dialling.ask_in_vain()
         raise
     except LegRedirected:
-        dialling.give_up()
+        dialling.give_up(CallStatus.CANCELED, HungUpBy.APP)
+        # Seen at Twilio: the action of the Dial that was broken off is requested before the new document, and
+        # its answer is thrown away. https://github.com/qisoft/i-hate-making-calls/issues/31
+        await dialling.ask_and_ignore()
         raise
     return _action(on, verb, result.params())
 
@@ -360,29 +365,44 @@ class _Dialling:
 
     # -- the caller is gone
 
-    def give_up(self) -> None:
-        """End the legs that were dialled: whoever still rings was not answered, whoever talks is done."""
-        for leg in self._still_here():
-            leg.end(CallStatus.NO_ANSWER, HungUpBy.CALLER)
+    def give_up(self, unanswered: CallStatus, by: HungUpBy) -> None:
+        """End the legs that were dialled: `unanswered` is the status of those that ring still."""
+        for leg in list(self._still_here()):
+            leg.end(unanswered, by)
 
     def _still_here(self) -> Iterator[Leg]:
         """The legs that are still this Dial's: one that was sent elsewhere lives on."""
         sent_away = self._bridge.gone if self._bridge else None
         return (leg for leg in self._legs if not leg.ended and leg is not sent_away)
 
-    def tell_after_hangup(self) -> None:
-        """Request the action although nobody hears its answer."""
-        if not self._on.world.settings.action_after_hangup or "action" not in self._verb.attrib:
+    def ask_in_vain(self) -> None:
+        """Request the action although the caller is gone."""
+        if (fetch := self._last_action()) is not None:
+            self._on.world.tell(self._leg, fetch, "action")
+
+    async def ask_and_ignore(self) -> None:
+        """Request the action although the caller is sent elsewhere, and wait for the answer."""
+        fetch = self._last_action()
+        if fetch is None:
             return
+        try:
+            await self._on.world.ask(self._leg, fetch, {}, kind="action")
+        except WebhookFailed as failure:
+            self._on.world.debugger.warning(
+                failure.code, failure.message, call_sid=self._leg.sid, url=failure.url
+            )
+
+    def _last_action(self) -> Fetch | None:
+        """Return the request with which a Dial ends that was broken off, if it has an action."""
+        if "action" not in self._verb.attrib:
+            return None
         child = self._bridge.legs[1] if self._bridge else (self._legs[-1] if self._legs else None)
         if self._bridge is not None:
             result = DialResult(CallStatus.COMPLETED, child, True, self._bridge.seconds())
         else:
-            status = CallStatus.NO_ANSWER if child is None else child.status
-            result = DialResult(status, child)
+            result = DialResult(CallStatus.NO_ANSWER if child is None else child.status, child)
         try:
-            fetch = self._on.action(self._verb, result.params())
+            return self._on.action(self._verb, result.params())
         except TwimlError as error:
             self._on.world.debugger.error(error.code, error.message, call_sid=self._leg.sid)
-            return
-        self._on.world.tell(self._leg, fetch, "action")
+            return None

@@ -422,18 +422,22 @@ class Driving:
                 "account_sid": settings.account_sid,
                 "speed": self._world.clock.speed,
                 "action_after_hangup": settings.action_after_hangup,
+                "redirect_while_ringing": settings.redirect_while_ringing,
                 "shared_key": settings.shared_key.sid if settings.shared_key else None,
             }
         )
 
     async def change_settings(self, request: web.Request) -> web.Response:
-        """Change the speed, the auth token, the shared key, or what happens after the caller hung up."""
+        """Change the speed, the auth token, the shared key, or one of the switches."""
         body = await _json(request)
         settings = self._world.settings
         if "auth_token" in body:
             settings = dataclasses.replace(settings, auth_token=_text(body, "auth_token"))
         if "action_after_hangup" in body:
             settings = dataclasses.replace(settings, action_after_hangup=bool(body["action_after_hangup"]))
+        if "redirect_while_ringing" in body:
+            allowed = bool(body["redirect_while_ringing"])
+            settings = dataclasses.replace(settings, redirect_while_ringing=allowed)
         if "shared_key" in body:
             key = body["shared_key"]
             shared = SharedKey(str(key["sid"]), str(key["secret"])) if key else None

@@ -307,7 +307,7 @@ class RestApi:
         if wanted:
             self._end(leg, wanted)
         elif "Url" in form or "Twiml" in form:
-            if leg.ended or not (leg.answered or leg.direction is Direction.INBOUND):
+            if leg.ended or not (leg.answered or self._may_be_redirected_ringing(leg)):
                 raise _not_in_progress(leg)
             self._subscribe(leg, form)
             leg.redirect(_source(form))
@@ -318,6 +318,9 @@ class RestApi:
             if limit := _whole(form.get("TimeLimit"), 0):
                 self._world.spawn(end_after(self._world, leg, limit))
         return self._call(leg)
+
+    def _may_be_redirected_ringing(self, leg: Leg) -> bool:
+        return leg.direction is Direction.INBOUND and self._world.settings.redirect_while_ringing
 
     @staticmethod
     def _end(leg: Leg, wanted: str) -> None:

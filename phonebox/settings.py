@@ -31,6 +31,9 @@ class Settings:
     speed: float = 1.0
     # Twilio's page does not say whether <Dial action> is requested once the caller is gone; both exist here.
     action_after_hangup: bool = True
+    # Whether TwiML may be given to an incoming call that nobody picked up yet. Error 21220 says no: it is not
+    # in progress.
+    redirect_while_ringing: bool = False
     phonebook: Path | None = None
     lines: Path | None = None
     state_file: Path | None = None

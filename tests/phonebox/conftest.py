@@ -44,7 +44,11 @@ def phone(_phonebox: Phonebox, app: App) -> Iterator[Phonebox]:
     """A running phonebox in which nothing has happened yet."""
     _phonebox.reset()
     _phonebox.change(
-        speed=SPEED, action_after_hangup=True, shared_key=None, auth_token=DEVELOPMENT_AUTH_TOKEN
+        speed=SPEED,
+        action_after_hangup=True,
+        redirect_while_ringing=False,
+        shared_key=None,
+        auth_token=DEVELOPMENT_AUTH_TOKEN,
     )
     yield _phonebox
     _phonebox.reset()

@@ -115,10 +115,10 @@ def test_a_call_that_nobody_takes_tells_so(
 def test_a_call_is_redirected_or_ended_while_it_lasts_and_not_after(
     app: App, phone: Phonebox, twilio: Client
 ) -> None:
-    app.on("/voice/incoming", "<Pause length='600'/>")
+    app.on("/voice/incoming", "<Say>Hallo.</Say><Pause length='600'/>")
     app.on("/other", "<Pause length='600'/>")
     call = phone.call_in(ADA, LINE)
-    app.wait_for("/voice/incoming")
+    call.wait("answered")
 
     twilio.calls(call.sid).update(url=f"{app.url}/other", method="GET")
     assert app.wait_for("/other")[0].method == "GET"
@@ -165,6 +165,7 @@ def test_redirecting_the_called_party_frees_both(app: App, phone: Phonebox, twil
 def test_redirecting_the_caller_lets_the_called_party_go(app: App, phone: Phonebox, twilio: Client) -> None:
     app.on("/voice/incoming", '<Dial action="/done"><Client>anna</Client></Dial>')
     app.on("/other", "<Say>Iemand anders.</Say>")
+    app.on("/done", "<Say>never</Say>")
     anna = phone.endpoint(ANNA).register(behaviour="answer")
     call = phone.call_in(ADA, LINE)
     call.wait("bridged")
@@ -173,7 +174,44 @@ def test_redirecting_the_caller_lets_the_called_party_go(app: App, phone: Phoneb
     call.wait("ended")
 
     assert anna.wait("idle")["state"] == "idle"
-    assert app.at("/done") == []
+    paths = [each.path for each in app.received if each.path in ("/done", "/other")]
+    assert paths == ["/done", "/other"]
+    assert app.at("/done")[0].form["DialCallStatus"] == "completed"
+    assert call.said == ["Iemand anders."]
+
+
+def test_a_caller_whom_nobody_has_answered_cannot_be_sent_elsewhere_but_the_ring_can_be_ended(
+    app: App, phone: Phonebox, twilio: Client
+) -> None:
+    app.on("/voice/incoming", '<Dial answerOnBridge="true" action="/done"><Client>anna</Client></Dial>')
+    app.on("/done", "<Say>Anna kan nu niet.</Say>")
+    phone.endpoint(ANNA).register()
+    call = phone.call_in(ADA, LINE)
+    ringing = call.wait(f"ringing:{ANNA}")["legs"][1]["sid"]
+
+    with pytest.raises(TwilioRestException) as refused:
+        twilio.calls(call.sid).update(url=f"{app.url}/other")
+    assert refused.value.code == 21220
+    twilio.calls(ringing).update(status="completed")
+    call.wait("ended")
+
+    assert call.said == ["Anna kan nu niet."]
+    assert app.at("/done")[0].form["DialCallStatus"] == "canceled"
+
+
+def test_redirecting_a_ringing_caller_can_be_allowed(app: App, phone: Phonebox, twilio: Client) -> None:
+    app.on("/voice/incoming", '<Dial answerOnBridge="true"><Client>anna</Client></Dial>')
+    app.on("/other", "<Say>Iemand anders.</Say>")
+    anna = phone.endpoint(ANNA).register()
+    phone.change(redirect_while_ringing=True)
+    call = phone.call_in(ADA, LINE)
+    call.wait(f"ringing:{ANNA}")
+
+    twilio.calls(call.sid).update(url=f"{app.url}/other")
+    call.wait("ended")
+
+    assert call.said == ["Iemand anders."]
+    assert anna.state()["state"] == "idle"
 
 
 def test_calls_are_found_by_number_status_parent_and_time(app: App, phone: Phonebox, twilio: Client) -> None:
