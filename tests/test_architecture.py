@@ -1,0 +1,237 @@
+"""Does the code keep its shape? Who may import whom, what is pure, and who guards which pages."""
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Blueprint, Flask
+
+from app import create_app
+from app.voice import webhooks
+from config import load
+from tests.parts import ROOT, test_settings
+
+# Whom each part may lean on: `admin, api, jobs → voice → agents → carrier, callers → db, clock, errors`.
+FOUNDATION = {"db", "clock", "errors", "catalogue", "bus", "logs", "config"}
+BELOW = {
+    "callers": FOUNDATION | {"callers"},
+    "carrier": FOUNDATION,
+    "web": FOUNDATION,
+    "agents": FOUNDATION | {"carrier", "callers", "agents", "web"},
+    "voice": FOUNDATION | {"carrier", "callers", "agents", "web", "voice"},
+    "jobs": FOUNDATION | {"carrier", "callers", "agents", "voice", "jobs"},
+    "api": FOUNDATION | {"carrier", "callers", "agents", "voice", "web", "api"},
+    "admin": FOUNDATION | {"carrier", "callers", "agents", "voice", "web", "api", "admin"},
+    **{part: FOUNDATION - {"logs"} for part in ("db", "clock", "errors", "catalogue", "bus", "logs")},
+}
+# What puts the parts together may know them all; commands are entry points.
+WIRING = {"app", "app.cli", "app.operations", "app.serving"}
+MAY_IMPORT_JOBS = {"app.cli", "app.jobs.schedule", "app.jobs.worker", "app.operations"}
+
+
+def modules(package: str) -> dict[str, Path]:
+    """Return every module of a package by its dotted name."""
+    found = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+APP = modules("app")
+EVERY = APP | modules("phonebox") | modules("config")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Yield what a module imports, by full name: `from app import db` is app.db."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: relative imports hide who leans on whom"
+            for alias in node.names:
+                whole = f"{node.module}.{alias.name}"
+                yield whole if whole in EVERY else str(node.module)
+
+
+def part_of(name: str) -> str:
+    """Return the part of the application that a module belongs to."""
+    return name.split(".")[1] if name.startswith("app.") else name.split(".")[0]
+
+
+def ours(path: Path) -> Iterator[str]:
+    return (name for name in imports(path) if name.split(".")[0] in ("app", "config", "phonebox", "startup"))
+
+
+def test_imports_point_one_way() -> None:
+    wrong = []
+    for name, path in APP.items():
+        part = part_of(name)
+        if name in WIRING or name.startswith(("app.migrations", "app.commands")):
+            continue
+        allowed = BELOW[part]
+        wrong += [f"{name} imports {other}" for other in ours(path) if part_of(other) not in allowed]
+    assert wrong == []
+
+
+def test_every_part_of_the_application_has_its_place_in_the_order() -> None:
+    parts = {part_of(name) for name in APP} - {"app"}
+
+    assert parts <= BELOW.keys() | {"migrations", "commands", "cli", "operations", "serving"}
+
+
+def blueprint_modules() -> set[str]:
+    """Return the modules that make a blueprint."""
+    return {
+        name
+        for name, path in APP.items()
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Blueprint"
+    }
+
+
+def test_only_the_wiring_of_an_application_imports_blueprints() -> None:
+    makers = blueprint_modules()
+    assert {"app.voice.webhooks", "app.agents.sign_in"} <= makers
+    registering = {
+        name for name, path in APP.items() if ".register_blueprint(" in path.read_text(encoding="utf-8")
+    }
+    # The header of a page, and the guards of its views, are for every page to use.
+    shared = {"app.web", "app.agents.sign_in", "app.agents.desk"}
+
+    wrong = [
+        f"{name} imports {other}"
+        for name, path in APP.items()
+        for other in ours(path)
+        if other in makers - shared and name not in WIRING | registering
+    ]
+    assert wrong == []
+
+
+def test_nothing_but_an_entry_point_imports_a_job() -> None:
+    wrong = [
+        f"{name} imports {other}"
+        for name, path in APP.items()
+        for other in ours(path)
+        # Its tables are rows like any other.
+        if other.startswith("app.jobs.") and other != "app.jobs.models"
+        if name not in MAY_IMPORT_JOBS and not name.startswith(("app.jobs", "app.commands"))
+    ]
+    assert wrong == []
+
+
+def test_the_application_and_its_stand_in_carrier_know_nothing_of_each_other() -> None:
+    wrong = [f"{name} imports {o}" for name, p in APP.items() for o in imports(p) if o.startswith("phonebox")]
+    wrong += [
+        f"{name} imports {o}"
+        for name, p in modules("phonebox").items()
+        for o in imports(p)
+        if o.startswith("app")
+    ]
+    assert wrong == []
+
+
+def test_the_application_runs_without_what_starts_it() -> None:
+    wrong = [f"{name} imports {o}" for name, p in APP.items() for o in imports(p) if o.startswith("startup")]
+    # Naming the commands of a web server is what starting is about.
+    assert [one for one in wrong if not one.startswith("app.commands")] == []
+
+
+def test_the_carrier_is_one_module_over_the_official_client() -> None:
+    users = {
+        name
+        for name, path in APP.items()
+        for o in imports(path)
+        if o.startswith(("twilio.rest", "twilio.http"))
+    }
+
+    assert users == {"app.carrier"}
+
+
+def test_the_decision_knows_no_session_no_clock_and_no_outside() -> None:
+    allowed = {
+        *("collections.abc", "dataclasses", "datetime", "enum", "functools", "itertools", "math", "typing"),
+        *("app.agents.presence", "app.callers.hours", "app.callers.recognition"),
+        *("app.voice.models", "app.voice.rules", "app.catalogue"),
+    }
+    assert set(imports(APP["app.voice.routing"])) <= allowed
+    tree = ast.parse(APP["app.voice.routing"].read_text(encoding="utf-8"))
+    called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    called |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    assert called.isdisjoint({"utcnow", "today", "open", "print", "Session", "execute", "scalar", "random"})
+    # Of those neighbours it takes values, not what reads or writes.
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("app."):
+            assert all(alias.name[0].isupper() for alias in node.names), ast.unparse(node)
+
+
+@pytest.mark.parametrize(
+    "module", ["app.voice.twiml", "app.voice.speech", "app.voice.degraded", "app.voice.signature"]
+)
+def test_what_answers_without_a_database_imports_none(module: str) -> None:
+    assert [name for name in imports(APP[module]) if name.startswith(("sqlalchemy", "app.db", "redis"))] == []
+
+
+def test_every_module_opens_with_the_question_it_answers() -> None:
+    silent = [
+        name
+        for name, path in EVERY.items()
+        if path.stat().st_size and not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        if not name.startswith("app.migrations.versions")
+    ]
+    assert silent == []
+
+
+# --- who guards which pages ---------------------------------------------------------------------------
+
+# What anybody may ask for: how the process is, the way in, and what every page looks like.
+OPEN_TO_ALL = {
+    *("static", "web.front_door", "web.favicon"),
+    *("operations.healthz", "operations.readyz", "operations.metrics"),
+    *("sign_in.login", "sign_in.sign_in", "sign_in.logout", "sign_in.choose_language"),
+}
+
+
+@pytest.fixture(scope="module")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """The application, put together over a database and a Redis that aren't there."""
+    folder = tmp_path_factory.mktemp("shape")
+    values = test_settings(f"sqlite:///{folder / 'none.db'}", "redis://127.0.0.1:1/0", folder)
+    made = create_app(load(values))
+    yield made
+    webhooks.stop(made)
+
+
+def is_guarded(view: object) -> bool:
+    """Tell whether a view asks who the reader is before it does anything."""
+    while view is not None:
+        source = inspect.getsource(view)  # type: ignore[arg-type]
+        if "@require_" in source or "@bearer" in source:
+            return True
+        view = getattr(view, "__wrapped__", None)
+    return False
+
+
+def test_every_page_and_every_address_of_the_api_has_a_guard(application: Flask) -> None:
+    open_views = []
+    for rule in application.url_map.iter_rules():
+        blueprint, _, _ = rule.endpoint.rpartition(".")
+        asks_first = application.before_request_funcs.get(blueprint)
+        view = application.view_functions[rule.endpoint]
+        if rule.endpoint not in OPEN_TO_ALL and not asks_first and not is_guarded(view):
+            open_views.append(f"{rule.endpoint} at {rule.rule}")
+    assert open_views == []
+
+
+def test_each_blueprint_belongs_to_the_application(application: Flask) -> None:
+    assert all(isinstance(one, Blueprint) for one in application.blueprints.values())
+    assert {"voice", "desk", "desk_calls", "sign_in", "operations"} <= application.blueprints.keys()
+
+
+@pytest.mark.parametrize(
+    "path", ["/voice/incoming", "/voice/status", "/voice/fallback", "/voice/degraded/thanks"]
+)
+def test_nothing_of_the_carriers_is_answered_unsigned(application: Flask, path: str) -> None:
+    assert application.test_client().post(path, data={"CallSid": "CA" + "0" * 32}).status_code == 403
