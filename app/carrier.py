@@ -66,6 +66,10 @@ class Carrier:
         """Break off what a live call hears, and let the carrier fetch `url` for it."""
         self._ask(lambda: self._client.calls(sid).update(url=url, method="POST"))
 
+    def end_call(self, sid: str) -> None:
+        """Hang up a call, or stop a telephone that rings."""
+        self._ask(lambda: self._client.calls(sid).update(status="completed"))
+
     def send_message(self, *, to: str, from_: str, body: str, status_url: str | None = None) -> str:
         """Send an SMS; return its sid."""
         extra = {"status_callback": status_url} if status_url else {}

@@ -51,6 +51,9 @@ def _deliver(carrier: Carrier, public_url: str, delivery: Delivery) -> str:
             sid = payload["call_sid"]
             carrier.redirect_call(sid, Addresses(public_url, sid, payload["step"]).of())
             return "redirected"
+        case outbox.END_LEG:
+            carrier.end_call(payload["leg_sid"])
+            return "ended"
         case outbox.SEND_MESSAGE:
             with db.reading() as session:
                 promise = session.get(Promise, payload["promise"])

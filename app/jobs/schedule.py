@@ -57,6 +57,7 @@ class Schedule:
                 LISTEN_SECONDS,
                 lambda: deliver.deliver_due(carrier, url, outbox.REDIRECT_CALL, utcnow()),
             ),
+            Job("ends", LISTEN_SECONDS, lambda: deliver.deliver_due(carrier, url, outbox.END_LEG, utcnow())),
             Job("leases", 1.0, lambda: sweep.end_leases(utcnow())),
             Job(
                 "messages",

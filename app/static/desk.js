@@ -182,10 +182,12 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = event.submitter;
   const ofCall = cardPlace.querySelector(".card")?.dataset.call;
-  if (button) button.disabled = true;
   if (target === cardPlace) flushNotes();
+  // What a disabled button says is left out of its form, so it is read first.
+  const sending = send(form, button);
+  if (button) button.disabled = true;
   try {
-    const response = await send(form, button);
+    const response = await sending;
     if (response.headers.get("Content-Type")?.startsWith("text/html")) {
       const html = await response.text();
       if (target === presencePlace) place(presencePlace, html);

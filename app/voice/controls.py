@@ -32,7 +32,13 @@ def decline(
     step.declined_why = why
     progress.release(session, call, step, StepOutcome.DECLINED, now)
     progress.advance(session, call, now, deployment)
-    send_on(session, call, now)
+    if step.leg_sid:
+        # A caller whom nobody has answered can't be redirected (error 21220): end the agent's ring, and the
+        # carrier asks what comes next.
+        key = f"end/{call.sid}/{step.number}"
+        outbox.add(session, outbox.END_LEG, key, {"leg_sid": step.leg_sid}, now)
+    else:
+        send_on(session, call, now)
     return True
 
 

@@ -14,6 +14,9 @@ from sqlalchemy.orm import Session
 from app.agents import presence
 from app.agents.models import Agent, DeskEvent, Reach, Slot
 from app.db import Database
+from app.voice import controls
+from app.voice.facts import Defaults
+from app.voice.ladder import Deployment
 from app.voice.models import Call, CallStep, Promise
 from phonebox.client import Phonebox
 from tests import factories
@@ -52,6 +55,11 @@ class Town:
     def end_wrap_up(self, agent: str) -> None:
         with self.written() as session:
             assert presence.end_wrap_up(session, agent, datetime.now(UTC))
+
+    def decline(self, agent: str, call_sid: str, why: str) -> None:
+        deployment = Deployment(self.product.url, Defaults("nl", "NL"))
+        with self.written() as session:
+            assert controls.decline(session, call_sid, agent, why, datetime.now(UTC), deployment)
 
     def slot(self, agent: str) -> Slot:
         with self.database.transaction() as session:

@@ -80,6 +80,19 @@ def test_a_caller_who_hangs_up_while_waiting_is_told_by_message_when_the_owner_r
     town.until(lambda: town.call(call.sid).outcome == Outcome.PROMISED, "the call is closed")
 
 
+def test_an_owner_who_declines_at_the_desk_stops_ringing_and_the_colleague_rings(town: Town) -> None:
+    town.phonebox.endpoint("client:bram").register("answer")
+    call = town.phonebox.call_in(ADA, LINE)
+    call.wait("ringing:client:anna")
+    town.until(lambda: town.slot("anna").activity == Activity.RINGING, "Anna's telephone is seen to ring")
+
+    town.decline("anna", call.sid, "meeting")
+
+    call.wait("bridged:client:bram")
+    assert call.said == ["Anna zit in een overleg. Ik verbind u door met Bram."]
+    assert town.slot("anna").intent == Intent.AVAILABLE
+
+
 def test_an_ordinary_phone_is_answered_by_pressing_one(town: Town) -> None:
     town.rings_at("anna", "+31201112233")
     phone = town.phonebox.endpoint("+31201112233").register()
