@@ -11,6 +11,9 @@ from twilio.request_validator import (
 )
 from werkzeug.datastructures import MultiDict
 
+# https://www.twilio.com/docs/usage/security#validating-requests: how a body that is no form is signed.
+BODY_HASH = "bodySHA256"
+
 
 def is_from_carrier(request: Request, public_url: str, tokens: Sequence[str]) -> bool:
     """Tell whether the request was signed with one of the tokens, for the address that we are known by.
@@ -22,14 +25,22 @@ def is_from_carrier(request: Request, public_url: str, tokens: Sequence[str]) ->
     if not signature:
         return False
     url = public_url + _raw_path(request)
-    # A POST's parameters are its form; those of a GET stand in the address already.
-    params: MultiDict[str, str] = request.form if request.method == "POST" else MultiDict()
+    params = _signed_parameters(request)
     algorithm = get_signature_algorithm(request.headers.get(SIGNATURE_SETTINGS_HEADER))
     try:
         return any(RequestValidator(token).validate(url, params, signature, algorithm) for token in tokens)
     except ValueError:
         # An address that can't be taken apart was not signed by the carrier.
         return False
+
+
+def _signed_parameters(request: Request) -> MultiDict[str, str] | str:
+    """Return what is signed beside the address: a form; a body of which the address holds the hash."""
+    if request.method != "POST":
+        return MultiDict()  # the parameters of a GET stand in the address already
+    if BODY_HASH in request.args and not request.form:
+        return request.get_data(as_text=True)
+    return request.form
 
 
 def _raw_path(request: Request) -> str:
