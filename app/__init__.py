@@ -3,6 +3,7 @@
 from flask import Flask
 
 from app import bus, cli, db, operations, web
+from app.api import views as api
 from app.voice import desk_views, webhooks
 from config import Settings, load
 
@@ -19,5 +20,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     webhooks.register(app)
     web.register(app)
     desk_views.register(app)
+    api.register(app)
     cli.register(app)
     return app

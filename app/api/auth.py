@@ -74,8 +74,6 @@ def require(scope: Scope, *, own_desk: bool = False) -> Callable[[Callable[P, T]
             g.api_token = token
             return view(*args, **kwargs)
 
-        guarded.api_scope = scope  # type: ignore[attr-defined]  # for the description, and the test of all routes
-        guarded.api_own_desk = own_desk  # type: ignore[attr-defined]
         return guarded
 
     return decorate

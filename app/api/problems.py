@@ -42,7 +42,7 @@ def register(bp: Blueprint) -> None:
     bp.register_error_handler(ApiProblem, answer)
     bp.register_error_handler(Refused, _refused)
     bp.register_error_handler(InvalidField, _invalid_field)
-    bp.register_error_handler(HTTPException, _http)
+    bp.register_error_handler(HTTPException, of_http)
     bp.register_error_handler(Exception, _unforeseen)
 
 
@@ -84,7 +84,7 @@ def _invalid_field(error: InvalidField) -> Response:
     return _response(422, "invalid_fields", {}, [(error.field, error.message)])
 
 
-def _http(error: HTTPException) -> Response:
+def of_http(error: HTTPException) -> Response:
     status = error.code or 500
     match error:
         case MethodNotAllowed():

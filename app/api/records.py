@@ -116,7 +116,7 @@ class Kind(Generic[R]):
             # A value of the wrong type was read as an empty one: that is no second problem.
             problems += [problem for problem in refused.problems if problem.field not in wrong]
             raise Refused(problems) from refused
-        if named and named != key and self.key.name not in wrong:
+        if named and named != key and named != getattr(record, self.key.name):
             problems.append(Problem(self.key.name, "other_than_address", {"key": key}))
         if problems:
             raise Refused(problems)

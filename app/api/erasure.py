@@ -1,0 +1,154 @@
+"""How is somebody forgotten? Their records go; calls and promises stay as facts that name nobody."""
+
+import json
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Select, Text, cast, delete, or_, select, text, update
+from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
+
+from app.agents import desk_events
+from app.agents.models import DeskEvent
+from app.callers.models import Case, Customer, CustomerNumber
+from app.voice import promises
+from app.voice.models import Call, Inbox, Outbox, Promise, PromiseState
+
+T = TypeVar("T")
+
+
+def erase(session: Session, customer: str, who: str, now: datetime) -> bool:
+    """Forget the customer with their numbers, cases and contacts; False when there is none.
+
+    What they are still owed is withdrawn by `who`. Calls and promises keep their times and outcomes, so that
+    the house's figures stay true, but neither number nor customer nor case. A number that is also another
+    customer's stays theirs.
+    """
+    if session.get(Customer, customer, with_for_update=True) is None:
+        return False
+    _take_the_time(session)
+    cases = list(session.scalars(select(Case.key).where(Case.customer == customer)))
+    numbers = _numbers_of_nobody_else(session, customer)
+    calls = list(
+        session.scalars(
+            select(Call.sid).where(
+                or_(Call.customer == customer, Call.case.in_(cases), Call.from_e164.in_(numbers))
+            )
+        )
+    )
+    withdrawn = _forget_promises(session, customer, cases, numbers, who, now)
+    _forget_calls(session, calls)
+    _forget_messages(session, numbers)
+    _forget_desk_events(session, {"customer": [customer], "case": cases, "call_sid": calls})
+    for promise in withdrawn:
+        if promise.agent:
+            # In place of the news that named them.
+            news = {
+                "promise": promise.id,
+                "state": str(PromiseState.WITHDRAWN),
+                "case": None,
+                "customer": None,
+            }
+            desk_events.tell(session, promise.agent, "promise", news, now)
+    # Numbers, cases and contacts go with them, by the database's own rules.
+    session.execute(delete(Customer).where(Customer.key == customer))
+    return True
+
+
+def _take_the_time(session: Session) -> None:
+    """Nobody waits on the telephone for this, and it looks through everything."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET LOCAL statement_timeout = '60s'"))
+        session.execute(text("SET LOCAL lock_timeout = '10s'"))
+
+
+def _numbers_of_nobody_else(session: Session, customer: str) -> list[str]:
+    other = aliased(CustomerNumber)
+    shared = select(other.e164).where(other.e164 == CustomerNumber.e164, other.customer != customer).exists()
+    return list(
+        session.scalars(select(CustomerNumber.e164).where(CustomerNumber.customer == customer, ~shared))
+    )
+
+
+def _forget_promises(
+    session: Session, customer: str, cases: list[str], numbers: list[str], who: str, now: datetime
+) -> list[Promise]:
+    """Withdraw what is owed to them and blank what was; return those that were withdrawn."""
+    theirs = or_(Promise.customer == customer, Promise.case.in_(cases), Promise.number.in_(numbers))
+    owed = session.scalars(select(Promise).where(theirs, Promise.state.in_(_MAY_BE_WITHDRAWN))).all()
+    for promise in owed:
+        promises.withdraw(session, promise.id, who, now)
+    session.flush()
+    session.execute(
+        update(Promise)
+        .where(theirs)
+        .values(number="", customer=None, case=None, about="", recording_sid=None)
+        .execution_options(synchronize_session=False)
+    )
+    return list(owed)
+
+
+_MAY_BE_WITHDRAWN = [
+    state for state, following in promises.FOLLOWS.items() if PromiseState.WITHDRAWN in following
+]
+
+
+def _forget_calls(session: Session, calls: list[str]) -> None:
+    ended = select(Call.sid).where(Call.ended_at.is_not(None))
+    for some in _slices(calls):
+        session.execute(
+            update(Call)
+            .where(Call.sid.in_(some))
+            .values(from_e164=None, customer=None, case=None, situation={})
+            .execution_options(synchronize_session=False)
+        )
+        # What we once answered the carrier names the case and the customer; a call that is going on needs it.
+        session.execute(delete(Inbox).where(Inbox.call_sid.in_(some), Inbox.call_sid.in_(ended)))
+
+
+def _forget_messages(session: Session, numbers: list[str]) -> None:
+    """Delete the messages to their numbers, sent or not."""
+    found = _naming(session, select(Outbox.id), Outbox.payload, numbers)
+    for some in _slices([row.id for row in found]):
+        session.execute(delete(Outbox).where(Outbox.id.in_(some)))
+
+
+def _forget_desk_events(session: Session, keys: dict[str, list[str]]) -> None:
+    """Delete what desks were told of them; `keys` lists whom under the name that events give them."""
+    statement: Select[Any] = select(DeskEvent.agent, DeskEvent.number, DeskEvent.data)
+    wanted = {(name, key) for name, listed in keys.items() for key in listed}
+    values = [key for listed in keys.values() for key in listed]
+    for agent, number, data in _naming(session, statement, DeskEvent.data, values):
+        if not wanted.isdisjoint(_named_in(data)):
+            session.execute(delete(DeskEvent).where(DeskEvent.agent == agent, DeskEvent.number == number))
+
+
+def _named_in(data: Any) -> Iterator[tuple[str, str]]:
+    """Yield every (name, text) in a JSON value, however deep."""
+    if isinstance(data, list):
+        for item in data:
+            yield from _named_in(item)
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            if isinstance(value, str):
+                yield name, value
+            else:
+                yield from _named_in(value)
+
+
+def _naming(
+    session: Session, statement: Select[Any], column: InstrumentedAttribute[Any], values: list[str]
+) -> list[Any]:
+    """Return the rows whose JSON holds one of the texts; more may come, never fewer."""
+    found: list[Any] = []
+    for some in _slices(values, 50):
+        as_written = {json.dumps(value, ensure_ascii=escaped) for value in some for escaped in (True, False)}
+        text_of = cast(column, Text)
+        found += session.execute(
+            statement.where(or_(*(text_of.contains(one, autoescape=True) for one in sorted(as_written))))
+        ).all()
+    return found
+
+
+def _slices(values: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
+    return (values[start : start + size] for start in range(0, len(values), size))

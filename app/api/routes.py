@@ -1,0 +1,142 @@
+"""Which requests are there? Each view says once what it takes and gives; guard and description follow."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, current_app, request
+from flask.typing import ResponseReturnValue
+
+from app.api.auth import require
+from app.api.fields import Defaults, Problem, Refused, Unusable
+from app.api.models import Scope
+from app.api.problems import ApiProblem
+from config import Settings
+
+PREFIX = "/api/v1"
+bp = Blueprint("api", __name__, url_prefix=PREFIX, template_folder="../templates")
+
+MOST_ITEMS = 500
+USUAL_ITEMS = 100
+
+View = Callable[..., ResponseReturnValue]
+
+
+@dataclass(frozen=True)
+class Query:
+    """One parameter of the query string."""
+
+    name: str
+    schema: Mapping[str, Any]
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One request that can be made, as the description tells it and as it is served."""
+
+    id: str  # also its text in the catalogue: api.<id>
+    method: str
+    rule: str  # Flask's, below PREFIX
+    scope: Scope | None  # None: open to everybody
+    own_desk: bool  # an agent's own desk token does as well
+    body: str | None  # a schema's name
+    answers: Mapping[int, str | None]  # the schema's name by status; None: no body
+    is_page: bool  # answers a page of such items
+    query: tuple[Query, ...]
+
+
+OPERATIONS: list[Operation] = []
+
+AFTER = Query("after", {"type": "string"}, "The last key of the page before: `next` of its answer.")
+LIMIT = Query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS, "default": USUAL_ITEMS})
+
+
+def operation(
+    method: str,
+    rule: str,
+    *,
+    scope: Scope | None,
+    answers: Mapping[int, str | None],
+    body: str | None = None,
+    own_desk: bool = False,
+    is_page: bool = False,
+    query: tuple[Query, ...] = (),
+    name: str | None = None,
+) -> Callable[[View], View]:
+    """Serve a view, guard it with a scope, and put it into the description."""
+
+    def serve(view: View) -> View:
+        endpoint = name or view.__name__
+        OPERATIONS.append(
+            Operation(
+                id=endpoint,
+                method=method,
+                rule=rule,
+                scope=scope,
+                own_desk=own_desk,
+                body=body,
+                answers=answers,
+                is_page=is_page,
+                query=(*query, AFTER, LIMIT) if is_page else query,
+            )
+        )
+        guarded = require(scope, own_desk=own_desk)(view) if scope else view
+        bp.add_url_rule(rule, endpoint, guarded, methods=[method])
+        return view
+
+    return serve
+
+
+# --- what requests bring -----------------------------------------------------------------------------
+
+
+def settings() -> Settings:
+    found: Settings = current_app.config["SETTINGS"]
+    return found
+
+
+def defaults() -> Defaults:
+    return Defaults(settings().default_country, settings().default_language)
+
+
+def body() -> dict[str, Any]:
+    """Return the JSON object that was sent. Raises ApiProblem 400 for anything else."""
+    try:
+        value = json.loads(request.get_data(), parse_constant=_no_such_number)
+    except (ValueError, RecursionError):
+        raise ApiProblem(400, "not_json") from None
+    if not isinstance(value, dict):
+        raise ApiProblem(400, "not_json")
+    return value
+
+
+def _no_such_number(name: str) -> None:
+    raise ValueError(f"{name} is no JSON")
+
+
+def refuse_unknown_parameters(allowed: tuple[Query, ...]) -> None:
+    """A filter that is misspelt must not answer with everything. Raises Refused."""
+    names = {one.name for one in allowed}
+    if unknown := [name for name in request.args if name not in names]:
+        raise Refused(Problem(name, "unknown_parameter") for name in unknown)
+
+
+def limit() -> int:
+    """Return how many items the page may hold. Raises Refused unless it is a number that makes sense."""
+    text = request.args.get("limit", str(USUAL_ITEMS))
+    if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MOST_ITEMS):
+        raise Refused([Problem("limit", "not_a_page", {"text": text[:60], "most": MOST_ITEMS})])
+    return int(text)
+
+
+def parameter(name: str, read: Callable[[str, Defaults], Any]) -> Any:
+    """Return a query parameter's value, None when it isn't there. Raises Refused when it can't be used."""
+    text = request.args.get(name)
+    if not text or not text.strip():
+        return None
+    try:
+        return read(text.strip(), defaults())
+    except Unusable as unusable:
+        raise Refused([Problem(name, unusable.code, unusable.values_said)]) from unusable
