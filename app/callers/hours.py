@@ -26,12 +26,16 @@ class Span:
     end: int
 
 
+_WHOLE_DAY = (Span(0, 1440),)
+_HOLIDAY = 7  # stands behind the seven weekdays
+
+
 @dataclass(frozen=True)
 class Hours:
-    """Weekly opening hours: for each weekday (Monday first) its spans; `always` when none were given."""
+    """Weekly opening hours: for each weekday (Monday first) its spans, and those of a public holiday."""
 
     week: tuple[tuple[Span, ...], ...]
-    always: bool
+    holiday: tuple[Span, ...] = ()
 
     @classmethod
     @lru_cache(maxsize=1000)
@@ -39,10 +43,13 @@ class Hours:
         """Read `Mo-Fr 09:00-17:30; Sa 10:00-14:00`; a later part replaces an earlier one for its days.
 
         The notation is a part of OpenStreetMap's opening_hours. Several days or times are separated by
-        commas. Empty means always. Raises ValueError with a sentence for whoever wrote it.
+        commas. Empty means always. Public holidays are closed unless `PH 10:00-14:00` says otherwise;
+        `24/7` is always, on holidays too. Raises ValueError with a sentence for whoever wrote it.
         """
         if not text.strip():
-            return cls(week=((Span(0, 1440),),) * 7, always=True)
+            return cls(week=(_WHOLE_DAY,) * 7)
+        if text.strip() == "24/7":
+            return cls(week=(_WHOLE_DAY,) * 7, holiday=_WHOLE_DAY)
         week: dict[int, tuple[Span, ...]] = {}
         for part in text.split(";"):
             if not part.strip():
@@ -55,10 +62,12 @@ class Hours:
                 raise ValueError(f"the times in “{part.strip()}” overlap")
             for item in words[0].split(","):
                 week |= dict.fromkeys(_days(item, part), spans)
-        return cls(week=tuple(week.get(day, ()) for day in range(7)), always=False)
+        return cls(week=tuple(week.get(day, ()) for day in range(7)), holiday=week.get(_HOLIDAY, ()))
 
 
 def _days(item: str, part: str) -> list[int]:
+    if item == "PH":
+        return [_HOLIDAY]
     if not (match := _DAY_RANGE.fullmatch(item)):
         raise ValueError(f"“{item}” in “{part.strip()}” is no day; write {', '.join(DAYS)} or Mo-Fr")
     first = DAYS.index(match[1])
@@ -90,9 +99,8 @@ class Calendar:
         return any(span.start <= minute < span.end for span in self._spans(local.date()))
 
     def holiday(self, at: datetime) -> str | None:
-        """Return the name of the public holiday that closes the line at that moment, None when none does."""
-        day = at.astimezone(self.timezone).date()
-        return None if self.hours.always else _holiday(self.country, day)
+        """Return the name of the public holiday that closes the line on that day, None when none does."""
+        return None if self.hours.holiday else _holiday(self.country, at.astimezone(self.timezone).date())
 
     def next_opening(self, at: datetime) -> datetime | None:
         """Return when the line next opens: `at` itself when it is open then, None when it never opens."""
@@ -114,8 +122,8 @@ class Calendar:
         return None
 
     def _spans(self, day: date) -> tuple[Span, ...]:
-        if not self.hours.always and _holiday(self.country, day):
-            return ()
+        if _holiday(self.country, day):
+            return self.hours.holiday
         return self.hours.week[day.weekday()]
 
     def _open_spans(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Row, bindparam, func, literal, or_, select, true
+from sqlalchemy import Connection, Row, bindparam, case, func, literal, select, true, union
 from sqlalchemy.orm import Session
 
 from app.agents import presence
@@ -15,7 +15,7 @@ from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumb
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise, recognise
 from app.catalogue import LANGUAGES, text
 from app.voice import rules as rule_versions
-from app.voice.models import Call, CallStep, Inbox, Promise, PromiseState, StepKind
+from app.voice.models import Call, CallStep, Inbox, Promise, PromiseState, RuleVersion, StepKind
 from app.voice.routing import AgentFacts, LineFacts
 from app.voice.rules import Rules
 
@@ -24,6 +24,10 @@ UNFINISHED = (PromiseState.OPEN, PromiseState.DUE, PromiseState.CALLING, Promise
 MOST_ROWS = 200
 # How many of an agent's conversations say how long theirs usually take.
 USUAL_OUT_OF = 20
+
+
+# What the reads need is to run a statement; beneath a session they go past the ORM.
+Reader = Session | Connection
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,12 @@ class Defaults:
     timezone: str = "Europe/Amsterdam"
 
 
-def read(session: Session, sid: str, line: str, e164: str | None, now: datetime, defaults: Defaults) -> Facts:
+def read(session: Reader, sid: str, line: str, e164: str | None, now: datetime, defaults: Defaults) -> Facts:
     """Read everything that is known about a call from `e164` (None: withheld) to the line of that number."""
+    if isinstance(session, Session):
+        session = session.connection()
     rows = session.execute(_CALLER, {"sid": sid, "line": line, "e164": e164 or ""}).all()
-    rules = rule_versions.of_version(session, rows[0].rule_version)
+    rules = rule_versions.of_version(cast(Session, session), rows[0].rule_version)  # it reads one scalar
     line_facts = _line(rows[0], line, defaults)
     caller = _caller(e164, rows)
     case = caller.case
@@ -105,163 +111,173 @@ def read(session: Session, sid: str, line: str, e164: str | None, now: datetime,
     return facts if rules.ladder.speaks_names else _without_names(facts)
 
 
-def line_of(session: Session, number: str, defaults: Defaults) -> LineFacts:
+def line_of(session: Reader, number: str, defaults: Defaults) -> LineFacts:
     """Return the line of a number, or what stands in for one that nobody described."""
     row: Row[Any] = session.execute(_LINE, {"line": number}).one()
     return _line(row, number, defaults)
 
 
-def line_country(session: Session, number: str) -> str | None:
+def line_country(session: Reader, number: str) -> str | None:
     """Return the country of a line, None when nobody described it."""
     return session.scalar(select(Line.country).where(Line.number == number))
 
 
 # --- the reads, built once: rebuilding a statement costs as much as sending it -------------------------
 
+# Tables, not classes: the ORM's part of reading a row would cost more than the row.
+_lines, _numbers, _customers, _cases, _contacts = (
+    model.__table__ for model in (Line, CustomerNumber, Customer, Case, Contact)
+)
+_agents, _slots = Agent.__table__, Slot.__table__
+_calls, _steps, _inbox, _promises, _rules = (
+    model.__table__ for model in (Call, CallStep, Inbox, Promise, RuleVersion)
+)
+
 _one = select(literal(1).label("one")).subquery()
 
 _line_columns = (
-    Line.number.label("line"),
-    Line.name.label("line_name"),
-    Line.language.label("line_language"),
-    Line.country.label("line_country"),
-    Line.team.label("line_team"),
-    Line.timezone.label("line_timezone"),
-    Line.hours.label("line_hours"),
-    Line.greeting.label("line_greeting"),
+    _lines.c.number.label("line"),
+    _lines.c.name.label("line_name"),
+    _lines.c.language.label("line_language"),
+    _lines.c.country.label("line_country"),
+    _lines.c.team.label("line_team"),
+    _lines.c.timezone.label("line_timezone"),
+    _lines.c.hours.label("line_hours"),
+    _lines.c.greeting.label("line_greeting"),
 )
 
-_LINE: Any = select(*_line_columns).select_from(_one.outerjoin(Line, Line.number == bindparam("line")))
+_LINE: Any = select(*_line_columns).select_from(_one.outerjoin(_lines, _lines.c.number == bindparam("line")))
 
-_CALLER = (
+_CALLER: Any = (
     select(
-        select(Inbox.reply)
-        .where(Inbox.call_sid == bindparam("sid"), Inbox.request == "incoming")
+        select(_inbox.c.reply)
+        .where(_inbox.c.call_sid == bindparam("sid"), _inbox.c.request == "incoming")
         .scalar_subquery()
         .label("reply"),
-        rule_versions.newest_version.label("rule_version"),
+        select(func.max(_rules.c.version)).scalar_subquery().label("rule_version"),
         *_line_columns,
-        Customer.key.label("customer"),
-        Customer.name.label("customer_name"),
-        Customer.language.label("customer_language"),
-        Customer.tags.label("customer_tags"),
-        Case.key.label("case"),
-        Case.subject,
-        Case.team.label("case_team"),
-        Case.status.label("case_status"),
-        Case.url,
-        Case.opened_at,
-        Case.named_owner,
-        Case.last_contact_agent,
-        Case.last_contact_at,
-        Promise.id.label("promise"),
-        Promise.agent.label("promise_agent"),
-        Promise.case.label("promise_case"),
-        Promise.customer.label("promise_customer"),
-        Promise.due_at.label("promise_due_at"),
+        _customers.c.key.label("customer"),
+        _customers.c.name.label("customer_name"),
+        _customers.c.language.label("customer_language"),
+        _customers.c.tags.label("customer_tags"),
+        _cases.c.key.label("case"),
+        _cases.c.subject,
+        _cases.c.team.label("case_team"),
+        _cases.c.status.label("case_status"),
+        _cases.c.url,
+        _cases.c.opened_at,
+        _cases.c.named_owner,
+        _cases.c.last_contact_agent,
+        _cases.c.last_contact_at,
+        _promises.c.id.label("promise"),
+        _promises.c.agent.label("promise_agent"),
+        _promises.c.case.label("promise_case"),
+        _promises.c.customer.label("promise_customer"),
+        _promises.c.due_at.label("promise_due_at"),
     )
     .select_from(
-        _one.outerjoin(Line, Line.number == bindparam("line"))
-        .outerjoin(CustomerNumber, CustomerNumber.e164 == bindparam("e164"))
-        .outerjoin(Customer, Customer.key == CustomerNumber.customer)
-        .outerjoin(Case, (Case.customer == Customer.key) & (Case.status != CaseStatus.SOLVED))
-        .outerjoin(Promise, (Promise.number == bindparam("e164")) & Promise.state.in_(UNFINISHED))
+        _one.outerjoin(_lines, _lines.c.number == bindparam("line"))
+        .outerjoin(_numbers, _numbers.c.e164 == bindparam("e164"))
+        .outerjoin(_customers, _customers.c.key == _numbers.c.customer)
+        .outerjoin(_cases, (_cases.c.customer == _customers.c.key) & (_cases.c.status != CaseStatus.SOLVED))
+        .outerjoin(_promises, (_promises.c.number == bindparam("e164")) & _promises.c.state.in_(UNFINISHED))
     )
-    .order_by(Case.last_contact_at.desc().nulls_last())
+    .order_by(_cases.c.last_contact_at.desc().nulls_last())
     .limit(MOST_ROWS)
 )
 
 
 def _agents_statement(everybody: bool) -> Any:
     handled = (
-        select(Contact.agent.label("handler"), func.max(Contact.started_at).label("handled_at"))
-        .where(Contact.case == bindparam("case"))
-        .group_by(Contact.agent)
+        select(_contacts.c.agent.label("handler"), func.max(_contacts.c.started_at).label("handled_at"))
+        .where(_contacts.c.case == bindparam("case"))
+        .group_by(_contacts.c.agent)
         .subquery("handled")
     )
     newest = (
         select(
-            Contact.agent.label("last_agent"),
-            Contact.started_at.label("last_at"),
-            Contact.summary.label("last_summary"),
+            _contacts.c.agent.label("last_agent"),
+            _contacts.c.started_at.label("last_at"),
+            _contacts.c.summary.label("last_summary"),
         )
-        .where(Contact.case == bindparam("case"))
-        .order_by(Contact.started_at.desc(), Contact.key.desc())
+        .where(_contacts.c.case == bindparam("case"))
+        .order_by(_contacts.c.started_at.desc(), _contacts.c.key.desc())
         .limit(1)
         .subquery("newest")
     )
     waiting = (
         select(func.count())
+        .select_from(_calls)
         .where(
-            Call.waiting_since.is_not(None),
-            Call.waiting_for_agent == Agent.key,
-            Call.sid != bindparam("sid"),
+            _calls.c.waiting_since.is_not(None),
+            _calls.c.waiting_for_agent == _agents.c.key,
+            _calls.c.sid != bindparam("sid"),
         )
-        .correlate(Agent)
         .scalar_subquery()
     )
     direct = (
         select(func.count())
+        .select_from(_steps)
         .where(
-            CallStep.agent == Agent.key,
-            CallStep.kind == StepKind.OWNER,
-            CallStep.started_at >= bindparam("now_less_hour"),
+            _steps.c.agent == _agents.c.key,
+            _steps.c.kind == StepKind.OWNER,
+            _steps.c.started_at >= bindparam("now_less_hour"),
         )
-        .correlate(Agent)
         .scalar_subquery()
     )
     statement: Any = (
         select(
-            Slot.agent,
-            Slot.intent,
-            Slot.intent_since,
-            Slot.reach,
-            Slot.activity,
-            Slot.activity_since,
-            Slot.lease_until,
-            Slot.heartbeat_at,
-            Slot.softphone,
-            Slot.suspect_until,
-            Slot.back_at,
-            Agent.spoken_name,
-            Agent.team,
-            Agent.phone,
-            Agent.language,
-            Agent.enabled,
+            _slots.c.agent,
+            _slots.c.intent,
+            _slots.c.intent_since,
+            _slots.c.reach,
+            _slots.c.activity,
+            _slots.c.activity_since,
+            _slots.c.lease_until,
+            _slots.c.heartbeat_at,
+            _slots.c.softphone,
+            _slots.c.suspect_until,
+            _slots.c.back_at,
+            _agents.c.spoken_name,
+            _agents.c.team,
+            _agents.c.phone,
+            _agents.c.language,
+            _agents.c.enabled,
             handled.c.handled_at,
             newest.c.last_agent,
             newest.c.last_at,
             newest.c.last_summary,
             waiting.label("callers_waiting"),
-            direct.label("direct_calls"),
+            # The bond has its limit for the owner alone; nobody else's hour is counted.
+            case((_agents.c.key == bindparam("owner"), direct), else_=0).label("direct_calls"),
         )
-        .select_from(Agent)
-        .join(Slot, Slot.agent == Agent.key)
-        .outerjoin(handled, handled.c.handler == Agent.key)
+        .select_from(_agents)
+        .join(_slots, _slots.c.agent == _agents.c.key)
+        .outerjoin(handled, handled.c.handler == _agents.c.key)
         .outerjoin(newest, true())
     )
     if everybody:
         return statement
-    return statement.where(
-        or_(
-            Agent.team.in_(bindparam("teams", expanding=True)),
-            Agent.key == bindparam("owner"),
-            handled.c.handler.is_not(None),
-        )
+    # As a list of keys, each part from an index of its own: with “or” the database would look at everybody.
+    concerned = union(
+        select(_agents.c.key).where(_agents.c.team.in_(bindparam("teams", expanding=True))),
+        select(_agents.c.key).where(_agents.c.key == bindparam("owner")),
+        select(_contacts.c.agent).where(_contacts.c.case == bindparam("case")),
     )
+    return statement.where(_agents.c.key.in_(concerned))
 
 
 _AGENTS = _agents_statement(everybody=False)
 _ALL_AGENTS = _agents_statement(everybody=True)
 
 _LAST_CONTACT = (
-    select(Contact.agent, Contact.started_at, Contact.summary)
-    .join(Case, Case.key == Contact.case)
+    select(_contacts.c.agent, _contacts.c.started_at, _contacts.c.summary)
+    .join(_cases, _cases.c.key == _contacts.c.case)
     .where(
-        Case.customer.in_(bindparam("customers", expanding=True)),
-        Contact.started_at >= bindparam("since"),
+        _cases.c.customer.in_(bindparam("customers", expanding=True)),
+        _contacts.c.started_at >= bindparam("since"),
     )
-    .order_by(Contact.started_at.desc())
+    .order_by(_contacts.c.started_at.desc())
     .limit(1)
 )
 
@@ -271,7 +287,7 @@ _LAST_CONTACT = (
 
 def _line(row: Row[Any], number: str, defaults: Defaults) -> LineFacts:
     if row.line is None:
-        return LineFacts(number, None, defaults.language, calendar("", defaults.timezone, defaults.country))
+        return LineFacts(number, None, defaults.language, calendar("24/7", defaults.timezone, defaults.country))
     return LineFacts(
         number=row.line,
         team=row.line_team,
@@ -333,7 +349,7 @@ def _agent(row: Row[Any], now: datetime) -> AgentFacts:
 
 
 def _last_contact_of(
-    session: Session, caller: Caller, now: datetime, look_back_days: int
+    session: Reader, caller: Caller, now: datetime, look_back_days: int
 ) -> LastContact | None:
     if not caller.customers:
         return None
@@ -348,7 +364,7 @@ def _last_contact_of(
 
 
 def _with_usual_length(
-    session: Session, owner: AgentFacts, rows: Iterable[Row[Any]], now: datetime
+    session: Reader, owner: AgentFacts, rows: Iterable[Row[Any]], now: datetime
 ) -> AgentFacts:
     """Say how many minutes the owner's conversation usually still takes; nothing when nobody can know."""
     row = next(row for row in rows if row.agent == owner.key)

@@ -54,7 +54,7 @@ def test_hours_are_read_as_they_are_written(text: str, expected: dict[str, list[
 
 
 def test_no_hours_at_all_are_always() -> None:
-    assert Hours.parse("") == Hours.parse("  ") == Hours(((Span(0, MIDNIGHT),),) * 7, always=True)
+    assert Hours.parse("") == Hours.parse("  ") == Hours(((Span(0, MIDNIGHT),),) * 7)
 
 
 @pytest.mark.parametrize(
@@ -132,11 +132,13 @@ def test_a_holiday_closes_a_line_by_the_day_of_its_own_time_zone() -> None:
     assert town(nights).holiday(eve - timedelta(hours=2)) is None
 
 
-def test_a_line_without_hours_is_open_on_holidays_too() -> None:
+def test_only_hours_that_say_so_hold_on_a_public_holiday() -> None:
     christmas = local("2026-12-25 10:00")
 
-    assert town("").is_open(christmas)
-    assert town("").holiday(christmas) is None
+    assert not town("").is_open(christmas)
+    assert town("24/7").is_open(christmas)
+    assert town("Mo-Fr 09:00-17:00; PH 10:00-14:00").is_open(christmas)
+    assert not town("Mo-Fr 09:00-17:00; PH 10:00-14:00").is_open(local("2026-12-25 15:00"))
 
 
 def test_a_country_of_which_no_holidays_are_known_has_none() -> None:
