@@ -3,6 +3,8 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PY := .venv/bin/python
+# Some environments forbid to keep bytecode: each start would then compile every library anew, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help run serve install test test-pg check format bench soak browser clean venv-run venv-dev
 

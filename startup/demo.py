@@ -5,6 +5,7 @@ all of them. What the product itself is made of is imported only by the function
 watches over the processes has no need of it.
 """
 
+import csv
 import json
 import os
 import secrets
@@ -51,11 +52,25 @@ def loading(folder: Path) -> Loading | None:
     return Loading(kept["DATABASE_URL"], kept["PASSWORD"], kept["COMPLETE"] == "yes") if kept else None
 
 
-def ensure(folder: Path) -> bool:
-    """Fill the settings' database if nobody has put anything into it; return whether that was so.
+def emergency_number(folder: Path) -> str:
+    """Return the ordinary telephone of one of the demonstration's agents."""
+    with (folder / "agents.csv").open(encoding="utf-8", newline="") as file:
+        return next(row["phone"] for row in csv.DictReader(file) if row["phone"])
 
-    A load that was cut short is taken up again; any other database with an agent in it is left alone.
+
+def is_wanted(folder: Path, database_url: str) -> bool:
+    """Whether nobody has put anything into this migrated database, or a load into it was cut short.
+
+    Any other database with an agent in it is somebody's, and is left alone.
     """
+    before = loading(folder)
+    if before and before.database_url == database_url and not before.complete:
+        return True
+    return _is_empty(database_url)
+
+
+def fill(folder: Path) -> None:
+    """Write the demonstration into `folder` and load it into the settings' database."""
     from config import load as load_settings
     from demo.files import write
 
@@ -63,16 +78,13 @@ def ensure(folder: Path) -> bool:
     before = loading(folder)
     if before and before.database_url == url and not before.complete:
         password = before.password
-    elif _is_empty(url):
+    else:
         write(folder, datetime.now(UTC))
         words = secrets.SystemRandom().sample(PASSWORD_WORDS, 3)
         password = "-".join([*words, str(secrets.randbelow(90) + 10)])
-    else:
-        return False
     _note(folder, Loading(url, password, complete=False))
     _load(folder, password)
     _note(folder, Loading(url, password, complete=True))
-    return True
 
 
 def _note(folder: Path, state: Loading) -> None:
@@ -122,5 +134,5 @@ def _is_empty(database_url: str) -> bool:
 
 
 if __name__ == "__main__":
-    if ensure(Path(sys.argv[1])):
-        print("the demonstration's data is in")
+    fill(Path(sys.argv[1]))
+    print("the demonstration's data is in")

@@ -5,7 +5,7 @@ import socket
 from contextlib import closing
 from urllib.parse import urlsplit
 
-SECONDS = 2.0
+SECONDS = 1.0
 
 
 def answers_http(url: str) -> bool:

@@ -41,32 +41,38 @@ def _run(terminal: Terminal) -> None:
         if "REDIS_URL" not in env:
             redis, env["REDIS_URL"] = redis_server(VAR / "redis", warden, output=subprocess.PIPE)
             supervisor.start(redis)
-        ours = ("PUBLIC_URL", "TWILIO_API_URL", "REDIS_URL")
-        write_file(RUNNING, {name: env[name] for name in ours}, "Where the parts of the last `make run` are.")
+        places = ("PUBLIC_URL", "TWILIO_API_URL", "REDIS_URL")
+        write_file(
+            RUNNING, {name: env[name] for name in places}, "Where the parts of the last `make run` are."
+        )
         parts = Parts(env, warden)
         supervisor.run(parts.step("migrate", commands.flask("db", "upgrade")))
-        supervisor.run(parts.step("demo", [sys.executable, "-m", "startup.demo", str(DEMO)]))
-        supervisor.start(parts.worker())
-        supervisor.start(parts.web(door))
-        supervisor.start(parts.phonebox(phonebox_port, url, DEMO))
-        _welcome(terminal, url, phonebox_url, load_settings(env).database_url)
+        database_url = load_settings(env).database_url
+        if demo.is_wanted(DEMO, database_url):
+            supervisor.run(parts.step("demo", [sys.executable, "-m", "startup.demo", str(DEMO)]))
+        loaded = demo.loading(DEMO)
+        ours = loaded if loaded and loaded.database_url == database_url else None
+        if ours:
+            # Something to see when database and Redis are stopped for a try.
+            env.setdefault("FALLBACK_NUMBERS", demo.emergency_number(DEMO))
+        supervisor.start(parts.worker(), parts.web(door), parts.phonebox(phonebox_port, url, DEMO))
+        _welcome(terminal, url, phonebox_url, ours)
         supervisor.watch()
 
 
-def _welcome(terminal: Terminal, url: str, phonebox_url: str, database_url: str) -> None:
+def _welcome(terminal: Terminal, url: str, phonebox_url: str, loaded: demo.Loading | None) -> None:
     terminal.say()
-    terminal.say(f"Rechtdoor is running. The telephone to call with: {phonebox_url}")
-    terminal.say(f"                      The desk, to be called at:  {url}/desk")
-    terminal.say(f"                      For whoever is in charge:   {url}/admin/rules and {url}/wallboard")
+    terminal.say("Rechtdoor is running.")
+    terminal.say(f"  The telephone, to call with:     {phonebox_url}")
+    terminal.say(f"  The desk, where the call lands:  {url}/desk")
     terminal.say()
-    loaded = demo.loading(DEMO)
-    if loaded and loaded.complete and loaded.database_url == database_url:
+    if loaded:
         terminal.say(f"Sign in with the password {loaded.password} as")
         for user in demo.users(DEMO):
-            terminal.say(f"  {user.email:<44} {user.name} ({user.role})")
+            terminal.say(f"  {user.email:<28} {user.name}, {user.role}")
     else:
         terminal.say(
-            "The database had people in it already: sign in as one of them. No demonstration was loaded."
+            "The database has people in it already: sign in as one of them. No demonstration was loaded."
         )
     terminal.say()
     terminal.say("Ctrl-C stops everything; the data stays.")

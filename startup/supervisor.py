@@ -74,19 +74,15 @@ class Supervisor:
         if code:
             raise StepFailed(f"{step.name} failed (exit code {code}): what it said stands above")
 
-    def start(self, part: Process) -> None:
-        """Start a process that is to stay, and wait until it is ready. Raises NotReady."""
-        self._parts.append(part)
-        self._spawn(part)
-        patience = time.monotonic() + part.ready_seconds
-        while part.ready and not part.ready():
-            if not part.is_running:
-                self._hear_out(part)
-                code = part.kill()
-                raise NotReady(f"{part.name} ended (exit code {code}) instead of starting: see above")
-            if time.monotonic() > patience:
-                raise NotReady(f"{part.name} was not ready within {part.ready_seconds:.0f} s")
-            self._listen_for(POLL_SECONDS)
+    def start(self, *parts: Process) -> None:
+        """Start processes that are to stay, and wait until all are ready. Raises NotReady."""
+        for part in parts:
+            self._parts.append(part)
+            self._spawn(part)
+        for part in parts:
+            self._wait_for(part)
+        # What they said before they were ready comes before whatever is said next.
+        self._listen_for(POLL_SECONDS)
 
     def watch(self) -> None:
         """Keep all that was started running until somebody asks us to stop."""
@@ -99,6 +95,17 @@ class Supervisor:
                         self._spawn(part)
                 elif not part.is_running:
                     self._plan_restart(part)
+
+    def _wait_for(self, part: Process) -> None:
+        patience = time.monotonic() + part.ready_seconds
+        while part.ready and not part.ready():
+            if not part.is_running:
+                self._hear_out(part)
+                code = part.kill()
+                raise NotReady(f"{part.name} ended (exit code {code}) instead of starting: see above")
+            if time.monotonic() > patience:
+                raise NotReady(f"{part.name} was not ready within {part.ready_seconds:.0f} s")
+            self._listen_for(POLL_SECONDS)
 
     def _plan_restart(self, part: Process) -> None:
         """Note when an ended process is started again: soon, but at most so many times a minute.
