@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, current_app, request
+from flask import current_app, request
 from flask.typing import ResponseReturnValue
 
 from app.api.auth import require
@@ -15,7 +15,6 @@ from app.api.problems import ApiProblem
 from config import Settings
 
 PREFIX = "/api/v1"
-bp = Blueprint("api", __name__, url_prefix=PREFIX, template_folder="../templates")
 
 MOST_ITEMS = 500
 USUAL_ITEMS = 100
@@ -45,6 +44,7 @@ class Operation:
     answers: Mapping[int, str | None]  # the schema's name by status; None: no body
     is_page: bool  # answers a page of such items
     query: tuple[Query, ...]
+    view: View  # guarded
 
 
 OPERATIONS: list[Operation] = []
@@ -65,13 +65,12 @@ def operation(
     query: tuple[Query, ...] = (),
     name: str | None = None,
 ) -> Callable[[View], View]:
-    """Serve a view, guard it with a scope, and put it into the description."""
+    """Guard a view with a scope and enter it into OPERATIONS, from which it is served and described."""
 
-    def serve(view: View) -> View:
-        endpoint = name or view.__name__
+    def enter(view: View) -> View:
         OPERATIONS.append(
             Operation(
-                id=endpoint,
+                id=name or view.__name__,
                 method=method,
                 rule=rule,
                 scope=scope,
@@ -80,13 +79,12 @@ def operation(
                 answers=answers,
                 is_page=is_page,
                 query=(*query, AFTER, LIMIT) if is_page else query,
+                view=require(scope, own_desk=own_desk)(view) if scope else view,
             )
         )
-        guarded = require(scope, own_desk=own_desk)(view) if scope else view
-        bp.add_url_rule(rule, endpoint, guarded, methods=[method])
         return view
 
-    return serve
+    return enter
 
 
 # --- what requests bring -----------------------------------------------------------------------------

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from flask import Flask, Response, g, jsonify, render_template, request, url_for
+from flask import Blueprint, Flask, Response, g, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.exc import IntegrityError
@@ -23,10 +23,10 @@ from app.api.records import AGENTS, CASES, CONTACTS, CUSTOMERS, LINES, Kind
 from app.api.routes import (
     AFTER,
     LIMIT,
+    OPERATIONS,
     PREFIX,
     Query,
     body,
-    bp,
     defaults,
     limit,
     operation,
@@ -45,10 +45,12 @@ LONGEST_BODY = 256 * 1024
 
 READ, WRITE = Scope.READ, Scope.WRITE
 
+bp = Blueprint("api", __name__, url_prefix=PREFIX)
+problems.register(bp)
+
 
 def register(app: Flask) -> None:
     app.config["API_LONGEST_BODY"] = LONGEST_BODY
-    problems.register(bp)
     app.before_request(_answer_unknown_addresses)
     app.register_blueprint(bp)
 
@@ -572,3 +574,7 @@ def docs() -> ResponseReturnValue:
 
     html = render_template("api/docs.html", page=page, language=language, prefix=PREFIX, say=say)
     return Response(html, headers={"Vary": "Accept-Language"})
+
+
+for _operation in OPERATIONS:
+    bp.add_url_rule(_operation.rule, _operation.id, _operation.view, methods=[_operation.method])
