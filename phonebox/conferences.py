@@ -182,7 +182,7 @@ class Conference:
         if self.callback is None or EVENT_OF[event] not in self.callback.events:
             return
         params = self._params(event) | (self._participant_params(event, who) if who else {})
-        self._last = self._world.spawn(self._send(self.callback, params, who, self._last))
+        self._last = self._world.spawn_request(self._send(self.callback, params, who, self._last))
 
     def _params(self, event: str) -> dict[str, str]:
         self.sequence_number += 1

@@ -157,7 +157,7 @@ class Messages:
             self.opted_out.add((to, from_))
         elif word in START_WORDS:
             self.opted_out.discard((to, from_))
-        self._world.spawn(self._pass_on(message))
+        self._world.spawn_request(self._pass_on(message))
         return message
 
     async def _pass_on(self, message: Message) -> None:

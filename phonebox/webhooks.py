@@ -128,6 +128,8 @@ class Webhooks:
         self._events = events
         self._session: aiohttp.ClientSession | None = None
         self._overtaken: dict[str, asyncio.Event] = {}
+        # While this is set nothing more is sent.
+        self.silent = False
         self.records: list[RequestRecord] = []
         self._by_call: dict[str, list[RequestRecord]] = {}
 
@@ -226,6 +228,8 @@ class Webhooks:
         self, send: "_Sending", url: str, method: str, attempt: int, deadline: float
     ) -> tuple[Reply, str | None]:
         """Send one HTTP request; return the reply and where it redirects to, if it does."""
+        if self.silent:
+            raise _Failure(debugger.HTTP_CONNECTION_FAILURE, "none", f"{url} was not asked: reset")
         record = self._record(send, url, method, attempt)
         began = time.monotonic()
         try:

@@ -29,6 +29,7 @@ from phonebox.webhooks import Reply, WebhookFailed, Webhooks
 log = logging.getLogger("phonebox")
 
 API_VERSION = "2010-04-01"
+RESET_PATIENCE = 3.0
 OFF_THE_CHAIN = frozenset({Fault.LATE, Fault.OUT_OF_ORDER, Fault.TWICE})
 
 
@@ -52,6 +53,7 @@ class World:
         self.recordings = Recordings()
         self.messages = Messages(self)
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._asking: set[asyncio.Task[Any]] = set()
 
     # -- what legs need (calls.Exchange)
 
@@ -66,8 +68,15 @@ class World:
         task.add_done_callback(self._finished)
         return task
 
+    def spawn_request(self, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Send something to the application meanwhile; a reset lets it arrive before it forgets."""
+        task = self.spawn(work)
+        self._asking.add(task)
+        return task
+
     def _finished(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
+        self._asking.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a part of the simulation failed", exc_info=error)
 
@@ -93,9 +102,10 @@ class World:
         leg.sequence_number += 1
         leg.pending_requests += 1
         if self._may_overtake(callback.url):
-            self.spawn(self._tell(leg, callback, params, None))
+            self.spawn_request(self._tell(leg, callback, params, None))
         else:
-            leg.last_callback = self.spawn(self._tell(leg, callback, params, leg.last_callback))
+            earlier = leg.last_callback
+            leg.last_callback = self.spawn_request(self._tell(leg, callback, params, earlier))
 
     async def _tell(
         self,
@@ -217,7 +227,7 @@ class World:
         """Ask the application for TwiML about a leg; the request goes on when the leg ends meanwhile."""
         params = self.call_params(leg) | dict(extra) | dict(fetch.params)
         leg.pending_requests += 1
-        request = self.spawn(self._ask(leg, fetch, params, kind))
+        request = self.spawn_request(self._ask(leg, fetch, params, kind))
         reply: Reply | WebhookFailed = await asyncio.shield(request)
         if isinstance(reply, WebhookFailed):
             raise reply
@@ -227,7 +237,7 @@ class World:
         """Send a request about a leg whose answer changes nothing; nobody waits for it."""
         params = self.call_params(leg) | dict(fetch.params)
         leg.pending_requests += 1
-        self.spawn(self._tell_once(leg, fetch, params, kind))
+        self.spawn_request(self._tell_once(leg, fetch, params, kind))
 
     async def _tell_once(self, leg: Leg, fetch: Fetch, params: dict[str, str], kind: str) -> None:
         reply = await self._ask(leg, fetch, params, kind)
@@ -255,10 +265,13 @@ class World:
 
     async def reset(self) -> None:
         """Forget every call, telephone, message and fault; the numbers' settings too."""
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # What is on its way arrives, so that none of it turns up in what comes next; nothing new is sent.
+        self.webhooks.silent = True
+        await cancel(self._tasks - self._asking)
+        if self._asking:
+            await asyncio.wait(set(self._asking), timeout=RESET_PATIENCE)
+        await cancel(self._tasks)
+        self.webhooks.silent = False
         self.legs.clear()
         self.endpoints.forget()
         self.queues.forget()
@@ -311,6 +324,14 @@ class World:
             "seconds": round(leg.seconds(), 2),
             "talk_seconds": leg.talk_seconds(),
         }
+
+
+async def cancel(tasks: "set[asyncio.Task[Any]]") -> None:
+    """Stop tasks and wait until they have stopped."""
+    stopping = list(tasks)
+    for task in stopping:
+        task.cancel()
+    await asyncio.gather(*stopping, return_exceptions=True)
 
 
 def read_list(path: Path | None) -> list[dict[str, Any]]:

@@ -79,7 +79,8 @@ def test_somebody_phones_and_somebody_answers(telephone: Page, exchange: Phonebo
 
 def test_everything_is_done_by_keyboard_alone(telephone: Page, exchange: Phonebox, app: App) -> None:
     app.on(
-        "/voice/incoming", '<Gather numDigits="3" action="/heard"><Say language="nl-NL">Ja?</Say></Gather>'
+        "/voice/incoming",
+        '<Gather numDigits="3" timeout="600" action="/heard"><Say language="nl-NL">Ja?</Say></Gather>',
     )
     app.on("/heard", '<Say language="nl-NL">Dank u.</Say><Pause length="600"/>')
 
