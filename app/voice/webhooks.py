@@ -1,25 +1,27 @@
 """What does the carrier ask of us? Each view checks the form, calls one function, and replies."""
 
 import logging
+import random
 import re
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, request
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
-from app import db
+from app import bus, db
 from app.callers.numbers import mask, to_e164
 from app.clock import utcnow
 from app.errors import StoreUnavailable
 from app.voice import answering, forms, last_resort, merging, progress, twiml
-from app.voice.degraded import OWNER, TEAM
-from app.voice.ladder import Deployment
+from app.voice.degraded import OWNER
+from app.voice.ladder import Deployment, Rung
 from app.voice.last_resort import LastResort
 from app.voice.lifecycle import CARRIER_SAYS_ENDED
 from app.voice.snapshot import Keeper
@@ -35,6 +37,11 @@ bp = Blueprint("voice", __name__, url_prefix="/voice")
 DEADLINE_SECONDS = 1.5
 # After a failure the database is left alone for this long, and calls go straight to what is left.
 REST_SECONDS = 2.0
+# https://www.postgresql.org/docs/current/errcodes-appendix.html: serialization_failure, deadlock_detected,
+# lock_not_available
+IN_THE_WAY = frozenset({"40001", "40P01", "55P03"})
+# Beyond it no call ever goes, and a database's integers end.
+MOST_STEPS = 10_000
 
 CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
 
@@ -43,30 +50,55 @@ CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
 class Store:
     """The way to the database from a webhook: within the deadline, and not at all while it is down."""
 
-    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(48, "webhook"))
+    # Fewer than the engine has connections: calls queue here, where waiting counts towards the deadline.
+    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(24, "webhook"))
     _resting_until: float = 0.0
 
     def run(self, work: Callable[[Session], T]) -> T:
-        """Do the work in one transaction. Raises StoreUnavailable when the database doesn't answer in time.
+        """Do the work in one transaction; see `call`."""
+        return self.call(lambda: _in_transaction(work))
 
-        Work that is late may still commit: everything that it writes can be asked for again.
+    def call(self, work: Callable[[], T]) -> T:
+        """Do the work, which opens what it needs. Raises StoreUnavailable when the database is too slow.
+
+        Work that is late may still commit: everything that it writes can be asked for again. Work that met
+        another transaction's locks is done again, so it must not keep anything from the first time.
         """
         if time.monotonic() < self._resting_until:
             raise StoreUnavailable("resting")
-        future: Future[T] = self.pool.submit(_in_transaction, work)
+        until = time.monotonic() + DEADLINE_SECONDS
+        future: Future[T] = self.pool.submit(_despite_locks, work, until)
         try:
             return future.result(timeout=DEADLINE_SECONDS)
-        except IntegrityError:
-            raise
-        except (SQLAlchemyError, TimeoutError, OSError) as error:
-            future.cancel()
-            self._resting_until = time.monotonic() + REST_SECONDS
+        except (OperationalError, InterfaceError, OSError) as error:
+            # TimeoutError is an OSError, and may be ours: only one that the database let pass speaks of it.
+            never_began = future.cancel()
+            if not never_began and not _met_a_lock(error):
+                self._resting_until = time.monotonic() + REST_SECONDS
             raise StoreUnavailable(type(error).__name__) from error
+        except PoolTimeout as error:
+            raise StoreUnavailable("no connection was free") from error
 
 
 def _in_transaction(work: Callable[[Session], T]) -> T:
     with db.transaction() as session:
         return work(session)
+
+
+def _despite_locks(work: Callable[[], T], until: float) -> T:
+    while True:
+        try:
+            return work()
+        except OperationalError as error:
+            if not _met_a_lock(error) or time.monotonic() >= until:
+                raise
+            # Two who met must not meet again.
+            time.sleep(random.uniform(0.005, 0.03))
+
+
+def _met_a_lock(error: Exception) -> bool:
+    """Tell whether the work failed because other work was in its way, not because the database is ill."""
+    return getattr(getattr(error, "orig", None), "sqlstate", None) in IN_THE_WAY
 
 
 @dataclass(frozen=True)
@@ -112,13 +144,34 @@ def guard() -> Response | None:
     return None
 
 
+@bp.url_value_preprocessor
+def read_address(endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """Take an address that we never gave out for one of a call that there never was."""
+    if values and "sid" in values and not CALL_SID.fullmatch(values["sid"]):
+        values["sid"] = ""
+    if values and not 0 <= values.get("number", 0) <= MOST_STEPS:
+        values["number"] = 0
+
+
 @bp.errorhandler(Exception)
 def find_somebody(error: Exception) -> Response | HTTPException:
     """Answer the caller whatever happens: an error page is silence on the line."""
     if isinstance(error, HTTPException) and error.code in (403, 404, 405, 413):
         return error
     log.exception("webhook failed", extra={"call_sid": forms.value("CallSid"), "path": request.path})
-    return _degraded(TEAM if "calls" in request.path else OWNER)
+    match str(request.endpoint).removeprefix("voice."):
+        case "incoming":
+            return _degraded(OWNER, error)
+        case "status" | "leg":
+            return forms.done()
+        case "wait":
+            return forms.xml(twiml.leave_queue())
+        case "whisper":
+            return forms.xml(_voice().left.degraded.whisper(""))
+        case "accept":
+            return last_resort.accepted(twiml.is_yes(forms.value("Digits"), forms.value("SpeechResult")))
+        case _:
+            return _continue_without_store(error)
 
 
 # --- the way in ---------------------------------------------------------------------------------------
@@ -134,17 +187,32 @@ def incoming() -> Response:
         return _degraded(OWNER)
     call = _incoming_call(sid)
     try:
-        reply = voice.store.run(lambda session: answering.answer(session, call, utcnow(), voice.deployment))
+        reply = voice.store.call(lambda: _answered(call, voice.deployment))
     except IntegrityError:
         # The same webhook was answered a moment ago, in another process or thread: say the same.
         answered = voice.store.run(lambda session: answering.answered_before(session, sid))
         if answered is None:
-            raise
+            # Written down without having been answered: while we were away, or by the news of its end.
+            return _degraded(OWNER)
         reply = answered
     except StoreUnavailable as error:
         return _degraded(OWNER, error)
     log.info("call answered", extra={"call_sid": sid, "from": mask(_e164("From"))})
     return forms.xml(reply)
+
+
+def _answered(call: answering.IncomingCall, deployment: Deployment) -> bytes:
+    """Answer with one write when somebody can be rung at once, as for most callers; else step by step."""
+    now = utcnow()
+    with db.at_once() as connection:
+        rung = answering.ring_at_once(connection, call, now, deployment)
+    if isinstance(rung, Rung):
+        bus.publish([rung.bell])
+        return rung.reply
+    if rung is not None:
+        return rung
+    with db.transaction() as session:
+        return answering.answer(session, call, now, deployment)
 
 
 @bp.post("/status")
@@ -167,9 +235,11 @@ def status() -> Response:
                 answering.note_missed(session, _incoming_call(sid), utcnow(), voice.deployment)
 
     try:
-        voice.store.run(work)
-    except IntegrityError:
-        log.info("status of a call that another request is writing down", extra={"call_sid": sid})
+        try:
+            voice.store.run(work)
+        except IntegrityError:
+            # Another request has just written this call down: now it can be found.
+            voice.store.run(work)
     except StoreUnavailable:
         voice.left.spool.keep("ended", last_resort.caller() | {"call_status": call_status})
     return forms.done()
@@ -178,7 +248,7 @@ def status() -> Response:
 # --- what the TwiML leads to --------------------------------------------------------------------------
 
 
-@bp.post("/calls/<sid>/<int:number>")
+@bp.post("/calls/<sid>/<int(signed=True):number>")
 def step(sid: str, number: int) -> Response:
     """The call was sent on by us: go on with the step that is its own now."""
     return _answer(
@@ -186,14 +256,14 @@ def step(sid: str, number: int) -> Response:
     )
 
 
-@bp.post("/calls/<sid>/<int:number>/ended")
+@bp.post("/calls/<sid>/<int(signed=True):number>/ended")
 def ended(sid: str, number: int) -> Response:
     """A ring is over, or the conversation that came of it."""
     dial, deployment = forms.dial_ended(), _voice().deployment
     return _answer(lambda session: progress.ended(session, sid, number, dial, utcnow(), deployment))
 
 
-@bp.post("/calls/<sid>/<int:number>/leg")
+@bp.post("/calls/<sid>/<int(signed=True):number>/leg")
 def leg(sid: str, number: int) -> Response:
     """An agent's telephone rings, or was answered."""
     call_status, leg_sid = forms.value("CallStatus"), forms.value("CallSid")
@@ -204,7 +274,7 @@ def leg(sid: str, number: int) -> Response:
     return _noted(work)
 
 
-@bp.post("/calls/<sid>/<int:number>/whisper")
+@bp.post("/calls/<sid>/<int(signed=True):number>/whisper")
 def whisper(sid: str, number: int) -> Response:
     """An ordinary phone was answered, by somebody or by something."""
     voice = _voice()
@@ -219,7 +289,7 @@ def whisper(sid: str, number: int) -> Response:
         return forms.xml(twiml.farewell(said=(), language=voice.settings.default_language))
 
 
-@bp.post("/calls/<sid>/<int:number>/accept")
+@bp.post("/calls/<sid>/<int(signed=True):number>/accept")
 def accept(sid: str, number: int) -> Response:
     """The agent on an ordinary phone takes the call, or doesn't."""
     voice = _voice()
@@ -234,7 +304,7 @@ def accept(sid: str, number: int) -> Response:
         return last_resort.accepted(False)
 
 
-@bp.post("/calls/<sid>/<int:number>/wait")
+@bp.post("/calls/<sid>/<int(signed=True):number>/wait")
 def wait(sid: str, number: int) -> Response:
     """The carrier asks what a waiting caller hears next."""
     voice = _voice()
@@ -249,7 +319,7 @@ def wait(sid: str, number: int) -> Response:
     return forms.xml(reply)
 
 
-@bp.post("/calls/<sid>/<int:number>/left")
+@bp.post("/calls/<sid>/<int(signed=True):number>/left")
 def left(sid: str, number: int) -> Response:
     """A caller is no longer in the queue."""
     result = forms.value("QueueResult")
@@ -259,7 +329,7 @@ def left(sid: str, number: int) -> Response:
     return _answer(lambda session: progress.left_queue(session, sid, number, result, utcnow(), deployment))
 
 
-@bp.post("/calls/<sid>/<int:number>/about")
+@bp.post("/calls/<sid>/<int(signed=True):number>/about")
 def about(sid: str, number: int) -> Response:
     """The caller said what the promised callback is about, or nothing."""
     words = forms.value("SpeechResult")
@@ -272,7 +342,7 @@ def about(sid: str, number: int) -> Response:
         return forms.xml(twiml.farewell(said=(), language=voice.settings.default_language))
 
 
-@bp.post("/calls/<sid>/<int:number>/number")
+@bp.post("/calls/<sid>/<int(signed=True):number>/number")
 def number_given(sid: str, number: int) -> Response:
     """A caller whose number is hidden named one."""
     given = forms.value("Digits") or forms.value("SpeechResult")
