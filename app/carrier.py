@@ -94,7 +94,7 @@ class Carrier:
         return [(str(one.sid), str(one.phone_number)) for one in found]
 
     def point_number(self, sid: str, public_url: str, fallback_url: str) -> None:
-        """Let a number's calls come to us; the address itself says how often the carrier tries again."""
+        """Let a number's calls and messages come to us; the address says how often to try again."""
         self._ask(
             lambda: self._client.incoming_phone_numbers(sid).update(
                 voice_url=f"{public_url}/voice/incoming{RETRIES}",
@@ -103,6 +103,8 @@ class Carrier:
                 voice_fallback_method="POST",
                 status_callback=f"{public_url}/voice/status",
                 status_callback_method="POST",
+                sms_url=f"{public_url}/messages/incoming",
+                sms_method="POST",
             )
         )
 

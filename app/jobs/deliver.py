@@ -7,8 +7,9 @@ from typing import Any
 
 from app import db
 from app.carrier import FOR_GOOD, Carrier
+from app.clock import utcnow
 from app.errors import CarrierError
-from app.voice import outbox
+from app.voice import messages, outbox
 from app.voice.models import Promise
 from app.voice.twiml import Addresses
 
@@ -59,6 +60,14 @@ def _deliver(carrier: Carrier, public_url: str, delivery: Delivery) -> str:
                 promise = session.get(Promise, payload["promise"])
             if promise is None or promise.line is None:
                 return "nobody to send it to"
-            return carrier.send_message(to=promise.number, from_=promise.line, body=payload["body"])
+            sid = carrier.send_message(
+                to=promise.number,
+                from_=promise.line,
+                body=payload["body"],
+                status_url=f"{public_url}/messages/status",
+            )
+            with db.transaction() as session:
+                messages.sent(session, sid, promise, payload["body"], utcnow())
+            return sid
         case unknown:
             raise ValueError(f"nothing delivers {unknown}")

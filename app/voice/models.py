@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.callers.models import Direction
 from app.db import Base, Json, UtcDateTime
 
 
@@ -180,6 +181,28 @@ class PromiseEvent(Base):
     state: Mapped[PromiseState] = mapped_column(String(12))
     why: Mapped[str] = mapped_column(String(60))  # a code of the catalogue
     who: Mapped[str] = mapped_column(String(254), default="")  # an agent, a user, or empty for the system
+
+
+class Message(Base):
+    """An SMS, ours or the customer's: nobody gets a message from us that can't be answered."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        Index("ix_messages_number_at", "number", "at"),
+        Index("ix_messages_agent_at", "agent", "at"),
+    )
+
+    sid: Mapped[str] = mapped_column(String(64), primary_key=True)  # the carrier's
+    direction: Mapped[Direction] = mapped_column(String(10))
+    number: Mapped[str] = mapped_column(String(32))  # the customer's, E.164
+    line: Mapped[str] = mapped_column(String(32))
+    body: Mapped[str] = mapped_column(Text)
+    customer: Mapped[str | None] = mapped_column(String(121))
+    case: Mapped[str | None] = mapped_column(String(121))
+    agent: Mapped[str | None] = mapped_column(String(121))  # at whose desk it popped, or who sent it
+    promise: Mapped[int | None] = mapped_column(Integer)
+    status: Mapped[str] = mapped_column(String(20))  # the carrier's word
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class Inbox(Base):

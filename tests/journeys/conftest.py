@@ -88,10 +88,14 @@ class Town:
             return found
 
     def pops(self, agent: str) -> list[dict[str, Any]]:
+        return self.told(agent, "screen_pop")
+
+    def told(self, agent: str, kind: str) -> list[dict[str, Any]]:
+        """What the agent's desk was told, of one kind."""
         with self.database.transaction() as session:
             rows = session.scalars(
                 select(DeskEvent)
-                .where(DeskEvent.agent == agent, DeskEvent.kind == "screen_pop")
+                .where(DeskEvent.agent == agent, DeskEvent.kind == kind)
                 .order_by(DeskEvent.number)
             )
             return [row.data for row in rows]

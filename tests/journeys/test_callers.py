@@ -79,6 +79,11 @@ def test_a_caller_who_hangs_up_while_waiting_is_told_by_message_when_the_owner_r
     assert "antwoorden" in message["body"]
     town.until(lambda: town.call(call.sid).outcome == Outcome.PROMISED, "the call is closed")
 
+    # The message says that it can be answered, so an answer arrives: at the promise and at the owner's desk.
+    town.phonebox.write(ADA, LINE, "Liever na vijven")
+    town.until(lambda: "Liever na vijven" in town.promises()[0].about, "the answer lies at the promise")
+    assert [event["promise"] for event in town.told("anna", "message")] == [town.promises()[0].id]
+
 
 def test_an_owner_who_declines_at_the_desk_stops_ringing_and_the_colleague_rings(town: Town) -> None:
     town.phonebox.endpoint("client:bram").register("answer")

@@ -107,6 +107,25 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("number", name=op.f("pk_lines")),
     )
     op.create_table(
+        "messages",
+        sa.Column("sid", sa.String(length=64), nullable=False),
+        sa.Column("direction", sa.String(length=10), nullable=False),
+        sa.Column("number", sa.String(length=32), nullable=False),
+        sa.Column("line", sa.String(length=32), nullable=False),
+        sa.Column("body", sa.Text(), nullable=False),
+        sa.Column("customer", sa.String(length=121), nullable=True),
+        sa.Column("case", sa.String(length=121), nullable=True),
+        sa.Column("agent", sa.String(length=121), nullable=True),
+        sa.Column("promise", sa.Integer(), nullable=True),
+        sa.Column("status", sa.String(length=20), nullable=False),
+        sa.Column("at", app.db.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("sid", name=op.f("pk_messages")),
+    )
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.create_index("ix_messages_agent_at", ["agent", "at"], unique=False)
+        batch_op.create_index("ix_messages_number_at", ["number", "at"], unique=False)
+
+    op.create_table(
         "outbox",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("kind", sa.String(length=20), nullable=False),
@@ -411,6 +430,11 @@ def downgrade() -> None:
         )
 
     op.drop_table("outbox")
+    with op.batch_alter_table("messages", schema=None) as batch_op:
+        batch_op.drop_index("ix_messages_number_at")
+        batch_op.drop_index("ix_messages_agent_at")
+
+    op.drop_table("messages")
     op.drop_table("lines")
     with op.batch_alter_table("inbox", schema=None) as batch_op:
         batch_op.drop_index("ix_inbox_created_at")

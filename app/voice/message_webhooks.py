@@ -1,0 +1,67 @@
+"""What does the carrier bring by SMS? An answer to keep, or how far ours has come."""
+
+import logging
+import re
+
+from flask import Blueprint, Flask, Response, current_app
+from sqlalchemy.exc import IntegrityError
+from twilio.twiml.messaging_response import MessagingResponse
+
+from app.clock import utcnow
+from app.errors import StoreUnavailable
+from app.voice import forms, messages
+from app.voice.webhooks import Voice
+
+log = logging.getLogger(__name__)
+
+bp = Blueprint("messages", __name__, url_prefix="/messages")
+
+MESSAGE_SID = re.compile(r"(SM|MM)[0-9a-fA-F]{32}")
+
+
+def register(app: Flask) -> None:
+    app.register_blueprint(bp)
+
+
+def _voice() -> Voice:
+    voice: Voice = current_app.extensions["voice"]
+    return voice
+
+
+@bp.before_request
+def guard() -> Response | None:
+    return forms.refuse_strangers()
+
+
+@bp.post("/incoming")
+def incoming() -> Response:
+    """A message comes in. Without a database the carrier is asked to come again, so that nothing is lost."""
+    voice = _voice()
+    sid = forms.value("MessageSid") or forms.value("SmsSid")
+    if not MESSAGE_SID.fullmatch(sid):
+        log.warning("message without a usable MessageSid")
+        return _nothing()
+    message = messages.IncomingMessage(sid, forms.value("From"), forms.value("To"), forms.value("Body"))
+    try:
+        voice.store.run(lambda session: messages.receive(session, message, utcnow(), voice.deployment))
+    except IntegrityError:
+        log.info("message is being kept by another request", extra={"message_sid": sid})
+    except StoreUnavailable:
+        # No caller waits for this answer; a refusal makes the carrier try again or keep the error for us.
+        return Response("try again", 503, mimetype="text/plain")
+    return _nothing()
+
+
+@bp.post("/status")
+def status() -> Response:
+    """How far a message of ours has come."""
+    sid, word = forms.value("MessageSid"), forms.value("MessageStatus")
+    try:
+        _voice().store.run(lambda session: messages.status(session, sid, word))
+    except StoreUnavailable:
+        log.warning("a message's status could not be noted", extra={"message_sid": sid[:64]})
+    return forms.done()
+
+
+def _nothing() -> Response:
+    return forms.xml(str(MessagingResponse()).encode())
