@@ -6,7 +6,7 @@ from aiohttp import web
 
 from phonebox.driving import Driving
 from phonebox.kept import load
-from phonebox.rest import RestApi
+from phonebox.rest.api import RestApi
 from phonebox.settings import Settings
 from phonebox.world import World
 
