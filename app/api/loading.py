@@ -144,7 +144,7 @@ def _rows(
     separator, header = _read_header(kind, file)
     order = [header.index(name) for name in kind.columns]
     width = len(header)
-    reader = csv.reader(file, delimiter=separator, strict=True)
+    reader = csv.reader(file, delimiter=separator, skipinitialspace=True, strict=True)
     limit = csv.field_size_limit(LONGEST_CELL)
     try:
         for row in count(2):
@@ -176,10 +176,7 @@ def _read_header(kind: Kind[Any], file: TextIO) -> tuple[str, list[str]]:
     """Return the separator and the columns' names. Raises UnusableFile unless they are the kind's."""
     line = file.readline()
     expected = set(kind.columns)
-    readings = [
-        (separator, [name.strip().lower() for name in next(csv.reader([line], delimiter=separator), [])])
-        for separator in SEPARATORS
-    ]
+    readings = [(separator, _names(line, separator)) for separator in SEPARATORS]
     separator, header = max(readings, key=lambda reading: len(expected.intersection(reading[1])))
     while header and not header[-1]:
         header.pop()
@@ -192,3 +189,8 @@ def _read_header(kind: Kind[Any], file: TextIO) -> tuple[str, list[str]]:
     if len(header) > len(expected):
         raise UnusableFile("columns_twice", [name for name in kind.columns if header.count(name) > 1])
     return separator, header
+
+
+def _names(line: str, separator: str) -> list[str]:
+    cells: list[str] = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    return [cell.strip().lower() for cell in cells]

@@ -5,6 +5,8 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+import phonenumbers
+
 from app import catalogue
 from app.api import fields as f
 from app.api.fields import Defaults, Field, Problem, Refused
@@ -131,7 +133,7 @@ class Kind(Generic[R]):
 def _of_the_line(texts: list[str], its_fields: tuple[Field, ...], defaults: Defaults) -> Defaults:
     """A line's number in a national form is its own country's."""
     named = texts[[one.name for one in its_fields].index("country")].strip().upper()
-    return Defaults(named, defaults.language) if len(named) == 2 else defaults
+    return Defaults(named, defaults.language) if named in phonenumbers.SUPPORTED_REGIONS else defaults
 
 
 def _text(value: object, one: Field) -> str:
