@@ -4,8 +4,10 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Request, Route, expect
 
 from phonebox.client import Phonebox, running
@@ -216,3 +218,29 @@ def test_everything_is_said_in_both_languages() -> None:
 
     assert dutch == english
     assert used <= dutch
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_page_can_be_used_by_everybody(
+    telephone: Page, exchange: Phonebox, app: App, scheme: Literal["light", "dark"]
+) -> None:
+    app.on(
+        "/voice/incoming",
+        '<Say langauge="nl-NL">Een ogenblik.</Say><Dial><Client>anna</Client><Client>bram</Client></Dial>',
+        "<Pause length='600'/>",
+    )
+    exchange.endpoint("client:anna").register(behaviour="answer")
+    exchange.endpoint("client:bram").register()
+    exchange.endpoint("client:carla").register().unregister()
+    telephone.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+
+    telephone.get_by_role("button", name="Bellen").click()
+    expect(telephone.locator("#state")).to_have_text("In gesprek met Anna")
+    telephone.get_by_label("Wat de beller zegt").first.fill("Dag!")
+    telephone.keyboard.press("Enter")
+    expect(telephone.locator("#captions .said")).to_have_text("Dag!")
+    telephone.locator("#log summary").last.click()
+    telephone.locator("#recent summary").click()
+
+    found = Axe().run(telephone).response["violations"]
+    assert [f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found] == []
