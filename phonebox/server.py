@@ -4,7 +4,7 @@ from pathlib import Path
 
 from aiohttp import web
 
-from phonebox.driving import Driving
+from phonebox.driving import api as driving
 from phonebox.kept import load
 from phonebox.rest.api import RestApi
 from phonebox.settings import Settings
@@ -37,7 +37,7 @@ def make_app(settings: Settings) -> tuple[web.Application, World]:
         load(settings.state_file, settings.app_url, world.numbers, world.endpoints)
     app = web.Application(client_max_size=1024 * 1024)
     app.add_routes(RestApi(world).routes())
-    app.add_routes(Driving(world).routes())
+    app.add_routes(driving.routes(world))
     app.add_routes([web.get(path, page_file) for path in PAGE_FILES])
     app.add_routes([web.get("/healthz", healthz)])
 

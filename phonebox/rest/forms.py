@@ -1,5 +1,6 @@
 """How does the REST API read what it is asked, and refuse it?"""
 
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -68,7 +69,7 @@ Handle = Callable[[web.Request, Form], Awaitable[web.StreamResponse]]
 Route = tuple[str, str, Handle]
 
 
-class Resource:
+class Resource(ABC):
     """One kind of thing that the REST API serves."""
 
     def __init__(self, world: World) -> None:
@@ -78,9 +79,9 @@ class Resource:
     def _account(self) -> str:
         return self._world.settings.account_sid
 
+    @abstractmethod
     def routes(self) -> list[Route]:
         """Return method, path below the account, and handler of every address."""
-        raise NotImplementedError
 
     def _page(
         self, request: web.Request, form: Form, key: str, records: Sequence[dict[str, Any]]

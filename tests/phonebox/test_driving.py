@@ -58,6 +58,16 @@ def test_an_own_call_sid_and_more_fields_are_passed_on(app: App, phone: Phonebox
         ("PUT", "/phonebox/faults", {"pattern": "/", "fault": "rain"}, 400, "fault"),
         ("PUT", "/phonebox/settings", {"speed": 0}, 400, "speed"),
         ("POST", "/phonebox/endpoints/client:anna/answer", {"seconds": 0}, 409, "does not ring"),
+        ("POST", "/phonebox/endpoints/client:anna/answer", {"seconds": "x"}, 400, "seconds"),
+        ("PUT", "/phonebox/endpoints/client:anna", {"answer_after": "soon"}, 400, "answer_after"),
+        ("PUT", "/phonebox/faults", {"pattern": "(", "fault": "drop"}, 400, "pattern"),
+        ("PUT", "/phonebox/faults", {"fault": "drop"}, 400, "pattern"),
+        ("PUT", "/phonebox/settings", {"shared_key": {"a": 1}}, 400, "shared_key"),
+        ("POST", "/phonebox/calls", {"to": LINE, "extra": 5}, 400, "extra"),
+        ("POST", "/phonebox/messages", {"to": LINE, "body": "x"}, 400, "from"),
+        ("GET", "/phonebox/requests/wait?count=x", None, 400, "count"),
+        ("GET", "/phonebox/calls/CA1/wait?for=ended", None, 404, "no call"),
+        ("GET", "/phonebox/endpoints/client:anna/wait?for=dancing", None, 400, "dancing"),
     ],
 )
 def test_a_driver_is_told_what_is_wrong(

@@ -1,0 +1,1 @@
+"""The API with which tests, the page and curious people drive the simulator."""

@@ -1,0 +1,124 @@
+"""How does somebody phone in, speak, press keys and hang up, and how does the call stand?"""
+
+from collections.abc import Callable
+
+from aiohttp import web
+
+from phonebox.calls import Input, Leg, Pressed, Spoken
+from phonebox.driving.reading import (
+    DEFAULT_PATIENCE,
+    Part,
+    Refused,
+    Route,
+    number_in,
+    object_in,
+    read_json,
+    required,
+    seconds_in,
+    text_in,
+)
+from phonebox.world import leg_summary
+
+DETAILS = {
+    "forwarded_from": "ForwardedFrom",
+    "stir_verstat": "StirVerstat",
+    "caller_country": "CallerCountry",
+    "caller_name": "CallerName",
+}
+
+
+class Calls(Part):
+    """Calls, from the caller's side."""
+
+    def routes(self) -> list[Route]:
+        """Return method, path below /phonebox, and handler of every address."""
+        return [
+            ("POST", "/calls", self.phone_in),
+            ("GET", "/calls", self.calls),
+            ("GET", "/calls/{sid}", self.call),
+            ("GET", "/calls/{sid}/wait", self.wait_for_call),
+            ("POST", "/calls/{sid}/say", self.say),
+            ("POST", "/calls/{sid}/press", self.press),
+            ("POST", "/calls/{sid}/hangup", self.hang_up),
+        ]
+
+    def _leg(self, request: web.Request) -> Leg:
+        leg = self._world.legs.get(request.match_info["sid"])
+        if leg is None:
+            raise Refused(404, "there is no call with this SID")
+        return leg
+
+    def _snapshot(self, leg: Leg, status: int = 200) -> web.Response:
+        return web.json_response(self._world.snapshot(leg), status=status)
+
+    async def phone_in(self, request: web.Request) -> web.Response:
+        """Somebody dials a number of the account."""
+        body = await read_json(request)
+        to = text_in(body, "to")
+        if not to:
+            raise Refused(400, "to: which number is dialled?")
+        sid = text_in(body, "call_sid") or None
+        if sid is not None and sid in self._world.legs:
+            raise Refused(409, "call_sid: there is a call with this SID already")
+        details = {name: str(body[field]) for field, name in DETAILS.items() if body.get(field) is not None}
+        details |= {str(name): str(value) for name, value in object_in(body, "extra").items()}
+        leg = self._world.phone_in(text_in(body, "from"), to, sid, details)
+        return web.json_response({"sid": leg.sid}, status=201)
+
+    async def calls(self, request: web.Request) -> web.Response:
+        """List the calls that came in or were placed, newest first, without the legs that they dialled."""
+        legs = [leg for leg in reversed(self._world.legs.values()) if leg.parent is None]
+        return web.json_response({"calls": [leg_summary(leg) for leg in legs]})
+
+    async def call(self, request: web.Request) -> web.Response:
+        """Return all that is known of one call."""
+        return self._snapshot(self._leg(request))
+
+    async def wait_for_call(self, request: web.Request) -> web.Response:
+        """Answer as soon as a condition is true; 408, with the call as it is, when it is not in time."""
+        leg = self._leg(request)
+        is_true = self._condition(leg, request.query.get("for", "ended"))
+        if await self._world.until(is_true, seconds_in(request)):
+            return self._snapshot(leg)
+        return self._snapshot(leg, 408)
+
+    def _condition(self, leg: Leg, wanted: str) -> Callable[[], bool]:
+        """Read a condition; what happened once counts also when it is over already."""
+        name, _, detail = wanted.partition(":")
+        conditions: dict[str, Callable[[], bool]] = {
+            "ringing": lambda: detail in leg.rang if detail else bool(leg.rang),
+            "bridged": lambda: detail in leg.bridged_to if detail else bool(leg.bridged_to),
+            "caption": lambda: any(detail in caption.text for caption in leg.captions),
+            "kind": lambda: any(detail == caption.kind for caption in leg.captions),
+            "status": lambda: leg.status.value == detail,
+            "prompt": lambda: leg.prompt is not None and detail in ("", leg.prompt.kind),
+            "queued": lambda: leg.queue_name is not None and detail in ("", leg.queue_name),
+            "answered": lambda: leg.answered,
+            "ended": lambda: leg.ended,
+            "settled": lambda: self._world.settled(leg),
+        }
+        if name not in conditions:
+            raise Refused(400, f"for: {name} is none of {', '.join(conditions)}")
+        return conditions[name]
+
+    async def say(self, request: web.Request) -> web.Response:
+        """The caller says something, as soon as anybody or anything listens."""
+        return await self._put_in(request, self._leg(request), Spoken(await required(request, "text")))
+
+    async def press(self, request: web.Request) -> web.Response:
+        """The caller presses keys, as soon as anybody or anything listens."""
+        return await self._put_in(request, self._leg(request), Pressed(await required(request, "digits")))
+
+    async def _put_in(self, request: web.Request, leg: Leg, heard: Input) -> web.Response:
+        patience = number_in(await read_json(request), "seconds", DEFAULT_PATIENCE)
+
+        await self._world.until(lambda: leg.ended or leg.is_heard(heard), patience)
+        if not leg.take(heard):
+            raise Refused(409, "nobody listens on this call just now", call=self._world.snapshot(leg))
+        return self._snapshot(leg)
+
+    async def hang_up(self, request: web.Request) -> web.Response:
+        """The person on this call puts the telephone down; a second time changes nothing."""
+        leg = self._leg(request)
+        leg.hang_up()
+        return self._snapshot(leg)
