@@ -1,12 +1,28 @@
 """Where is the truth kept? The engine, transactions, and column types that mean the same everywhere."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import JSON, Connection, DateTime, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import (
+    JSON,
+    Connection,
+    DateTime,
+    Engine,
+    MetaData,
+    Table,
+    Update,
+    bindparam,
+    create_engine,
+    event,
+    insert,
+    make_url,
+    select,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -35,6 +51,11 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
+
+
+def table_of(model: type[Base]) -> Table:
+    """Return the table of a class, for statements that go past the ORM."""
+    return Base.metadata.tables[model.__tablename__]
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -75,6 +96,7 @@ class Database:
             autoflush=False,
             expire_on_commit=False,
         )
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -88,8 +110,74 @@ class Database:
         with self._reading() as session:
             yield session
 
+    @contextmanager
+    def at_once(self) -> Iterator[Connection]:
+        """A bare connection for a few reads and one write (see Guarded), without the trips of a transaction.
+
+        On PostgreSQL each statement is a transaction of its own; on SQLite, where a trip costs nothing, all
+        of them are one.
+        """
+        with self.engine.begin() if self.is_sqlite else self._autocommit.connect() as connection:
+            yield connection
+
     def dispose(self) -> None:
         self.engine.dispose()
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One row of a table that a Guarded writes; `taken` are the columns whose value its UPDATE returns."""
+
+    table: Table
+    columns: tuple[str, ...]
+    taken: Mapping[str, str] = field(default_factory=dict)  # column: what the UPDATE calls it
+
+
+class Guarded:
+    """A conditional UPDATE, and rows that are written only when it found its own: all or nothing.
+
+    One statement on PostgreSQL, so that it is its own transaction and takes one round trip; on SQLite they
+    follow each other in the transaction that at_once() began.
+    """
+
+    def __init__(self, update: Update, rows: Sequence[Rows]) -> None:
+        """`update` returns one column; its parameters must not be named `row…`."""
+        self._update = update
+        self._rows = rows
+        taken = update.cte("taken")
+        written = [
+            insert(one.table)
+            .from_select(
+                [*one.columns, *one.taken],
+                select(
+                    *(bindparam(f"row{place}_{name}", type_=one.table.c[name].type) for name in one.columns),
+                    *(taken.c[name] for name in one.taken.values()),
+                ).select_from(taken),
+                include_defaults=False,
+            )
+            .cte(f"written{place}")
+            for place, one in enumerate(rows)
+        ]
+        self._together = select(*taken.c).add_cte(*written)
+
+    def write(
+        self, connection: Connection, parameters: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+    ) -> Any | None:
+        """Return what the UPDATE returned; None when it found no row, and then nothing was written.
+
+        `rows` hold the values in the order that was given to the constructor. Raises IntegrityError when
+        one of them stands already.
+        """
+        if connection.dialect.name == "postgresql":
+            named = {f"row{place}_{name}": row[name] for place, row in enumerate(rows) for name in row}
+            return connection.scalar(self._together, {**parameters, **named})
+        taken = connection.execute(self._update, parameters).one_or_none()
+        if taken is None:
+            return None
+        for one, row in zip(self._rows, rows, strict=True):
+            numbers = {name: taken._mapping[returned] for name, returned in one.taken.items()}
+            connection.execute(insert(one.table), {**row, **numbers})
+        return taken[0]
 
 
 _database: Database | None = None
@@ -118,6 +206,12 @@ def transaction() -> Iterator[Session]:
 def reading() -> Iterator[Session]:
     with current().reading() as session:
         yield session
+
+
+@contextmanager
+def at_once() -> Iterator[Connection]:
+    with current().at_once() as connection:
+        yield connection
 
 
 def _postgres_engine(url: str, pool_size: int, patient: bool) -> Engine:

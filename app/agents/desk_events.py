@@ -38,7 +38,12 @@ def append(
     session.execute(
         insert(DeskEvent).values(agent=agent, number=number, kind=kind, data=dict(data), created_at=now)
     )
-    ring_after_commit(session, bus.DESKS, f"{agent} {number}")
+    ring_after_commit(session, *bell(agent, number))
+
+
+def bell(agent: str, number: int) -> tuple[str, str]:
+    """Return the channel and the message that make the agent's desk look."""
+    return bus.DESKS, f"{agent} {number}"
 
 
 def ring_after_commit(session: Session, channel: str, message: str) -> None:

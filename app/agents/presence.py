@@ -5,12 +5,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, Update, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
 from app.agents import desk_events
 from app.agents.models import Activity, Agent, Intent, Reach, Slot, Softphone
+from app.db import table_of
 from app.errors import InvalidField
 
 HEARTBEAT_FRESH = timedelta(seconds=15)
@@ -261,6 +262,37 @@ def start_wrap_up(
 # ring, so that news of an earlier ring can neither free nor take the agent.
 
 
+def reservation(unless: ColumnElement[bool] | None = None) -> Update:
+    """Return the one statement that takes an agent for a ring: see `reserve`, and `reserving` for its values.
+
+    Built once by whoever runs it often: building it takes longer than running it.
+    """
+    free = (Slot.activity == Activity.IDLE) | (
+        Slot.activity.in_((Activity.RESERVED, Activity.RINGING)) & (Slot.lease_until < bindparam("at"))
+    )
+    statement = update(table_of(Slot)).where(
+        Slot.agent == bindparam("who"), Slot.intent == Intent.AVAILABLE, free
+    )
+    if unless is not None:
+        statement = statement.where(~unless)
+    return statement.values(
+        activity=Activity.RESERVED,
+        activity_since=bindparam("at"),
+        call_sid=bindparam("for_sid"),
+        fence=bindparam("step"),
+        lease_until=bindparam("until"),
+        event_number=Slot.event_number + 1,
+    ).returning(Slot.event_number)
+
+
+def reserving(agent: str, call_sid: str, fence: int, now: datetime, lease: timedelta) -> dict[str, Any]:
+    """Return the values for a `reservation`."""
+    return {"who": agent, "for_sid": call_sid, "step": fence, "at": now, "until": now + lease}
+
+
+_RESERVE = reservation()
+
+
 def reserve(
     session: Session,
     agent: str,
@@ -275,24 +307,9 @@ def reserve(
     Returns the number for the event that tells the agent's desk (see desk_events.append), so that the
     reservation and the pop are one write. A reservation whose lease is over may be taken.
     """
-    free = (Slot.activity == Activity.IDLE) | (
-        Slot.activity.in_((Activity.RESERVED, Activity.RINGING)) & (Slot.lease_until < now)
-    )
-    statement = update(Slot).where(Slot.agent == agent, Slot.intent == Intent.AVAILABLE, free)
-    if unless is not None:
-        statement = statement.where(~unless)
-    return session.scalar(
-        statement.values(
-            activity=Activity.RESERVED,
-            activity_since=now,
-            call_sid=call_sid,
-            fence=fence,
-            lease_until=now + lease,
-            event_number=Slot.event_number + 1,
-        )
-        .returning(Slot.event_number)
-        .execution_options(synchronize_session=False)
-    )
+    statement = _RESERVE if unless is None else reservation(unless)
+    number: int | None = session.scalar(statement, reserving(agent, call_sid, fence, now, lease))
+    return number
 
 
 def rings(session: Session, agent: str, call_sid: str, fence: int, now: datetime) -> bool:
@@ -314,8 +331,12 @@ def talks(session: Session, agent: str, call_sid: str, fence: int, now: datetime
         session,
         agent,
         now,
-        _ring(call_sid, fence) & Slot.activity.in_((Activity.RESERVED, Activity.RINGING)),
+        # The reservation may have ended by itself while the news of the conversation was on its way.
+        (_ring(call_sid, fence) & Slot.activity.in_((Activity.RESERVED, Activity.RINGING)))
+        | (Slot.activity == Activity.IDLE),
         activity=Activity.TALKING,
+        call_sid=call_sid,
+        fence=fence,
         lease_until=None,
         proven_at=now,
     )

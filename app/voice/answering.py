@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from app.callers.numbers import may_be_called, to_e164
 from app.voice import facts as known_facts
-from app.voice import progress
-from app.voice.facts import Facts
-from app.voice.ladder import Deployment, advance, owe
+from app.voice import ladder, progress
+from app.voice.facts import Facts, Reader
+from app.voice.ladder import Deployment, Rung, advance, owe
 from app.voice.models import Call, CallState, CallStep, Inbox, Promise, StepKind
 from app.voice.routing import due_at
 
@@ -35,6 +35,21 @@ def answer(session: Session, incoming: IncomingCall, now: datetime, deployment: 
     reply = advance(session, call, facts, (), now, deployment)
     session.add(Inbox(call_sid=incoming.sid, request="incoming", reply=reply, created_at=now))
     return reply
+
+
+def ring_at_once(
+    connection: Connection, incoming: IncomingCall, now: datetime, deployment: Deployment
+) -> Rung | bytes | None:
+    """Answer the usual call, whom somebody can be rung for at once: two reads and one write.
+
+    Bytes for a call that was answered before; None when it takes `answer`, and then nothing was written.
+    """
+    line, e164 = _numbers(connection, incoming, deployment)
+    facts = known_facts.read(connection, incoming.sid, line, e164, now, deployment.defaults)
+    if facts.reply is not None:
+        return facts.reply
+    call = _call(incoming, line, e164, facts, now)
+    return ladder.ring_at_once(connection, call, facts, now, deployment)
 
 
 def note_missed(session: Session, incoming: IncomingCall, now: datetime, deployment: Deployment) -> None:
@@ -74,7 +89,7 @@ def note_message(
         session.get_one(Promise, call.promise).recording_sid = recording_sid or None
 
 
-def _numbers(session: Session, incoming: IncomingCall, deployment: Deployment) -> tuple[str, str | None]:
+def _numbers(session: Reader, incoming: IncomingCall, deployment: Deployment) -> tuple[str, str | None]:
     """Return the line's number and the caller's, in E.164; None for a caller whom no number identifies."""
     country = deployment.defaults.country
     line = to_e164(incoming.to_raw, country) or incoming.to_raw[:32]

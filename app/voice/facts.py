@@ -14,6 +14,7 @@ from app.callers.hours import calendar
 from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise, recognise
 from app.catalogue import LANGUAGES, text
+from app.db import table_of
 from app.voice import rules as rule_versions
 from app.voice.models import Call, CallStep, Inbox, Promise, PromiseState, RuleVersion, StepKind
 from app.voice.routing import AgentFacts, LineFacts
@@ -126,11 +127,11 @@ def line_country(session: Reader, number: str) -> str | None:
 
 # Tables, not classes: the ORM's part of reading a row would cost more than the row.
 _lines, _numbers, _customers, _cases, _contacts = (
-    model.__table__ for model in (Line, CustomerNumber, Customer, Case, Contact)
+    table_of(model) for model in (Line, CustomerNumber, Customer, Case, Contact)
 )
-_agents, _slots = Agent.__table__, Slot.__table__
+_agents, _slots = table_of(Agent), table_of(Slot)
 _calls, _steps, _inbox, _promises, _rules = (
-    model.__table__ for model in (Call, CallStep, Inbox, Promise, RuleVersion)
+    table_of(model) for model in (Call, CallStep, Inbox, Promise, RuleVersion)
 )
 
 _one = select(literal(1).label("one")).subquery()
@@ -206,14 +207,10 @@ def _agents_statement(everybody: bool) -> Any:
         .subquery("newest")
     )
     waiting = (
-        select(func.count())
-        .select_from(_calls)
-        .where(
-            _calls.c.waiting_since.is_not(None),
-            _calls.c.waiting_for_agent == _agents.c.key,
-            _calls.c.sid != bindparam("sid"),
-        )
-        .scalar_subquery()
+        select(_calls.c.waiting_for_agent.label("waited_for"), func.count().label("callers"))
+        .where(_calls.c.waiting_since.is_not(None), _calls.c.sid != bindparam("sid"))
+        .group_by(_calls.c.waiting_for_agent)
+        .subquery("waiting")
     )
     direct = (
         select(func.count())
@@ -247,7 +244,7 @@ def _agents_statement(everybody: bool) -> Any:
             newest.c.last_agent,
             newest.c.last_at,
             newest.c.last_summary,
-            waiting.label("callers_waiting"),
+            func.coalesce(waiting.c.callers, 0).label("callers_waiting"),
             # The bond has its limit for the owner alone; nobody else's hour is counted.
             case((_agents.c.key == bindparam("owner"), direct), else_=0).label("direct_calls"),
         )
@@ -255,6 +252,7 @@ def _agents_statement(everybody: bool) -> Any:
         .join(_slots, _slots.c.agent == _agents.c.key)
         .outerjoin(handled, handled.c.handler == _agents.c.key)
         .outerjoin(newest, true())
+        .outerjoin(waiting, waiting.c.waited_for == _agents.c.key)
     )
     if everybody:
         return statement
@@ -287,7 +285,9 @@ _LAST_CONTACT = (
 
 def _line(row: Row[Any], number: str, defaults: Defaults) -> LineFacts:
     if row.line is None:
-        return LineFacts(number, None, defaults.language, calendar("24/7", defaults.timezone, defaults.country))
+        return LineFacts(
+            number, None, defaults.language, calendar("24/7", defaults.timezone, defaults.country)
+        )
     return LineFacts(
         number=row.line,
         team=row.line_team,

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, exists, select
+from sqlalchemy import ColumnElement, Connection, bindparam, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from app.agents import desk_events, presence
-from app.agents.models import Agent
+from app.agents.models import Agent, DeskEvent
 from app.callers.numbers import may_be_called, may_be_texted
 from app.catalogue import text
+from app.db import Guarded, Rows, table_of
 from app.voice import lifecycle, outbox, pops, promises, speech, twiml
 from app.voice.facts import UNFINISHED, Defaults, Facts
 from app.voice.models import Call, CallState, CallStep, Inbox, Promise, StepKind, StepOutcome
@@ -96,30 +97,16 @@ def advance(
     if not call.situation:
         call.situation = snapshot(known)
     step, event_number = _reserved(session, call, known)
-    number = call.step + 1
-    said = _spoken(step, facts, now, is_first=number == 1)
-    call.step = number
-    call.language = facts.language
-    row = CallStep(
-        call_sid=call.sid,
-        number=number,
-        kind=step.kind,
-        agent=getattr(step, "agent", None),
-        team=getattr(step, "team", None),
-        reason=step.reason.code,
-        reason_values=_plain(step.reason),
-        endpoint=step.endpoint.kind if isinstance(step, Ring) else "",
-        started_at=now,
-    )
-    call.said = [*call.said, *({"at": now.isoformat(), "text": sentence} for sentence in said)]
+    row, said = _begun(call, facts, step, now)
     session.add(call)
     # The call stands before whatever refers to it.
     session.flush()
     session.add(row)
-    addresses = twiml.Addresses(deployment.public_url, call.sid, number)
+    addresses = twiml.Addresses(deployment.public_url, call.sid, call.step)
     match step:
         case Ring():
-            reply = _ring(session, call, facts, step, event_number, said, now, addresses)
+            pop, reply = _ring(call, facts, step, said, now, addresses)
+            desk_events.append(session, step.agent, event_number, "screen_pop", pop, now)
         case Wait():
             reply = _wait(session, call, facts, step, said, now, addresses)
         case MakePromise():
@@ -130,8 +117,29 @@ def advance(
             reply = twiml.ask_for_number(said=said, language=call.language, addresses=addresses)
         case unknown:
             assert_never(unknown)
-    session.add(Inbox(call_sid=call.sid, request=f"step/{number}", reply=reply, created_at=now))
+    session.add(Inbox(call_sid=call.sid, request=f"step/{call.step}", reply=reply, created_at=now))
     return reply
+
+
+def _begun(call: Call, facts: Facts, step: Step, now: datetime) -> tuple[CallStep, list[str]]:
+    """Move the call on to its next step; return the step's row and what the caller hears first."""
+    call.step += 1
+    call.language = facts.language
+    said = _spoken(step, facts, now, is_first=call.step == 1)
+    call.said = [*call.said, *({"at": now.isoformat(), "text": sentence} for sentence in said)]
+    row = CallStep(
+        call_sid=call.sid,
+        number=call.step,
+        kind=step.kind,
+        agent=getattr(step, "agent", None),
+        team=getattr(step, "team", None),
+        reason=step.reason.code,
+        reason_values=_plain(step.reason),
+        endpoint=step.endpoint.kind if isinstance(step, Ring) else "",
+        started_at=now,
+        declined_why="",
+    )
+    return row, said
 
 
 def _reserved(session: Session, call: Call, known: Situation) -> tuple[Step, int]:
@@ -140,14 +148,18 @@ def _reserved(session: Session, call: Call, known: Situation) -> tuple[Step, int
         step = decide(known).first
         if not isinstance(step, Ring):
             return step, 0
-        lease = timedelta(seconds=step.seconds) + LEASE_SLACK
+        unless = _waits_longer(call, step)
         event_number = presence.reserve(
-            session, step.agent, call.sid, call.step + 1, known.now, lease, unless=_waits_longer(call, step)
+            session, step.agent, call.sid, call.step + 1, known.now, _lease(step), unless=unless
         )
         if event_number is not None:
             return step, event_number
         taken = replace(known.agents[step.agent], reachability=presence.Reachability.BUSY)
         known = replace(known, agents={**known.agents, step.agent: taken})
+
+
+def _lease(step: Ring) -> timedelta:
+    return timedelta(seconds=step.seconds) + LEASE_SLACK
 
 
 def _waits_longer(call: Call, step: Ring) -> ColumnElement[bool]:
@@ -161,26 +173,84 @@ def _waits_longer(call: Call, step: Ring) -> ColumnElement[bool]:
     return waits
 
 
+# --- the first ring of a call: the reservation and all that is written of it, in one statement ----------
+
+_OF_CALL = tuple(
+    "sid from_e164 line attestation customer case owner language state"
+    " rule_version situation said created_at step".split()
+)
+_OF_STEP = tuple("call_sid number kind agent reason reason_values endpoint started_at declined_why".split())
+_waiting = table_of(Call).alias("waiting")
+_FIRST_RING = Guarded(
+    presence.reservation(
+        unless=exists().where(
+            _waiting.c.waiting_since.is_not(None),
+            _waiting.c.waiting_for_agent == bindparam("who"),
+            _waiting.c.sid != bindparam("for_sid"),
+        )
+    ),
+    [
+        Rows(table_of(Call), _OF_CALL),
+        Rows(table_of(CallStep), _OF_STEP),
+        Rows(table_of(Inbox), ("call_sid", "request", "reply", "created_at")),
+        Rows(table_of(Inbox), ("call_sid", "request", "reply", "created_at")),
+        Rows(table_of(DeskEvent), ("agent", "kind", "data", "created_at"), taken={"number": "event_number"}),
+    ],
+)
+
+
+@dataclass(frozen=True)
+class Rung:
+    """An agent's telephone will ring, and all of it is written down; `bell` is for the agent's desk."""
+
+    reply: bytes
+    bell: tuple[str, str]
+
+
+def ring_at_once(
+    connection: Connection, call: Call, facts: Facts, now: datetime, deployment: Deployment
+) -> Rung | None:
+    """Take the first step of a new call, if it is a ring: what `advance` does, in one statement.
+
+    None when the step is another one, or when somebody else took the agent meanwhile; nothing is written
+    then. Raises IntegrityError for a call that was written down before.
+    """
+    known = situation(call, facts, (), now)
+    step = decide(known).first
+    if not isinstance(step, Ring):
+        return None
+    call.situation = snapshot(known)
+    row, said = _begun(call, facts, step, now)
+    addresses = twiml.Addresses(deployment.public_url, call.sid, call.step)
+    pop, reply = _ring(call, facts, step, said, now, addresses)
+    answered = {"call_sid": call.sid, "reply": reply, "created_at": now}
+    number = _FIRST_RING.write(
+        connection,
+        presence.reserving(step.agent, call.sid, call.step, now, _lease(step)),
+        [
+            {name: getattr(call, name) for name in _OF_CALL},
+            {name: getattr(row, name) for name in _OF_STEP},
+            answered | {"request": "incoming"},
+            answered | {"request": f"step/{call.step}"},
+            {"agent": step.agent, "kind": "screen_pop", "data": pop, "created_at": now},
+        ],
+    )
+    return None if number is None else Rung(reply, desk_events.bell(step.agent, number))
+
+
 # --- taking a step ------------------------------------------------------------------------------------
 
 
 def _ring(
-    session: Session,
-    call: Call,
-    facts: Facts,
-    step: Ring,
-    event_number: int,
-    said: Sequence[str],
-    now: datetime,
-    addresses: twiml.Addresses,
-) -> bytes:
+    call: Call, facts: Facts, step: Ring, said: Sequence[str], now: datetime, addresses: twiml.Addresses
+) -> tuple[dict[str, Any], bytes]:
+    """Return the screen-pop and what the carrier is to do."""
     lifecycle.move(call, CallState.RINGING)
     stop_waiting(call)
     zone = facts.line.calendar.timezone
     reason = speech.words(step.reason, facts.agent_languages[step.agent], zone, now, kind="reason")
     pop = pops.screen_pop(call, facts, reason=reason, ring_expected=True)
-    desk_events.append(session, step.agent, event_number, "screen_pop", pop, now)
-    return twiml.ring(
+    reply = twiml.ring(
         said=said,
         language=call.language,
         endpoint=step.endpoint,
@@ -194,6 +264,7 @@ def _ring(
         },
         addresses=addresses,
     )
+    return pop, reply
 
 
 def _wait(
@@ -276,7 +347,7 @@ def confirm_by_message(session: Session, call: Call, facts_line: LineFacts, now:
     sentence = Sentence("promise_message_by_agent" if agent else "promise_message", values)
     body = speech.words(sentence, promise.language, facts_line.calendar.timezone, now)
     payload = {"promise": promise.id, "body": body}
-    outbox.add(session, outbox.SEND_MESSAGE, f"promise/{promise.id}/made", payload, now)
+    outbox.add(session, outbox.SEND_MESSAGE, outbox.key_of_promise(promise.id), payload, now)
 
 
 def stop_waiting(call: Call) -> None:
