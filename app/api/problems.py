@@ -34,7 +34,11 @@ class ApiProblem(ApplicationError):
 def language() -> str:
     """Return the language that the request asks for, of those that we speak."""
     settings: Settings = current_app.config["SETTINGS"]
-    return request.accept_languages.best_match(catalogue.LANGUAGES, settings.default_language) or "en"
+    # Best first. Werkzeug's best_match would answer “nl-NL, en;q=0.5” in English: it prefers whole matches.
+    for tag, quality in request.accept_languages:
+        if quality > 0 and (spoken := tag.split("-")[0].lower()) in catalogue.LANGUAGES:
+            return spoken
+    return settings.default_language
 
 
 def register(bp: Blueprint) -> None:

@@ -1,0 +1,135 @@
+"""Can an operator let people and systems in, and out again?"""
+
+from collections.abc import Callable
+
+import pytest
+from click.testing import Result
+from flask.testing import FlaskClient
+
+from app import db
+from app.agents.models import Role, User
+from app.agents.passwords import fits
+from tests import factories
+from tests.api.conftest import Api
+
+Command = Callable[..., Result]
+
+
+def user(email: str) -> User:
+    with db.reading() as session:
+        return session.get_one(User, email)
+
+
+@pytest.fixture
+def anna(flask_app: object) -> str:
+    with db.transaction() as session:
+        factories.agent(session, "anna", language="en")
+    return "anna"
+
+
+def test_a_new_user_gets_a_password_that_is_shown_once(flask_command: Command, anna: str) -> None:
+    done = flask_command("users", "create", "Anna@Example.nl", "--role", "agent", "--agent", anna)
+    assert done.exit_code == 0
+    password = done.stdout.strip().splitlines()[-1].rpartition(" ")[2]
+    made = user("anna@example.nl")
+    assert fits(made.password_hash, password)
+    assert (made.role, made.agent, made.language) == (Role.AGENT, "anna", "en")
+
+
+def test_a_password_from_the_environment_is_taken_and_not_shown(
+    flask_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECHTDOOR_PASSWORD", "een hele lange zin")
+    done = flask_command("users", "create", "sup@example.nl", "--role", "supervisor")
+    assert done.exit_code == 0
+    assert "hele lange" not in done.output
+    assert fits(user("sup@example.nl").password_hash, "een hele lange zin")
+
+
+def test_the_same_user_again_keeps_their_password_and_may_get_another_role(flask_command: Command) -> None:
+    flask_command("users", "create", "sup@example.nl", "--role", "supervisor")
+    before = user("sup@example.nl")
+    done = flask_command("users", "create", "sup@example.nl", "--role", "admin")
+    assert done.exit_code == 0
+    after = user("sup@example.nl")
+    assert (after.password_hash, after.role) == (before.password_hash, Role.ADMIN)
+    assert after.session_number == before.session_number
+
+
+def test_a_new_password_signs_everybody_out_who_knew_the_old_one(
+    flask_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flask_command("users", "create", "sup@example.nl", "--role", "supervisor")
+    monkeypatch.setenv("RECHTDOOR_PASSWORD", "een andere lange zin")
+    for _ in range(2):
+        assert flask_command("users", "create", "sup@example.nl", "--role", "supervisor").exit_code == 0
+    assert fits(user("sup@example.nl").password_hash, "een andere lange zin")
+    assert user("sup@example.nl").session_number == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("anna", "--role", "admin"), "EMAIL: “anna” is no e-mail address"),
+        (("a@b.nl", "--role", "agent"), "--agent: is missing; the role agent needs the agent"),
+        (("a@b.nl", "--role", "agent", "--agent", "zoe"), "--agent: there is no agent “zoe”"),
+    ],
+)
+def test_what_cannot_be_used_of_a_user_is_said(
+    flask_command: Command, words: tuple[str, ...], complaint: str
+) -> None:
+    done = flask_command("users", "create", *words)
+    assert done.exit_code == 1
+    assert complaint in done.stderr
+    assert "no" not in flask_command("users", "list").stdout
+
+
+def test_a_password_that_is_too_short_is_refused(
+    flask_command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECHTDOOR_PASSWORD", "kort")
+    done = flask_command("users", "create", "a@b.nl", "--role", "admin")
+    assert done.exit_code == 1
+    assert "RECHTDOOR_PASSWORD: too short" in done.stderr
+
+
+def test_users_are_listed_without_their_passwords(flask_command: Command, anna: str) -> None:
+    flask_command("users", "create", "anna@example.nl", "--role", "agent", "--agent", anna)
+    assert flask_command("users", "list").stdout == "anna@example.nl\tagent\tanna\n"
+
+
+def test_a_token_works_until_it_is_revoked(flask_command: Command, client: FlaskClient) -> None:
+    done = flask_command("tokens", "create", "crm", "--scope", "read")
+    token = done.stdout.strip()
+    assert token.startswith("rd_")
+    assert Api(client, token).get("/agents").status_code == 200
+    assert token not in flask_command("tokens", "list").output
+    assert flask_command("tokens", "revoke", "crm").exit_code == 0
+    assert Api(client, token).get("/agents").status_code == 401
+    assert flask_command("tokens", "revoke", "crm").exit_code == 1
+
+
+def test_a_name_stands_for_one_token(flask_command: Command) -> None:
+    assert flask_command("tokens", "create", "crm", "--scope", "read").exit_code == 0
+    again = flask_command("tokens", "create", "crm", "--scope", "write")
+    assert again.exit_code == 1
+    assert "revoke it first" in again.stderr
+    assert flask_command("tokens", "list").stdout.startswith("crm\tread\t-\t")
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("desk", "--scope", "desk"), "--agent: is missing"),
+        (("crm", "--scope", "read", "--agent", "anna"), "--agent: is only for the scope desk"),
+        (("desk", "--scope", "desk", "--agent", "zoe"), "--agent: there is no agent “zoe”"),
+        ((" ", "--scope", "read"), "NAME: give the token a name"),
+    ],
+)
+def test_what_cannot_be_used_of_a_token_is_said(
+    flask_command: Command, anna: str, words: tuple[str, ...], complaint: str
+) -> None:
+    done = flask_command("tokens", "create", *words)
+    assert done.exit_code == 1
+    assert complaint in done.stderr
+    assert flask_command("tokens", "list").stdout == ""
