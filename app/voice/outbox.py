@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
@@ -24,6 +24,20 @@ def add(session: Session, kind: str, key: str, payload: dict[str, Any], now: dat
     if session.scalar(select(Outbox.id).where(Outbox.key == key)) is None:
         session.add(Outbox(kind=kind, key=key, payload=payload, created_at=now, next_at=now, attempts=0))
         desk_events.ring_after_commit(session, bus.WORKERS, "outbox")
+
+
+def key_of_promise(promise_id: int) -> str:
+    """Return the key of the SMS that confirms a promise."""
+    return f"promise/{promise_id}/made"
+
+
+def withdraw(session: Session, key: str, now: datetime) -> None:
+    """What was asked for under this key need not leave any more; nothing happens when it has left."""
+    session.execute(
+        update(Outbox)
+        .where(Outbox.key == key, Outbox.done_at.is_(None))
+        .values(done_at=now, result="withdrawn")
+    )
 
 
 def is_due(session: Session, kind: str, now: datetime) -> bool:

@@ -14,11 +14,11 @@ from app.callers.models import Channel, Direction
 from app.callers.numbers import may_be_called, to_e164
 from app.catalogue import text
 from app.voice import facts as known_facts
-from app.voice import ladder, lifecycle, promises, rules, speech, twiml
+from app.voice import ladder, lifecycle, outbox, promises, rules, speech, twiml
 from app.voice.facts import Facts
 from app.voice.ladder import RING_KINDS, Deployment
 from app.voice.lifecycle import DialEnded
-from app.voice.models import Call, CallState, CallStep, Inbox, PromiseState, StepOutcome
+from app.voice.models import Call, CallState, CallStep, Inbox, Outcome, PromiseState, StepOutcome
 from app.voice.routing import Sentence, due_at
 
 # A telephone that was not heard to ring within this time can't have been missed by anybody.
@@ -78,15 +78,20 @@ def leg(session: Session, sid: str, number: int, status: str, leg_sid: str, now:
     """An agent's telephone rings, or was answered. Late news of an earlier ring changes nothing."""
     call = held(session, sid)
     step = session.get(CallStep, (sid, number))
-    if step is None or step.agent is None or call.state == CallState.ENDED:
+    if step is None or step.agent is None:
+        return
+    # On an ordinary phone a machine may have answered: there only accepting counts.
+    picked_up = status == "in-progress" and step.endpoint == "client"
+    if call.state == CallState.ENDED:
+        if picked_up:
+            _talked_after_all(session, call, step, now, now)
         return
     step.leg_sid = step.leg_sid or leg_sid[:64] or None
     if status == "ringing" and step.rang_at is None and step.outcome is None:
         step.rang_at = now
         presence.rings(session, step.agent, sid, number, now)
         _tell(session, step.agent, call, "ringing", now)
-    elif status == "in-progress" and step.endpoint == "client":
-        # On an ordinary phone a machine may have answered: there only accepting counts.
+    elif picked_up:
         _talks(session, call, step, now)
 
 
@@ -150,10 +155,12 @@ def _ring_is_over(
     session: Session, call: Call, step: CallStep, dial: DialEnded, now: datetime, deployment: Deployment
 ) -> bytes:
     caller_is_gone = dial.call_status in lifecycle.CARRIER_SAYS_ENDED
-    success = dial.status in ("completed", "answered")
-    if call.state == CallState.RINGING and success and dial.bridged and step.endpoint == "client":
-        # The news that they talked was lost; the carrier's own account of it stands.
-        _talks(session, call, step, now - timedelta(seconds=dial.seconds or 0))
+    if _put_through(step, dial):
+        # Should the news that they talked be lost, the carrier's own account of it stands.
+        began_at = now - timedelta(seconds=dial.seconds or 0)
+        if call.state == CallState.ENDED:
+            _talked_after_all(session, call, step, began_at, now)
+        _talks(session, call, step, began_at)
     if call.state == CallState.TALKING:
         _conversation_is_over(session, call, step, now)
         finish(session, call, now, deployment)
@@ -169,6 +176,31 @@ def _ring_is_over(
         outcome = StepOutcome.NO_ANSWER  # canceled, but the caller is still there
     release(session, call, step, outcome, now)
     return advance(session, call, now, deployment)
+
+
+def _put_through(step: CallStep, dial: DialEnded) -> bool:
+    """Tell whether the carrier bridged the two; where it doesn't say, an answer at a desk is a human's."""
+    if dial.status not in ("completed", "answered"):
+        return False
+    return step.endpoint == "client" if dial.bridged is None else dial.bridged
+
+
+def _talked_after_all(
+    session: Session, call: Call, step: CallStep, began_at: datetime, now: datetime
+) -> None:
+    """The call's end was told before the news that its last ring was answered: they talked all the same.
+
+    Whoever was taken for it is free already and may be taken for another call by now.
+    """
+    if call.bridged_at is not None or call.step != step.number or step.outcome != StepOutcome.CALLER_HUNG_UP:
+        return
+    step.outcome, step.answered_at = StepOutcome.ANSWERED, began_at
+    call.bridged_to, call.bridged_at, call.outcome = step.agent, began_at, Outcome.TALKED
+    if call.from_e164 is not None and step.agent is not None:
+        merged = promises.merge(session, call.from_e164, step.agent, now)
+        if merged is not None:
+            outbox.withdraw(session, outbox.key_of_promise(merged.id), now)
+    _leave_contact(session, call, step, call.ended_at or now)
 
 
 def release(session: Session, call: Call, step: CallStep, outcome: StepOutcome, now: datetime) -> None:
@@ -192,7 +224,12 @@ def _conversation_is_over(session: Session, call: Call, step: CallStep, now: dat
         return
     wrap_up = rules.of_version(session, call.rule_version).ladder.wrap_up_seconds
     presence.hung_up(session, step.agent, call.sid, step.number, now, wrap_up)
-    if call.case is not None and call.bridged_at is not None:
+    _leave_contact(session, call, step, now)
+
+
+def _leave_contact(session: Session, call: Call, step: CallStep, ended_at: datetime) -> None:
+    """Write the conversation down on the call's case."""
+    if step.agent is not None and call.case is not None and call.bridged_at is not None:
         history.record(
             session,
             contact=contact_key(call.sid),
@@ -201,7 +238,7 @@ def _conversation_is_over(session: Session, call: Call, step: CallStep, now: dat
             channel=Channel.CALL,
             direction=Direction.INBOUND,
             started_at=call.bridged_at,
-            seconds=max(0, int((now - call.bridged_at).total_seconds())),
+            seconds=max(0, int((ended_at - call.bridged_at).total_seconds())),
         )
 
 
@@ -254,9 +291,8 @@ def serve(
         team = [one for one in facts.agents.values() if one.key not in tried]
         free = any(one.reachability == presence.Reachability.FREE for one in team)
         gone = not any(one.reachability in _WORTH_WAITING_FOR for one in team)
+    free = free and not waits_behind_another(session, call)
     if not (free or gone or waited >= timedelta(seconds=limit)):
-        return False
-    if free and waits_behind_another(session, call):
         return False
     step.outcome = StepOutcome.FREED if free else StepOutcome.WAITED_TOO_LONG
     step.ended_at = now

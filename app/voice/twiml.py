@@ -155,12 +155,15 @@ def whisper_at(*, said: str, language: str, action: str) -> bytes:
     return _bytes(response)
 
 
-_YES = re.compile(r"\b(ja|jawel|jazeker|yes|yep|oké|ok|okay|graag)\b", re.IGNORECASE)
+_YES = frozenset({"ja", "jawel", "jazeker", "yes", "yep", "oké", "oke", "ok", "okay"})
+# What people say along with it. A voicemail asks, at length, to leave “graag” a message.
+_WITH_YES = _YES | {"graag", "hoor", "prima", "hallo", "hello", "please", "sure", "dank", "u", "je"}
 
 
 def is_yes(digits: str, speech_result: str) -> bool:
-    """Tell whether whoever heard the whisper takes the call."""
-    return digits.strip() == "1" or _YES.search(speech_result) is not None
+    """Tell whether whoever heard the whisper takes the call: one was pressed, or yes said and no more."""
+    words = re.findall(r"\w+", speech_result.lower())
+    return digits.strip() == "1" or (bool(_YES & {*words[:2]}) and _WITH_YES.issuperset(words))
 
 
 def farewell(*, said: Sequence[str], language: str) -> bytes:

@@ -226,13 +226,16 @@ def status() -> Response:
     )
     if not CALL_SID.fullmatch(sid) or call_status not in CARRIER_SAYS_ENDED:
         return forms.done()
+    # The work is done in another thread, which doesn't know this request.
+    call = _incoming_call(sid)
+    is_incoming = forms.value("Direction") in ("inbound", "") and call.to_raw != ""
 
     def work(session: Session) -> None:
         try:
             progress.status(session, sid, call_status, utcnow(), voice.deployment, seconds)
         except progress.UnknownCall:
-            if forms.value("Direction") in ("inbound", "") and forms.value("To"):
-                answering.note_missed(session, _incoming_call(sid), utcnow(), voice.deployment)
+            if is_incoming:
+                answering.note_missed(session, call, utcnow(), voice.deployment)
 
     try:
         try:
