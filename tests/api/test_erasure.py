@@ -1,0 +1,126 @@
+"""Is somebody who is forgotten really gone, and nobody else?"""
+
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy import select, text
+
+from app import db
+from app.agents import desk_events
+from app.callers.models import Customer
+from app.clock import utcnow
+from app.voice import outbox
+from app.voice.models import Call, CallState, Inbox, Outcome
+from tests.api.conftest import Api
+from tests.api.test_records import CASE, CONTACT, WORLD
+
+ADA, SHARED = "+31687654321", "+32475123456"
+
+
+@pytest.fixture
+def world(api: Api) -> Api:
+    """Ada (K1) with a case, and Bob (K2) who shares one of her numbers and has a case of his own."""
+    api.put_all(WORLD)
+    api.put_all(
+        {
+            "/customers/K2": {"name": "Bob Canary", "phones": [SHARED]},
+            "/cases/Z2": CASE | {"customer": "K2", "subject": "Canary subject"},
+            "/contacts/C2": CONTACT | {"case": "Z2", "summary": "Canary summary"},
+        }
+    )
+    return api
+
+
+def call(sid: str, number: str | None, customer: str | None, case: str | None) -> None:
+    now = utcnow()
+    with db.transaction() as session:
+        session.add(
+            Call(
+                sid=sid,
+                from_e164=number,
+                line="+31201234567",
+                customer=customer,
+                case=case,
+                language="nl",
+                state=CallState.ENDED,
+                outcome=Outcome.TALKED,
+                rule_version=1,
+                situation={"customer": customer, "number": number},
+                created_at=datetime(2026, 5, 1, tzinfo=UTC),
+                ended_at=now,
+            )
+        )
+        reply = f"<Response><Parameter>{customer}</Parameter></Response>".encode()
+        session.add(Inbox(call_sid=sid, request="incoming", reply=reply, created_at=now))
+        pop = {"call_sid": sid, "customers": [{"customer": customer, "name": "x"}], "case": {"case": case}}
+        desk_events.tell(session, "anna", "screen_pop", pop, now)
+
+
+def everything() -> str:
+    """Return all that the database holds, as text."""
+    with db.transaction() as session:
+        tables = [
+            "customers", "customer_numbers", "cases", "contacts", "calls", "call_steps", "promises",
+            "promise_events", "desk_events", "inbox", "outbox",
+        ]  # fmt: skip
+        found = ""
+        for table in tables:
+            for row in session.execute(text(f"SELECT * FROM {table}")):
+                found += "".join(
+                    value.decode() if isinstance(value, bytes) else f"«{value}»" for value in row
+                )
+        return found
+
+
+def test_nothing_of_somebody_who_is_forgotten_is_left(world: Api) -> None:
+    world.put("/customers/K1", {"name": "Ada Forgotten", "phones": [ADA, SHARED], "postcode": "9999 ZZ"})
+    world.put("/cases/Z1", CASE | {"subject": "Forgotten subject"})
+    world.put("/contacts/C1", CONTACT | {"summary": "Forgotten summary"})
+    call("CA1", ADA, "K1", "Z1")
+    call("CA2", ADA, None, None)
+    owed = {"number": ADA, "due_at": "2126-05-01T16:00:00Z", "case": "Z1", "agent": "anna"}
+    promise = world.post("/promises", owed | {"about": "Forgotten matter"}).json["id"]
+    with db.transaction() as session:
+        outbox.add(session, outbox.SEND_MESSAGE, "sms/1", {"to": ADA, "body": "Forgotten"}, utcnow())
+
+    assert world.delete("/customers/K1").status_code == 204
+
+    left = everything()
+    for trace in ("Forgotten", ADA, "9999 ZZ", "«K1»", "«Z1»", "K1</", '"K1"', "'K1'", '"Z1"', "'Z1'"):
+        assert trace not in left, trace
+    for path in ("/customers/K1", "/cases/Z1", "/contacts/C1"):
+        assert world.get(path).status_code == 404
+    assert world.delete("/customers/K1").status_code == 404
+    seen = world.get("/calls/CA1").json
+    assert (seen["from"], seen["customer"], seen["case"], seen["outcome"]) == (None, None, None, "talked")
+    gone = world.get(f"/promises/{promise}").json
+    assert (gone["state"], gone["number"], gone["customer"], gone["about"]) == ("withdrawn", "", None, "")
+    assert gone["events"][-1]["who"] == "api:crm"
+
+
+def test_nobody_else_is_forgotten_with_them(world: Api) -> None:
+    call("CA3", SHARED, "K2", "Z2")
+    owed = {"number": SHARED, "due_at": "2126-05-01T16:00:00Z", "case": "Z2"}
+    promise = world.post("/promises", owed).json["id"]
+    before = [world.get(path).json for path in ("/customers/K2", "/cases/Z2", "/contacts/C2", "/calls/CA3")]
+
+    assert world.delete("/customers/K1").status_code == 204
+
+    after = [world.get(path).json for path in ("/customers/K2", "/cases/Z2", "/contacts/C2", "/calls/CA3")]
+    assert after == before
+    assert world.get(f"/promises/{promise}").json["state"] == "open"
+    with db.reading() as session:
+        assert session.get(Inbox, ("CA3", "incoming")) is not None
+        assert [event.kind for event in desk_events.after(session, "anna", 0)].count("screen_pop") == 1
+        assert list(session.scalars(select(Customer.key))) == ["K2"]
+
+
+def test_the_desk_learns_that_a_promise_is_off_without_being_told_whose(world: Api) -> None:
+    owed = {"number": ADA, "due_at": "2126-05-01T16:00:00Z", "case": "Z1", "agent": "anna"}
+    promise = world.post("/promises", owed).json["id"]
+    world.delete("/customers/K1")
+    with db.reading() as session:
+        told = [event for event in desk_events.after(session, "anna", 0) if event.kind == "promise"]
+    assert [event.data for event in told] == [
+        {"promise": promise, "state": "withdrawn", "case": None, "customer": None}
+    ]

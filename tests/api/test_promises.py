@@ -1,0 +1,111 @@
+"""Can other systems see what we owe, have us promise, and take it back?"""
+
+from typing import Any
+
+import pytest
+
+from app import db
+from app.voice.models import Promise, PromiseState
+from tests.api.conftest import Api, errors_of
+from tests.api.test_records import WORLD
+
+OWED = {"number": "0687654321", "due_at": "2126-05-01T16:00:00+02:00", "case": "Z1", "agent": "anna"}
+
+
+@pytest.fixture
+def world(api: Api) -> Api:
+    api.put_all(WORLD)
+    return api
+
+
+def test_a_promise_is_made_and_seen(world: Api) -> None:
+    made = world.post("/promises", OWED | {"about": "Wil weten of het klaar is."})
+    assert made.status_code == 201
+    promise = made.json
+    assert (promise["state"], promise["number"], promise["customer"]) == ("open", "+31687654321", "K1")
+    assert (promise["team"], promise["agent"], promise["language"]) == ("Balie", "anna", "nl")
+    assert promise["due_at"] == "2126-05-01T14:00:00+00:00"
+    assert [event["why"] for event in promise["events"]] == ["Agreed with the caller."]
+    assert world.get(f"/promises/{promise['id']}").json == promise
+    assert [one["id"] for one in world.get("/promises").json["items"]] == [promise["id"]]
+
+
+def test_asking_twice_makes_one_promise(world: Api) -> None:
+    first = world.post("/promises", OWED, headers={"Idempotency-Key": "request-1"})
+    again = world.post("/promises", OWED, headers={"Idempotency-Key": "request-1"})
+    assert (first.status_code, again.status_code) == (201, 200)
+    assert first.json["id"] == again.json["id"]
+
+
+def test_a_number_that_is_owed_a_call_keeps_that_promise(world: Api) -> None:
+    first = world.post("/promises", OWED)
+    other = world.post("/promises", OWED | {"due_at": "2126-06-01T16:00:00+02:00"})
+    assert (other.status_code, other.json["id"]) == (200, first.json["id"])
+    assert other.json["due_at"] == first.json["due_at"]
+
+
+def test_a_promise_is_withdrawn_once_and_stays_to_be_seen(world: Api) -> None:
+    made = world.post("/promises", OWED).json
+    for _ in range(2):
+        gone = world.post(f"/promises/{made['id']}/withdraw")
+        assert (gone.status_code, gone.json["state"]) == (200, "withdrawn")
+    assert [event["who"] for event in gone.json["events"]] == ["", "api:crm"]
+    assert world.post("/promises", OWED).status_code == 201
+
+
+def test_what_is_finished_cannot_be_withdrawn(world: Api) -> None:
+    made = world.post("/promises", OWED).json
+    with db.transaction() as session:
+        session.get_one(Promise, made["id"]).state = PromiseState.KEPT
+    answer = world.post(f"/promises/{made['id']}/withdraw")
+    assert (answer.status_code, answer.json["type"]) == (409, "/api/v1/docs#problem-promise_is_finished")
+
+
+@pytest.mark.parametrize(
+    ("change", "field", "message"),
+    [
+        ({"number": "0900 1234"}, "number", "one that we don't ring back"),
+        ({"number": "+14158675309"}, "number", "one that we don't ring back"),
+        ({"number": "anonymous"}, "number", "no valid telephone number"),
+        ({"number": None}, "number", "is missing"),
+        ({"due_at": "2020-01-01T00:00:00Z"}, "due_at", "lies in the past"),
+        ({"due_at": "soon"}, "due_at", "is no moment"),
+        ({"case": "Z9"}, "case", "there is no case “Z9”"),
+        ({"case": None, "customer": "K9"}, "customer", "there is no customer “K9”"),
+        ({"customer": "K2"}, "case", "is another customer's case"),
+        ({"agent": "zoe"}, "agent", "there is no agent “zoe”"),
+        ({"agent": "gone"}, "agent", "no longer works here"),
+        ({"line": "+31209999999"}, "line", "there is no line"),
+        ({"agent": None, "case": None}, "team", "name a team"),
+        ({"colour": "red"}, "colour", "doesn't exist"),
+    ],
+)
+def test_what_cannot_be_promised_is_said(
+    world: Api, change: dict[str, Any], field: str, message: str
+) -> None:
+    world.put("/customers/K2", {"name": "Bob"})
+    world.put("/agents/gone", {"name": "Gijs", "team": "Balie", "enabled": False})
+    assert message in errors_of(world.post("/promises", OWED | change))[field]
+    assert world.get("/promises").json["items"] == []
+
+
+def test_promises_are_narrowed_by_state_debtor_team_customer_and_case(world: Api) -> None:
+    first = world.post("/promises", OWED).json["id"]
+    other = {"number": "+32475123456", "due_at": OWED["due_at"], "team": "Vergunningen"}
+    second = world.post("/promises", other).json["id"]
+    world.post(f"/promises/{second}/withdraw")
+
+    def listed(**query: str) -> list[int]:
+        answer = world.get("/promises", query_string=query)
+        return [one["id"] for one in answer.json["items"]]
+
+    assert listed() == [first, second]
+    assert listed(state="open") == [first]
+    assert listed(state="withdrawn") == [second]
+    assert listed(agent="anna") == [first]
+    assert listed(team="Vergunningen") == [second]
+    assert listed(customer="K1") == listed(case="Z1") == [first]
+    assert listed(limit="1") == [first]
+    assert listed(after=str(first)) == [second]
+    assert errors_of(world.get("/promises?state=lost")).keys() == {"state"}
+    assert errors_of(world.get("/promises?after=x")).keys() == {"after"}
