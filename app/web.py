@@ -206,7 +206,18 @@ def _error_page(error: HTTPException) -> Response | HTTPException:
 
 
 def _form_refused(error: FormRefused) -> Response:
-    return error_page(400)
+    if "user" in session or wants_page():
+        return error_page(400)
+    return signed_out()
+
+
+def signed_out() -> Response:
+    """Tell a page's script that nobody is signed in here any more, or somebody else."""
+    problem = {"title": t("signed_out_title"), "status": 401, "detail": t("signed_out_help")}
+    response = current_app.make_response(current_app.json.response(problem))
+    response.status_code = 401
+    response.mimetype = "application/problem+json"
+    return response
 
 
 def _for_templates() -> dict[str, object]:

@@ -30,11 +30,24 @@ class Standing:
     team: str
     view: PresenceView
     intent: Intent  # what they chose, whatever the telephone makes of it
+    now: datetime
     phone_end: str  # the last digits of the agent's own phone, empty when they have none
 
     @property
     def is_available(self) -> bool:
         return self.view.state not in (Intent.BREAK, Intent.AWAY, Intent.OFF)
+
+    @property
+    def explained(self) -> bool:
+        """Whether the state is not what the agent chose, so that a sentence must say why."""
+        if self.view.why == "desk_silent":
+            return not self.desk_lives
+        return self.view.why in ("unanswered_ring", "left")
+
+    @property
+    def desk_lives(self) -> bool:
+        beat = self.view.heartbeat_at
+        return beat is not None and self.now - beat <= presence.HEARTBEAT_FRESH
 
 
 def standing_of(agent: str, now: datetime) -> Standing:
@@ -42,7 +55,7 @@ def standing_of(agent: str, now: datetime) -> Standing:
     with reading() as session:
         row = session.scalars(select(Agent).where(Agent.key == agent)).one()
         return Standing(
-            row.name, row.team, presence.describe(row.slot, now), row.slot.intent, (row.phone or "")[-4:]
+            row.name, row.team, presence.describe(row.slot, now), row.slot.intent, now, (row.phone or "")[-4:]
         )
 
 
@@ -103,6 +116,13 @@ def wrap_up() -> Response:
         else:
             presence.end_wrap_up(session, agent, now)
     return _panel_or_desk()
+
+
+@bp.get("/token")
+@require_agent
+def token() -> Response:
+    """Return the session's token, for a page that was open when its agent signed in anew."""
+    return make_response(jsonify(csrf=web.csrf_token()), {"Cache-Control": "no-store"})
 
 
 @bp.post("/heartbeat")

@@ -102,6 +102,11 @@ def require_agent(view: View[P]) -> View[P]:
             return _ask_to_sign_in()
         if reader.agent is None:
             abort(403)
+        # A page that was opened by somebody else, in a browser where another has signed in since, must not
+        # show the other's calls under the first one's name.
+        meant = request.headers.get("X-Desk-Agent") or request.args.get("desk")
+        if meant and meant != reader.agent:
+            return web.signed_out()
         return view(*args, **kwargs)
 
     return guarded
@@ -136,10 +141,7 @@ def _ask_to_sign_in() -> Response:
     if request.method == "GET" and web.wants_page():
         where = request.full_path.rstrip("?")
         return make_response(redirect(url_for("sign_in.login", next=where)))
-    problem = {"title": web.t("signed_out_title"), "status": 401, "detail": web.t("signed_out_help")}
-    response = make_response(current_app.json.response(problem), 401)
-    response.mimetype = "application/problem+json"
-    return response
+    return web.signed_out()
 
 
 # --- slowing down guesses ----------------------------------------------------------------------------

@@ -169,6 +169,7 @@ async function beat() {
 
 document.addEventListener("desk:signed-out", () => {
   signedOut = true;
+  clearTimeout(graceEnds);
   stream.stop();
   alarmAbout("signed_out");
 });

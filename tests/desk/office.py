@@ -21,6 +21,7 @@ from app.db import transaction
 from app.serving import Application
 from app.voice import answering, progress
 from app.voice.ladder import Deployment
+from app.voice.models import CallStep
 from config import Settings
 from tests import factories
 
@@ -77,10 +78,13 @@ def call_in(settings: Settings, from_: str, sid: str = "", to: str = factories.L
 
 
 def pick_up(sid: str, step: int = 1) -> None:
-    """The agent answers the softphone that rings in this step."""
+    """The agent answers the telephone that rings in this step, and takes the call."""
+    now = datetime.now(UTC)
     with transaction() as session:
-        progress.leg(session, sid, step, "ringing", "CAleg", datetime.now(UTC))
-        progress.leg(session, sid, step, "in-progress", "CAleg", datetime.now(UTC))
+        progress.leg(session, sid, step, "ringing", "CAleg", now)
+        progress.leg(session, sid, step, "in-progress", "CAleg", now)
+        if session.get_one(CallStep, (sid, step)).endpoint == "phone":
+            progress.accept(session, sid, step, "1", "", now)
 
 
 def hang_up(settings: Settings, sid: str) -> None:

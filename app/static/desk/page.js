@@ -23,11 +23,24 @@ export const serverNow = () => Date.now() - skew;
 
 /** Ask the server as this page. Throws when it can't be reached; `signedOut` is told of a session that ended. */
 export async function ask(path, options = {}) {
-  const response = await fetch(path, {
-    ...options,
-    headers: { "X-Requested-With": "fetch", "X-CSRF-Token": desk.dataset.csrf, ...options.headers },
-  });
+  let response = await request(path, options);
+  // After signing in anew in another tab the session has another token.
+  if (response.status === 400 && options.method === "POST") {
+    const renewed = await renewToken();
+    response = renewed.ok ? await request(path, options) : renewed;
+  }
   if (response.status === 401) document.dispatchEvent(new CustomEvent("desk:signed-out"));
+  return response;
+}
+
+function request(path, options) {
+  const ours = { "X-Requested-With": "fetch", "X-CSRF-Token": desk.dataset.csrf, "X-Desk-Agent": desk.dataset.agent };
+  return fetch(path, { ...options, headers: { ...ours, ...options.headers } });
+}
+
+async function renewToken() {
+  const response = await request("/desk/token", {});
+  if (response.ok) desk.dataset.csrf = (await response.json()).csrf;
   return response;
 }
 

@@ -1,9 +1,10 @@
 // Is this desk told everything, in order? The event stream, its watchdog, and polling where no stream passes.
 
-import { ask } from "./page.js";
+import { ask, desk } from "./page.js";
 
 const RETRY_MILLISECONDS = 4000;
 const POLL_MILLISECONDS = 2000;
+const OPENING_MILLISECONDS = 3000;
 const KINDS = ["screen_pop", "call", "presence", "promise", "message"];
 
 /**
@@ -45,19 +46,21 @@ export class Stream {
     this.#running = false;
     this.#source?.close();
     this.#source = null;
+    this.#heardAt = 0;
     this.#become("connecting");
   }
 
   #open() {
     if (!this.#running) return;
     this.#source?.close();
-    const source = new EventSource(`/desk/events?after=${this.#after}`);
+    const source = new EventSource(`/desk/events?after=${this.#after}&desk=${desk.dataset.agent}`);
     this.#source = source;
+    // An open connection proves nothing: a proxy may hold back what comes. The server ticks at once.
     const alive = () => {
+      if (source !== this.#source) return;
       this.#heardAt = Date.now();
       this.#become("live");
     };
-    source.addEventListener("open", alive);
     source.addEventListener("tick", alive);
     for (const kind of KINDS)
       source.addEventListener(kind, (event) => {
@@ -65,11 +68,15 @@ export class Stream {
         this.#take(Number(event.lastEventId), kind, JSON.parse(event.data));
       });
     source.addEventListener("error", () => {
-      if (source !== this.#source) return;
-      // The browser tries again by itself, unless the server answered with an error.
-      if (source.readyState === EventSource.CLOSED) this.#retryLater();
-      this.#poll();
+      if (source === this.#source) this.#lost();
     });
+    setTimeout(() => {
+      if (source === this.#source && !this.#hears) this.#poll();
+    }, OPENING_MILLISECONDS);
+  }
+
+  get #hears() {
+    return this.#heardAt > 0;
   }
 
   #take(number, kind, data) {
@@ -79,29 +86,35 @@ export class Stream {
   }
 
   #watch() {
-    if (this.#source && this.state === "live" && Date.now() - this.#heardAt > this.#silence) {
-      this.#source.close();
-      this.#retryLater();
-      this.#poll();
-    }
+    if (!this.#hears || Date.now() - this.#heardAt <= this.#silence) return;
+    this.#source?.close();
+    this.#lost();
+  }
+
+  #lost() {
+    this.#heardAt = 0;
+    // The browser connects again by itself, unless the server answered with an error or we closed it.
+    if (this.#source?.readyState === EventSource.CLOSED) this.#retryLater();
+    this.#poll();
   }
 
   #reconnect() {
-    if (this.#running && this.state !== "live") this.#open();
+    if (this.#running && !this.#hears) this.#open();
   }
 
   #retryLater() {
     setTimeout(() => {
-      if (this.#running && this.#source?.readyState !== EventSource.OPEN) this.#open();
+      if (this.#source?.readyState === EventSource.CLOSED) this.#open();
     }, RETRY_MILLISECONDS);
   }
 
-  /** Look by hand until the stream is back. */
+  /** Look by hand until the stream is heard again. */
   async #poll() {
     if (this.#polling) return;
     this.#polling = true;
-    while (this.#running && this.#source?.readyState !== EventSource.OPEN) {
-      this.#become(await this.#look());
+    while (this.#running && !this.#hears) {
+      const state = await this.#look();
+      if (!this.#hears) this.#become(state);
       await new Promise((done) => setTimeout(done, POLL_MILLISECONDS));
     }
     this.#polling = false;

@@ -1,0 +1,547 @@
+"""What does an agent live through at the desk, in a real browser?"""
+
+import contextlib
+import re
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import axe_playwright_python
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Route, expect
+from sqlalchemy import select
+
+import config
+from app.agents.models import Activity, Intent, Reach, Slot, Softphone
+from app.callers.models import Contact
+from app.db import transaction
+from app.voice.models import CallStep, Promise, StepOutcome
+from tests import factories
+from tests.desk import office
+from tests.factories import ADA, BEN
+
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
+
+
+@pytest.fixture
+def office_of_two(flask_app: Flask) -> None:
+    """Anna and Ben at their desks; Ada's case is Anna's, Ben's customer is somebody else."""
+    with transaction() as session:
+        factories.line(session)
+        for key, phone in (("anna", "+31612344567"), ("ben", "+31612344568")):
+            factories.agent(session, key, phone=phone, softphone=Softphone.NONE)
+            office.user(session, key)
+        factories.customer(session, "K1", ADA, name="Ada Lovelace")
+        factories.customer(session, "K2", ADA, name="Charles Babbage")
+        factories.case(session, "Z1", "K1", handled_by=("ben", "anna", "anna"))
+        factories.customer(session, "K3", BEN, name="Grace Hopper")
+        factories.case(session, "Z3", "K3", handled_by=("anna",))
+        session.add(
+            Promise(
+                origin="test:1",
+                number=BEN,
+                customer="K3",
+                case="Z3",
+                agent="anna",
+                team="Burgerzaken",
+                language="nl",
+                due_at=datetime.now(UTC) + timedelta(hours=1),
+                created_at=datetime.now(UTC),
+                state="open",
+            )
+        )
+
+
+@pytest.fixture
+def url(flask_app: Flask, office_of_two: None, free_port: int) -> Iterator[str]:
+    with office.serving(flask_app, free_port) as address:
+        yield address
+
+
+@pytest.fixture
+def desk(page: Page, url: str) -> Iterator[Page]:
+    """Anna's desk, connected. Whatever the browser complains of fails the test."""
+    complaints: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    sign_in(page, url)
+    yield page
+    # What a test breaks on purpose, the browser rightly tells.
+    assert [text for text in complaints if not re.search("net::ERR|Failed to load resource", text)] == []
+
+
+def sign_in(page: Page, url: str, who: str = "anna") -> None:
+    page.goto(f"{url}/desk")
+    page.get_by_label(re.compile("E-mail")).fill(f"{who}@example.nl")
+    page.get_by_label(re.compile("Wachtwoord|Password")).fill(office.PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{url}/desk")
+    until_connected(page)
+
+
+def until_connected(page: Page) -> None:
+    """Wait until the desk has proved that it lives: its stream is open and it has told so."""
+    page.wait_for_function(
+        "() => performance.getEntriesByType('resource').some(({ name }) => name.endsWith('/desk/heartbeat'))"
+    )
+
+
+def slot_of(agent: str) -> Slot:
+    with transaction() as session:
+        return session.get_one(Slot, agent)
+
+
+def until(page: Page, condition: Callable[[], object]) -> None:
+    """Let the page go on until the condition holds."""
+    for _ in range(200):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError("it did not come about")
+
+
+# --- the pop -----------------------------------------------------------------------------------------
+
+
+def test_the_card_is_painted_when_a_call_comes_in(desk: Page, settings: config.Settings) -> None:
+    expect(desk.get_by_text("Klaar voor de volgende beller")).to_be_visible()
+
+    sid = office.call_in(settings, ADA)
+
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    expect(desk.locator(".call-state")).to_contain_text("Gaat over")
+    expect(desk.get_by_text("Klaar voor de volgende beller")).to_be_hidden()
+    expect(desk.locator("#announcer")).to_have_text("Er wordt gebeld: Ada Lovelace.")
+    assert desk.title().startswith("☎")
+    desk.wait_for_function("() => performance.getEntriesByName('card-painted').length === 1")
+    painted = desk.evaluate(
+        "() => { const at = (name) => performance.getEntriesByName(name)[0];"
+        " return [at('card-painted').detail, at('card-painted').startTime - at('pop-heard').startTime] }"
+    )
+    assert painted[0] == sid
+    print(f"from pop to painted card: {painted[1]:.0f} ms", file=sys.stderr)
+
+
+def test_the_card_follows_the_call_to_its_end(desk: Page, settings: config.Settings) -> None:
+    sid = office.call_in(settings, ADA)
+    state = desk.locator(".call-state")
+    expect(state).to_contain_text("Gaat over")
+
+    office.pick_up(sid)
+    expect(state).to_contain_text("In gesprek")
+    expect(desk.locator("#announcer")).to_have_text("U bent in gesprek.")
+    expect(state.locator("[data-since]")).to_have_text(re.compile(r"^\d+:\d\d$"))
+
+    office.hang_up(settings, sid)
+    expect(state).to_contain_text("Opgehangen")
+    expect(desk.get_by_role("button", name="Minuut erbij")).to_be_visible()
+    expect(desk.locator("#board")).to_contain_text("gesproken")
+
+    desk.get_by_role("button", name=re.compile("^Klaar$")).click()
+    expect(desk.locator("#presence")).to_contain_text("Beschikbaar")
+    until(desk, lambda: slot_of("anna").activity == Activity.IDLE)
+
+
+def test_a_new_call_replaces_the_card_even_when_the_old_one_answers_late(
+    desk: Page, settings: config.Settings
+) -> None:
+    held: list[Route] = []
+    first = office.call_in(settings, ADA, sid="CA" + "1" * 32)
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    office.hang_up(settings, first)
+    desk.route(f"**/desk/calls/{first}/card*", lambda route: held.append(route))
+    desk.locator(f"[data-open-call='{first}']").click()
+    until(desk, lambda: held)
+
+    office.call_in(settings, BEN, sid="CA" + "2" * 32)
+    expect(desk.get_by_role("heading", name="Grace Hopper")).to_be_visible()
+    for route in held:
+        with contextlib.suppress(Error):  # the page may have given up on it
+            route.fulfill(status=200, content_type="text/html", body="<article class=card>Ada</article>")
+
+    expect(desk.get_by_role("heading", name="Grace Hopper")).to_be_visible()
+    assert desk.locator(".card").count() == 1
+
+
+def test_a_desk_never_shows_the_call_of_a_colleague(
+    desk: Page, browser: Browser, url: str, settings: config.Settings
+) -> None:
+    context = browser.new_context(locale="nl-NL")
+    of_ben = context.new_page()
+    asked: list[str] = []
+    of_ben.on("request", lambda request: asked.append(request.url))
+    sign_in(of_ben, url, "ben")
+
+    office.call_in(settings, ADA)
+
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    office.tell("ben", 1, kind="presence")
+    until(of_ben, lambda: any(address.endswith("/desk/presence") for address in asked))
+    assert not [address for address in asked if "/card" in address]
+    assert "Ada" not in of_ben.content()
+    context.close()
+
+
+def test_a_reload_shows_the_ringing_call_again(desk: Page, settings: config.Settings) -> None:
+    office.call_in(settings, ADA)
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+
+    desk.reload()
+
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    expect(desk.locator(".call-state")).to_contain_text("Gaat over")
+
+
+def test_the_notification_of_a_hidden_tab_names_nobody(desk: Page, settings: config.Settings) -> None:
+    desk.evaluate(
+        """() => {
+          window.shown = [];
+          window.Notification = class extends EventTarget {
+            static permission = "granted";
+            constructor(title, options) { super(); window.shown.push(JSON.stringify([title, options])); }
+            close() {}
+          };
+          Object.defineProperty(document, "hidden", { get: () => true });
+        }"""
+    )
+
+    office.call_in(settings, ADA)
+
+    desk.wait_for_function("() => window.shown.length === 1")
+    shown = desk.evaluate("() => window.shown[0]")
+    assert "Er wordt gebeld" in shown
+    assert "Ada" not in shown
+    assert "678" not in shown
+
+
+# --- hands -------------------------------------------------------------------------------------------
+
+
+def test_declining_takes_a_reason_and_the_card_says_where_the_call_went(
+    desk: Page, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+    desk.locator("summary", has_text="Niet aannemen").click()
+    desk.get_by_role("button", name="Ik rond nog iets af").click()
+
+    expect(desk.locator(".call-state")).to_contain_text("Ging naar een ander")
+    with transaction() as session:
+        step = session.get_one(CallStep, (sid, 1))
+    assert (step.outcome, step.declined_why) == (StepOutcome.DECLINED, "finishing")
+
+
+def test_what_is_masked_appears_when_the_agent_has_checked(desk: Page, settings: config.Settings) -> None:
+    office.call_in(settings, ADA)
+    card = desk.locator(".card")
+    expect(card).to_contain_text("+31 • ••••••78")
+    assert "1234AB" not in desk.content()
+
+    desk.get_by_role("button", name=re.compile("Gecontroleerd")).click()
+
+    expect(card).to_contain_text("+31 6 12345678")
+    expect(card).to_contain_text("1234AB")
+
+
+def test_picking_another_customer_changes_the_card(desk: Page, settings: config.Settings) -> None:
+    office.call_in(settings, ADA)
+
+    desk.get_by_role("button", name="Deze is het: Charles Babbage").click()
+
+    expect(desk.get_by_role("heading", name="Charles Babbage")).to_be_visible()
+    expect(desk.get_by_role("button", name="Deze is het: Ada Lovelace")).to_be_visible()
+
+
+def notes_kept(sid: str) -> tuple[str, str] | None:
+    with transaction() as session:
+        contact = session.scalars(select(Contact).where(Contact.key == f"call:{sid}")).one_or_none()
+        return (contact.summary, contact.outcome) if contact else None
+
+
+def test_notes_save_themselves(desk: Page, settings: config.Settings) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+    expect(desk.locator(".call-state")).to_contain_text("In gesprek")
+
+    desk.get_by_label(re.compile("Notities")).fill("Belt morgen terug")
+    desk.get_by_role("radio", name="Wacht op iemand").check()
+
+    expect(desk.locator(".saved")).to_contain_text("Bewaard om")
+    until(desk, lambda: notes_kept(sid) == ("Belt morgen terug", "waiting"))
+
+
+def test_notes_outlive_a_server_that_fails_and_a_reload(desk: Page, settings: config.Settings) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+    expect(desk.locator(".call-state")).to_contain_text("In gesprek")
+    desk.route("**/notes", lambda route: route.fulfill(status=500))
+    desk.get_by_label(re.compile("Notities")).fill("Dit mag niet weg")
+    expect(desk.locator(".saved")).to_contain_text("Nog niet bewaard")
+    assert notes_kept(sid) is None
+
+    desk.once("dialog", lambda dialog: dialog.accept())
+    desk.reload()
+    expect(desk.get_by_label(re.compile("Notities"))).to_have_value("Dit mag niet weg")
+    desk.unroute_all()
+
+    until(desk, lambda: (notes_kept(sid) or ("",))[0] == "Dit mag niet weg")
+    expect(desk.locator(".saved")).to_contain_text("Bewaard om")
+
+
+def test_typing_goes_on_undisturbed_while_the_call_changes(desk: Page, settings: config.Settings) -> None:
+    sid = office.call_in(settings, ADA)
+    notes = desk.get_by_label(re.compile("Notities"))
+    notes.press_sequentially("Eerst dit")
+
+    office.pick_up(sid)
+    expect(desk.locator(".call-state")).to_contain_text("In gesprek")
+    notes.press_sequentially(" en dan dat")
+    office.hang_up(settings, sid)
+    expect(desk.locator(".call-state")).to_contain_text("Opgehangen")
+
+    expect(notes).to_have_value("Eerst dit en dan dat")
+    expect(notes).to_be_focused()
+
+
+def test_everything_can_be_done_by_keyboard(desk: Page, settings: config.Settings) -> None:
+    desk.keyboard.press("p")
+    expect(desk.locator(".standing")).to_contain_text("Pauze")
+    desk.keyboard.press("b")
+    expect(desk.locator(".standing")).to_contain_text("Beschikbaar")
+    until(desk, lambda: slot_of("anna").intent == Intent.AVAILABLE)
+
+    sid = office.call_in(settings, ADA)
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    desk.keyboard.press("k")
+    expect(desk.locator("#call")).to_be_focused()
+    desk.keyboard.press("g")
+    expect(desk.locator(".card")).to_contain_text("1234AB")
+    desk.keyboard.press("n")
+    desk.keyboard.type("bpwd")
+    expect(desk.get_by_label(re.compile("Notities"))).to_have_value("bpwd")
+    desk.keyboard.press("Shift+Tab")
+    desk.keyboard.press("d")
+    desk.keyboard.press("Tab")
+    desk.keyboard.press("Enter")
+
+    expect(desk.locator(".call-state")).to_contain_text("Ging naar een ander")
+    with transaction() as session:
+        assert session.get_one(CallStep, (sid, 1)).declined_why == "meeting"
+
+
+def test_shortcuts_are_shown_and_can_be_switched_off(desk: Page) -> None:
+    desk.keyboard.press("?")
+    dialog = desk.get_by_role("dialog", name="Sneltoetsen")
+    expect(dialog).to_contain_text("identiteit gecontroleerd")
+    dialog.get_by_label("Sneltoetsen gebruiken").uncheck()
+    desk.keyboard.press("Escape")
+
+    desk.keyboard.press("p")
+    desk.reload()
+    until_connected(desk)
+    desk.keyboard.press("p")
+
+    expect(desk.locator(".standing")).to_contain_text("Beschikbaar")
+    expect(desk.locator(".intent kbd").first).to_be_hidden()
+    assert slot_of("anna").intent == Intent.AVAILABLE
+
+
+def test_a_call_does_not_take_the_focus(desk: Page, settings: config.Settings) -> None:
+    desk.get_by_role("button", name="Sneltoetsen").focus()
+
+    office.call_in(settings, ADA)
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+
+    expect(desk.get_by_role("button", name="Sneltoetsen")).to_be_focused()
+
+
+# --- alive or not ------------------------------------------------------------------------------------
+
+
+def beats(page: Page) -> list[Request]:
+    found: list[Request] = []
+    page.on("request", lambda request: found.append(request) if "/heartbeat" in request.url else None)
+    return found
+
+
+def test_when_the_server_goes_the_desk_turns_red_and_stops_claiming_to_live(
+    page: Page, flask_app: Flask, office_of_two: None, free_port: int, settings: config.Settings
+) -> None:
+    with office.serving(flask_app, free_port) as url:
+        sign_in(page, url)
+    alarm = page.locator("#alarm")
+    expect(alarm).to_contain_text("Uw werkplek heeft geen verbinding")
+    expect(alarm).to_have_css("background-color", "rgb(179, 38, 30)")
+    claims = beats(page)
+    office.tell("anna", 1)
+    page.wait_for_timeout(6000)
+    assert claims == []
+
+    with office.serving(flask_app, free_port):
+        expect(alarm).to_be_hidden(timeout=15000)
+        until(page, lambda: claims)
+        office.call_in(settings, ADA)
+        expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+
+
+def test_a_stream_that_falls_silent_is_not_believed(page: Page, url: str) -> None:
+    # A proxy that lost its other side: the connection stays open and nothing comes.
+    page.add_init_script(
+        """window.EventSource = class extends EventTarget {
+          static OPEN = 1; static CLOSED = 2;
+          constructor() {
+            super();
+            this.readyState = 1;
+            window.opened = (window.opened ?? 0) + 1;
+            if (window.opened === 1) setTimeout(() => this.dispatchEvent(new Event("tick")), 10);
+          }
+          close() { this.readyState = 2; }
+        };"""
+    )
+    # The page waits as long as it is told to; its usual 25 s would be a long test.
+    sign_in(page, url)
+    page.route("**/desk", impatient)
+    page.reload()
+    until_connected(page)
+    page.route("**/desk/poll*", lambda route: route.abort())
+
+    expect(page.locator("#alarm")).to_contain_text("Uw werkplek heeft geen verbinding", timeout=15000)
+
+
+def impatient(route: Route) -> None:
+    response = route.fetch()
+    route.fulfill(response=response, body=response.text().replace('seconds="25"', 'seconds="2"'))
+
+
+def test_where_no_stream_passes_calls_still_appear(page: Page, url: str, settings: config.Settings) -> None:
+    page.route("**/desk/events*", lambda route: route.abort())
+    sign_in(page, url)
+
+    office.call_in(settings, ADA)
+
+    expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    expect(page.locator("#alarm")).to_contain_text("omweg", timeout=10000)
+
+
+def test_one_tab_is_the_desk_until_another_takes_over(
+    desk: Page, url: str, settings: config.Settings
+) -> None:
+    second = desk.context.new_page()
+    second.goto(f"{url}/desk")
+    expect(second.get_by_text("Uw werkplek is open in een ander tabblad")).to_be_visible()
+
+    second.get_by_role("button", name="Hier verder werken").click()
+
+    expect(desk.get_by_text("Uw werkplek is open in een ander tabblad")).to_be_visible()
+    office.call_in(settings, ADA)
+    expect(second.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    assert desk.locator(".card").count() == 0
+
+
+def test_signing_in_anew_in_another_tab_goes_on_working(desk: Page, url: str) -> None:
+    with_new_token = desk.context.new_page()
+    with_new_token.goto(f"{url}/desk")
+    with_new_token.get_by_text("Afmelden", exact=True).first.click()
+    with_new_token.get_by_role("button", name="Afmelden", exact=True).click()
+    with_new_token.get_by_label("E-mail").fill("anna@example.nl")
+    with_new_token.get_by_label("Wachtwoord").fill(office.PASSWORD)
+    with_new_token.keyboard.press("Enter")
+    with_new_token.wait_for_url(f"{url}/desk")
+
+    desk.keyboard.press("p")
+
+    expect(desk.locator(".standing")).to_contain_text("Pauze")
+    until(desk, lambda: slot_of("anna").intent == Intent.BREAK)
+
+
+def test_when_a_colleague_signs_in_here_the_old_page_shows_none_of_their_calls(
+    desk: Page, flask_app: Flask, settings: config.Settings
+) -> None:
+    client = flask_app.test_client()
+    office.sign_in(client, "ben@example.nl")
+    cookie = client.get_cookie("rechtdoor")
+    assert cookie
+    desk.context.add_cookies([{"name": "rechtdoor", "value": cookie.value, "url": desk.url}])
+
+    desk.keyboard.press("p")
+
+    expect(desk.locator("#alarm")).to_contain_text("U bent afgemeld")
+    assert slot_of("ben").intent == Intent.AVAILABLE
+
+
+def test_signed_out_elsewhere_the_desk_says_so_and_keeps_the_notes(
+    desk: Page, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+    expect(desk.locator(".call-state")).to_contain_text("In gesprek")
+    desk.context.clear_cookies()
+
+    desk.get_by_label(re.compile("Notities")).fill("Nog niet bewaard")
+
+    expect(desk.locator("#alarm")).to_contain_text("U bent afgemeld")
+    expect(desk.get_by_role("link", name="Opnieuw aanmelden")).to_be_visible()
+    expect(desk.get_by_label(re.compile("Notities"))).to_have_value("Nog niet bewaard")
+
+
+# --- for everybody -----------------------------------------------------------------------------------
+
+
+def violations(page: Page) -> list[str]:
+    page.evaluate(AXE)
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1440, 390])
+def test_nothing_stands_in_the_way_of_anybody(
+    browser: Browser, url: str, settings: config.Settings, scheme: str, width: int
+) -> None:
+    context = browser.new_context(
+        locale="nl-NL", color_scheme=scheme, viewport={"width": width, "height": 900}, reduced_motion="reduce"
+    )
+    page = context.new_page()
+    page.goto(f"{url}/login")
+    assert violations(page) == []
+    page.get_by_label("E-mail").fill("anna@example.nl")
+    page.get_by_label("Wachtwoord").fill("verkeerd wachtwoord")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert violations(page) == []
+
+    sign_in(page, url)
+    assert violations(page) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+
+    office.call_in(settings, ADA)
+    expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    page.locator("summary", has_text="Niet aannemen").click()
+    assert violations(page) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    context.close()
+
+
+def test_the_desk_asks_no_other_host(page: Page, url: str, settings: config.Settings) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    sign_in(page, url)
+    office.call_in(settings, ADA)
+    expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+
+    assert [address for address in asked if not address.startswith((url, "data:"))] == []
+
+
+def test_where_to_be_reached_is_chosen_on_the_page(desk: Page) -> None:
+    expect(desk.locator("#presence")).to_contain_text("…4567, zolang deze pagina open staat")
+
+    desk.get_by_role("button", name="Mijn telefoon").click()
+
+    expect(desk.locator("#presence")).to_contain_text("Oproepen gaan over op uw telefoon …4567.")
+    assert slot_of("anna").reach == Reach.PHONE
