@@ -31,7 +31,7 @@ def document(public_url: str, language: str) -> dict[str, Any]:
     paths: dict[str, dict[str, Any]] = {}
     for operation in OPERATIONS:
         paths.setdefault(path_of(operation), {})[operation.method.lower()] = _described(operation, language)
-    return {
+    described: dict[str, Any] = {
         "openapi": "3.1.0",
         "info": {
             "title": "Rechtdoor",
@@ -55,6 +55,25 @@ def document(public_url: str, language: str) -> dict[str, Any]:
             },
         },
     }
+    return described | {part: _in_words(described[part], language) for part in ("paths", "components")}
+
+
+def _in_words(value: Any, language: str) -> Any:
+    """Fields say what they are by a code of the catalogue; put its text in the place of each."""
+    if isinstance(value, list):
+        return [_in_words(item, language) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        name: about(item, language)
+        if name == "description" and isinstance(item, str)
+        else _in_words(item, language)
+        for name, item in value.items()
+    }
+
+
+def about(text: str, language: str) -> str:
+    return catalogue.text(f"api.{text}", language) if text.startswith("about_") else text
 
 
 def _described(operation: Operation, language: str) -> dict[str, Any]:
@@ -219,24 +238,27 @@ def _entry(operation: Operation, language: str) -> OperationEntry:
         scopes=tuple(str(scope) for scope in _scopes(operation)),
         parameters=tuple(
             FieldLine(
-                one["name"], one["schema"]["type"], one.get("required", False), one.get("description", "")
+                one["name"],
+                one["schema"]["type"],
+                one.get("required", False),
+                about(one.get("description", ""), language),
             )
             for one in described.get("parameters", ())
         ),
-        fields=_field_lines(operation.body),
+        fields=_field_lines(operation.body, language),
         example=EXAMPLES.get(operation.body or ""),
-        answer=_field_lines(answer),
+        answer=_field_lines(answer, language),
         is_page=operation.is_page,
         statuses=tuple(described["responses"]),
     )
 
 
-def _field_lines(name: str | None) -> tuple[FieldLine, ...]:
+def _field_lines(name: str | None, language: str) -> tuple[FieldLine, ...]:
     schema = SCHEMAS.get(name or "", {})
     required = set(schema.get("required", ()))
     return tuple(
-        FieldLine(field, _type(about), field in required, str(about.get("description", "")))
-        for field, about in schema.get("properties", {}).items()
+        FieldLine(field, _type(one), field in required, about(one.get("description", ""), language))
+        for field, one in schema.get("properties", {}).items()
     )
 
 

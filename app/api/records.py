@@ -171,10 +171,10 @@ def _default_country(defaults: Defaults) -> str:
 _OURS = catalogue.LANGUAGES
 _KEY = _string(121)
 _AGENT = _string(121, pattern="^[A-Za-z0-9_]+$")
-_PHONE = {"description": "E.164, or a national form of DEFAULT_COUNTRY."}
-_MOMENT = _string(format="date-time", description="ISO 8601 with its offset from UTC.")
+_PHONE = {"description": "about_phone"}
+_MOMENT = _string(format="date-time", description="about_moment")
 _LIST = {"type": ["array", "string"], "items": {"type": "string"}}
-_OUR_LANGUAGE = _string(enum=list(_OURS), description="Empty: DEFAULT_LANGUAGE.")
+_OUR_LANGUAGE = _string(enum=list(_OURS), description="about_our_language")
 
 AGENTS = Kind(
     "agents",
@@ -185,7 +185,7 @@ AGENTS = Kind(
         Field(
             "spoken_name",
             f.line_of_text(100),
-            _string(100, description="As callers hear it; may be an alias. Empty: the name."),
+            _string(100, description="about_spoken_name"),
         ),
         Field("email", f.email, _string(254)),
         Field("team", f.line_of_text(120), _string(120), required=True),
@@ -196,7 +196,7 @@ AGENTS = Kind(
             f.yes_or_no,
             {
                 "type": "boolean",
-                "description": "false: left the organisation. Absent: as it is; true when new.",
+                "description": "about_enabled",
             },
             empty=None,
             only_api=True,
@@ -214,7 +214,7 @@ LINES = Kind(
         Field(
             "country",
             f.country,
-            _string(2, description="ISO 3166-1; whose public holidays. Empty: DEFAULT_COUNTRY."),
+            _string(2, description="about_country"),
             fill=_default_country,
         ),
         Field("team", f.line_of_text(120), _string(120), required=True),
@@ -222,12 +222,12 @@ LINES = Kind(
         Field(
             "hours",
             f.hours,
-            _string(1000, examples=["Mo-Fr 09:00-17:30; Sa 10:00-14:00"], description="Empty: always."),
+            _string(1000, examples=["Mo-Fr 09:00-17:30; Sa 10:00-14:00"], description="about_hours"),
         ),
         Field(
             "greeting",
             f.paragraphs(500),
-            _string(500, description="Spoken before the ring. Absent: as it is; none when new."),
+            _string(500, description="about_greeting"),
             empty=None,
             only_api=True,
         ),
@@ -236,7 +236,7 @@ LINES = Kind(
             f.yes_or_no,
             {
                 "type": "boolean",
-                "description": "May record what callers say. Absent: as it is; false when new.",
+                "description": "about_records_messages",
             },
             empty=None,
             only_api=True,
@@ -254,7 +254,7 @@ CUSTOMERS = Kind(
         Field(
             "language",
             f.any_language,
-            _string(2, description="ISO 639-1. Empty: DEFAULT_LANGUAGE."),
+            _string(2, description="about_any_language"),
             fill=_default_language,
         ),
         Field("postcode", f.line_of_text(16), _string(16)),
@@ -273,18 +273,18 @@ CASES = Kind(
         Field(
             "status",
             f.one_of(CaseStatus),
-            _string(enum=[str(status) for status in CaseStatus], description="Empty: open."),
+            _string(enum=[str(status) for status in CaseStatus], description="about_status"),
             empty=str(CaseStatus.OPEN),
         ),
-        Field("priority", f.line_of_text(20), _string(20, description="Empty: normal."), empty="normal"),
+        Field("priority", f.line_of_text(20), _string(20, description="about_priority"), empty="normal"),
         Field("opened_at", f.moment, _MOMENT, required=True),
-        Field("url", f.url, _string(2000, description="Where the desk links to; http or https.")),
+        Field("url", f.url, _string(2000, description="about_url")),
         Field(
             "owner",
             f.agent_key,
             {
                 "type": ["string", "null"],
-                "description": "The agent who owns it. Empty: whoever handled it last.",
+                "description": "about_owner",
             },
             empty=None,
         ),
@@ -303,7 +303,7 @@ CONTACTS = Kind(
         Field("started_at", f.moment, _MOMENT, required=True),
         Field("seconds", f.seconds, {"type": "integer", "minimum": 0, "maximum": f.MOST_SECONDS}, empty=0),
         Field("outcome", f.line_of_text(120), _string(120)),
-        Field("summary", f.paragraphs(10_000), _string(10_000, description="What was agreed, in words.")),
+        Field("summary", f.paragraphs(10_000), _string(10_000, description="about_summary")),
     ),
 )
 

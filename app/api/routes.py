@@ -49,7 +49,7 @@ class Operation:
 
 OPERATIONS: list[Operation] = []
 
-AFTER = Query("after", {"type": "string"}, "The last key of the page before: `next` of its answer.")
+AFTER = Query("after", {"type": "string"}, "about_after")
 LIMIT = Query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS, "default": USUAL_ITEMS})
 
 

@@ -173,7 +173,7 @@ PRESENCE_WRITTEN = _object(
     {
         "state": _one_of([*Intent, Activity.WRAPPING_UP]),
         "reach": _one_of(Reach),
-        "back_at": {**_or_null(MOMENT), "description": "When they will be back: with break, away and off."},
+        "back_at": {**_or_null(MOMENT), "description": "about_back_at"},
     },
     required=["state"],
 )
@@ -182,16 +182,16 @@ PROMISE_WRITTEN = _object(
     {
         "number": {
             "type": "string",
-            "description": "Whom to ring; E.164 or a national form of DEFAULT_COUNTRY.",
+            "description": "about_number",
         },
-        "due_at": {**MOMENT, "description": "By when; in the future."},
+        "due_at": {**MOMENT, "description": "about_due_in_future"},
         "customer": _or_null(TEXT),
         "case": _or_null(TEXT),
-        "agent": {**_or_null(TEXT), "description": "Who owes it. Absent: anybody of the team."},
-        "team": {**_or_null(TEXT), "description": "Absent: that of the case, the agent or the line."},
-        "line": {**_or_null(TEXT), "description": "Which of our numbers they will see."},
+        "agent": {**_or_null(TEXT), "description": "about_debtor"},
+        "team": {**_or_null(TEXT), "description": "about_team_of"},
+        "line": {**_or_null(TEXT), "description": "about_line_shown"},
         "language": _or_null(TEXT),
-        "about": {"type": "string", "maxLength": 2000, "description": "What it is about, in words."},
+        "about": {"type": "string", "maxLength": 2000, "description": "about_about"},
     },
     required=["number", "due_at"],
 )
@@ -251,14 +251,14 @@ def _in_words(code: str, language: str, values: Mapping[str, Any]) -> str:
 CALL_IN_LIST = _object(
     {
         "call_sid": TEXT,
-        "from": {**_or_null(TEXT), "description": "E.164; null when the number identifies nobody."},
+        "from": {**_or_null(TEXT), "description": "about_from"},
         "line": TEXT,
         "customer": _or_null(TEXT),
         "case": _or_null(TEXT),
         "state": _one_of(CallState),
         "outcome": _or_null(_one_of(Outcome)),
-        "bridged_to": {**_or_null(TEXT), "description": "The agent whom the caller spoke to last."},
-        "promise": {**_or_null(WHOLE), "description": "The callback that was promised in this call."},
+        "bridged_to": {**_or_null(TEXT), "description": "about_bridged_to"},
+        "promise": {**_or_null(WHOLE), "description": "about_promise"},
         "started_at": MOMENT,
         "ended_at": _or_null(MOMENT),
     }
@@ -267,8 +267,8 @@ CALL_IN_LIST = _object(
 STEP = _object(
     {
         "kind": _one_of(StepKind),
-        "target": {**_or_null(TEXT), "description": "The agent, or the team."},
-        "reason": {"type": "string", "description": "In the language of Accept-Language."},
+        "target": {**_or_null(TEXT), "description": "about_target"},
+        "reason": {"type": "string", "description": "about_reason"},
         "reason_code": TEXT,
         "started_at": MOMENT,
         "ended_at": _or_null(MOMENT),
@@ -284,7 +284,7 @@ CALL = _object(
         "attestation": TEXT,
         "rule_version": WHOLE,
         "steps": {"type": "array", "items": STEP},
-        "said": {**TEXTS, "description": "What the caller heard, in its order."},
+        "said": {**TEXTS, "description": "about_said"},
     }
 )
 
@@ -327,14 +327,14 @@ PROMISE = _object(
     {
         "id": WHOLE,
         "state": _one_of(PromiseState),
-        "number": {"type": "string", "description": "Whom to ring, in E.164; empty once erased."},
+        "number": {"type": "string", "description": "about_number_read"},
         "line": _or_null(TEXT),
         "customer": _or_null(TEXT),
         "case": _or_null(TEXT),
-        "agent": {**_or_null(TEXT), "description": "Who owes it; null: anybody of the team."},
+        "agent": {**_or_null(TEXT), "description": "about_debtor_read"},
         "team": TEXT,
         "language": TEXT,
-        "due_at": {**MOMENT, "description": "By when."},
+        "due_at": {**MOMENT, "description": "about_due_at"},
         "about": TEXT,
         "created_at": MOMENT,
         "finished_at": _or_null(MOMENT),
@@ -458,6 +458,6 @@ def page_of(name: str) -> Schema:
     return _object(
         {
             "items": {"type": "array", "items": {"$ref": f"#/components/schemas/{name}"}},
-            "next": {"type": ["string", "null"], "description": "For `after`; null on the last page."},
+            "next": {"type": ["string", "null"], "description": "about_next"},
         }
     )

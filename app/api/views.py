@@ -88,7 +88,7 @@ def _serve(
 ) -> None:
     """Serve PUT and GET of one record, and their list; a filter is a condition and its value's reader."""
     schema = one.capitalize()
-    queries = tuple(Query(name, {"type": "string"}, f"Only those of this {name}.") for name in filters)
+    queries = tuple(Query(name, {"type": "string"}, "about_filter") for name in filters)
 
     def find(session: Session, key: str) -> Any:
         row = session.scalar(_loaded(select(model)).where(column == key))
@@ -342,7 +342,7 @@ def heartbeat(agent: str) -> ResponseReturnValue:
     scope=READ,
     own_desk=True,
     answers={200: "EventStream"},
-    query=(Query("after", {"type": "integer"}, "The number of the last event that was seen."),),
+    query=(Query("after", {"type": "integer"}, "about_after_event"),),
 )
 def agent_events(agent: str) -> ResponseReturnValue:
     with db.reading() as session:
@@ -353,9 +353,9 @@ def agent_events(agent: str) -> ResponseReturnValue:
 # --- calls -------------------------------------------------------------------------------------------
 
 _CALL_FILTERS = (
-    Query("from", {"type": "string"}, "A caller's number, in any spelling."),
-    Query("since", {"type": "string", "format": "date-time"}, "Calls that began at this moment or later."),
-    Query("until", {"type": "string", "format": "date-time"}, "Calls that began before this moment."),
+    Query("from", {"type": "string"}, "about_from_query"),
+    Query("since", {"type": "string", "format": "date-time"}, "about_since"),
+    Query("until", {"type": "string", "format": "date-time"}, "about_until"),
     Query("customer", {"type": "string"}),
     Query("case", {"type": "string"}),
 )
@@ -409,7 +409,7 @@ def _caller(text: str, its_defaults: Defaults) -> str:
 
 _PROMISE_FILTERS = (
     Query("state", {"type": "string", "enum": [str(state) for state in PromiseState]}),
-    Query("agent", {"type": "string"}, "Who owes it."),
+    Query("agent", {"type": "string"}, "about_agent_query"),
     Query("team", {"type": "string"}),
     Query("customer", {"type": "string"}),
     Query("case", {"type": "string"}),
