@@ -218,8 +218,10 @@ def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client[0], str(client[1])
     for raw_name, raw_value in scope["headers"]:
         name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-        if "_" in name or name == "content-length":
-            continue  # X_Real is X-Real to WSGI, so an underscore could pass for a proxy's header
+        # X_Real is X-Real to WSGI, so an underscore could pass for a proxy's header; how the body travelled
+        # is over, now that all of it is here.
+        if "_" in name or name in ("content-length", "transfer-encoding"):
+            continue
         key = "CONTENT_TYPE" if name == "content-type" else f"HTTP_{name.upper().replace('-', '_')}"
         if key in environ:
             value = f"{environ[key]}{'; ' if name == 'cookie' else ','}{value}"
