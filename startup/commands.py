@@ -8,13 +8,22 @@ from pathlib import Path
 GRACEFUL_SECONDS = 3
 
 
-def web(*where: str, workers: int = 1) -> list[str]:
-    """The web process: webhooks, pages and event streams on one port. SQLite allows one worker only.
+def web(host: str, port: int) -> list[str]:
+    """The web process: webhooks, pages and event streams on one port."""
+    return _web("--host", host, "--port", str(port))
 
-    `where` it listens: `--host … --port …`, or `--fd …` for a port that somebody else holds.
+
+def web_at(door: int, workers: int) -> list[str]:
+    """The same on a port that somebody else holds, handed on as an open file.
+
+    SQLite allows one worker only.
     """
+    return _web("--fd", str(door), "--workers", str(workers))
+
+
+def _web(*options: str) -> list[str]:
     return [
-        *(sys.executable, "-m", "uvicorn", "asgi:application", *where, "--workers", str(workers)),
+        *(sys.executable, "-m", "uvicorn", "asgi:application", *options),
         *("--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)),
         # Addresses carry telephone numbers (`/api/v1/calls?from=…`), which no log may hold.
         "--no-access-log",

@@ -132,7 +132,7 @@ def _product(
         phonebox_url=phonebox_url,
         settings=chosen,
         redis=redis,
-        web=part("web", commands.web("--host", LOOPBACK, "--port", str(web_port)), f"{url}/healthz"),
+        web=part("web", commands.web(LOOPBACK, web_port), f"{url}/healthz"),
         worker=part("worker", commands.worker(), None),
         phonebox=part("phonebox", [*telephone, "--speed", str(speed)], f"{phonebox_url}/phonebox/endpoints"),
     )

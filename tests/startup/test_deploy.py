@@ -20,7 +20,7 @@ def _options(words: list[str], port: str, host: str) -> list[str]:
 
 
 def test_a_unit_and_a_container_start_the_web_process_as_we_do() -> None:
-    ours = commands.web("--host", "127.0.0.1", "--port", "8000")
+    ours = commands.web("127.0.0.1", 8000)
     unit = (DEPLOY / "systemd" / "rechtdoor-web@.service").read_text()
     image = (DEPLOY / "Dockerfile").read_text()
 
