@@ -8,17 +8,18 @@ from pathlib import Path
 GRACEFUL_SECONDS = 3
 
 
-def web(host: str, port: int) -> list[str]:
-    """The web process: webhooks, pages and event streams on one port."""
-    return _web("--host", host, "--port", str(port))
+def web(host: str, port: int, *, workers: int = 1) -> list[str]:
+    """The web process: webhooks, pages and event streams on one port. SQLite allows one worker only."""
+    return _web("--host", host, "--port", str(port), *_workers(workers))
 
 
-def web_at(door: int, workers: int) -> list[str]:
-    """The same on a port that somebody else holds, handed on as an open file.
+def web_at(door: int, *, workers: int = 1) -> list[str]:
+    """The same on a port that somebody else holds, handed on as an open file."""
+    return _web("--fd", str(door), *_workers(workers))
 
-    SQLite allows one worker only.
-    """
-    return _web("--fd", str(door), "--workers", str(workers))
+
+def _workers(number: int) -> tuple[str, ...]:
+    return ("--workers", str(number)) if number > 1 else ()
 
 
 def _web(*options: str) -> list[str]:

@@ -35,7 +35,7 @@ class Parts:
     def web(self, door: socket.socket, workers: int = 1) -> Process:
         """The web process, behind a port that we hold."""
         host, port = door.getsockname()[:2]
-        command = commands.web_at(door.fileno(), workers)
+        command = commands.web_at(door.fileno(), workers=workers)
         return replace(
             self._process("web", command, f"http://{_reached(host)}:{port}/healthz"), hands=(door.fileno(),)
         )
