@@ -4,7 +4,7 @@
     database_url   a migrated, empty database; each test that asks for it runs on SQLite and on PostgreSQL
     database       the same, bound, so that app.db.transaction() speaks to it
     settings       Settings over both
-    app, client    the Flask application over them, and its test client
+    flask_app, client  the Flask application over them, and its test client
     product        web, worker, Redis and phonebox as processes (see tests/parts.py)
     browser, page  a Chromium, and a fresh page in Dutch
     free_port      a port nobody listens on
