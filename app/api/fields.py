@@ -74,7 +74,7 @@ class Unusable(ApplicationError):
         self.values_said = values
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Field:
     """One field of a record: how its text is read, and how the API describes it.
 
@@ -96,16 +96,15 @@ def read_all(fields: Iterable[Field], texts: Iterable[str], defaults: Defaults) 
     values: list[Any] = []
     problems: list[Problem] = []
     for one, text in zip(fields, texts, strict=True):
-        text = text.strip()
-        if not text:
-            if one.required:
-                problems.append(Problem(one.name, "missing"))
+        if text := text.strip():
+            try:
+                values.append(one.read(text, defaults))
+            except Unusable as unusable:
+                problems.append(Problem(one.name, unusable.code, unusable.values_said))
+        elif one.required:
+            problems.append(Problem(one.name, "missing"))
+        else:
             values.append(one.fill(defaults) if one.fill else one.empty)
-            continue
-        try:
-            values.append(one.read(text, defaults))
-        except Unusable as unusable:
-            problems.append(Problem(one.name, unusable.code, unusable.values_said))
     if problems:
         raise Refused(problems)
     return values
