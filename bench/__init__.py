@@ -1,0 +1,1 @@
+"""What does a call cost? Ratios to a floor that is measured in the same run; `python -m bench`."""
