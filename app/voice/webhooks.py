@@ -35,6 +35,7 @@ bp = Blueprint("voice", __name__, url_prefix="/voice")
 
 # Far below the carrier's 15 s: a caller hears nothing until we reply.
 DEADLINE_SECONDS = 1.5
+NEWS_DEADLINE_SECONDS = 5.0  # nobody waits for the answer to news, and it is told only once
 # After a failure the database is left alone for this long, and calls go straight to what is left.
 REST_SECONDS = 2.0
 # https://www.postgresql.org/docs/current/errcodes-appendix.html: serialization_failure, deadlock_detected,
@@ -53,12 +54,13 @@ class Store:
     # Fewer than the engine has connections: calls queue here, where waiting counts towards the deadline.
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(24, "webhook"))
     _resting_until: float = 0.0
+    _answered_at: float = 0.0  # when the database last did what it was asked, for whomever
 
-    def run(self, work: Callable[[Session], T]) -> T:
+    def run(self, work: Callable[[Session], T], deadline: float = DEADLINE_SECONDS) -> T:
         """Do the work in one transaction; see `call`."""
-        return self.call(lambda: _in_transaction(work))
+        return self.call(lambda: _in_transaction(work), deadline)
 
-    def call(self, work: Callable[[], T]) -> T:
+    def call(self, work: Callable[[], T], deadline: float = DEADLINE_SECONDS) -> T:
         """Do the work, which opens what it needs. Raises StoreUnavailable when the database is too slow.
 
         Work that is late may still commit: everything that it writes can be asked for again. Work that met
@@ -66,18 +68,24 @@ class Store:
         """
         if time.monotonic() < self._resting_until:
             raise StoreUnavailable("resting")
-        until = time.monotonic() + DEADLINE_SECONDS
-        future: Future[T] = self.pool.submit(_despite_locks, work, until)
+        asked_at = time.monotonic()
+        future: Future[T] = self.pool.submit(self._do, work, asked_at + deadline)
         try:
-            return future.result(timeout=DEADLINE_SECONDS)
+            return future.result(timeout=deadline)
         except (OperationalError, InterfaceError, OSError) as error:
-            # TimeoutError is an OSError, and may be ours: only one that the database let pass speaks of it.
-            never_began = future.cancel()
-            if not never_began and not _met_a_lock(error):
+            future.cancel()
+            # Late in a crowded process is another matter than silent: somebody else was answered meanwhile.
+            is_late = isinstance(error, TimeoutError) and self._answered_at > asked_at
+            if not is_late and not _met_a_lock(error):
                 self._resting_until = time.monotonic() + REST_SECONDS
             raise StoreUnavailable(type(error).__name__) from error
         except PoolTimeout as error:
             raise StoreUnavailable("no connection was free") from error
+
+    def _do(self, work: Callable[[], T], until: float) -> T:
+        result = _despite_locks(work, until)
+        self._answered_at = time.monotonic()
+        return result
 
 
 def _in_transaction(work: Callable[[Session], T]) -> T:
@@ -239,10 +247,10 @@ def status() -> Response:
 
     try:
         try:
-            voice.store.run(work)
+            voice.store.run(work, NEWS_DEADLINE_SECONDS)
         except IntegrityError:
             # Another request has just written this call down: now it can be found.
-            voice.store.run(work)
+            voice.store.run(work, NEWS_DEADLINE_SECONDS)
     except StoreUnavailable:
         voice.left.spool.keep("ended", last_resort.caller() | {"call_status": call_status})
     return forms.done()
@@ -374,7 +382,7 @@ def _continue_without_store(error: Exception) -> Response:
 
 def _noted(work: Callable[[Session], None]) -> Response:
     try:
-        _voice().store.run(work)
+        _voice().store.run(work, NEWS_DEADLINE_SECONDS)
     except (StoreUnavailable, progress.UnknownCall) as error:
         log.warning("news of a call could not be noted", extra={"error": type(error).__name__})
     return forms.done()
