@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from types import FrameType
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from app.agents.streams import HANDED_OVER, HOLDS_STREAMS, Hub, Receive, Send
@@ -28,6 +28,8 @@ PIECE_BYTES = 256 * 1024
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Scope = dict[str, Any]
+T = TypeVar("T")
+Run = Callable[..., Any]  # calls a function with its arguments in the request's own context
 
 
 class Unreadable(Exception):
@@ -99,49 +101,58 @@ class Application:
         if scope["type"] == "lifespan":
             await self._live(receive, send)
         elif scope["type"] == "http":
-            await self._answer(scope, receive, send)
+            # A stream is held from here, so that nothing of its request stays in memory with it.
+            if stream := await self._answer(scope, receive, send):
+                agent, _, after = stream.partition(" ")
+                await self.hub.hold(agent, int(after), receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> str | None:
+        """Answer the request, or return which stream it is to be held as."""
         try:
             async with asyncio.timeout(BODY_SECONDS):
                 body = await _read_body(receive)
         except Unreadable as unreadable:
             await _refuse(send, unreadable.status)
-            return
+            return None
         except TimeoutError:
             await _refuse(send, 408)
-            return
+            return None
         in_context = contextvars.copy_context().run
-        environ = environ_of(scope, body)
+        reply: Reply
         try:
-            reply, piece, more = await self._in_thread(in_context, self._begin, environ)
+            reply, piece, more = await self._in_thread(in_context, self._begin, environ_of(scope, body))
         except Exception:
             log.exception("the application failed")
             await _refuse(send, 500)
-            return
+            return None
         if reply.handed_over:
-            agent, _, after = reply.handed_over.partition(" ")
-            await self.hub.hold(agent, int(after), receive, send)
-            return
+            return reply.handed_over
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": piece, "more_body": more})
-        gone = _Gone(receive) if more else None
-        while more and gone:
-            if gone.is_so():
-                await self._in_thread(in_context, reply.close)
-                return
-            piece, more = await self._in_thread(in_context, reply.next_piece)
-            await send({"type": "http.response.body", "body": piece, "more_body": more})
-        if gone:
-            gone.forget()
+        if more:
+            await self._send_rest(in_context, reply, receive, send)
+        return None
 
     def _begin(self, environ: dict[str, Any]) -> tuple[Reply, bytes, bool]:
         reply = Reply(self.app, environ)
         return (reply, *reply.next_piece())
 
-    async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
+    async def _send_rest(self, in_context: Run, reply: Reply, receive: Receive, send: Send) -> None:
+        """Fetch the next piece when the reader has taken the one before; stop when they have left."""
+        gone = asyncio.ensure_future(receive())
+        more = True
+        try:
+            while more and not gone.done():
+                piece, more = await self._in_thread(in_context, reply.next_piece)
+                await send({"type": "http.response.body", "body": piece, "more_body": more})
+        finally:
+            gone.cancel()
+            if more:
+                await self._in_thread(in_context, reply.close)
+
+    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(self.threads, function, *arguments)
 
     async def _live(self, receive: Receive, send: Send) -> None:
@@ -156,19 +167,6 @@ class Application:
                 self.threads.shutdown(wait=False)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
-
-
-class _Gone:
-    """Knows whether the reader of a long answer has left."""
-
-    def __init__(self, receive: Receive) -> None:
-        self._listening = asyncio.ensure_future(receive())
-
-    def is_so(self) -> bool:
-        return self._listening.done()
-
-    def forget(self) -> None:
-        self._listening.cancel()
 
 
 async def _read_body(receive: Receive) -> bytes:
