@@ -370,8 +370,13 @@ def test_a_phone_that_nobody_knows_can_not_be_chosen(anna: FlaskClient) -> None:
 @pytest.mark.parametrize(
     ("phone", "reach", "softphone", "words"),
     [
-        ("+31612344567", Reach.PHONE, Softphone.NONE, "Oproepen gaan over op uw telefoon …4567."),
-        ("+31612344567", Reach.DESK, Softphone.NONE, "uw telefoon …4567, zolang deze pagina open staat"),
+        ("+31612344567", Reach.PHONE, Softphone.NONE, "Oproepen gaan over op uw telefoon …\u20604567."),
+        (
+            "+31612344567",
+            Reach.DESK,
+            Softphone.NONE,
+            "uw telefoon …\u20604567, zolang deze pagina open staat",
+        ),
         (None, Reach.DESK, Softphone.NONE, "wij kunnen u niet bellen"),
         (None, Reach.DESK, Softphone.READY, "Oproepen gaan over in dit venster."),
     ],
