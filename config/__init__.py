@@ -1,6 +1,5 @@
 """What does this deployment decide? Read once from the environment, checked before anything starts."""
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +7,8 @@ from enum import StrEnum
 from urllib.parse import urlsplit
 
 import phonenumbers
+
+from config import files
 
 # Known to everybody, so worth nothing: production refuses them by value.
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"
@@ -52,6 +53,7 @@ class Settings:
     default_country: str  # ISO 3166-1 alpha-2
     default_language: str
     check_signatures: bool = True
+    webhook_deadline_seconds: float = 1.5  # then a caller is served with less known
     spool_dir: str = "instance/spool"  # on this machine's disk: facts that outlive a dead database
 
     @property
@@ -60,11 +62,14 @@ class Settings:
 
 
 def load(env: Mapping[str, str] | None = None) -> Settings:
-    """Read the settings from `env` (default: the process's environment).
+    """Read the settings from `env` (default: the process's environment, see files.environment).
 
     Raises ConfigurationError with one line for each setting that is missing or wrong.
     """
-    reader = _Reader(os.environ if env is None else env)
+    try:
+        reader = _Reader(files.environment() if env is None else env)
+    except files.BadLine as error:
+        raise ConfigurationError([str(error)]) from error
     settings = reader.settings()
     if reader.problems:
         raise ConfigurationError(reader.problems)
@@ -99,6 +104,7 @@ class _Reader:
             default_country=self._choice("DEFAULT_COUNTRY", "NL", phonenumbers.SUPPORTED_REGIONS),
             default_language=self._choice("DEFAULT_LANGUAGE", "nl", {"nl", "en"}),
             check_signatures=self._text("CHECK_SIGNATURES", "1") not in {"0", "false", "no"},
+            webhook_deadline_seconds=self._deadline(),
             spool_dir=self._text("SPOOL_DIR", "instance/spool"),
         )
         if production and not settings.check_signatures:
@@ -153,6 +159,17 @@ class _Reader:
         if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
             self.problems.append("DATABASE_URL: must begin with sqlite:/// or postgresql+psycopg://")
         return url
+
+    def _deadline(self) -> float:
+        text = self._text("WEBHOOK_DEADLINE_SECONDS", "1.5")
+        try:
+            seconds = float(text)
+        except ValueError:
+            seconds = 0
+        if not 0.1 <= seconds <= 10:
+            # The carrier gives up at 15 s, and a caller hears nothing until then.
+            self.problems.append(f"WEBHOOK_DEADLINE_SECONDS: “{text}” is not between 0.1 and 10")
+        return seconds
 
     def _account_sid(self) -> str:
         value = self._secret("TWILIO_ACCOUNT_SID", DEVELOPMENT_ACCOUNT_SID)

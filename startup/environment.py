@@ -6,35 +6,9 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
+from config.files import BadLine, read_file
 
-class BadLine(Exception):
-    """A line of a settings file can't be read; the message names file and line."""
-
-
-def read_file(file: Path) -> dict[str, str]:
-    """Read `NAME=value` lines: quotes as in a shell, `#` begins a comment, `export` is allowed.
-
-    A file that is not there is empty. Raises BadLine.
-    """
-    if not file.exists():
-        return {}
-    settings = {}
-    for number, line in enumerate(file.read_text("utf-8").splitlines(), start=1):
-        try:
-            words = shlex.split(line, comments=True)
-        except ValueError as error:
-            raise BadLine(f"{file}, line {number}: {error}") from error
-        if words[:1] == ["export"]:
-            words = words[1:]
-        if not words:
-            continue
-        name, equals, value = words[0].partition("=")
-        if len(words) > 1 or not equals or not name.isidentifier():
-            raise BadLine(
-                f"{file}, line {number}: write NAME=value; a value with spaces in it between quotes"
-            )
-        settings[name] = value
-    return settings
+__all__ = ["BadLine", "read_file"]
 
 
 def deployed(root: Path) -> dict[str, str]:

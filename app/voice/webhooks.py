@@ -20,7 +20,7 @@ from app.callers.numbers import mask, to_e164
 from app.clock import utcnow
 from app.errors import StoreUnavailable
 from app.voice import answering, forms, last_resort, merging, progress, twiml
-from app.voice.degraded import OWNER
+from app.voice.degraded import OWNER, talked
 from app.voice.ladder import Deployment, Rung
 from app.voice.last_resort import LastResort
 from app.voice.lifecycle import CARRIER_SAYS_ENDED
@@ -34,7 +34,6 @@ T = TypeVar("T")
 bp = Blueprint("voice", __name__, url_prefix="/voice")
 
 # Far below the carrier's 15 s: a caller hears nothing until we reply.
-DEADLINE_SECONDS = 1.5
 NEWS_DEADLINE_SECONDS = 5.0  # nobody waits for the answer to news, and it is told only once
 # After a failure the database is left alone for this long, and calls go straight to what is left.
 REST_SECONDS = 2.0
@@ -51,16 +50,17 @@ CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
 class Store:
     """The way to the database from a webhook: within the deadline, and not at all while it is down."""
 
+    deadline: float  # seconds
     # Fewer than the engine has connections: calls queue here, where waiting counts towards the deadline.
     pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(24, "webhook"))
     _resting_until: float = 0.0
     _answered_at: float = 0.0  # when the database last did what it was asked, for whomever
 
-    def run(self, work: Callable[[Session], T], deadline: float = DEADLINE_SECONDS) -> T:
+    def run(self, work: Callable[[Session], T], deadline: float | None = None) -> T:
         """Do the work in one transaction; see `call`."""
         return self.call(lambda: _in_transaction(work), deadline)
 
-    def call(self, work: Callable[[], T], deadline: float = DEADLINE_SECONDS) -> T:
+    def call(self, work: Callable[[], T], deadline: float | None = None) -> T:
         """Do the work, which opens what it needs. Raises StoreUnavailable when the database is too slow.
 
         Work that is late may still commit: everything that it writes can be asked for again. Work that met
@@ -68,7 +68,7 @@ class Store:
         """
         if time.monotonic() < self._resting_until:
             raise StoreUnavailable("resting")
-        asked_at = time.monotonic()
+        asked_at, deadline = time.monotonic(), deadline or self.deadline
         future: Future[T] = self.pool.submit(self._do, work, asked_at + deadline)
         try:
             return future.result(timeout=deadline)
@@ -127,7 +127,9 @@ def register(app: Flask) -> None:
     deployment = Deployment.of(settings)
     left = last_resort.register(app, keeper)
     keeper.when_reachable = lambda: merging.merge(left.spool, deployment)
-    app.extensions["voice"] = Voice(settings, deployment, left, Store(), keeper)
+    app.extensions["voice"] = Voice(
+        settings, deployment, left, Store(settings.webhook_deadline_seconds), keeper
+    )
     app.register_blueprint(bp)
 
 
@@ -376,7 +378,12 @@ def _answer(work: Callable[[Session], bytes]) -> Response:
 
 def _continue_without_store(error: Exception) -> Response:
     """The caller may have just had their conversation; then it is over, else somebody else is rung."""
-    reply = _voice().left.degraded.after(OWNER, forms.value("To")[:32], forms.dial_ended())
+    left, dial = _voice().left, forms.dial_ended()
+    if talked(dial):
+        left.spool.keep("talked", last_resort.caller() | {"seconds": dial.seconds or 0})
+    else:
+        left.spool.keep("went_on", last_resort.caller())
+    reply = left.degraded.after(OWNER, forms.value("To")[:32], dial, forms.caller_id())
     return _xml_logged(reply, error)
 
 
@@ -392,7 +399,9 @@ def _degraded(rung: str, error: Exception | None = None) -> Response:
     voice = _voice()
     voice.left.spool.keep("incoming", last_resort.caller())
     line = to_e164(forms.value("To"), voice.settings.default_country) or forms.value("To")[:32]
-    return _xml_logged(voice.left.degraded.answer(rung, line, _e164("From")), error)
+    return _xml_logged(
+        voice.left.degraded.answer(rung, line, _e164("From"), caller_id=forms.caller_id()), error
+    )
 
 
 def _xml_logged(reply: bytes, error: Exception | None) -> Response:
