@@ -4,7 +4,7 @@ from flask import Flask
 
 from app import bus, cli, db, operations, web
 from app.api import views as api
-from app.voice import desk_views, message_webhooks, webhooks
+from app.voice import callback_webhooks, desk_views, message_webhooks, webhooks
 from config import Settings, load
 
 
@@ -18,6 +18,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     bus.bind(bus.Bus(settings.redis_url))
     operations.register(app)
     webhooks.register(app)
+    callback_webhooks.register(app)
     message_webhooks.register(app)
     web.register(app)
     desk_views.register(app)

@@ -17,6 +17,7 @@ from config import TWILIO_API_URL, Settings
 log = logging.getLogger(__name__)
 
 TIMEOUT_SECONDS = 5.0
+LATELY = 20  # calls of one page, newest first
 # https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides: two more tries when we can't be
 # reached, fail or are slow; each is given 4 s, all together 12 s of the carrier's 15 s.
 RETRIES = "#rc=2&rp=ct,5xx,rt&rt=4000&tt=12000"
@@ -48,6 +49,22 @@ class CarrierCall:
     from_raw: str
     to_raw: str
     started_at: datetime | None
+    seconds: int | None = None  # how long it was answered; None while the carrier doesn't say
+    answered_by: str = ""  # human, machine_start …; empty when that was not asked
+
+
+def _known(found: Any) -> CarrierCall:
+    duration = str(found.duration or "")
+    return CarrierCall(
+        sid=str(found.sid),
+        status=str(found.status),
+        direction=str(found.direction),
+        from_raw=str(found._from or ""),
+        to_raw=str(found.to or ""),
+        started_at=found.start_time,
+        seconds=int(duration) if duration.isascii() and duration.isdigit() else None,
+        answered_by=str(found.answered_by or ""),
+    )
 
 
 class Carrier:
@@ -70,6 +87,44 @@ class Carrier:
         """Hang up a call, or stop a telephone that rings."""
         self._ask(lambda: self._client.calls(sid).update(status="completed"))
 
+    def place_call(self, *, to: str, from_: str, url: str, status_url: str, ring_seconds: int) -> str:
+        """Ask the carrier to ring `to` and to fetch `url` when it is picked up; return the call's sid.
+
+        `to` is `client:…` or a number. A CarrierError without a status leaves open whether it will ring: ask
+        `calls_to` before asking again.
+        """
+        placed = self._ask(
+            lambda: self._client.calls.create(
+                to=to,
+                from_=from_,
+                url=url,
+                method="POST",
+                status_callback=status_url,
+                status_callback_method="POST",
+                status_callback_event=["initiated", "ringing", "answered", "completed"],
+                timeout=ring_seconds,
+            )
+        )
+        return str(placed.sid)
+
+    def calls_to(self, to: str, since: datetime) -> list[CarrierCall]:
+        """Return the calls to an address that we asked for at `since` or later, newest first.
+
+        Chosen here by the time of asking: the carrier's own filter is by the time at which a call was
+        dialled, which one that still waits for its turn hasn't got.
+        """
+        found = self._ask(lambda: self._client.calls.list(to=to, limit=LATELY))
+        return [
+            _known(one)
+            for one in found
+            if str(one.direction) == "outbound-api" and (one.date_created or since) >= since
+        ]
+
+    def legs_of(self, sid: str) -> list[CarrierCall]:
+        """Return the calls that a call has dialled."""
+        found = self._ask(lambda: self._client.calls.list(parent_call_sid=sid, limit=LATELY))
+        return [_known(one) for one in found]
+
     def send_message(self, *, to: str, from_: str, body: str, status_url: str | None = None) -> str:
         """Send an SMS; return its sid."""
         extra = {"status_callback": status_url} if status_url else {}
@@ -78,15 +133,7 @@ class Carrier:
 
     def call(self, sid: str) -> CarrierCall:
         """Return what the carrier knows of a call."""
-        found = self._ask(lambda: self._client.calls(sid).fetch())
-        return CarrierCall(
-            sid=str(found.sid),
-            status=str(found.status),
-            direction=str(found.direction),
-            from_raw=str(found._from or ""),
-            to_raw=str(found.to or ""),
-            started_at=found.start_time,
-        )
+        return _known(self._ask(lambda: self._client.calls(sid).fetch()))
 
     def numbers(self) -> list[tuple[str, str]]:
         """Return the account's telephone numbers: sid and E.164 of each."""

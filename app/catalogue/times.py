@@ -41,6 +41,14 @@ def spoken(moment: datetime, now: datetime, timezone: ZoneInfo, language: str, p
     return f"{word} {clock_en(local.hour, local.minute)} {_en_day(day, local.hour, days)}"
 
 
+def written(moment: datetime, timezone: ZoneInfo, language: str) -> str:
+    """Return a moment as pages write it: `ma 23 november 14:05`, with no year."""
+    local = moment.astimezone(timezone)
+    days, months = (_NL_DAYS, _NL_MONTHS) if language == "nl" else (_EN_DAYS, _EN_MONTHS)
+    length = 2 if language == "nl" else 3
+    return f"{days[local.weekday()][:length]} {local.day} {months[local.month - 1]} {local:%H:%M}"
+
+
 def _named_day(local: datetime) -> date:
     """Return the day by which a moment is called: the small hours belong to the day before."""
     return local.date() - timedelta(days=1) if local.hour < MORNING else local.date()

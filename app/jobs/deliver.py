@@ -9,7 +9,9 @@ from app import db
 from app.carrier import FOR_GOOD, Carrier
 from app.clock import utcnow
 from app.errors import CarrierError
+from app.jobs import callbacks
 from app.voice import messages, outbox
+from app.voice.ladder import Deployment
 from app.voice.models import Promise
 from app.voice.twiml import Addresses
 
@@ -23,7 +25,7 @@ class Delivery:
     payload: dict[str, Any]
 
 
-def deliver_due(carrier: Carrier, public_url: str, kind: str, now: datetime) -> int:
+def deliver_due(carrier: Carrier, deployment: Deployment, kind: str, now: datetime) -> int:
     """Deliver what is due of one kind; return how many were tried. No transaction waits for the carrier."""
     with db.reading() as session:
         if not outbox.is_due(session, kind, now):
@@ -32,7 +34,7 @@ def deliver_due(carrier: Carrier, public_url: str, kind: str, now: datetime) -> 
         taken = [Delivery(row.id, row.kind, row.payload) for row in outbox.take_due(session, kind, now)]
     for delivery in taken:
         try:
-            result = _deliver(carrier, public_url, delivery)
+            result = _deliver(carrier, deployment, delivery)
         except CarrierError as error:
             log.warning("delivery put off", extra={"row": delivery.row_id, "code": error.code})
             with db.transaction() as session:
@@ -45,8 +47,8 @@ def deliver_due(carrier: Carrier, public_url: str, kind: str, now: datetime) -> 
     return len(taken)
 
 
-def _deliver(carrier: Carrier, public_url: str, delivery: Delivery) -> str:
-    payload = delivery.payload
+def _deliver(carrier: Carrier, deployment: Deployment, delivery: Delivery) -> str:
+    payload, public_url = delivery.payload, deployment.public_url
     match delivery.kind:
         case outbox.REDIRECT_CALL:
             sid = payload["call_sid"]
@@ -55,6 +57,8 @@ def _deliver(carrier: Carrier, public_url: str, delivery: Delivery) -> str:
         case outbox.END_LEG:
             carrier.end_call(payload["leg_sid"])
             return "ended"
+        case outbox.PLACE_CALLBACK:
+            return callbacks.place(carrier, deployment, payload["call_sid"])
         case outbox.SEND_MESSAGE:
             with db.reading() as session:
                 promise = session.get(Promise, payload["promise"])

@@ -17,7 +17,7 @@ from sqlalchemy import delete
 from app import bus, db
 from app.carrier import Carrier
 from app.clock import utcnow
-from app.jobs import deliver, sweep
+from app.jobs import callbacks, deliver, sweep
 from app.jobs.models import WorkerSeen
 from app.voice import merging, outbox
 from app.voice.degraded import Spool
@@ -48,21 +48,32 @@ class Schedule:
     def __init__(self, carrier: Carrier, deployment: Deployment, spool: Spool, redis_url: str) -> None:
         self._carrier, self._deployment, self._redis_url = carrier, deployment, redis_url
         self._stopped = threading.Event()
-        url = deployment.public_url
         self.jobs = [
             Job("wrap_ups", LISTEN_SECONDS, lambda: sweep.end_wrap_ups(utcnow())),
             Job("waiting", LISTEN_SECONDS, lambda: sweep.serve_waiting(deployment, utcnow())),
             Job(
                 "redirects",
                 LISTEN_SECONDS,
-                lambda: deliver.deliver_due(carrier, url, outbox.REDIRECT_CALL, utcnow()),
+                lambda: deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, utcnow()),
             ),
-            Job("ends", LISTEN_SECONDS, lambda: deliver.deliver_due(carrier, url, outbox.END_LEG, utcnow())),
+            Job(
+                "ends",
+                LISTEN_SECONDS,
+                lambda: deliver.deliver_due(carrier, deployment, outbox.END_LEG, utcnow()),
+            ),
+            Job("promises", 1.0, lambda: callbacks.work_off(deployment, utcnow())),
+            Job(
+                "callbacks",
+                1.0,
+                lambda: deliver.deliver_due(carrier, deployment, outbox.PLACE_CALLBACK, utcnow()),
+                slow=True,
+            ),
+            Job("callbacks_late", 5.0, lambda: callbacks.reconcile(carrier, utcnow()), slow=True),
             Job("leases", 1.0, lambda: sweep.end_leases(utcnow())),
             Job(
                 "messages",
                 2.0,
-                lambda: deliver.deliver_due(carrier, url, outbox.SEND_MESSAGE, utcnow()),
+                lambda: deliver.deliver_due(carrier, deployment, outbox.SEND_MESSAGE, utcnow()),
                 slow=True,
             ),
             Job("reconcile", 10.0, lambda: sweep.reconcile(carrier, deployment, utcnow()), slow=True),

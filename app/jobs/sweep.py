@@ -8,6 +8,7 @@ from sqlalchemy import delete, select
 from app import db
 from app.agents import desk_events, presence
 from app.agents.models import Activity, SignInAttempt, Slot
+from app.callers.models import Direction
 from app.carrier import Carrier
 from app.errors import CarrierError
 from app.voice import controls, facts, progress
@@ -99,7 +100,8 @@ def _overdue(now: datetime) -> list[str]:
         rows = session.execute(
             select(Call.sid, Call.state, Call.created_at, Call.checked_at, CallStep.started_at)
             .outerjoin(CallStep, (CallStep.call_sid == Call.sid) & (CallStep.number == Call.step))
-            .where(Call.state != CallState.ENDED)
+            # The carrier knows a callback by the names of its legs: see jobs/callbacks.py.
+            .where(Call.state != CallState.ENDED, Call.direction == Direction.INBOUND)
         ).all()
     overdue = []
     for row in rows:

@@ -7,8 +7,8 @@ from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from app.callers.numbers import may_be_called, to_e164
+from app.voice import callbacks, ladder, progress
 from app.voice import facts as known_facts
-from app.voice import ladder, progress
 from app.voice.facts import Facts, Reader
 from app.voice.ladder import Deployment, Rung, advance, owe
 from app.voice.models import Call, CallState, CallStep, Inbox, Promise, StepKind
@@ -31,6 +31,9 @@ def answer(session: Session, incoming: IncomingCall, now: datetime, deployment: 
     facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
     if facts.reply is not None:
         return facts.reply
+    if facts.caller.promise is not None and callbacks.give_way(session, e164, now):
+        # Whoever was about to ring them is free to take their call.
+        facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
     call = _call(incoming, line, e164, facts, now)
     reply = advance(session, call, facts, (), now, deployment)
     session.add(Inbox(call_sid=incoming.sid, request="incoming", reply=reply, created_at=now))

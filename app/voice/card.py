@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.agents.models import Agent
 from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
 from app.callers.recognition import KnownCustomer, OpenCase, OwedPromise, recognise
-from app.voice.facts import UNFINISHED
+from app.voice.facts import OWED
 from app.voice.models import Call, CallState, CallStep, Promise, StepOutcome
 from app.voice.progress import contact_key
 
@@ -237,7 +237,7 @@ def _customers(session: Session, call: Call, agent: str, names: dict[str, str]) 
     cases = session.scalars(select(Case).where(Case.customer.in_(keys))).all()
     owed = session.scalar(
         select(Promise)
-        .where(Promise.number == call.from_e164, Promise.state.in_(UNFINISHED))
+        .where(Promise.number == call.from_e164, Promise.state.in_(OWED))
         .order_by(Promise.due_at)
         .limit(1)
     )
@@ -354,7 +354,7 @@ def _promises_to(
     if not whose:
         return ()
     rows = session.scalars(
-        select(Promise).where(or_(*whose), Promise.state.in_(UNFINISHED)).order_by(Promise.due_at)
+        select(Promise).where(or_(*whose), Promise.state.in_(OWED)).order_by(Promise.due_at)
     ).all()
     return tuple(promise_card(session, row, agent, now, names) for row in rows)
 

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.callers import history
 from app.callers.models import Case, Channel, Contact, Customer, Direction
 from app.errors import InvalidField
-from app.voice import outbox, progress
+from app.voice import attempts, callbacks, outbox, progress
 from app.voice.ladder import RING_KINDS, Deployment
 from app.voice.models import Call, CallState, CallStep, StepOutcome
 
@@ -25,6 +25,8 @@ def decline(
     """
     if why not in DECLINE_REASONS:
         raise InvalidField("why", f"choose one of {', '.join(DECLINE_REASONS)}")
+    if attempts.is_callback(call_sid):
+        return callbacks.decline(session, call_sid, agent, why, now)
     call = progress.held(session, call_sid)
     step = session.get(CallStep, (call_sid, call.step))
     if call.state != CallState.RINGING or step is None or step.agent != agent or step.kind not in RING_KINDS:
@@ -85,7 +87,7 @@ def save_notes(
         case=call.case,
         agent=agent,
         channel=Channel.CALL,
-        direction=Direction.INBOUND,
+        direction=Direction(call.direction),
         started_at=started_at,
         seconds=max(0, int((ended_at - started_at).total_seconds())),
         outcome=outcome or (known.outcome if known else ""),

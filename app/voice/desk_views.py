@@ -33,7 +33,7 @@ from app.errors import InvalidField
 from app.voice import card as cards
 from app.voice import controls
 from app.voice.card import CallCard, PromiseCard
-from app.voice.facts import UNFINISHED
+from app.voice.facts import OWED
 from app.voice.ladder import Deployment
 from app.voice.models import Call, CallState, CallStep, Promise, StepOutcome
 
@@ -173,7 +173,7 @@ def board_of(db: Session, agent: str, now: datetime) -> Board:
     team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
     owed = db.scalars(
         select(Promise)
-        .where(Promise.agent == agent, Promise.state.in_(UNFINISHED))
+        .where(Promise.agent == agent, Promise.state.in_(OWED))
         .order_by(Promise.due_at)
         .limit(50)
     ).all()

@@ -20,7 +20,14 @@ from app.voice.models import Call, CallStep, Inbox, Promise, PromiseState, RuleV
 from app.voice.routing import AgentFacts, LineFacts
 from app.voice.rules import Rules
 
-UNFINISHED = (PromiseState.OPEN, PromiseState.DUE, PromiseState.CALLING, PromiseState.REASSIGNED)
+# What the caller was promised and has not got: a promise whose time has passed is owed all the same.
+OWED = (
+    PromiseState.OPEN,
+    PromiseState.DUE,
+    PromiseState.CALLING,
+    PromiseState.REASSIGNED,
+    PromiseState.BROKEN,
+)
 # A switchboard's number may stand with hundreds of customers; an agent picks from the likeliest.
 MOST_ROWS = 200
 # How many of an agent's conversations say how long theirs usually take.
@@ -181,7 +188,7 @@ _CALLER: Any = (
         .outerjoin(_numbers, _numbers.c.e164 == bindparam("e164"))
         .outerjoin(_customers, _customers.c.key == _numbers.c.customer)
         .outerjoin(_cases, (_cases.c.customer == _customers.c.key) & (_cases.c.status != CaseStatus.SOLVED))
-        .outerjoin(_promises, (_promises.c.number == bindparam("e164")) & _promises.c.state.in_(UNFINISHED))
+        .outerjoin(_promises, (_promises.c.number == bindparam("e164")) & _promises.c.state.in_(OWED))
     )
     .order_by(_cases.c.last_contact_at.desc().nulls_last())
     .limit(MOST_ROWS)

@@ -14,7 +14,7 @@ from app.callers.numbers import may_be_called, may_be_texted
 from app.catalogue import text
 from app.db import Guarded, Rows, table_of
 from app.voice import lifecycle, outbox, pops, promises, speech, twiml
-from app.voice.facts import UNFINISHED, Defaults, Facts
+from app.voice.facts import OWED, Defaults, Facts
 from app.voice.models import Call, CallState, CallStep, Inbox, Promise, StepKind, StepOutcome
 from app.voice.routing import (
     AskForNumber,
@@ -340,7 +340,7 @@ def owe(
 def confirm_by_message(session: Session, call: Call, facts_line: LineFacts, now: datetime) -> None:
     """Tell by SMS what was promised, once the caller has hung up with a promise; harmless words only."""
     promise = session.get(Promise, call.promise) if call.promise is not None else None
-    if promise is None or promise.state not in UNFINISHED or not may_be_texted(promise.number):
+    if promise is None or promise.state not in OWED or not may_be_texted(promise.number):
         return
     agent = session.get(Agent, promise.agent) if promise.agent else None
     values = {"time": ("before", promise.due_at)} | ({"agent": agent.spoken_name} if agent else {})

@@ -27,6 +27,7 @@ class Outcome(StrEnum):
     MISSED_PROMISED = "missed_promised"  # hung up before anybody answered; will be rung back
     REFUSED = "refused"
     NOT_CALLABLE = "not_callable"  # hung up unheard, and there is no number to ring back
+    NOT_REACHED = "not_reached"  # a callback of ours that came to no conversation
 
 
 class StepKind(StrEnum):
@@ -39,6 +40,7 @@ class StepKind(StrEnum):
     PROMISE = "promise"
     MESSAGE = "message"
     FALLBACK = "fallback"
+    CALLBACK = "callback"  # the agent is rung first, then the customer
 
 
 class StepOutcome(StrEnum):
@@ -65,6 +67,26 @@ class PromiseState(StrEnum):
     BROKEN = "broken"
 
 
+class AttemptOutcome(StrEnum):
+    """How one try to keep a promise ended; see app/voice/callbacks.py."""
+
+    KEPT = "kept"
+    # at the customer's side
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    MACHINE = "machine"
+    TOO_SHORT = "too_short"  # put through, and over before anything can have been said
+    FAILED = "failed"
+    # at the agent's side: no try at the customer
+    AGENT_DECLINED = "agent_declined"
+    AGENT_NO_ANSWER = "agent_no_answer"
+    AGENT_FAILED = "agent_failed"
+    AGENT_LEFT = "agent_left"  # put the telephone down before the customer answered
+    # by somebody else's doing
+    CUSTOMER_RANG = "customer_rang"
+    CALLED_OFF = "called_off"
+
+
 class Call(Base):
     __tablename__ = "calls"
     __table_args__ = (
@@ -84,8 +106,12 @@ class Call(Base):
         ),
     )
 
-    sid: Mapped[str] = mapped_column(String(64), primary_key=True)
-    from_e164: Mapped[str | None] = mapped_column(String(32))  # None: nobody that a number identifies
+    sid: Mapped[str] = mapped_column(String(64), primary_key=True)  # the carrier's; a callback has our own
+    direction: Mapped[Direction] = mapped_column(
+        String(10), default=Direction.INBOUND, server_default=Direction.INBOUND
+    )
+    # The other side's number, also in a callback; None: nobody that a number identifies.
+    from_e164: Mapped[str | None] = mapped_column(String(32))
     line: Mapped[str] = mapped_column(String(32))
     attestation: Mapped[str] = mapped_column(String(60), default="")
     customer: Mapped[str | None] = mapped_column(String(121))  # the likeliest, or the agent's pick
@@ -134,19 +160,28 @@ class CallStep(Base):
     leg_sid: Mapped[str | None] = mapped_column(String(64))
 
 
+_OWED = "state IN ('open', 'due', 'calling', 'reassigned', 'broken')"
+
+
 class Promise(Base):
     """A callback owed to a caller: who owes it, to which number, about which case, by when."""
 
     __tablename__ = "promises"
     __table_args__ = (
         UniqueConstraint("origin", name="uq_promises_origin"),
-        # One callback is owed to a number at a time, however often it asks.
+        # One callback is owed to a number at a time, however often it asks, also when it is late.
         Index(
-            "uq_promises_unfinished_number",
+            "uq_promises_owed_number",
             "number",
             unique=True,
-            postgresql_where=text("state IN ('open', 'due', 'calling', 'reassigned')"),
-            sqlite_where=text("state IN ('open', 'due', 'calling', 'reassigned')"),
+            postgresql_where=text(_OWED),
+            sqlite_where=text(_OWED),
+        ),
+        Index(
+            "ix_promises_owed_next_at",
+            "next_at",
+            postgresql_where=text(_OWED),
+            sqlite_where=text(_OWED),
         ),
         Index("ix_promises_agent_state", "agent", "state"),
         Index("ix_promises_customer", "customer"),
@@ -167,6 +202,48 @@ class Promise(Base):
     recording_sid: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # When it is looked at next; None: it waits for a human.
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # at the customer
+    broken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # stays, whatever becomes of it
+
+
+class PromiseAttempt(Base):
+    """One try to keep a promise, written before the carrier is asked for anything."""
+
+    __tablename__ = "promise_attempts"
+    __table_args__ = (
+        UniqueConstraint("call_sid", name="uq_promise_attempts_call_sid"),
+        # Nobody is rung twice at the same time for one promise.
+        Index(
+            "uq_promise_attempts_in_the_air",
+            "promise",
+            unique=True,
+            postgresql_where=text("ended_at IS NULL"),
+            sqlite_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_promise_attempts_number_dialled_at", "number", "dialled_at"),
+        Index("ix_promise_attempts_promise", "promise"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    promise: Mapped[int] = mapped_column(ForeignKey("promises.id", ondelete="CASCADE"))
+    call_sid: Mapped[str] = mapped_column(String(64))  # our own name of the callback, see Call
+    number: Mapped[str] = mapped_column(String(32))
+    agent: Mapped[str] = mapped_column(String(121))
+    address: Mapped[str] = mapped_column(String(140))  # where the agent is rung, as the carrier is told
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the carrier, to ring the agent
+    agent_leg: Mapped[str | None] = mapped_column(String(64))  # the carrier's sids
+    customer_leg: Mapped[str | None] = mapped_column(String(64))
+    accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dialled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the customer
+    bridged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    agent_left_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # put the telephone down
+    machine: Mapped[bool] = mapped_column(default=False)  # a machine answered for the customer
+    lease_until: Mapped[datetime] = mapped_column(UtcDateTime)  # later, the carrier is asked how it stands
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[AttemptOutcome | None] = mapped_column(String(20))
 
 
 class PromiseEvent(Base):
@@ -181,6 +258,8 @@ class PromiseEvent(Base):
     state: Mapped[PromiseState] = mapped_column(String(12))
     why: Mapped[str] = mapped_column(String(60))  # a code of the catalogue
     who: Mapped[str] = mapped_column(String(254), default="")  # an agent, a user, or empty for the system
+    # What goes into the words: {"agent": a key, "time": a moment as ISO 8601}.
+    details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
 
 
 class Message(Base):
@@ -231,7 +310,7 @@ class Outbox(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(20))  # redirect_call, send_message
+    kind: Mapped[str] = mapped_column(String(20))  # redirect_call, end_leg, send_message, place_callback
     key: Mapped[str] = mapped_column(String(140), unique=True)
     payload: Mapped[dict[str, Any]] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -13,10 +13,11 @@ from app.voice.models import Outbox
 REDIRECT_CALL = "redirect_call"
 END_LEG = "end_leg"
 SEND_MESSAGE = "send_message"
+PLACE_CALLBACK = "place_callback"
 
 # Whoever takes a row holds it this long; a worker that dies in between leaves it to the next.
 TAKEN_FOR = timedelta(seconds=30)
-GIVE_UP_AFTER = {REDIRECT_CALL: 1, END_LEG: 1, SEND_MESSAGE: 6}
+GIVE_UP_AFTER = {REDIRECT_CALL: 1, END_LEG: 1, SEND_MESSAGE: 6, PLACE_CALLBACK: 4}
 
 
 def add(session: Session, kind: str, key: str, payload: dict[str, Any], now: datetime) -> None:

@@ -128,9 +128,10 @@ def _talks(session: Session, call: Call, step: CallStep, now: datetime) -> None:
     step.answered_at = now
     step.outcome = StepOutcome.ANSWERED
     call.bridged_to, call.bridged_at = step.agent, now
-    presence.talks(session, step.agent, call.sid, step.number, now)
     if call.from_e164 is not None:
+        # Before the agent, as whoever works a promise off takes them: the promise, then the agent.
         promises.merge(session, call.from_e164, step.agent, now)
+    presence.talks(session, step.agent, call.sid, step.number, now)
     _tell(session, step.agent, call, "talking", now)
 
 

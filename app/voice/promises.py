@@ -1,24 +1,34 @@
 """Which callbacks do we owe? A promise is made in one place, moves by one table, and is never deleted."""
 
+from collections.abc import Mapping
 from datetime import datetime
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events
+from app.agents.models import Agent
+from app.catalogue import codes, text, times
 from app.errors import InvalidField, InvalidTransition
-from app.voice.facts import UNFINISHED
-from app.voice.models import Promise, PromiseEvent, PromiseState
+from app.voice import attempts
+from app.voice.facts import OWED
+from app.voice.models import AttemptOutcome, Promise, PromiseEvent, PromiseState
 
 _S = PromiseState
 FOLLOWS: dict[PromiseState, frozenset[PromiseState]] = {
-    _S.OPEN: frozenset({_S.DUE, _S.CALLING, _S.KEPT, _S.REASSIGNED, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}),
-    _S.DUE: frozenset({_S.CALLING, _S.KEPT, _S.REASSIGNED, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}),
-    _S.CALLING: frozenset({_S.DUE, _S.KEPT, _S.REASSIGNED, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}),
-    _S.REASSIGNED: frozenset({_S.DUE, _S.CALLING, _S.KEPT, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}),
-    # A broken promise stays visible, and may still be made good.
-    _S.BROKEN: frozenset({_S.CALLING, _S.KEPT, _S.MERGED, _S.WITHDRAWN}),
+    _S.OPEN: frozenset(
+        {_S.OPEN, _S.DUE, _S.CALLING, _S.KEPT, _S.REASSIGNED, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}
+    ),
+    _S.DUE: frozenset({_S.OPEN, _S.CALLING, _S.KEPT, _S.REASSIGNED, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}),
+    _S.CALLING: frozenset({_S.OPEN, _S.DUE, _S.KEPT, _S.REASSIGNED, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}),
+    _S.REASSIGNED: frozenset(
+        {_S.OPEN, _S.DUE, _S.CALLING, _S.KEPT, _S.REASSIGNED, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}
+    ),
+    # A broken promise stays visible, and may still be made good, or be promised anew.
+    _S.BROKEN: frozenset({_S.OPEN, _S.CALLING, _S.KEPT, _S.MERGED, _S.WITHDRAWN}),
     _S.KEPT: frozenset(),
     _S.MERGED: frozenset(),
     _S.WITHDRAWN: frozenset(),
@@ -44,15 +54,13 @@ def make(
     """Owe a callback, and return it; it counts from the commit of this transaction on, not before.
 
     A number that is already owed one is owed that same one: the earlier time stands, since it was spoken. One
-    whose time has passed is broken, visibly, and a new one is made. `origin` makes asking twice harmless.
+    whose time has passed was broken, which stays written, and is promised anew for the new time. `origin`
+    makes asking twice harmless.
     """
     if (owed := of_origin(session, origin) or unfinished_for(session, number)) is not None:
-        if owed.due_at > now:
-            if owed.origin != origin:
-                _note(session, owed, "promise_repeated", now)
-            return owed
-        move(session, owed, PromiseState.BROKEN, "promise_repeated", now)
-        session.flush()
+        if owed.origin != origin:
+            _ask_again(session, owed, agent, due_at, now)
+        return owed
     promise = Promise(
         origin=origin,
         number=number,
@@ -66,6 +74,9 @@ def make(
         state=PromiseState.OPEN,
         about=about,
         created_at=now,
+        # Whoever works promises off finds out when its time comes: see callbacks.work_off.
+        next_at=now,
+        tries=0,
     )
     try:
         with session.begin_nested():
@@ -81,6 +92,21 @@ def make(
     return promise
 
 
+def _ask_again(session: Session, owed: Promise, agent: str | None, due_at: datetime, now: datetime) -> None:
+    """Whoever is already owed a callback asks for one: nothing new, unless its time has passed."""
+    if owed.due_at > now or PromiseState.OPEN not in FOLLOWS[PromiseState(owed.state)]:
+        _note(session, owed, "promise_repeated", now)
+        return
+    owed.broken_at = owed.broken_at or owed.due_at
+    owed.agent = agent or owed.agent
+    _owe_by(owed, due_at, now)
+    move(session, owed, PromiseState.OPEN, "promise_anew", now, details={"time": due_at.isoformat()})
+
+
+def _owe_by(promise: Promise, due_at: datetime, now: datetime) -> None:
+    promise.due_at, promise.next_at, promise.tries = due_at, now, 0
+
+
 def of_origin(session: Session, origin: str) -> Promise | None:
     return session.scalar(select(Promise).where(Promise.origin == origin))
 
@@ -88,7 +114,7 @@ def of_origin(session: Session, origin: str) -> Promise | None:
 def unfinished_for(session: Session, number: str) -> Promise | None:
     """Return the callback that a number is still owed, if any."""
     return session.scalar(
-        select(Promise).where(Promise.number == number, Promise.state.in_(UNFINISHED)).with_for_update()
+        select(Promise).where(Promise.number == number, Promise.state.in_(OWED)).with_for_update()
     )
 
 
@@ -114,15 +140,109 @@ def withdraw(session: Session, promise_id: int, who: str, now: datetime) -> Prom
     return promise
 
 
+def set_time(session: Session, promise_id: int, due_at: datetime, who: str, now: datetime) -> Promise:
+    """Agree on another time. Raises InvalidField when it is past, or nothing is owed any more."""
+    if due_at <= now:
+        raise InvalidField("due_at", "choose a time that is still to come")
+    promise = _still_owed(session, promise_id)
+    if promise.due_at <= now:
+        promise.broken_at = promise.broken_at or promise.due_at
+    _owe_by(promise, due_at, now)
+    move(session, promise, PromiseState.OPEN, "promise_moved", now, who, {"time": due_at.isoformat()})
+    return promise
+
+
+def hand_over(session: Session, promise_id: int, agent: str, who: str, now: datetime) -> Promise:
+    """Let another agent owe it. Raises InvalidField when they aren't there, or nothing is owed any more."""
+    to = session.get(Agent, agent)
+    if to is None or not to.enabled:
+        raise InvalidField("agent", f"there is no agent {agent}, or they have left")
+    promise = _still_owed(session, promise_id)
+    if promise.agent == agent:
+        return promise
+    before, promise.agent, promise.next_at = promise.agent, agent, now
+    if promise.state == PromiseState.BROKEN:
+        note(session, promise, "promise_handed_over", now, who, {"agent": agent})
+    else:
+        move(session, promise, PromiseState.REASSIGNED, "promise_handed_over", now, who, {"agent": agent})
+    if before is not None:
+        _tell(session, promise, now, to=before)
+    return promise
+
+
+def ring_now(session: Session, promise_id: int, who: str, now: datetime) -> Promise:
+    """Work it off as soon as somebody is free, whatever its time. Raises InvalidField as withdraw() does."""
+    promise = _still_owed(session, promise_id)
+    if promise.state != PromiseState.CALLING:
+        promise.next_at = now
+        if promise.state in (PromiseState.OPEN, PromiseState.REASSIGNED):
+            promise.state = PromiseState.DUE
+        _note(session, promise, "promise_now", now, who)
+        _tell(session, promise, now)
+    return promise
+
+
+def keep(session: Session, promise_id: int, agent: str, now: datetime) -> Promise:
+    """An agent says that they spoke to the customer, in some other way. Raises InvalidField as above."""
+    promise = _still_owed(session, promise_id)
+    move(session, promise, PromiseState.KEPT, "promise_kept_by_word", now, agent)
+    return promise
+
+
+def _still_owed(session: Session, promise_id: int) -> Promise:
+    promise = session.get(Promise, promise_id, with_for_update=True, populate_existing=True)
+    if promise is None:
+        raise InvalidField("id", f"there is no promise {promise_id}")
+    if promise.state not in OWED:
+        raise InvalidField("id", f"promise {promise_id} is already {promise.state}")
+    return promise
+
+
 def move(
-    session: Session, promise: Promise, state: PromiseState, why: str, now: datetime, who: str = ""
+    session: Session,
+    promise: Promise,
+    state: PromiseState,
+    why: str,
+    now: datetime,
+    who: str = "",
+    details: Mapping[str, str] = MappingProxyType({}),
 ) -> None:
-    """Move a promise on, by the table. Raises InvalidTransition when the table doesn't allow it."""
+    """Move a promise on, by the table. Raises InvalidTransition when the table doesn't allow it.
+
+    A callback that is in the air for it is called off, unless its own end is what moves the promise.
+    """
     if state not in FOLLOWS[PromiseState(promise.state)]:
         raise InvalidTransition(f"{promise.state} promise {promise.id} can't become {state}")
+    if promise.state == PromiseState.CALLING:
+        merged = state == PromiseState.MERGED
+        _call_off(
+            session, promise, AttemptOutcome.CUSTOMER_RANG if merged else AttemptOutcome.CALLED_OFF, now
+        )
+    if state == PromiseState.BROKEN:
+        promise.broken_at = promise.broken_at or promise.due_at
     promise.state = state
     promise.finished_at = None if FOLLOWS[state] else now
-    _note(session, promise, why, now, who)
+    _note(session, promise, why, now, who, details)
+    _tell(session, promise, now)
+
+
+def _call_off(session: Session, promise: Promise, outcome: AttemptOutcome, now: datetime) -> None:
+    attempt = attempts.in_the_air(session, promise.id)
+    if attempt is not None:
+        attempts.close(session, attempt, outcome, now)
+        session.flush()
+
+
+def note(
+    session: Session,
+    promise: Promise,
+    why: str,
+    now: datetime,
+    who: str = "",
+    details: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Write down what a promise went through without its state changing, and show it at its debtor's desk."""
+    _note(session, promise, why, now, who, details)
     _tell(session, promise, now)
 
 
@@ -131,13 +251,23 @@ def say_about(session: Session, promise_id: int, about: str) -> None:
     session.execute(update(Promise).where(Promise.id == promise_id).values(about=about[:2000]))
 
 
-def _note(session: Session, promise: Promise, why: str, now: datetime, who: str = "") -> None:
-    session.add(PromiseEvent(promise=promise.id, at=now, state=promise.state, why=why, who=who))
+def _note(
+    session: Session,
+    promise: Promise,
+    why: str,
+    now: datetime,
+    who: str = "",
+    details: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    session.add(
+        PromiseEvent(promise=promise.id, at=now, state=promise.state, why=why, who=who, details=dict(details))
+    )
 
 
-def _tell(session: Session, promise: Promise, now: datetime) -> None:
+def _tell(session: Session, promise: Promise, now: datetime, to: str | None = None) -> None:
     """Show it at the desk of who owes it."""
-    if promise.agent is None:
+    agent = to or promise.agent
+    if agent is None:
         return
     data = {
         "promise": promise.id,
@@ -146,4 +276,32 @@ def _tell(session: Session, promise: Promise, now: datetime) -> None:
         "case": promise.case,
         "customer": promise.customer,
     }
-    desk_events.tell(session, promise.agent, "promise", data, now)
+    desk_events.tell(session, agent, "promise", data, now)
+
+
+# --- in words -----------------------------------------------------------------------------------------
+
+
+def names_of(session: Session) -> dict[str, str]:
+    """Return every agent's name, for words about what they did."""
+    return dict(session.execute(select(Agent.key, Agent.name)).tuples().all())
+
+
+def in_words(event: PromiseEvent, language: str, zone: ZoneInfo, names: Mapping[str, str]) -> str:
+    """Say what a promise went through; the code alone when an older version wrote one that has no words.
+
+    Times are as on the clock in `zone`; `names` says how an agent is called.
+    """
+    values = dict(event.details or {})
+    if "time" in values:
+        values["time"] = times.written(datetime.fromisoformat(values["time"]), zone, language)
+    if "agent" in values:
+        values["agent"] = names.get(values["agent"], values["agent"])
+    kind = "promise" if event.why in _OWN_CODES else "reason"
+    try:
+        return text(f"{kind}.{event.why}", language, **values)
+    except KeyError:
+        return event.why
+
+
+_OWN_CODES = frozenset(codes("promise"))

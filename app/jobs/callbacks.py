@@ -1,0 +1,112 @@
+"""Which promises are to be kept now? Works them off, has telephones ring, and asks when news is late.
+
+The rows say what is due, so any of these may run twice at once, die in between, or come late.
+"""
+
+import logging
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
+
+from app import db
+from app.carrier import Carrier, CarrierCall
+from app.clock import utcnow
+from app.errors import CarrierError
+from app.voice import callbacks
+from app.voice.ladder import Deployment
+from app.voice.lifecycle import CARRIER_SAYS_ENDED
+
+log = logging.getLogger(__name__)
+
+# The carrier's clock and ours may differ a little, and it counts in whole seconds.
+CLOCKS_DIFFER = timedelta(seconds=5)
+
+
+def work_off(deployment: Deployment, now: datetime) -> int:
+    """Take every promise that is due as far as it can go; return how many callbacks begin."""
+    with db.reading() as session:
+        promises = callbacks.due(session, now)
+    begun = 0
+    for promise in promises:
+        try:
+            with db.transaction() as session:
+                begun += callbacks.work_off(session, promise, now, deployment) is not None
+        except IntegrityError:
+            # Another worker was quicker by a moment: its callback serves.
+            log.info("promise is being worked off elsewhere", extra={"promise": promise})
+    return begun
+
+
+def place(carrier: Carrier, deployment: Deployment, call_sid: str) -> str:
+    """Ask the carrier to ring the agent of a callback; return what came of it. Safe to repeat.
+
+    After an unclear answer the carrier is asked what it did before it is asked again. Raises CarrierError
+    when it is unclear now.
+    """
+    with db.transaction() as session:
+        wanted = callbacks.to_place(session, call_sid, utcnow(), deployment)
+    if wanted is None:
+        return "no longer wanted"
+    leg_sid = None
+    if wanted.asked_at is not None:
+        found = carrier.calls_to(wanted.address, wanted.asked_at - CLOCKS_DIFFER)
+        leg_sid = found[0].sid if found else None
+    try:
+        leg_sid = leg_sid or carrier.place_call(
+            to=wanted.address,
+            from_=wanted.line,
+            url=callbacks.address(deployment.public_url, call_sid, "picked-up"),
+            status_url=callbacks.address(deployment.public_url, call_sid, "agent"),
+            ring_seconds=wanted.ring_seconds,
+        )
+    except CarrierError as error:
+        if error.status is None or error.status >= 500 or error.status == 429:
+            raise
+        log.warning("carrier refused a callback", extra={"call_sid": call_sid, "code": error.code})
+        with db.transaction() as session:
+            callbacks.refused(session, call_sid, utcnow())
+        return f"refused {error.code}"
+    with db.transaction() as session:
+        callbacks.placed(session, call_sid, leg_sid, utcnow())
+    return leg_sid
+
+
+def reconcile(carrier: Carrier, now: datetime) -> int:
+    """Ask the carrier about callbacks of which news should have come; return how many were looked up."""
+    with db.reading() as session:
+        overdue = callbacks.overdue(session, now)
+    for one in overdue:
+        try:
+            standing = _standing(carrier, one)
+        except CarrierError as error:
+            log.warning(
+                "carrier was asked about a callback and did not answer",
+                extra={"call_sid": one.call_sid, "code": error.code},
+            )
+            standing = callbacks.Standing(answered=False)
+        with db.transaction() as session:
+            callbacks.stands(session, one.call_sid, standing, now)
+    return len(overdue)
+
+
+def _standing(carrier: Carrier, one: callbacks.Overdue) -> callbacks.Standing:
+    agent = _agent_leg(carrier, one)
+    if agent is None:
+        return callbacks.Standing(answered=True)
+    legs = carrier.legs_of(agent.sid)
+    # Whoever still rings or talks says more than what is over.
+    live = [leg for leg in legs if leg.status not in CARRIER_SAYS_ENDED]
+    return callbacks.Standing(answered=True, agent=agent, customer=next(iter(live or legs), None))
+
+
+def _agent_leg(carrier: Carrier, one: callbacks.Overdue) -> CarrierCall | None:
+    if one.agent_leg is not None:
+        try:
+            return carrier.call(one.agent_leg)
+        except CarrierError as error:
+            if error.status != 404:
+                raise
+            return None
+    if one.asked_at is None:
+        return None
+    return next(iter(carrier.calls_to(one.address, one.asked_at - CLOCKS_DIFFER)), None)
