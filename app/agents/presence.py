@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Update, bindparam, select, update
+from sqlalchemy import ColumnElement, Update, bindparam, literal, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
@@ -268,7 +268,9 @@ def reservation(unless: ColumnElement[bool] | None = None) -> Update:
     Built once by whoever runs it often: building it takes longer than running it.
     """
     free = (Slot.activity == Activity.IDLE) | (
-        Slot.activity.in_((Activity.RESERVED, Activity.RINGING)) & (Slot.lease_until < bindparam("at"))
+        # As expressions: a list of values is written out anew each time.
+        Slot.activity.in_([literal(str(one)) for one in (Activity.RESERVED, Activity.RINGING)])
+        & (Slot.lease_until < bindparam("at"))
     )
     statement = update(table_of(Slot)).where(
         Slot.agent == bindparam("who"), Slot.intent == Intent.AVAILABLE, free

@@ -43,12 +43,14 @@ def answer(session: Session, incoming: IncomingCall, now: datetime, deployment: 
 def ring_at_once(
     connection: Connection, incoming: IncomingCall, now: datetime, deployment: Deployment
 ) -> Rung | bytes | None:
-    """Answer the usual call, whom somebody can be rung for at once: two reads and one write.
+    """Answer the usual call, of whose case the owner is free: one read and one write.
 
     Bytes for a call that was answered before; None when it takes `answer`, and then nothing was written.
     """
     line, e164 = _numbers(connection, incoming, deployment)
-    facts = known_facts.read(connection, incoming.sid, line, e164, now, deployment.defaults)
+    facts = known_facts.read_of_owner(connection, incoming.sid, line, e164, now, deployment.defaults)
+    if facts is None:
+        return None
     if facts.reply is not None:
         return facts.reply
     call = _call(incoming, line, e164, facts, now)

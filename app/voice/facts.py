@@ -14,7 +14,7 @@ from app.callers.hours import calendar
 from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise, recognise
 from app.catalogue import LANGUAGES, text
-from app.db import table_of
+from app.db import Prepared, table_of
 from app.voice import rules as rule_versions
 from app.voice.models import Call, CallStep, Inbox, Promise, PromiseState, RuleVersion, StepKind
 from app.voice.routing import AgentFacts, LineFacts
@@ -80,8 +80,10 @@ class Defaults:
 def read(session: Reader, sid: str, line: str, e164: str | None, now: datetime, defaults: Defaults) -> Facts:
     """Read everything that is known about a call from `e164` (None: withheld) to the line of that number."""
     if isinstance(session, Session):
+        # Past the ORM, so what it has not written yet must be there.
+        session.flush()
         session = session.connection()
-    rows = session.execute(_CALLER, {"sid": sid, "line": line, "e164": e164 or ""}).all()
+    rows = _CALLER.rows(session, {"sid": sid, "line": line, "e164": e164 or ""})
     rules = rule_versions.of_version(cast(Session, session), rows[0].rule_version)  # it reads one scalar
     line_facts = _line(rows[0], line, defaults)
     caller = _caller(e164, rows)
@@ -115,6 +117,46 @@ def read(session: Reader, sid: str, line: str, e164: str | None, now: datetime, 
         last_contact=last,
         rules=rules,
         reply=rows[0].reply,
+    )
+    return facts if rules.ladder.speaks_names else _without_names(facts)
+
+
+def read_of_owner(
+    connection: Connection, sid: str, line: str, e164: str | None, now: datetime, defaults: Defaults
+) -> Facts | None:
+    """Read what a usual call needs, of whose case the owner is free: nobody else is looked at.
+
+    None when the decision may depend on others.
+    """
+    rows = _CALLER.rows(connection, {"sid": sid, "line": line, "e164": e164 or ""})
+    rules = rule_versions.of_version(cast(Session, connection), rows[0].rule_version)
+    caller = _caller(e164, rows)
+    facts = Facts(
+        line=_line(rows[0], line, defaults),
+        line_name=rows[0].line_name or "",
+        caller=caller,
+        owner=None,
+        agents={},
+        agent_languages={},
+        last_contact=None,
+        rules=rules,
+        reply=rows[0].reply,
+    )
+    if facts.reply is not None:
+        return facts
+    found = next((row for row in rows if caller.case and row.case == caller.case.key), None)
+    if found is None or found.agent is None or rules.ladder.direct_calls_per_hour is not None:
+        return None
+    owner = _agent(found, now)
+    if owner.reachability != presence.Reachability.FREE:
+        return None
+    last = (found.last_contact_agent, found.last_contact_at, found.summary or "")
+    facts = replace(
+        facts,
+        owner=owner.key,
+        agents={owner.key: owner},
+        agent_languages={owner.key: found.language},
+        last_contact=LastContact(*last) if found.last_contact_at else None,
     )
     return facts if rules.ladder.speaks_names else _without_names(facts)
 
@@ -156,7 +198,29 @@ _line_columns = (
 
 _LINE: Any = select(*_line_columns).select_from(_one.outerjoin(_lines, _lines.c.number == bindparam("line")))
 
-_CALLER: Any = (
+# A promise binds who made it; else the case has its owner. The same as in `read`.
+_owner = func.coalesce(_promises.c.agent, _cases.c.named_owner, _cases.c.last_contact_agent)
+
+_slot_columns = (
+    _slots.c.agent,
+    _slots.c.intent,
+    _slots.c.intent_since,
+    _slots.c.reach,
+    _slots.c.activity,
+    _slots.c.activity_since,
+    _slots.c.lease_until,
+    _slots.c.heartbeat_at,
+    _slots.c.softphone,
+    _slots.c.suspect_until,
+    _slots.c.back_at,
+    _agents.c.spoken_name,
+    _agents.c.team,
+    _agents.c.phone,
+    _agents.c.language,
+    _agents.c.enabled,
+)
+
+_CALLER = Prepared(
     select(
         select(_inbox.c.reply)
         .where(_inbox.c.call_sid == bindparam("sid"), _inbox.c.request == "incoming")
@@ -182,13 +246,31 @@ _CALLER: Any = (
         _promises.c.case.label("promise_case"),
         _promises.c.customer.label("promise_customer"),
         _promises.c.due_at.label("promise_due_at"),
+        _contacts.c.summary,
+        *_slot_columns,
+        case((_cases.c.last_contact_agent == _agents.c.key, _cases.c.last_contact_at)).label("handled_at"),
+        # Nobody may be waiting for an owner who is rung: the reservation sees to it.
+        literal(0).label("callers_waiting"),
+        literal(0).label("direct_calls"),
     )
     .select_from(
         _one.outerjoin(_lines, _lines.c.number == bindparam("line"))
         .outerjoin(_numbers, _numbers.c.e164 == bindparam("e164"))
         .outerjoin(_customers, _customers.c.key == _numbers.c.customer)
         .outerjoin(_cases, (_cases.c.customer == _customers.c.key) & (_cases.c.status != CaseStatus.SOLVED))
-        .outerjoin(_promises, (_promises.c.number == bindparam("e164")) & _promises.c.state.in_(OWED))
+        .outerjoin(
+            _promises,
+            (_promises.c.number == bindparam("e164"))
+            & _promises.c.state.in_([literal(str(state)) for state in OWED]),
+        )
+        .outerjoin(
+            _contacts,
+            (_contacts.c.case == _cases.c.key)
+            & (_contacts.c.started_at == _cases.c.last_contact_at)
+            & (_contacts.c.agent == _cases.c.last_contact_agent),
+        )
+        .outerjoin(_agents, _agents.c.key == _owner)
+        .outerjoin(_slots, _slots.c.agent == _agents.c.key)
     )
     .order_by(_cases.c.last_contact_at.desc().nulls_last())
     .limit(MOST_ROWS)
@@ -231,22 +313,7 @@ def _agents_statement(everybody: bool) -> Any:
     )
     statement: Any = (
         select(
-            _slots.c.agent,
-            _slots.c.intent,
-            _slots.c.intent_since,
-            _slots.c.reach,
-            _slots.c.activity,
-            _slots.c.activity_since,
-            _slots.c.lease_until,
-            _slots.c.heartbeat_at,
-            _slots.c.softphone,
-            _slots.c.suspect_until,
-            _slots.c.back_at,
-            _agents.c.spoken_name,
-            _agents.c.team,
-            _agents.c.phone,
-            _agents.c.language,
-            _agents.c.enabled,
+            *_slot_columns,
             handled.c.handled_at,
             newest.c.last_agent,
             newest.c.last_at,
@@ -308,6 +375,7 @@ def _caller(e164: str | None, rows: Iterable[Row[Any]]) -> Caller:
     customers: dict[str, KnownCustomer] = {}
     cases: dict[str, list[OpenCase]] = {}
     promise = None
+    seen: set[str] = set()  # of two contacts at the same moment each brings its row
     for row in rows:
         if row.promise is not None and promise is None:
             promise = OwedPromise(
@@ -321,7 +389,8 @@ def _caller(e164: str | None, rows: Iterable[Row[Any]]) -> Caller:
                 row.customer, row.customer_name, row.customer_language, tuple(row.customer_tags or ()), ()
             ),
         )
-        if row.case is not None:
+        if row.case is not None and row.case not in seen:
+            seen.add(row.case)
             cases.setdefault(row.customer, []).append(
                 OpenCase(
                     key=row.case,
