@@ -7,11 +7,11 @@ from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from app.callers.numbers import may_be_called, to_e164
-from app.voice import callbacks, ladder, progress
 from app.voice import facts as known_facts
+from app.voice import ladder, lifecycle, progress
 from app.voice.facts import Facts, Reader
 from app.voice.ladder import Deployment, Rung, advance, owe
-from app.voice.models import Call, CallState, CallStep, Inbox, Promise, StepKind
+from app.voice.models import Call, CallState, CallStep, Inbox, Outcome, Promise, StepKind
 from app.voice.routing import due_at
 
 
@@ -31,9 +31,6 @@ def answer(session: Session, incoming: IncomingCall, now: datetime, deployment: 
     facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
     if facts.reply is not None:
         return facts.reply
-    if facts.caller.promise is not None and callbacks.give_way(session, e164, now):
-        # Whoever was about to ring them is free to take their call.
-        facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
     call = _call(incoming, line, e164, facts, now)
     reply = advance(session, call, facts, (), now, deployment)
     session.add(Inbox(call_sid=incoming.sid, request="incoming", reply=reply, created_at=now))
@@ -43,14 +40,12 @@ def answer(session: Session, incoming: IncomingCall, now: datetime, deployment: 
 def ring_at_once(
     connection: Connection, incoming: IncomingCall, now: datetime, deployment: Deployment
 ) -> Rung | bytes | None:
-    """Answer the usual call, of whose case the owner is free: one read and one write.
+    """Answer the usual call, whom somebody can be rung for at once: two reads and one write.
 
     Bytes for a call that was answered before; None when it takes `answer`, and then nothing was written.
     """
     line, e164 = _numbers(connection, incoming, deployment)
-    facts = known_facts.read_of_owner(connection, incoming.sid, line, e164, now, deployment.defaults)
-    if facts is None:
-        return None
+    facts = known_facts.read(connection, incoming.sid, line, e164, now, deployment.defaults)
     if facts.reply is not None:
         return facts.reply
     call = _call(incoming, line, e164, facts, now)
@@ -85,13 +80,18 @@ def note_message(
     session: Session, call: Call, recording_sid: str, now: datetime, deployment: Deployment
 ) -> None:
     """The caller left a recording while nobody could be reached: it is owed an answer."""
-    if call.from_e164 is None or call.promise is not None or not may_be_called(call.from_e164):
+    if call.from_e164 is None or not may_be_called(call.from_e164):
         return
-    facts = known_facts.read(session, call.sid, call.line, call.from_e164, now, deployment.defaults)
-    due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
-    owe(session, call, facts, facts.owner, due, "promise_nobody", now)
-    if call.promise is not None:
-        session.get_one(Promise, call.promise).recording_sid = recording_sid or None
+    if call.promise is None:
+        facts = known_facts.read(session, call.sid, call.line, call.from_e164, now, deployment.defaults)
+        due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
+        owe(session, call, facts, facts.owner, due, "promise_nobody", now)
+    if call.promise is not None and recording_sid:
+        session.get_one(Promise, call.promise).recording_sid = recording_sid
+    if call.state == CallState.ENDED and call.outcome == Outcome.MISSED_PROMISED:
+        call.outcome = Outcome.PROMISED  # the end was told first; the caller heard what was promised
+    elif call.state in (CallState.RINGING, CallState.WAITING):
+        lifecycle.move(call, CallState.PROMISING)
 
 
 def _numbers(session: Reader, incoming: IncomingCall, deployment: Deployment) -> tuple[str, str | None]:

@@ -4,10 +4,13 @@ Nothing here touches the database or Redis: where the call stands is in the addr
 next, which is signed as every other. What must be kept goes to a spool on disk, and is merged later.
 """
 
+import fcntl
 import json
 import logging
 import os
+import secrets
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,27 +40,41 @@ class Degraded:
     fallback_numbers: tuple[str, ...]
     keeper: Keeper | None  # None in the fallback process, which knows nobody
 
-    def answer(self, rung: str, line: str, from_e164: str | None, *, said: tuple[str, ...] = ()) -> bytes:
-        """Return the first thing that can be done from this rung on; the last one always can."""
+    def answer(
+        self,
+        rung: str,
+        line: str,
+        from_e164: str | None,
+        *,
+        said: tuple[str, ...] = (),
+        caller_id: str | None = None,
+    ) -> bytes:
+        """Return the first thing that can be done from this rung on; the last one always can.
+
+        `caller_id` is what the telephones show when the carrier can't pass on the caller's own number.
+        """
         team, language = self._line(line)
         for candidate in RUNGS[RUNGS.index(rung) if rung in RUNGS else 0 :]:
             sentences = [text(f"say.{code}", language) for code in said]
-            if (reply := self._try(candidate, line, team, language, from_e164, sentences)) is not None:
+            if (
+                reply := self._try(candidate, line, team, language, from_e164, sentences, caller_id)
+            ) is not None:
                 return reply
         raise AssertionError("a message can always be taken")
 
-    def after(self, rung: str, line: str, dial: DialEnded) -> bytes:
+    def after(self, rung: str, line: str, dial: DialEnded, caller_id: str | None = None) -> bytes:
         """A rung is over: goodbye after a conversation, the next rung otherwise."""
         _, language = self._line(line)
-        talked = dial.status in ("completed", "answered") and dial.bridged is not False
-        if talked or dial.call_status in CARRIER_SAYS_ENDED or rung not in RUNGS:
+        if talked(dial) or dial.call_status in CARRIER_SAYS_ENDED or rung not in RUNGS:
             return twiml.farewell(said=(), language=language)
         following = RUNGS[min(RUNGS.index(rung) + 1, len(RUNGS) - 1)]
-        return self.answer(following, line, None, said=("something_wrong",))
+        return self.answer(following, line, None, said=("something_wrong",), caller_id=caller_id)
 
-    def thanks(self, line: str) -> bytes:
+    def thanks(self, line: str, *, kept: bool) -> bytes:
+        """Thank for a message; where not even the disk could keep it, say so."""
         _, language = self._line(line)
-        return twiml.farewell(said=[text("say.message_thanks", language)], language=language)
+        said = "message_thanks" if kept else "promise_not_kept_safe"
+        return twiml.farewell(said=[text(f"say.{said}", language)], language=language)
 
     def whisper(self, line: str) -> bytes:
         """Ask whoever answered whether they are there, without knowing their name."""
@@ -66,7 +83,14 @@ class Degraded:
         return twiml.whisper_at(said=said, language=language, action=self._address("accept", line))
 
     def _try(
-        self, rung: str, line: str, team: str, language: str, from_e164: str | None, sentences: list[str]
+        self,
+        rung: str,
+        line: str,
+        team: str,
+        language: str,
+        from_e164: str | None,
+        sentences: list[str],
+        caller_id: str | None,
     ) -> bytes | None:
         action = self._address(f"after/{rung}", line)
         match rung:
@@ -93,6 +117,7 @@ class Degraded:
             action=action,
             whisper=self._address("whisper", line),
             seconds=RING_SECONDS,
+            caller_id=caller_id,
         )
 
     def _owner(self, from_e164: str | None) -> list[KnownAgent]:
@@ -117,6 +142,11 @@ class Degraded:
         return f"{self.public_url}/voice/degraded/{what}?{urlencode({'line': line})}"
 
 
+def talked(dial: DialEnded) -> bool:
+    """Tell whether a ring that is over came to a conversation."""
+    return dial.status in ("completed", "answered") and dial.bridged is not False
+
+
 @dataclass(frozen=True)
 class Spool:
     """Facts that must not be lost, as lines of JSON on this machine's disk, each fsynced before it counts."""
@@ -128,13 +158,9 @@ class Spool:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             line = json.dumps({"kind": kind, **fields}, ensure_ascii=False) + "\n"
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
-            descriptor = os.open(self.folder / f"{os.getpid()}.jsonl", flags, 0o600)
-            try:
+            with _held(self.folder / f"{os.getpid()}.jsonl") as descriptor:
                 os.write(descriptor, line.encode())
                 os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
             return True
         except OSError as error:
             log.error("spool could not be written", extra={"errno": error.errno})
@@ -145,13 +171,44 @@ class Spool:
         if not self.folder.is_dir():
             return
         for path in sorted([*self.folder.glob("*.jsonl"), *self.folder.glob("*.merging")]):
-            claimed = path.with_suffix(f".{os.getpid()}.merging") if path.suffix == ".jsonl" else path
+            claimed = self.folder / f"{path.stem}-{secrets.token_hex(4)}.merging"
             try:
-                path.rename(claimed)
-                lines = claimed.read_text(encoding="utf-8").splitlines()
+                claimed = path.rename(claimed) if path.suffix == ".jsonl" else path
+                # Whoever opened it before it was renamed is still writing while it is held.
+                with claimed.open(encoding="utf-8") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX)
+                    lines = file.read().split("\n")
             except FileNotFoundError:
                 continue  # another process was quicker
             yield claimed, [fact for line in lines if (fact := _parsed(line)) is not None]
+
+    def set_aside(self, fact: dict[str, Any]) -> None:
+        """Keep a fact that can't be merged where a person can look at it."""
+        with _held(self.folder / "set-aside.txt") as descriptor:
+            os.write(descriptor, (json.dumps(fact, ensure_ascii=False) + "\n").encode())
+            os.fsync(descriptor)
+
+
+@contextmanager
+def _held(path: Path) -> Iterator[int]:
+    """Open a file to append to, and hold it: whoever takes it away for merging waits for what is written."""
+    while True:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if _is_still_there(path, descriptor):
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def _is_still_there(path: Path, descriptor: int) -> bool:
+    """Tell whether the open file is the one that stands at the path; it may just have been taken away."""
+    try:
+        return os.path.samestat(os.stat(path), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 def _parsed(line: str) -> dict[str, Any] | None:

@@ -4,6 +4,7 @@ import logging
 
 from flask import Response, current_app, request
 
+from app.callers.numbers import to_e164
 from app.voice.lifecycle import DialEnded
 from app.voice.signature import is_from_carrier
 from config import Settings
@@ -37,6 +38,12 @@ def seconds(name: str) -> int | None:
     """Return a duration of the form; None when there is none, or it is none."""
     text = value(name)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None
+
+
+def caller_id() -> str | None:
+    """Return our own number when the caller's is hidden, which the carrier refuses to pass on; else None."""
+    country = current_app.config["SETTINGS"].default_country
+    return None if to_e164(value("From"), country) else to_e164(value("To"), country)
 
 
 def dial_ended() -> DialEnded:

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.clock import utcnow
 from app.voice import forms, twiml
-from app.voice.degraded import FALLBACK, MESSAGE, Degraded, Spool
+from app.voice.degraded import FALLBACK, MESSAGE, Degraded, Spool, talked
 from app.voice.snapshot import Keeper
 from config import Settings
 
@@ -63,13 +63,17 @@ def fallback() -> Response:
     """The primary handler failed: ring the numbers for emergencies."""
     left = _left()
     left.spool.keep("fallback", caller())
-    return forms.xml(left.degraded.answer(FALLBACK, forms.value("To")[:32], None))
+    line = forms.value("To")[:32]
+    return forms.xml(left.degraded.answer(FALLBACK, line, None, caller_id=forms.caller_id()))
 
 
 @bp.post("/degraded/after/<rung>")
 def after(rung: str) -> Response:
     """One rung of what is left is over."""
-    return forms.xml(_left().degraded.after(rung, _line(), forms.dial_ended()))
+    left, dial = _left(), forms.dial_ended()
+    if talked(dial):
+        left.spool.keep("talked", caller() | {"seconds": dial.seconds or 0})
+    return forms.xml(left.degraded.after(rung, _line(), dial, forms.caller_id()))
 
 
 @bp.post("/degraded/whisper")
@@ -88,8 +92,8 @@ def accept() -> Response:
 def thanks() -> Response:
     """A message was recorded: keep where it is, so that somebody hears it."""
     left = _left()
-    left.spool.keep("message", caller() | {"recording_sid": forms.value("RecordingSid")[:64]})
-    return forms.xml(left.degraded.thanks(_line()))
+    kept = left.spool.keep("message", caller() | {"recording_sid": forms.value("RecordingSid")[:64]})
+    return forms.xml(left.degraded.thanks(_line(), kept=kept))
 
 
 def accepted(yes: bool) -> Response:

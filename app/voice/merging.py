@@ -3,8 +3,9 @@
 import logging
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import db
@@ -27,6 +28,12 @@ def merge(spool: Spool, deployment: Deployment) -> int:
                 merged += 1
             except IntegrityError:
                 log.info("spooled fact was known already", extra={"call_sid": fact.get("call_sid")})
+            except (OperationalError, InterfaceError, OSError):
+                raise  # the database is gone again: all of it is done once more later, to the same end
+            except Exception:
+                # One fact that can't be understood must not keep the others from being written down.
+                log.exception("spooled fact set aside", extra={"call_sid": fact.get("call_sid")})
+                spool.set_aside(fact)
         _remove(path)
     return merged
 
@@ -35,7 +42,7 @@ def _remove(path: Path) -> None:
     path.unlink(missing_ok=True)
 
 
-def _merge(session: Session, fact: dict[str, str], deployment: Deployment) -> None:
+def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> None:
     sid, at = fact.get("call_sid", ""), datetime.fromisoformat(fact["at"])
     known = session.get(Call, sid)
     if known is None and fact.get("to") and sid:
@@ -46,5 +53,9 @@ def _merge(session: Session, fact: dict[str, str], deployment: Deployment) -> No
         return
     if fact["kind"] == "message":
         answering.note_message(session, known, fact.get("recording_sid", ""), at, deployment)
+    elif fact["kind"] == "talked":
+        progress.talked_without_us(session, sid, int(fact["seconds"]), at)
+    elif fact["kind"] == "went_on":
+        progress.went_on_without_us(session, sid, at)
     elif fact["kind"] == "ended":
         progress.status(session, sid, fact["call_status"], at, deployment)

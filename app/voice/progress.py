@@ -18,7 +18,16 @@ from app.voice import ladder, lifecycle, outbox, promises, rules, speech, twiml
 from app.voice.facts import Facts
 from app.voice.ladder import RING_KINDS, Deployment
 from app.voice.lifecycle import DialEnded
-from app.voice.models import Call, CallState, CallStep, Inbox, Outcome, PromiseState, StepOutcome
+from app.voice.models import (
+    Call,
+    CallState,
+    CallStep,
+    Inbox,
+    Outcome,
+    PromiseState,
+    StepKind,
+    StepOutcome,
+)
 from app.voice.routing import Sentence, due_at
 
 # A telephone that was not heard to ring within this time can't have been missed by anybody.
@@ -198,10 +207,52 @@ def _talked_after_all(
     step.outcome, step.answered_at = StepOutcome.ANSWERED, began_at
     call.bridged_to, call.bridged_at, call.outcome = step.agent, began_at, Outcome.TALKED
     if call.from_e164 is not None and step.agent is not None:
-        merged = promises.merge(session, call.from_e164, step.agent, now)
-        if merged is not None:
-            outbox.withdraw(session, outbox.key_of_promise(merged.id), now)
+        _need_not_be_rung(session, call.from_e164, step.agent, now)
     _leave_contact(session, call, step, call.ended_at or now)
+
+
+def went_on_without_us(session: Session, sid: str, now: datetime) -> None:
+    """The caller was sent on while nothing could be written down: nobody is held for them any more."""
+    call = held(session, sid)
+    if call.state not in (CallState.RINGING, CallState.WAITING) or call.created_at > now:
+        return
+    step = session.get(CallStep, (sid, call.step))
+    if step is None or step.kind == StepKind.FALLBACK or step.started_at > now:
+        return
+    if step.outcome is None:
+        release(session, call, step, StepOutcome.ABANDONED, now)
+    ladder.stop_waiting(call)
+    lifecycle.move(call, CallState.RINGING)
+    call.step += 1
+    session.add(
+        CallStep(
+            call_sid=sid,
+            number=call.step,
+            kind=StepKind.FALLBACK,
+            reason="degraded",
+            reason_values={},
+            started_at=now,
+        )
+    )
+
+
+def talked_without_us(session: Session, sid: str, seconds: int, now: datetime) -> None:
+    """The caller spoke to somebody while nothing could be written down; with whom is not known."""
+    call = held(session, sid)
+    if call.bridged_at is not None:
+        return
+    call.bridged_at = now - timedelta(seconds=seconds)
+    if call.state == CallState.ENDED:
+        call.outcome = Outcome.TALKED
+    if call.from_e164 is not None:
+        _need_not_be_rung(session, call.from_e164, "", now)
+
+
+def _need_not_be_rung(session: Session, number: str, who: str, now: datetime) -> None:
+    """Somebody has helped this caller: nothing is owed to the number any more, and nothing is sent to it."""
+    merged = promises.merge(session, number, who, now)
+    if merged is not None:
+        outbox.withdraw(session, outbox.key_of_promise(merged.id), now)
 
 
 def release(session: Session, call: Call, step: CallStep, outcome: StepOutcome, now: datetime) -> None:

@@ -172,7 +172,9 @@ def find_somebody(error: Exception) -> Response | HTTPException:
     match str(request.endpoint).removeprefix("voice."):
         case "incoming":
             return _degraded(OWNER, error)
-        case "status" | "leg":
+        case "status":
+            return _keep_end()
+        case "leg":
             return forms.done()
         case "wait":
             return forms.xml(twiml.leave_queue())
@@ -254,7 +256,13 @@ def status() -> Response:
             # Another request has just written this call down: now it can be found.
             voice.store.run(work, NEWS_DEADLINE_SECONDS)
     except StoreUnavailable:
-        voice.left.spool.keep("ended", last_resort.caller() | {"call_status": call_status})
+        return _keep_end()
+    return forms.done()
+
+
+def _keep_end() -> Response:
+    """Keep the news of a call's end on disk: it comes only once."""
+    _voice().left.spool.keep("ended", last_resort.caller() | {"call_status": forms.value("CallStatus")})
     return forms.done()
 
 
@@ -381,7 +389,7 @@ def _continue_without_store(error: Exception) -> Response:
     left, dial = _voice().left, forms.dial_ended()
     if talked(dial):
         left.spool.keep("talked", last_resort.caller() | {"seconds": dial.seconds or 0})
-    else:
+    elif (request.view_args or {}).get("sid") == forms.value("CallSid"):
         left.spool.keep("went_on", last_resort.caller())
     reply = left.degraded.after(OWNER, forms.value("To")[:32], dial, forms.caller_id())
     return _xml_logged(reply, error)

@@ -1,0 +1,478 @@
+"""What if Redis, the database or both are gone? Still a human, and what was kept counts afterwards."""
+
+import json
+import os
+import signal
+import socket
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from sqlalchemy import func, make_url, select
+
+import config
+from app import bus, db
+from app.agents.models import Activity, Intent
+from app.voice import merging
+from app.voice.degraded import Spool
+from app.voice.ladder import Deployment
+from app.voice.models import Call, CallState, Outcome, Promise
+from config import Settings
+from startup.postgres_server import PostgresServer
+from tests.factories import ADA, LINE
+from tests.parts import test_settings as values_for_tests
+from tests.voice import town
+from tests.voice.conftest import Another, Line
+
+EMERGENCY = "+31880001122"
+NOWHERE = "redis://127.0.0.1:1/0"
+RECORDING = "RE" + "4" * 32
+
+
+@pytest.fixture
+def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
+    """Settings with a number for emergencies."""
+    values = values_for_tests(database_url, redis_url, tmp_path) | {"FALLBACK_NUMBERS": EMERGENCY}
+    return config.load(values)
+
+
+@pytest.fixture(autouse=True)
+def settled(flask_app: Flask) -> None:
+    """The town, and a web process that has looked around."""
+    town.settle()
+    look_around(flask_app)
+
+
+def look_around(flask_app: Flask) -> None:
+    """Let the web process remember who is there, as it does every few seconds."""
+    keeper = flask_app.extensions["voice"].keeper
+    with db.transaction() as session:
+        keeper.refresh(session, datetime.now(UTC), owners_too=True)
+
+
+@pytest.fixture
+def spool(flask_app: Flask) -> Spool:
+    found: Spool = flask_app.extensions["voice"].left.spool
+    return found
+
+
+@pytest.fixture
+def merge(spool: Spool, settings: Settings) -> Callable[[], int]:
+    """Do what the worker does when the database is back."""
+    return lambda: merging.merge(spool, Deployment.of(settings))
+
+
+# --- ways in which a database can be gone -------------------------------------------------------------
+
+
+@contextmanager
+def bound_to(url: str) -> Iterator[None]:
+    """Speak to another address until the story is told, then to the database again."""
+    real, dead = db.current(), db.bind(db.Database(url))
+    try:
+        yield
+    finally:
+        db.bind(real)
+        dead.dispose()
+
+
+@contextmanager
+def silent_listener() -> Iterator[int]:
+    """A port that accepts whoever comes and never says a word."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(50)
+        yield listener.getsockname()[1]
+
+
+@contextmanager
+def refusing(url: str, server: PostgresServer | None) -> Iterator[None]:
+    """Nobody listens there; or the file can't be opened."""
+    dead = "postgresql+psycopg://nobody@127.0.0.1:1/none" if server else f"sqlite:///{Path(__file__).parent}"
+    with bound_to(dead):
+        yield
+
+
+@contextmanager
+def never_answering(url: str, server: PostgresServer | None) -> Iterator[None]:
+    """It takes the connection and says nothing; or the file is no database any more."""
+    if server is None:
+        broken = Path(str(make_url(url).database)).with_name("broken.db")
+        broken.write_bytes(b"no database " * 1000)
+        with bound_to(f"sqlite:///{broken}"):
+            yield
+        return
+    with silent_listener() as port, bound_to(f"postgresql+psycopg://nobody@127.0.0.1:{port}/none"):
+        yield
+
+
+@contextmanager
+def locked(url: str) -> Iterator[None]:
+    other = sqlite3.connect(str(make_url(url).database), isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+@contextmanager
+def frozen(url: str, server: PostgresServer | None) -> Iterator[None]:
+    """The machine that it runs on stands still; or another program holds the file."""
+    if server is None:
+        with locked(url):
+            yield
+        return
+    processes = [server.process.pid, *children(server.process.pid)]
+    for pid in processes:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in reversed(processes):
+            os.kill(pid, signal.SIGCONT)
+
+
+def children(parent: int) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue  # it ended meanwhile
+        if int(fields[1]) == parent:
+            found.append(int(folder.name))
+    return found
+
+
+@dataclass
+class Outage:
+    """The database of a test, and how it can be taken away."""
+
+    url: str
+    server: PostgresServer | None
+
+    def __call__(self, way: Callable[..., Iterator[None]]) -> Iterator[None]:
+        return way(self.url, self.server)  # type: ignore[return-value]
+
+
+@pytest.fixture
+def outage(request: pytest.FixtureRequest, database_url: str, database_kind: str) -> Outage:
+    server = request.getfixturevalue("postgres_server") if database_kind == "postgresql" else None
+    return Outage(database_url, server)
+
+
+WAYS = [refusing, never_answering, frozen]
+
+
+def numbers(call: Line) -> list[str | None]:
+    return [number.text for number in call.reply.iter("Number")]
+
+
+def clients(call: Line) -> list[str | None]:
+    return sorted(str(client.findtext("Identity")) for client in call.reply.iter("Client"))
+
+
+def in_the_usual_way(another: Another, **fields: str) -> Line:
+    """Call until a call is answered from the database again."""
+    give_up_at = time.monotonic() + 20
+    while True:
+        call = another(**fields).comes_in()
+        with db.transaction() as session:
+            if session.get(Call, call.sid) is not None:
+                return call
+        assert time.monotonic() < give_up_at, "the database is back, and calls don't know it"
+        time.sleep(0.2)
+
+
+# --- Redis --------------------------------------------------------------------------------------------
+
+
+def test_a_dead_redis_changes_nothing_for_a_caller(another: Another) -> None:
+    bus.bind(bus.Bus(NOWHERE))
+
+    call = another().comes_in()
+
+    assert call.verbs == ["Dial"]
+    assert call.rings == "client:anna"
+    assert town.pops("anna") == [call.sid]
+    call.talks()
+    call.dial_ends("completed", DialBridged="true", DialCallDuration="9")
+    call.hangs_up()
+    assert town.call(call.sid).outcome == Outcome.TALKED
+
+
+def test_a_redis_that_never_answers_changes_nothing_for_a_caller(another: Another) -> None:
+    with silent_listener() as port:
+        bus.bind(bus.Bus(f"redis://127.0.0.1:{port}/0"))
+        call = another().comes_in()
+
+        assert (call.verbs, call.rings) == (["Dial"], "client:anna")
+        assert town.pops("anna") == [call.sid]
+
+
+# --- the database -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_without_a_database_a_call_goes_down_every_rung_and_counts_afterwards(
+    way: Callable[..., Iterator[None]],
+    outage: Outage,
+    another: Another,
+    merge: Callable[[], int],
+) -> None:
+    bus.bind(bus.Bus(NOWHERE))  # nor a Redis
+    call = another()
+    with outage(way):  # type: ignore[attr-defined]
+        call.comes_in()
+        assert (call.verbs, call.rings) == (["Dial"], "client:anna"), "the owner, from what is remembered"
+        assert call.attribute("Dial", "answerOnBridge") == "true"
+        call.dial_ends("no-answer")
+        assert clients(call) == ["anna", "bram", "carla"]
+        assert call.said == "Er gaat bij ons iets mis. Ik zoek een collega voor u."
+        call.dial_ends("busy")
+        assert numbers(call) == [EMERGENCY]
+        whisper = call.attribute("Number", "url")
+        following = call.attribute("Dial", "action")
+        call.post(whisper, context="whisper")
+        assert "Toets een of zeg ja" in call.said
+        call.post(following, DialCallStatus="completed", DialBridged="false")
+        assert call.verbs == ["Say", "Record"]
+        call.post(call.attribute("Record", "action"), RecordingSid=RECORDING)
+        assert call.said == "Dank u wel. Een collega luistert uw bericht af."
+        call.hangs_up()
+
+    assert merge() > 0
+    assert merge() == 0
+    ended = town.call(call.sid)
+    assert (ended.state, ended.outcome) == (CallState.ENDED, Outcome.PROMISED)
+    [promise] = town.promises()
+    assert (promise.number, promise.agent, promise.recording_sid) == (ADA, "anna", RECORDING)
+    town.everybody_free_again()
+    assert in_the_usual_way(another, from_="anonymous").verbs == ["Dial"]
+
+
+@pytest.mark.parametrize("way", [refusing, never_answering])
+def test_a_conversation_without_a_database_is_no_missed_call_afterwards(
+    way: Callable[..., Iterator[None]], outage: Outage, another: Another, merge: Callable[[], int]
+) -> None:
+    call = another()
+    with outage(way):  # type: ignore[attr-defined]
+        call.comes_in()
+        call.dial_ends("completed", DialBridged="true", DialCallDuration="30")
+        assert call.verbs == ["Hangup"]
+        call.hangs_up()
+
+    merge()
+
+    ended = town.call(call.sid)
+    assert (ended.state, ended.outcome) == (CallState.ENDED, Outcome.TALKED)
+    assert town.promises() == []
+    assert [row.kind for row in town.outbox() if row.done_at is None] == []
+
+
+def test_a_hidden_caller_shows_our_own_number_which_the_carrier_passes_on(
+    outage: Outage, another: Another
+) -> None:
+    call = another(from_="anonymous")
+    with outage(refusing):  # type: ignore[attr-defined]
+        call.comes_in()
+        assert clients(call) == ["anna", "bram", "carla"]
+        assert call.attribute("Dial", "callerId") == LINE
+        call.dial_ends("no-answer")
+        assert call.attribute("Dial", "callerId") == LINE
+        call.post("/voice/fallback", ErrorCode="11200")
+        assert (numbers(call), call.attribute("Dial", "callerId")) == ([EMERGENCY], LINE)
+
+
+def test_a_call_that_waited_when_the_database_went_is_not_fetched_from_whom_it_reached(
+    flask_app: Flask, outage: Outage, another: Another, merge: Callable[[], int]
+) -> None:
+    town.talks_elsewhere("anna")
+    look_around(flask_app)
+    call = another().comes_in()
+    left = call.attribute("Enqueue", "action")
+    with outage(refusing):  # type: ignore[attr-defined]
+        call.post(call.attribute("Enqueue", "waitUrl"), context="wait")
+        assert call.verbs == ["Leave"]
+        call.post(left, QueueResult="leave")
+        assert clients(call) == ["bram", "carla"]
+
+    merge()
+
+    stands = town.call(call.sid)
+    assert (stands.state, stands.waiting_since) == (CallState.RINGING, None)
+    assert [step.kind for step in town.steps(call.sid)] == ["wait", "fallback"]
+
+
+def test_whoever_was_rung_when_the_database_went_is_free_again(
+    outage: Outage, another: Another, merge: Callable[[], int]
+) -> None:
+    call = another().comes_in()
+    call.leg("ringing")
+    with outage(refusing):  # type: ignore[attr-defined]
+        call.dial_ends("no-answer")
+        assert clients(call) == ["anna", "bram", "carla"]
+
+    merge()
+
+    assert (town.slot("anna").activity, town.slot("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
+
+
+def test_an_agent_who_accepts_while_the_database_is_gone_gets_the_caller(
+    outage: Outage, another: Another
+) -> None:
+    town.rings_at_phone("anna")
+    call = another().comes_in()
+    action = call.attribute("Dial", "action")
+    with outage(refusing):  # type: ignore[attr-defined]
+        call.post(call.attribute("Number", "url"), context="whisper")
+        call.post(call.attribute("Gather", "action"), context="whisper", Digits="1")
+        assert call.verbs == []
+
+    in_the_usual_way(another, from_="anonymous")
+    call.post(action, DialCallStatus="completed", DialBridged="true", DialCallDuration="12")
+    assert town.call(call.sid).outcome == Outcome.TALKED
+
+
+def test_nothing_is_promised_that_could_not_be_written_down(
+    flask_app: Flask, outage: Outage, another: Another, spool: Spool
+) -> None:
+    spool.folder.parent.mkdir(parents=True, exist_ok=True)
+    spool.folder.write_text("no folder can be here")
+    call = another()
+    with outage(refusing):  # type: ignore[attr-defined]
+        assert call.comes_in().rings == "client:anna"
+        call.post("/voice/degraded/thanks?line=" + LINE, RecordingSid=RECORDING)
+
+    assert call.said.startswith("Er gaat bij ons iets mis en we kunnen nu niets voor u opschrijven.")
+
+
+def test_the_last_resort_asks_neither_database_nor_redis(outage: Outage, another: Another) -> None:
+    bus.bind(bus.Bus(NOWHERE))
+    call = another()
+    with outage(refusing):  # type: ignore[attr-defined]
+        assert call.post("/voice/fallback", ErrorCode="11200").status_code == 200
+        assert numbers(call) == [EMERGENCY]
+        call.dial_ends("no-answer")
+        assert call.verbs == ["Say", "Record"]
+
+
+def test_without_numbers_for_emergencies_the_last_resort_takes_a_message(
+    flask_app: Flask, another: Another
+) -> None:
+    left = flask_app.extensions["last_resort"]
+    flask_app.extensions["last_resort"] = replace(left, degraded=replace(left.degraded, fallback_numbers=()))
+    call = another()
+
+    call.post("/voice/fallback")
+
+    assert call.verbs == ["Say", "Record"]
+
+
+# --- what is kept on disk -----------------------------------------------------------------------------
+
+
+def kept(sid: str, kind: str = "incoming", **more: object) -> dict[str, object]:
+    return {"call_sid": sid, "from": ADA, "to": LINE, "at": datetime.now(UTC).isoformat(), **more} | (
+        {"kind": kind}
+    )
+
+
+def put(spool: Spool, fact: dict[str, object]) -> None:
+    assert spool.keep(str(fact.pop("kind")), fact)
+
+
+def test_what_is_kept_while_it_is_merged_is_not_lost(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "spool")
+    found: list[str] = []
+    done = threading.Event()
+
+    def taking() -> None:
+        while True:
+            last = done.is_set()
+            for path, facts in spool.take():
+                found.extend(str(fact["call_sid"]) for fact in facts)
+                path.unlink()
+            if last:
+                return
+
+    def keeping(name: int) -> None:
+        for number in range(150):
+            assert spool.keep("incoming", {"call_sid": f"{name}-{number}"})
+
+    with ThreadPoolExecutor(5) as threads:
+        taker = threads.submit(taking)
+        for keeper in [threads.submit(keeping, name) for name in range(4)]:
+            keeper.result()
+        done.set()
+        taker.result()
+    assert sorted(found) == sorted(f"{name}-{number}" for name in range(4) for number in range(150))
+
+
+def test_a_line_that_was_torn_by_a_crash_spoils_no_other(spool: Spool, merge: Callable[[], int]) -> None:
+    first, last = "CA" + "1" * 32, "CA" + "2" * 32
+    put(spool, kept(first))
+    [file] = spool.folder.glob("*.jsonl")
+    file.write_text(
+        file.read_text() + '{"kind": "incoming", "call_sid": "CA' + "\n" + json.dumps(kept(last)) + "\n"
+    )
+
+    assert merge() == 2
+    assert town.call(first).state == town.call(last).state == CallState.RINGING
+
+
+@pytest.mark.parametrize(
+    "poison", [{"at": "yesterday"}, {"at": None}, {"from": ["x"]}, {"to": "\x00"}, {"seconds": "x"}]
+)
+def test_a_fact_that_makes_no_sense_is_set_aside_and_the_others_count(
+    spool: Spool, merge: Callable[[], int], poison: dict[str, object]
+) -> None:
+    wrong, right = "CA" + "3" * 32, "CA" + "4" * 32
+    put(spool, kept(wrong, "talked", seconds=1) | poison)
+    put(spool, kept(right))
+
+    merge()
+
+    assert town.call(right).state == CallState.RINGING
+    assert [*spool.folder.glob("*.jsonl"), *spool.folder.glob("*.merging")] == []
+
+
+def test_a_caller_with_odd_separators_in_their_name_is_one_fact(
+    spool: Spool, merge: Callable[[], int]
+) -> None:
+    put(spool, kept("CA" + "5" * 32) | {"from": "a\u2028b\x85c\x0bd"})
+
+    assert merge() == 1
+
+
+def test_two_processes_that_merge_the_same_facts_make_each_of_them_count_once(
+    spool: Spool, settings: Settings, merge: Callable[[], int]
+) -> None:
+    sids = [f"CA{number:032x}" for number in range(8)]
+    for sid in sids:
+        put(spool, kept(sid))
+        put(spool, kept(sid, "message", recording_sid=RECORDING))
+        put(spool, kept(sid, "ended", call_status="completed"))
+    # One of them died after it had claimed them.
+    [file] = spool.folder.glob("*.jsonl")
+    file.rename(spool.folder / "1-dead.merging")
+
+    with ThreadPoolExecutor(2) as threads:
+        for future in [threads.submit(merge), threads.submit(merge)]:
+            future.result()
+    merge()
+
+    with db.transaction() as session:
+        assert session.scalar(select(func.count()).select_from(Call)) == len(sids)
+        assert set(session.scalars(select(Call.outcome))) == {Outcome.PROMISED}
+        assert session.scalar(select(func.count()).select_from(Promise)) == 1, "one is owed to the number"
