@@ -18,6 +18,7 @@ from phonebox.settings import (
     Settings,
     SharedKey,
 )
+from phonebox.world import World
 
 
 def read_arguments(arguments: Sequence[str]) -> tuple[Settings, str, int]:
@@ -25,6 +26,12 @@ def read_arguments(arguments: Sequence[str]) -> tuple[Settings, str, int]:
     parser = argparse.ArgumentParser(prog="phonebox", description="A telephone company to develop against.")
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: this machine only)")
     parser.add_argument("--port", type=int, default=8001, help="0 takes any free one (default 8001)")
+    parser.add_argument(
+        "--signal-port",
+        type=int,
+        default=0,
+        help="where softphones connect, over TLS (default: any free one)",
+    )
     parser.add_argument("--app-url", default="http://127.0.0.1:8000", help="where the application answers")
     parser.add_argument("--speed", type=float, default=1.0, help="how much faster than life (default 1)")
     parser.add_argument("--account-sid", default=DEVELOPMENT_ACCOUNT_SID)
@@ -53,8 +60,33 @@ def read_arguments(arguments: Sequence[str]) -> tuple[Settings, str, int]:
         phonebook=given.phonebook,
         lines=given.lines,
         state_file=given.state_file,
+        signal_port=given.signal_port,
     )
     return settings, given.host, given.port
+
+
+async def listen_for_softphones(world: World, host: str) -> web.AppRunner | None:
+    """Let softphones connect; None when this machine lacks the parts."""
+    if world.switchboard.missing():
+        return None
+    from phonebox.certificate import tls_context
+
+    kept = world.settings.state_file
+    context = tls_context(kept.with_suffix(".pem") if kept else None)
+    runner = web.AppRunner(world.switchboard.app(), access_log=None, shutdown_timeout=0.5)
+    await runner.setup()
+    await web.TCPSite(runner, host, world.settings.signal_port, ssl_context=context).start()
+    world.switchboard.address = f"{host}:{runner.addresses[0][1]}"
+    return runner
+
+
+def say_where(world: World) -> None:
+    """Print where phonebox listens, on the first line, and where softphones connect."""
+    print(f"phonebox listens on {world.base_url}", flush=True)
+    if missing := world.switchboard.missing():
+        print(f"softphones can't connect: {' and '.join(missing)} not installed", flush=True)
+    else:
+        print(f"softphones connect to wss://{world.switchboard.address}/signal", flush=True)
 
 
 async def serve(settings: Settings, host: str, port: int) -> None:
@@ -67,12 +99,15 @@ async def serve(settings: Settings, host: str, port: int) -> None:
     await site.start()
     listening_on = runner.addresses[0][1]
     world.base_url = f"http://{host}:{listening_on}"
-    print(f"phonebox listens on {world.base_url}", flush=True)
+    softphones = await listen_for_softphones(world, host)
+    say_where(world)
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     await stop.wait()
     await runner.cleanup()
+    if softphones is not None:
+        await softphones.cleanup()
 
 
 def main() -> None:
@@ -81,7 +116,11 @@ def main() -> None:
     try:
         asyncio.run(serve(settings, host, port))
     except OSError as error:
-        sys.exit(f"phonebox can't listen on {host}:{port}: {error.strerror}; choose another with --port")
+        ports = f"{port} or {settings.signal_port}" if settings.signal_port else str(port)
+        sys.exit(
+            f"phonebox can't listen on {host}:{ports}: {error.strerror}; "
+            "choose another with --port or --signal-port"
+        )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """How does a test drive the simulator from Python?"""
 
+import base64
 import contextlib
 import json
 import subprocess
@@ -83,6 +84,8 @@ class PhoneCall:
 
     def wait(self, condition: str, seconds: float = 10) -> Json:
         """Wait for `ringing:client:anna`, `bridged`, `caption:…`, `prompt`, `queued`, `ended`, `settled`, ….
+        `hears:600` waits for a tone on the line, `not_hears:600` for its end, `hears:0` for silence there:
+        these as it is at that moment.
 
         Returns the call at that moment. Raises WaitedInVain after `seconds` real ones.
         """
@@ -101,6 +104,19 @@ class PhoneCall:
         return self._http.ask("POST", f"{self._path}/press", {"digits": digits, "seconds": seconds}, seconds)[
             1
         ]
+
+    def sound(self, hz: float | None = None, wav: bytes | None = None) -> None:
+        """Let the person on this leg be a tone, or a WAV file (8000 Hz, mono, 16 bits) again and again.
+
+        Neither is silence; either way the leg has sound from now on, so that `hears:…` can be waited for.
+        """
+        encoded = None if wav is None else base64.b64encode(wav).decode()
+        self._http.ask("PUT", f"{self._path}/sound", {"hz": hz, "wav": encoded})
+
+    def measure(self, *frequencies: int) -> Json:
+        """Return `decibels` of what is heard on this leg now, and which `shares` of it these tones have."""
+        query = urlencode([("hz", hz) for hz in frequencies])
+        return self._http.ask("GET", f"{self._path}/sound?{query}")[1]
 
     def hang_up(self) -> Json:
         """Put the telephone down."""
@@ -170,7 +186,10 @@ class Telephone:
         return self._http.get(self._path)
 
     def wait(self, condition: str = "ringing", seconds: float = 10) -> Json:
-        """Wait for `ringing`, `talking`, `bridged`, `idle`, `prompt` or `caption:…`."""
+        """Wait for `ringing`, `talking`, `bridged`, `idle`, `registered`, `prompt`, `caption:…`, ….
+
+        Raises WaitedInVain after `seconds` real ones.
+        """
         query = urlencode({"for": condition, "seconds": seconds})
         status, state = self._http.ask("GET", f"{self._path}/wait?{query}", seconds=seconds)
         if status == 408:
@@ -273,6 +292,14 @@ class Phonebox:
     def change(self, **settings: Any) -> Json:
         """Change `speed`, `auth_token`, `shared_key`, `action_after_hangup`, `redirect_while_ringing`."""
         return self._http.ask("PUT", "/phonebox/settings", settings)[1]
+
+    @property
+    def signal(self) -> str:
+        """Where softphones connect: the Device option `chunderw`."""
+        address = self._http.get("/phonebox/settings")["signal"]
+        if address is None:
+            raise DrivingError(503, {"error": "softphones can't connect: aiortc is not installed"})
+        return str(address)
 
     def reset(self) -> None:
         """Forget everything that happened."""

@@ -1,6 +1,7 @@
 """Which telephones exist, and what do they do when they ring?"""
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol
@@ -10,6 +11,8 @@ from phonebox.calls import CallStatus, Exchange, HungUpBy, Input, Leg, Pressed, 
 
 VOICEMAIL_ANSWERS_AFTER = 15.0
 VOICEMAIL_LISTENS = 60.0
+# Third-party report: of one identity the ten most recently registered devices are rung.
+MOST_DEVICES = 10
 # Somebody who is asked for a key or a word hesitates this long.
 HESITATES = 1.0
 
@@ -79,8 +82,16 @@ class Endpoint:
 
     @property
     def reachable(self) -> bool:
-        """Ordinary phones always exist; clients and SIP devices only when they are registered."""
-        return self.kind is AddressKind.PHONE or self.registered
+        """Ordinary phones always exist; clients and SIP devices only when they are registered.
+
+        `registered` is what a person or a test declared; a softphone in a browser is there as long as it is.
+        """
+        return self.kind is AddressKind.PHONE or self.registered or bool(self.devices)
+
+    @property
+    def ringers(self) -> list[Device]:
+        """What rings besides the script: the newest softphones, unless the telephone acts by itself."""
+        return self.devices[-MOST_DEVICES:] if self.behaviour is Behaviour.MANUAL else []
 
     @property
     def ringing(self) -> list[Ring]:
@@ -100,7 +111,7 @@ class Endpoints:
         self._exchange = exchange
         self._endpoints: dict[str, Endpoint] = {}
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Endpoint]:
         return iter(self._endpoints.values())
 
     def find(self, address: str) -> Endpoint | None:
@@ -114,8 +125,12 @@ class Endpoints:
         return endpoint
 
     def forget(self) -> None:
-        """Go back to the beginning: no client registered, every phone manual."""
-        self._endpoints.clear()
+        """Go back to the beginning: every telephone manual, no client but connected softphones."""
+        self._endpoints = {
+            each.address: Endpoint(each.address, each.kind, registered=False, devices=each.devices)
+            for each in self
+            if each.devices
+        }
 
     async def ring(self, leg: Leg, ring_seconds: float) -> CallStatus:
         """Ring whoever `leg` calls: `in-progress` when picked up, else why not; the leg is not changed.
@@ -135,12 +150,13 @@ class Endpoints:
         endpoint.legs.append(leg)
         leg.progress(CallStatus.RINGING)
         (leg.parent or leg).rings(endpoint.address)
-        for device in (_Scripted(self._exchange, endpoint), *endpoint.devices):
+        ringers = endpoint.ringers
+        for device in (_Scripted(self._exchange, endpoint), *ringers):
             device.ring(ring)
         try:
             return await leg.attend(self._outcome(ring, ring_seconds))
         finally:
-            self._stopped(endpoint, ring)
+            self._stopped(endpoint, ring, ringers)
 
     async def _outcome(self, ring: Ring, ring_seconds: float) -> CallStatus:
         waiting = asyncio.ensure_future(self._exchange.clock.sleep(ring_seconds))
@@ -149,11 +165,11 @@ class Endpoints:
         waiting.cancel()
         return ring.outcome.result() if ring.outcome.done() else CallStatus.NO_ANSWER
 
-    def _stopped(self, endpoint: Endpoint, ring: Ring) -> None:
+    def _stopped(self, endpoint: Endpoint, ring: Ring, ringers: list[Device]) -> None:
         if not ring.outcome.done():
             ring.outcome.set_result(CallStatus.NO_ANSWER)
         endpoint.rings.remove(ring)
-        for device in endpoint.devices:
+        for device in ringers:
             device.stop(ring.leg)
         self._exchange.happened(ring.leg, "ring_over", {"address": endpoint.address})
 

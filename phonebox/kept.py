@@ -52,7 +52,7 @@ def _endpoint(endpoint: Endpoint) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "address": endpoint.address,
         # A softphone has to register again; what a test or a person declared registered stays so.
-        "registered": endpoint.registered and not endpoint.devices,
+        "registered": endpoint.registered,
         "behaviour": endpoint.behaviour.value,
     }
     return fields | {name: getattr(endpoint, name) for name in ENDPOINT_FIELDS}

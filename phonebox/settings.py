@@ -37,6 +37,8 @@ class Settings:
     phonebook: Path | None = None
     lines: Path | None = None
     state_file: Path | None = None
+    # Where softphones connect; 0 is any free port.
+    signal_port: int = 0
 
     def password_of(self, username: str) -> str | None:
         """Return the secret that goes with an account SID or an API key; None when there is no such user."""

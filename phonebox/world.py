@@ -17,12 +17,14 @@ from phonebox.events import EventLog
 from phonebox.faults import Fault, Faults
 from phonebox.interpreter import Interpreter, run_call
 from phonebox.messages import Messages
+from phonebox.mixing import Mixer
 from phonebox.numbers import OwnNumbers
 from phonebox.outcomes import Purpose
 from phonebox.queues import Queues
 from phonebox.recordings import Recordings
 from phonebox.settings import Settings
 from phonebox.sids import new_sid
+from phonebox.softphones import Switchboard
 from phonebox.timing import Changes, Clock, rfc2822, utcnow
 from phonebox.webhooks import Reply, WebhookFailed, Webhooks
 
@@ -52,6 +54,8 @@ class World:
         self.conferences = Conferences(self)
         self.recordings = Recordings()
         self.messages = Messages(self)
+        self.mixer = Mixer(self, self.changes)
+        self.switchboard = Switchboard(self)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._asking: set[asyncio.Task[Any]] = set()
 
@@ -272,6 +276,8 @@ class World:
             await asyncio.wait(set(self._asking), timeout=RESET_PATIENCE)
         await cancel(self._tasks)
         self.webhooks.silent = False
+        await self.switchboard.forget()
+        self.mixer.forget()
         self.legs.clear()
         self.endpoints.forget()
         self.queues.forget()
@@ -298,6 +304,7 @@ class World:
     async def close(self) -> None:
         """Stop everything."""
         await self.reset()
+        await self.switchboard.close()
         await self.webhooks.close()
 
     def snapshot(self, leg: Leg) -> dict[str, Any]:

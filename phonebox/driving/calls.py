@@ -1,5 +1,6 @@
 """How does somebody phone in, speak, press keys and hang up, and how does the call stand?"""
 
+import base64
 from collections.abc import Callable
 
 from aiohttp import web
@@ -7,6 +8,7 @@ from aiohttp import web
 from phonebox.calls import Input, Leg, Pressed, Spoken
 from phonebox.driving.reading import (
     DEFAULT_PATIENCE,
+    Json,
     Part,
     Refused,
     Route,
@@ -17,6 +19,7 @@ from phonebox.driving.reading import (
     seconds_in,
     text_in,
 )
+from phonebox.sound import Mouth, NoSound, Played, Tone, decibels, share_of
 from phonebox.world import leg_summary
 
 DETAILS = {
@@ -40,6 +43,9 @@ class Calls(Part):
             ("POST", "/calls/{sid}/say", self.say),
             ("POST", "/calls/{sid}/press", self.press),
             ("POST", "/calls/{sid}/hangup", self.hang_up),
+            ("PUT", "/calls/{sid}/sound", self.give_sound),
+            ("GET", "/calls/{sid}/sound", self.sound),
+            ("POST", "/calls/{sid}/media", self.media),
         ]
 
     def _leg(self, request: web.Request) -> Leg:
@@ -62,7 +68,10 @@ class Calls(Part):
             raise Refused(409, "call_sid: there is a call with this SID already")
         details = {name: str(body[field]) for field, name in DETAILS.items() if body.get(field) is not None}
         details |= {str(name): str(value) for name, value in object_in(body, "extra").items()}
+        mouth = mouth_in(body)
         leg = self._world.phone_in(text_in(body, "from"), to, sid, details)
+        if mouth is not None:
+            self._world.mixer.line(leg).mouth = mouth
         return web.json_response({"sid": leg.sid}, status=201)
 
     async def calls(self, request: web.Request) -> web.Response:
@@ -95,10 +104,14 @@ class Calls(Part):
             "queued": lambda: leg.queue_name is not None and detail in ("", leg.queue_name),
             "answered": lambda: leg.answered,
             "ended": lambda: leg.ended,
+            "hears": lambda: self._world.mixer.hears(leg, hertz(detail)),
+            "not_hears": lambda: not self._world.mixer.hears(leg, hertz(detail)),
             "settled": lambda: self._world.settled(leg),
         }
         if name not in conditions:
             raise Refused(400, f"for: {name} is none of {', '.join(conditions)}")
+        if name in ("hears", "not_hears"):
+            hertz(detail)
         return conditions[name]
 
     async def say(self, request: web.Request) -> web.Response:
@@ -117,8 +130,58 @@ class Calls(Part):
             raise Refused(409, "nobody listens on this call just now", call=self._world.snapshot(leg))
         return self._snapshot(leg)
 
+    async def give_sound(self, request: web.Request) -> web.Response:
+        """The person on this leg is a tone, or a WAV file, or silent, from now on."""
+        leg = self._leg(request)
+        self._world.mixer.line(leg).mouth = mouth_in(await read_json(request))
+        return web.Response(status=204)
+
+    async def sound(self, request: web.Request) -> web.Response:
+        """Say how loud is what is heard on this leg, and which part of it is at the given frequencies."""
+        leg = self._leg(request)
+        heard = self._world.mixer.line(leg).meter.window
+        shares = {hz: round(share_of(heard, hertz(hz)), 3) for hz in request.query.getall("hz", [])}
+        return web.json_response({"decibels": round(decibels(heard), 1), "shares": shares})
+
+    async def media(self, request: web.Request) -> web.Response:
+        """Give the person on this leg a browser's microphone and speaker: its offer in, our answer out."""
+        leg = self._leg(request)
+        if leg.ended:
+            raise Refused(409, "this call is over")
+        if missing := self._world.switchboard.missing():
+            raise Refused(503, f"no sound: {' and '.join(missing)} not installed")
+        from phonebox.webrtc import connect
+
+        try:
+            answer = await connect(self._world.mixer, leg, await required(request, "sdp"))
+        except ValueError as error:
+            raise Refused(400, "sdp: no offer of a browser") from error
+        return web.json_response({"sdp": answer})
+
     async def hang_up(self, request: web.Request) -> web.Response:
         """The person on this call puts the telephone down; a second time changes nothing."""
         leg = self._leg(request)
         leg.hang_up()
         return self._snapshot(leg)
+
+
+def mouth_in(body: Json) -> Mouth | None:
+    """Return whom the `hz` or the `wav` of a request lets speak; None when it is neither."""
+    if body.get("hz") is not None:
+        return Tone(number_in(body, "hz", 0))
+    encoded = text_in(body, "wav")
+    if not encoded:
+        return None
+    try:
+        return Played(base64.b64decode(encoded, validate=True))
+    except NoSound as error:
+        raise Refused(400, f"wav: {error}") from error
+    except ValueError as error:
+        raise Refused(400, "wav: a WAV file in base64") from error
+
+
+def hertz(text: str) -> float:
+    """Return a frequency; 0 stands for silence."""
+    if not text.isdecimal():
+        raise Refused(400, "hears, hz: a frequency in whole hertz, 0 for silence")
+    return float(text)

@@ -65,6 +65,7 @@ class Conditions(Part):
                 "action_after_hangup": settings.action_after_hangup,
                 "redirect_while_ringing": settings.redirect_while_ringing,
                 "shared_key": settings.shared_key.sid if settings.shared_key else None,
+                "signal": self._world.switchboard.address,
             }
         )
 

@@ -50,6 +50,7 @@ class Telephones(Part):
             "address": endpoint.address,
             "kind": endpoint.kind.value,
             "registered": endpoint.reachable,
+            "softphones": len(endpoint.devices),
             "behaviour": endpoint.behaviour.value,
             "answer_after": endpoint.answer_after,
             "presses": endpoint.presses,
@@ -94,7 +95,7 @@ class Telephones(Part):
         return web.json_response(self._picture(endpoint))
 
     async def wait_for_endpoint(self, request: web.Request) -> web.Response:
-        """Answer as soon as a telephone rings, talks, is idle, is asked something, or hears something."""
+        """Answer as soon as a telephone rings, talks, is idle, there, gone, is asked, or hears something."""
         endpoint = self._endpoint(request)
         name, _, detail = request.query.get("for", "ringing").partition(":")
         conditions: dict[str, Callable[[], bool]] = {
@@ -102,6 +103,8 @@ class Telephones(Part):
             "talking": lambda: bool(endpoint.active),
             "bridged": lambda: any(leg.bridged_to for leg in endpoint.active),
             "idle": lambda: not endpoint.ringing and not endpoint.active,
+            "registered": lambda: endpoint.reachable,
+            "unregistered": lambda: not endpoint.reachable,
             "prompt": lambda: any(leg.prompt for leg in endpoint.active),
             "caption": lambda: any(detail in each.text for leg in endpoint.legs for each in leg.captions),
         }
