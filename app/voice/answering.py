@@ -7,8 +7,8 @@ from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from app.callers.numbers import may_be_called, to_e164
+from app.voice import callbacks, ladder, lifecycle, progress
 from app.voice import facts as known_facts
-from app.voice import ladder, lifecycle, progress
 from app.voice.facts import Facts, Reader
 from app.voice.ladder import Deployment, Rung, advance, owe
 from app.voice.models import Call, CallState, CallStep, Inbox, Outcome, Promise, StepKind
@@ -31,6 +31,9 @@ def answer(session: Session, incoming: IncomingCall, now: datetime, deployment: 
     facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
     if facts.reply is not None:
         return facts.reply
+    if facts.caller.promise is not None and callbacks.give_way(session, e164, now):
+        # Whoever was about to ring them is free to take their call.
+        facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
     call = _call(incoming, line, e164, facts, now)
     reply = advance(session, call, facts, (), now, deployment)
     session.add(Inbox(call_sid=incoming.sid, request="incoming", reply=reply, created_at=now))
@@ -40,12 +43,14 @@ def answer(session: Session, incoming: IncomingCall, now: datetime, deployment: 
 def ring_at_once(
     connection: Connection, incoming: IncomingCall, now: datetime, deployment: Deployment
 ) -> Rung | bytes | None:
-    """Answer the usual call, whom somebody can be rung for at once: two reads and one write.
+    """Answer the usual call, of whose case the owner is free: one read and one write.
 
     Bytes for a call that was answered before; None when it takes `answer`, and then nothing was written.
     """
     line, e164 = _numbers(connection, incoming, deployment)
-    facts = known_facts.read(connection, incoming.sid, line, e164, now, deployment.defaults)
+    facts = known_facts.read_of_owner(connection, incoming.sid, line, e164, now, deployment.defaults)
+    if facts is None:
+        return None
     if facts.reply is not None:
         return facts.reply
     call = _call(incoming, line, e164, facts, now)

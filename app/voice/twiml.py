@@ -166,6 +166,37 @@ def is_yes(digits: str, speech_result: str) -> bool:
     return digits.strip() == "1" or (bool(_YES & {*words[:2]}) and _WITH_YES.issuperset(words))
 
 
+def connect_customer(
+    *, said: Sequence[str], language: str, number: str, line: str, seconds: int, action: str, status_url: str
+) -> bytes:
+    """Ring the customer for an agent who took a callback; they see our line's number.
+
+    A voicemail is recognised by the carrier while the two are already put through, so nobody who answers
+    hears a silence first; the word comes with the news of the customer's leg.
+    https://www.twilio.com/docs/voice/twiml/number#attributes-machine-detection
+    """
+    response = VoiceResponse()
+    _say(response, said, language)
+    dial = Dial(
+        action=action,
+        method="POST",
+        timeout=max(LEAST_DIAL_TIMEOUT_SECONDS, seconds - CARRIER_RING_BUFFER_SECONDS),
+        time_limit=LONGEST_CALL_SECONDS,
+        caller_id=line,
+    )
+    dial.number(
+        number,
+        status_callback=status_url,
+        status_callback_method="POST",
+        status_callback_event=LEG_EVENTS,
+        machine_detection="Enable",
+        amd_status_callback=status_url,
+        amd_status_callback_method="POST",
+    )
+    response.append(dial)
+    return _bytes(response)
+
+
 def farewell(*, said: Sequence[str], language: str) -> bytes:
     response = VoiceResponse()
     _say(response, said, language)
