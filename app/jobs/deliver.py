@@ -9,10 +9,10 @@ from app import db
 from app.carrier import FOR_GOOD, Carrier
 from app.clock import utcnow
 from app.errors import CarrierError
-from app.jobs import callbacks
+from app.jobs import callbacks, sweep
 from app.voice import messages, outbox
 from app.voice.ladder import Deployment
-from app.voice.models import Promise
+from app.voice.models import Call, CallState, CallStep, Promise
 from app.voice.twiml import Addresses
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,15 @@ def deliver_due(carrier: Carrier, deployment: Deployment, kind: str, now: dateti
                 outbox.failed(
                     session, delivery.row_id, f"error {error.code}", now, for_good=error.code in FOR_GOOD
                 )
+            if delivery.kind == outbox.REDIRECT_CALL and error.code in FOR_GOOD:
+                # Refused because the caller has hung up, most likely, and the news of it was lost.
+                sweep.look_up(delivery.payload["call_sid"], carrier, deployment, now)
+            continue
+        except Exception:
+            # What can't be delivered must not keep what was taken along with it.
+            log.exception("delivery failed", extra={"row": delivery.row_id})
+            with db.transaction() as session:
+                outbox.failed(session, delivery.row_id, "failed", now, for_good=False)
             continue
         with db.transaction() as session:
             outbox.delivered(session, delivery.row_id, result, now)
@@ -52,6 +61,8 @@ def _deliver(carrier: Carrier, deployment: Deployment, delivery: Delivery) -> st
     match delivery.kind:
         case outbox.REDIRECT_CALL:
             sid = payload["call_sid"]
+            if not _is_still_to_be_sent_on(sid, payload["step"]):
+                return "went on by itself"
             carrier.redirect_call(sid, Addresses(public_url, sid, payload["step"]).of())
             return "redirected"
         case outbox.END_LEG:
@@ -75,3 +86,17 @@ def _deliver(carrier: Carrier, deployment: Deployment, delivery: Delivery) -> st
             return sid
         case unknown:
             raise ValueError(f"nothing delivers {unknown}")
+
+
+def _is_still_to_be_sent_on(sid: str, number: int) -> bool:
+    """Tell whether a call has not yet begun with the step that it is to be sent on to.
+
+    A worker that died may leave a redirect to the next one: sent half a minute late it would break off the
+    conversation that the step has come to.
+    """
+    with db.reading() as session:
+        call = session.get(Call, sid)
+        step = session.get(CallStep, (sid, number))
+    if call is None or step is None or call.step != number:
+        return False
+    return call.state not in (CallState.TALKING, CallState.ENDED) and step.leg_sid is None

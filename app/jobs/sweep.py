@@ -42,6 +42,15 @@ def serve_waiting(deployment: Deployment, now: datetime) -> int:
 
 
 def _serve(sid: str, deployment: Deployment, now: datetime) -> bool:
+    try:
+        return _served(sid, deployment, now)
+    except Exception:
+        # Whoever waits behind a call that can't be served is served all the same.
+        log.exception("waiting call could not be served", extra={"call_sid": sid})
+        return False
+
+
+def _served(sid: str, deployment: Deployment, now: datetime) -> bool:
     with db.transaction() as session:
         call = progress.held(session, sid)
         if call.state != CallState.WAITING:
@@ -77,22 +86,38 @@ def end_leases(now: datetime) -> list[str]:
 
 def reconcile(carrier: Carrier, deployment: Deployment, now: datetime) -> int:
     """Ask the carrier about calls that should have brought news; close those that are over."""
-    closed = 0
-    for sid in _overdue(now):
-        try:
-            call = carrier.call(sid)
-            over = call.status in CARRIER_SAYS_ENDED
-        except CarrierError as error:
-            over = error.status == 404
-            if not over:
-                log.warning("carrier was asked and did not answer", extra={"call_sid": sid})
-        with db.transaction() as session:
-            held = progress.held(session, sid)
-            held.checked_at = now
-            if over or now - held.created_at > GIVEN_UP_AFTER:
-                progress.finish(session, held, now, deployment)
-                closed += 1
-    return closed
+    return sum(_look_up(sid, carrier, deployment, now) for sid in _overdue(now))
+
+
+def _look_up(sid: str, carrier: Carrier, deployment: Deployment, now: datetime) -> bool:
+    try:
+        return look_up(sid, carrier, deployment, now)
+    except Exception:
+        # The others are looked up all the same, and this one again in its time.
+        log.exception("call could not be looked up", extra={"call_sid": sid})
+        return False
+
+
+def look_up(sid: str, carrier: Carrier, deployment: Deployment, now: datetime) -> bool:
+    """Ask the carrier about a call, and close it if it is over; tell whether it was."""
+    seconds, status = None, ""
+    try:
+        call = carrier.call(sid)
+        seconds, status = call.seconds, call.status
+        over = status in CARRIER_SAYS_ENDED
+    except CarrierError as error:
+        over = error.status == 404
+        if not over:
+            log.warning("carrier was asked and did not answer", extra={"call_sid": sid})
+    with db.transaction() as session:
+        held = progress.held(session, sid)
+        held.checked_at = now
+        if status in CARRIER_SAYS_ENDED:
+            progress.status(session, sid, status, now, deployment, seconds)
+        elif over or now - held.created_at > GIVEN_UP_AFTER:
+            progress.finish(session, held, now, deployment)
+            return True
+        return over
 
 
 def _overdue(now: datetime) -> list[str]:

@@ -277,7 +277,10 @@ def _wait(
     addresses: twiml.Addresses,
 ) -> bytes:
     lifecycle.move(call, CallState.WAITING)
-    call.waiting_for_agent, call.waiting_for_team, call.waiting_since = step.agent, step.team, now
+    waits_already = (call.waiting_for_agent, call.waiting_for_team) == (step.agent, step.team)
+    # Another caller may be quicker when the agent is free; nobody loses their turn or their limit by it.
+    call.waiting_since = (call.waiting_since if waits_already else None) or now
+    call.waiting_for_agent, call.waiting_for_team = step.agent, step.team
     if step.due_at is not None:
         # Written down before it is spoken: whoever hangs up is owed a call from that moment on.
         owe(session, call, facts, step.agent, step.due_at, "promise_while_waiting", now)

@@ -1,0 +1,423 @@
+"""What ends by itself when the carrier's news is lost, a worker dies, or a redirect is refused?"""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+import pytest
+from flask import Flask
+from sqlalchemy import update
+
+from app import db
+from app.agents.models import Activity, Intent
+from app.carrier import Carrier
+from app.jobs import deliver, sweep
+from app.voice import outbox
+from app.voice.ladder import Deployment
+from app.voice.models import Call, CallState, Outcome, PromiseState
+from config import Settings
+from tests.factories import ADA, BEN
+from tests.voice import town
+from tests.voice.conftest import Another, Line
+
+LATER = timedelta(minutes=5)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+# --- a carrier that knows calls and takes redirects ---------------------------------------------------
+
+
+@dataclass
+class FakeCarrier:
+    """Speaks the few REST calls that the jobs use: what it knows of calls, and what it was asked."""
+
+    calls: dict[str, dict[str, object]] = field(default_factory=dict)
+    redirects: list[tuple[str, str]] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    refuses: int | None = None  # its own error code
+    url: str = ""
+
+    def knows(self, sid: str, status: str, duration: str | None = None) -> None:
+        self.calls[sid] = {"sid": sid, "status": status, "duration": duration, "direction": "inbound"}
+
+    def answer(self, path: str, form: dict[str, list[str]] | None) -> tuple[int, dict[str, object]]:
+        if form is not None and self.refuses is not None:
+            return 400, {"code": self.refuses, "status": 400, "message": "refused", "more_info": ""}
+        if path.endswith("/Messages.json"):
+            self.messages.append((form or {})["To"][0])
+            return 201, {"sid": "SM" + "1" * 32, "status": "queued"}
+        found = re.search(r"/Calls/(\w+)\.json", path)
+        sid = found[1] if found else ""
+        if form is not None:
+            self.redirects.append((sid, form["Url"][0]))
+            return 200, {"sid": sid, "status": "in-progress"}
+        if sid not in self.calls:
+            return 404, {"code": 20404, "status": 404, "message": "not found", "more_info": ""}
+        return 200, self.calls[sid]
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeCarrier]:
+    carrier = FakeCarrier()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _reply(self, form: dict[str, list[str]] | None) -> None:
+            status, body = carrier.answer(self.path, form)
+            payload = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(payload)))
+            self.end_headers()
+            self.wfile.write(payload)
+
+        def do_GET(self) -> None:
+            self._reply(None)
+
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"] or 0)
+            self._reply(parse_qs(self.rfile.read(length).decode()))
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        carrier.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield carrier
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def carrier(fake: FakeCarrier, settings: Settings) -> Carrier:
+    return Carrier(replace(settings, api_url=fake.url))
+
+
+@pytest.fixture
+def deployment(settings: Settings) -> Deployment:
+    return Deployment.of(settings)
+
+
+@pytest.fixture
+def another(flask_app: Flask, settings: Settings) -> Another:
+    return lambda **fields: Line(flask_app.test_client(), settings, **fields)
+
+
+@pytest.fixture(autouse=True)
+def settled(flask_app: Flask) -> None:
+    town.settle()
+
+
+# --- news that was lost -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("status", ["completed", "no-answer", "canceled", "busy", "failed"])
+def test_a_call_whose_end_was_lost_is_closed_and_its_caller_owed_a_call(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment, status: str
+) -> None:
+    call = another().comes_in()
+    call.leg("ringing")
+    fake.knows(call.sid, status)
+
+    assert sweep.reconcile(carrier, deployment, now()) == 0, "nobody asks before it is time"
+    assert sweep.reconcile(carrier, deployment, now() + LATER) == 1
+
+    ended = town.call(call.sid)
+    assert (ended.state, ended.outcome) == (CallState.ENDED, Outcome.MISSED_PROMISED)
+    assert [(one.number, one.agent) for one in town.promises()] == [(ADA, "anna")]
+    assert (town.slot("anna").activity, town.slot("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
+    assert sweep.reconcile(carrier, deployment, now() + 3 * LATER) == 0
+
+
+def test_a_call_that_goes_on_is_left_alone(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
+    call = another().comes_in().talks()
+    fake.knows(call.sid, "in-progress")
+
+    assert sweep.reconcile(carrier, deployment, now() + LATER) == 0
+
+    assert town.call(call.sid).state == CallState.TALKING
+    assert town.slot("anna").activity == Activity.TALKING
+
+
+def test_a_call_that_the_carrier_never_heard_of_is_closed(
+    another: Another, carrier: Carrier, deployment: Deployment
+) -> None:
+    call = another().comes_in()
+
+    assert sweep.reconcile(carrier, deployment, now() + LATER) == 1
+
+    assert town.call(call.sid).outcome == Outcome.MISSED_PROMISED
+
+
+def test_a_carrier_out_of_reach_closes_nothing_until_no_call_can_last_that_long(
+    another: Another, settings: Settings, deployment: Deployment
+) -> None:
+    nowhere = Carrier(replace(settings, api_url="http://127.0.0.1:1"))
+    call = another().comes_in()
+
+    assert sweep.reconcile(nowhere, deployment, now() + LATER) == 0
+    assert town.call(call.sid).state == CallState.RINGING
+    assert sweep.reconcile(nowhere, deployment, now() + timedelta(hours=5)) == 1
+    assert town.call(call.sid).outcome == Outcome.MISSED_PROMISED
+
+
+def test_a_conversation_of_which_all_news_was_lost_counts_by_its_length(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
+    call = another().comes_in()
+    fake.knows(call.sid, "completed", duration="95")
+
+    assert sweep.reconcile(carrier, deployment, now() + LATER) == 1
+
+    ended = town.call(call.sid)
+    assert (ended.outcome, ended.bridged_to) == (Outcome.TALKED, "anna")
+    assert town.promises() == []
+
+
+def test_a_call_that_can_not_be_closed_does_not_keep_the_others_open(
+    another: Another, carrier: Carrier, deployment: Deployment
+) -> None:
+    broken, sound = another().comes_in(), another(from_=BEN).comes_in()
+    with db.transaction() as session:
+        session.execute(update(Call).where(Call.sid == broken.sid).values(state="no such state"))
+
+    closed = []
+    for sid in (broken.sid, sound.sid):
+        closed.append(sweep._look_up(sid, carrier, deployment, now() + LATER))
+    assert closed == [False, True]
+    assert town.call(sound.sid).state == CallState.ENDED
+
+
+# --- what ends by itself ------------------------------------------------------------------------------
+
+
+def test_a_reservation_of_which_no_news_comes_ends_by_itself(another: Another) -> None:
+    another().comes_in()
+    assert town.slot("anna").activity == Activity.RESERVED
+
+    assert sweep.end_leases(now()) == []
+    assert sweep.end_leases(now() + LATER) == ["anna"]
+
+    assert (town.slot("anna").activity, town.slot("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
+
+
+def test_news_of_a_conversation_that_comes_after_its_reservation_ended_takes_the_agent_again(
+    another: Another,
+) -> None:
+    call = another().comes_in()
+    sweep.end_leases(now() + LATER)
+
+    call.leg("in-progress")
+
+    assert (town.slot("anna").activity, town.slot("anna").call_sid) == (Activity.TALKING, call.sid)
+    call.dial_ends("completed", DialBridged="true", DialCallDuration="30")
+    assert town.slot("anna").activity == Activity.WRAPPING_UP
+
+
+def test_wrapping_up_ends_by_itself_and_not_before(another: Another) -> None:
+    call = another().comes_in().talks()
+    call.dial_ends("completed", DialBridged="true", DialCallDuration="30")
+
+    assert sweep.end_wrap_ups(now()) == []
+    assert sweep.end_wrap_ups(now() + LATER) == ["anna"]
+    assert town.slot("anna").activity == Activity.IDLE
+
+
+def test_an_agent_who_is_said_to_talk_in_a_call_that_is_over_is_freed(another: Another) -> None:
+    call = another().comes_in().talks()
+    with db.transaction() as session:
+        session.execute(update(Call).where(Call.sid == call.sid).values(state=CallState.ENDED))
+
+    assert sweep.free_forgotten(now()) == ["anna"]
+    assert sweep.free_forgotten(now()) == []
+
+
+# --- waiting ------------------------------------------------------------------------------------------
+
+
+def waiting_for_anna(another: Another, **fields: str) -> Line:
+    town.talks_elsewhere("anna")
+    call = another(**fields).comes_in()
+    assert call.verbs == ["Say", "Enqueue"]
+    return call
+
+
+def frees(agent: str) -> None:
+    town.change(agent, activity=Activity.IDLE, call_sid=None, heartbeat_at=now())
+
+
+def test_whoever_waits_is_sent_on_when_the_agent_is_free(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
+    call = waiting_for_anna(another)
+    assert sweep.serve_waiting(deployment, now()) == 0
+    frees("anna")
+
+    assert sweep.serve_waiting(deployment, now()) == 1
+    assert deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now()) == 1
+
+    [(sid, url)] = fake.redirects
+    assert sid == call.sid
+    call.post(url)
+    assert call.rings == "client:anna"
+
+
+def test_callers_for_one_agent_are_served_in_the_order_in_which_they_came(
+    another: Another, deployment: Deployment
+) -> None:
+    first = waiting_for_anna(another)
+    second = waiting_for_anna(another, from_=BEN)
+    assert "er wachten er een voor u" in second.said
+    frees("anna")
+
+    assert sweep.serve_waiting(deployment, now()) == 1
+
+    assert town.call(first.sid).state == CallState.RINGING
+    assert town.call(second.sid).state == CallState.WAITING
+
+
+def test_a_caller_behind_another_goes_to_a_colleague_when_their_time_is_over(
+    another: Another, deployment: Deployment
+) -> None:
+    first = waiting_for_anna(another)
+    second = waiting_for_anna(another, from_=BEN)
+    frees("anna")
+    with db.transaction() as session:
+        # The one before has hung up, and nobody has heard of it yet.
+        session.execute(update(Call).where(Call.sid == first.sid).values(state=CallState.TALKING))
+    town.change("anna", heartbeat_at=now() + LATER)
+    town.change("bram", heartbeat_at=now() + LATER)
+
+    assert sweep.serve_waiting(deployment, now() + LATER) == 1
+
+    assert [(step.kind, step.agent) for step in town.steps(second.sid)] == [
+        ("wait", "anna"),
+        ("colleague", "bram"),
+    ]
+
+
+def test_a_caller_who_was_not_quick_enough_keeps_their_turn_and_their_limit(
+    another: Another, deployment: Deployment
+) -> None:
+    for key in ("bram", "carla"):
+        town.change(key, intent=Intent.OFF)
+    call = waiting_for_anna(another)
+    since = town.call(call.sid).waiting_since
+    frees("anna")
+    # Anna is free when the facts are read, and taken when she is reserved.
+    with db.transaction() as session:
+        held = session.get_one(Call, call.sid)
+        known = sweep.facts.read(session, call.sid, held.line, held.from_e164, now(), deployment.defaults)
+    town.talks_elsewhere("anna")
+    with db.transaction() as session:
+        held = sweep.progress.held(session, call.sid)
+        step = session.get_one(sweep.CallStep, (call.sid, held.step))
+        assert sweep.progress.serve(session, held, step, known, now(), deployment)
+
+    stands = town.call(call.sid)
+    assert (stands.state, stands.waiting_for_agent, stands.waiting_since) == (
+        CallState.WAITING,
+        "anna",
+        since,
+    )
+
+
+def test_whoever_waits_for_the_team_does_not_take_who_is_waited_for_in_person(
+    another: Another, deployment: Deployment
+) -> None:
+    for key in ("bram", "carla"):
+        town.change(key, intent=Intent.OFF)
+    in_person = waiting_for_anna(another)
+    for_team = another(from_="anonymous").comes_in()
+    assert for_team.verbs == ["Say", "Enqueue"]
+    with db.transaction() as session:
+        # Their turn would be now, were there nobody before them.
+        early = now() - timedelta(minutes=1)
+        session.execute(update(Call).where(Call.sid == for_team.sid).values(waiting_since=early))
+    frees("anna")
+
+    assert sweep.serve_waiting(deployment, now()) == 1
+
+    assert town.call(in_person.sid).state == CallState.RINGING
+    assert len(town.steps(for_team.sid)) == 1
+
+
+# --- what leaves for the carrier ----------------------------------------------------------------------
+
+
+def test_what_a_worker_took_and_died_with_is_delivered_by_the_next(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
+    waiting_for_anna(another)
+    frees("anna")
+    sweep.serve_waiting(deployment, now())
+    with db.transaction() as session:
+        assert len(outbox.take_due(session, outbox.REDIRECT_CALL, now())) == 1
+
+    assert deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now()) == 0, "it may be on its way"
+    later = now() + timedelta(seconds=31)
+    assert deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, later) == 1
+    assert len(fake.redirects) == 1
+    assert deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, later + LATER) == 0
+
+
+def test_a_redirect_that_comes_too_late_does_not_break_off_the_conversation(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
+    call = waiting_for_anna(another)
+    action = call.attribute("Enqueue", "action")
+    frees("anna")
+    sweep.serve_waiting(deployment, now())
+    call.post(action, QueueResult="leave")
+    call.talks()
+
+    assert deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now()) == 1
+
+    assert fake.redirects == []
+    assert town.call(call.sid).state == CallState.TALKING
+
+
+def test_a_refused_redirect_of_a_caller_who_has_hung_up_frees_the_agent_at_once(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
+    call = waiting_for_anna(another)
+    frees("anna")
+    sweep.serve_waiting(deployment, now())
+    assert town.slot("anna").activity == Activity.RESERVED
+    fake.refuses = 21220
+    fake.knows(call.sid, "completed")
+
+    assert deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now()) == 1
+
+    assert town.call(call.sid).state == CallState.ENDED
+    assert (town.slot("anna").activity, town.slot("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
+    assert [promise.state for promise in town.promises()] == [PromiseState.OPEN]
+
+
+def test_a_delivery_that_fails_in_an_unforeseen_way_does_not_keep_the_others(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
+    with db.transaction() as session:
+        outbox.add(session, outbox.SEND_MESSAGE, "broken", {"nothing": 1}, now() - LATER)
+    call = waiting_for_anna(another)
+    call.post("/voice/status", CallStatus="completed")
+
+    assert deliver.deliver_due(carrier, deployment, outbox.SEND_MESSAGE, now()) == 2
+
+    assert fake.messages == [ADA]
+
+
+@pytest.mark.parametrize("job", [sweep.end_wrap_ups, sweep.end_leases, sweep.free_forgotten])
+def test_a_sweep_over_nothing_does_nothing(job: Callable[[datetime], list[str]]) -> None:
+    assert job(now()) == []
