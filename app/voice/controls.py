@@ -4,8 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.callers import history
-from app.callers.models import Case, Channel, Contact, Customer, Direction
+from app.callers.models import Case, Customer
 from app.errors import InvalidField
 from app.voice import attempts, callbacks, outbox, progress
 from app.voice.ladder import RING_KINDS, Deployment
@@ -77,21 +76,8 @@ def save_notes(
         raise InvalidField("outcome", f"choose one of {', '.join(OUTCOMES)}")
     if call.case is None:
         raise InvalidField("case", "pick the case that this conversation was about first")
-    key = progress.contact_key(call_sid)
-    known = session.get(Contact, key)
-    ended_at = call.ended_at or now
-    started_at = call.bridged_at or call.created_at
-    history.record(
-        session,
-        contact=key,
-        case=call.case,
-        agent=agent,
-        channel=Channel.CALL,
-        direction=Direction(call.direction),
-        started_at=started_at,
-        seconds=max(0, int((ended_at - started_at).total_seconds())),
-        outcome=outcome or (known.outcome if known else ""),
-        summary=summary,
+    progress.leave_contact(
+        session, call, agent, call.ended_at or now, outcome=outcome or None, summary=summary
     )
 
 

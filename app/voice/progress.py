@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.agents import desk_events, presence
 from app.agents.models import Agent
 from app.callers import history
-from app.callers.models import Channel, Direction
+from app.callers.models import Channel, Contact, Direction
 from app.callers.numbers import may_be_called, to_e164
 from app.catalogue import text
 from app.voice import facts as known_facts
@@ -208,7 +208,8 @@ def _talked_after_all(
     call.bridged_to, call.bridged_at, call.outcome = step.agent, began_at, Outcome.TALKED
     if call.from_e164 is not None and step.agent is not None:
         _need_not_be_rung(session, call.from_e164, step.agent, now)
-    _leave_contact(session, call, step, call.ended_at or now)
+    if step.agent is not None:
+        leave_contact(session, call, step.agent, call.ended_at or now)
 
 
 def went_on_without_us(session: Session, sid: str, now: datetime) -> None:
@@ -276,22 +277,36 @@ def _conversation_is_over(session: Session, call: Call, step: CallStep, now: dat
         return
     wrap_up = rules.of_version(session, call.rule_version).ladder.wrap_up_seconds
     presence.hung_up(session, step.agent, call.sid, step.number, now, wrap_up)
-    _leave_contact(session, call, step, now)
+    if call.bridged_at is not None:
+        leave_contact(session, call, step.agent, now)
 
 
-def _leave_contact(session: Session, call: Call, step: CallStep, ended_at: datetime) -> None:
-    """Write the conversation down on the call's case."""
-    if step.agent is not None and call.case is not None and call.bridged_at is not None:
-        history.record(
-            session,
-            contact=contact_key(call.sid),
-            case=call.case,
-            agent=step.agent,
-            channel=Channel.CALL,
-            direction=Direction.INBOUND,
-            started_at=call.bridged_at,
-            seconds=max(0, int((ended_at - call.bridged_at).total_seconds())),
-        )
+def leave_contact(
+    session: Session,
+    call: Call,
+    agent: str,
+    ended_at: datetime,
+    *,
+    outcome: str | None = None,
+    summary: str | None = None,
+) -> None:
+    """Write the conversation down on the call's case; None leaves what the agent noted before as it is."""
+    if call.case is None:
+        return
+    started_at = call.bridged_at or call.created_at
+    known = session.get(Contact, contact_key(call.sid), populate_existing=True)
+    history.record(
+        session,
+        contact=contact_key(call.sid),
+        case=call.case,
+        agent=agent,
+        channel=Channel.CALL,
+        direction=Direction(call.direction),
+        started_at=started_at,
+        seconds=max(0, int((ended_at - started_at).total_seconds())),
+        outcome=outcome if outcome is not None else known.outcome if known else "",
+        summary=summary if summary is not None else known.summary if known else "",
+    )
 
 
 def contact_key(sid: str) -> str:
