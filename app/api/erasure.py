@@ -12,7 +12,7 @@ from app.agents import desk_events
 from app.agents.models import DeskEvent
 from app.callers.models import Case, Customer, CustomerNumber
 from app.voice import promises
-from app.voice.models import Call, Inbox, Outbox, Promise, PromiseState
+from app.voice.models import Call, Inbox, Outbox, Promise, PromiseAttempt, PromiseState
 
 T = TypeVar("T")
 
@@ -79,6 +79,12 @@ def _forget_promises(
     for promise in owed:
         promises.withdraw(session, promise.id, who, now)
     session.flush()
+    session.execute(
+        update(PromiseAttempt)
+        .where(PromiseAttempt.promise.in_(select(Promise.id).where(theirs)))
+        .values(number="")
+        .execution_options(synchronize_session=False)
+    )
     session.execute(
         update(Promise)
         .where(theirs)

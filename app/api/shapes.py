@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from app import catalogue
 from app.agents.models import Activity, Agent, Intent, Reach, Softphone
 from app.api.records import AGENTS, CASES, CONTACTS, CUSTOMERS, LINES, Kind
-from app.callers.models import Case, Contact, Customer, Line
+from app.callers.models import Case, Contact, Customer, Direction, Line
+from app.voice import promises
 from app.voice.models import (
     Call,
     CallState,
@@ -214,6 +216,7 @@ def call(row: Call, steps: Sequence[CallStep], language: str) -> Json:
 def call_in_list(row: Call) -> Json:
     return {
         "call_sid": row.sid,
+        "direction": row.direction,
         "from": row.from_e164,
         "line": row.line,
         "customer": row.customer,
@@ -251,6 +254,7 @@ def _in_words(code: str, language: str, values: Mapping[str, Any]) -> str:
 CALL_IN_LIST = _object(
     {
         "call_sid": TEXT,
+        "direction": {**_one_of(Direction), "description": "about_call_direction"},
         "from": {**_or_null(TEXT), "description": "about_from"},
         "line": TEXT,
         "customer": _or_null(TEXT),
@@ -304,17 +308,27 @@ def promise(row: Promise) -> Json:
         "about": row.about,
         "created_at": _at(row.created_at),
         "finished_at": _at(row.finished_at),
+        "next_at": _at(row.next_at),
+        "broken_at": _at(row.broken_at),
+        "tries": row.tries,
     }
 
 
-def promise_with_events(row: Promise, events: Sequence[PromiseEvent], language: str) -> Json:
+def promise_with_events(
+    row: Promise,
+    events: Sequence[PromiseEvent],
+    language: str,
+    zone: ZoneInfo,
+    names: Mapping[str, str],
+) -> Json:
+    """The promise with all that it went through, in words; times are as on the clock in `zone`."""
     return {
         **promise(row),
         "events": [
             {
                 "at": _at(one.at),
                 "state": one.state,
-                "why": _in_words(one.why, language, {}),
+                "why": promises.in_words(one, language, zone, names),
                 "why_code": one.why,
                 "who": one.who,
             }
@@ -338,6 +352,9 @@ PROMISE = _object(
         "about": TEXT,
         "created_at": MOMENT,
         "finished_at": _or_null(MOMENT),
+        "next_at": {**_or_null(MOMENT), "description": "about_next_at"},
+        "broken_at": {**_or_null(MOMENT), "description": "about_broken_at"},
+        "tries": {**WHOLE, "description": "about_tries"},
     }
 )
 

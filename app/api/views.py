@@ -38,7 +38,7 @@ from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumb
 from app.callers.numbers import may_be_called
 from app.clock import utcnow
 from app.errors import InvalidField
-from app.voice import promises
+from app.voice import callbacks, promises
 from app.voice.models import Call, CallStep, Promise, PromiseEvent, PromiseState
 
 LONGEST_BODY = 256 * 1024
@@ -548,7 +548,8 @@ def _promise_with_events(session: Session, promise: Promise) -> Response:
     events = session.scalars(
         select(PromiseEvent).where(PromiseEvent.promise == promise.id).order_by(PromiseEvent.id)
     ).all()
-    response = jsonify(shapes.promise_with_events(promise, events, problems.language()))
+    zone, names = callbacks.zone_of(session, promise), promises.names_of(session)
+    response = jsonify(shapes.promise_with_events(promise, events, problems.language(), zone, names))
     response.headers["Content-Language"] = problems.language()
     response.vary.add("Accept-Language")
     return response

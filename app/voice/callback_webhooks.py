@@ -52,7 +52,8 @@ _SPOKEN = frozenset({"callbacks.picked_up", "callbacks.accept", "callbacks.ended
 @bp.post("/<sid>/picked-up")
 def picked_up(sid: str) -> Response:
     """The agent's telephone was picked up."""
-    return _spoken(sid, lambda session: callbacks.picked_up(session, sid, utcnow(), _voice().deployment))
+    deployment = _voice().deployment
+    return _spoken(sid, lambda session: callbacks.picked_up(session, sid, utcnow(), deployment))
 
 
 @bp.post("/<sid>/accept")

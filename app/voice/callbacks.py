@@ -552,7 +552,7 @@ def customer_leg(
         _bridged(session, attempt, now)
     elif status == "completed" and (seconds or 0) >= KEPT_FROM_SECONDS:
         _bridged(session, attempt, now - timedelta(seconds=seconds or 0))
-        _is_over(session, attempt, promise, _talked(attempt, seconds or 0), now)
+        _is_over(session, attempt, promise, _talked(attempt, seconds or 0), now, ends_leg=False)
     elif status in CARRIER_SAYS_ENDED:
         # The agent's side tells what it means; should that be lost, the carrier is asked.
         attempt.lease_until = min(attempt.lease_until, now + LAST_NEWS)

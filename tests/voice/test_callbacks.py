@@ -1,0 +1,440 @@
+"""What becomes of a promise that is worked off? News in any order, and people who get in between."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from itertools import permutations
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import delete, func, select, update
+
+from app import db
+from app.agents.models import Activity, Intent
+from app.callers.models import Line
+from app.jobs import callbacks as jobs
+from app.voice import controls, promises
+from app.voice.ladder import Deployment
+from app.voice.models import (
+    AttemptOutcome,
+    Call,
+    CallState,
+    Outbox,
+    Outcome,
+    Promise,
+    PromiseAttempt,
+    PromiseEvent,
+    PromiseState,
+)
+from config import Settings
+from tests.factories import ADA, BEN, LINE
+from tests.voice import town
+from tests.voice.conftest import Another
+from tests.voice.conftest import Line as Caller
+
+MINUTE = timedelta(minutes=1)
+
+
+@pytest.fixture(autouse=True)
+def noon(flask_app: Flask) -> None:
+    """The town, where it is about noon at whatever hour the tests run."""
+    town.settle()
+    offset = 12 - datetime.now(UTC).hour
+    with db.transaction() as session:
+        # In these names the sign is the other way round.
+        session.get_one(Line, LINE).timezone = f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
+
+
+@pytest.fixture
+def deployment(settings: Settings) -> Deployment:
+    return Deployment.of(settings)
+
+
+def owe(number: str = ADA, *, due_in: timedelta = 20 * MINUTE, agent: str | None = "anna") -> int:
+    """Somebody promised an hour ago to ring a number back, `due_in` from now; return the promise's id."""
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        return promises.make(
+            session,
+            origin=f"test {number}",
+            number=number,
+            line=LINE,
+            customer=None,
+            case=None,
+            agent=agent,
+            team="Burgerzaken",
+            language="nl",
+            due_at=now + due_in,
+            why="promise_asked",
+            now=now - timedelta(hours=1),
+        ).id
+
+
+def stored(promise: int) -> Promise:
+    with db.transaction() as session:
+        found = session.get_one(Promise, promise)
+        session.expunge_all()
+        return found
+
+
+def attempts() -> list[PromiseAttempt]:
+    with db.transaction() as session:
+        found = list(session.scalars(select(PromiseAttempt).order_by(PromiseAttempt.id)))
+        session.expunge_all()
+        return found
+
+
+def call_of(attempt: PromiseAttempt) -> Call:
+    with db.transaction() as session:
+        found = session.get_one(Call, attempt.call_sid)
+        session.expunge_all()
+        return found
+
+
+def why(promise: int) -> list[str]:
+    """What a promise went through, in codes."""
+    with db.transaction() as session:
+        rows = select(PromiseEvent.why).where(PromiseEvent.promise == promise).order_by(PromiseEvent.id)
+        return list(session.scalars(rows))
+
+
+class Callback(Caller):
+    """One callback as the carrier sees it."""
+
+    @classmethod
+    def begin(cls, client: FlaskClient, settings: Settings, deployment: Deployment) -> "Callback":
+        assert jobs.work_off(deployment, datetime.now(UTC)) == 1
+        made = cls(client, settings, from_=LINE, to=attempts()[-1].address)
+        made.name = attempts()[-1].call_sid
+        return made
+
+    name: str = ""
+
+    def tell(self, what: str, **fields: str) -> None:
+        self.post(f"/voice/callbacks/{self.name}/{what}", **({"Direction": "outbound-api"} | fields))
+
+    def is_taken(self) -> "Callback":
+        """The agent's desk rings and is answered."""
+        self.tell("agent", CallStatus="ringing")
+        self.tell("picked-up")
+        return self
+
+    def answers(self, **fields: str) -> None:
+        self.tell("customer", CallStatus="in-progress", CallSid="CA" + "c" * 32, **fields)
+
+    def ends(self, status: str = "completed", **fields: str) -> None:
+        self.tell("ended", DialCallStatus=status, **fields)
+
+
+@pytest.fixture
+def begin(client: FlaskClient, settings: Settings, deployment: Deployment) -> "Callback":
+    """A promise of Anna's to Ada whose agent is about to be rung."""
+    owe()
+    return Callback.begin(client, settings, deployment)
+
+
+def test_the_customer_is_rung_from_our_number_once_the_agent_has_taken_it(begin: Callback) -> None:
+    begin.is_taken()
+
+    assert begin.rings == ADA
+    assert begin.attribute("Dial", "callerId") == LINE
+    assert begin.attribute("Number", "machineDetection") == "Enable"
+    first = begin.raw
+    begin.tell("picked-up")
+    assert begin.raw == first
+    assert town.slot("anna").activity == Activity.TALKING
+
+
+NEWS = {
+    "answered": lambda call: call.answers(),
+    "customer's end": lambda call: call.tell("customer", CallStatus="completed", CallDuration="64"),
+    "dial's end": lambda call: call.ends(DialBridged="true", DialCallDuration="64"),
+    "agent's end": lambda call: call.tell("agent", CallStatus="completed"),
+}
+
+
+def test_a_conversation_keeps_a_promise_in_whatever_order_it_is_told(
+    client: FlaskClient, settings: Settings, deployment: Deployment
+) -> None:
+    for order in permutations(NEWS):
+        with db.transaction() as session:
+            session.execute(delete(Promise))  # and with them the number's dials of today
+        town.everybody_free_again()
+        promise = owe()
+        call = Callback.begin(client, settings, deployment).is_taken()
+        for name in (*order, *order[::-1]):
+            NEWS[name](call)
+
+        assert stored(promise).state == PromiseState.KEPT, order
+        [attempt] = attempts()
+        assert attempt.outcome == AttemptOutcome.KEPT, order
+        made = call_of(attempt)
+        assert (made.state, made.outcome, made.bridged_to) == (CallState.ENDED, Outcome.TALKED, "anna"), order
+        assert town.slot("anna").activity in (Activity.IDLE, Activity.WRAPPING_UP), order
+        assert why(promise).count("promise_kept") == 1, order
+
+
+@pytest.mark.parametrize(
+    ("fields", "outcome"),
+    [
+        ({"status": "no-answer"}, AttemptOutcome.NO_ANSWER),
+        ({"status": "busy"}, AttemptOutcome.BUSY),
+        ({"status": "failed"}, AttemptOutcome.FAILED),
+        ({"status": "a-new-word"}, AttemptOutcome.FAILED),
+        (
+            {"status": "completed", "DialBridged": "true", "DialCallDuration": "9"},
+            AttemptOutcome.TOO_SHORT,
+        ),
+        (
+            {
+                "status": "completed",
+                "DialBridged": "true",
+                "DialCallDuration": "90",
+                "AnsweredBy": "machine_start",
+            },
+            AttemptOutcome.MACHINE,
+        ),
+        (
+            {"status": "completed", "DialBridged": "true", "DialCallDuration": "90", "AnsweredBy": "fax"},
+            AttemptOutcome.MACHINE,
+        ),
+    ],
+)
+def test_what_is_no_conversation_keeps_nothing_and_is_tried_again(
+    begin: Callback, fields: dict[str, str], outcome: AttemptOutcome
+) -> None:
+    begin.is_taken()
+
+    begin.ends(**fields)
+
+    [attempt] = attempts()
+    promise = stored(attempt.promise)
+    assert attempt.outcome == outcome
+    assert (promise.state, promise.tries) == (PromiseState.DUE, 1)
+    assert promise.next_at is not None
+    assert promise.next_at > datetime.now(UTC) + 9 * MINUTE
+    assert "niet opgenomen" in begin.said
+    assert town.slot("anna").intent == Intent.AVAILABLE
+
+
+def test_news_of_a_machine_that_comes_first_is_remembered(begin: Callback) -> None:
+    begin.is_taken()
+    begin.answers(AnsweredBy="machine_start")
+
+    begin.ends(DialBridged="true", DialCallDuration="90")
+
+    assert attempts()[0].outcome == AttemptOutcome.MACHINE
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "intent"),
+    [
+        ("busy", AttemptOutcome.AGENT_DECLINED, Intent.AVAILABLE),
+        ("no-answer", AttemptOutcome.AGENT_NO_ANSWER, Intent.AWAY),
+        ("failed", AttemptOutcome.AGENT_FAILED, Intent.AVAILABLE),
+        ("completed", AttemptOutcome.AGENT_NO_ANSWER, Intent.AWAY),
+    ],
+)
+def test_an_agent_who_does_not_take_it_costs_no_try_at_the_customer(
+    begin: Callback, status: str, outcome: AttemptOutcome, intent: Intent
+) -> None:
+    begin.tell("agent", CallStatus="ringing")
+
+    begin.tell("agent", CallStatus=status)
+
+    [attempt] = attempts()
+    assert (attempt.outcome, attempt.dialled_at) == (outcome, None)
+    assert (stored(attempt.promise).state, stored(attempt.promise).tries) == (PromiseState.DUE, 0)
+    assert (town.slot("anna").intent, town.slot("anna").activity) == (intent, Activity.IDLE)
+
+
+def test_an_agent_who_hangs_up_before_the_customer_answers_costs_no_try(begin: Callback) -> None:
+    begin.is_taken()
+    begin.tell("agent", CallStatus="completed")
+
+    begin.ends("no-answer", CallStatus="completed")
+
+    assert attempts()[0].outcome == AttemptOutcome.AGENT_LEFT
+    assert stored(attempts()[0].promise).tries == 0
+
+
+def ends_asked_for() -> int:
+    with db.transaction() as session:
+        return session.scalar(select(func.count()).where(Outbox.kind == "end_leg")) or 0
+
+
+@pytest.mark.parametrize("taken", [False, True])
+def test_a_promise_that_is_withdrawn_stops_its_callback(begin: Callback, taken: bool) -> None:
+    begin.tell("agent", CallStatus="ringing")
+    if taken:
+        begin.is_taken()
+    [attempt] = attempts()
+
+    with db.transaction() as session:
+        promises.withdraw(session, attempt.promise, "ada", datetime.now(UTC))
+
+    assert attempts()[0].outcome == AttemptOutcome.CALLED_OFF
+    assert ends_asked_for() == 1
+    assert town.slot("anna").activity == Activity.IDLE
+    begin.tell("picked-up")
+    assert begin.rings is None
+    assert "hoeft niet meer" in begin.said
+    begin.ends(DialBridged="true", DialCallDuration="64")
+    assert stored(attempt.promise).state == PromiseState.WITHDRAWN
+
+
+def test_a_customer_who_rings_first_reaches_the_promiser_and_is_not_rung(
+    begin: Callback, another: Another, deployment: Deployment
+) -> None:
+    begin.tell("agent", CallStatus="ringing")
+
+    call = another().comes_in()
+
+    assert call.rings == "client:anna"
+    assert ends_asked_for() == 1
+    [attempt] = attempts()
+    assert attempt.outcome == AttemptOutcome.CUSTOMER_RANG
+    begin.tell("picked-up")
+    assert begin.rings is None
+    assert jobs.work_off(deployment, datetime.now(UTC) + 2 * MINUTE) == 0  # they are still on the line
+    call.talks()
+    assert stored(attempt.promise).state == PromiseState.MERGED
+
+
+def test_whoever_holds_the_line_for_an_agent_goes_before_a_callback(
+    another: Another, deployment: Deployment
+) -> None:
+    town.talks_elsewhere("anna")
+    another(from_=BEN).comes_in()
+    promise = owe()
+    town.change("anna", activity=Activity.IDLE, call_sid=None)
+
+    assert jobs.work_off(deployment, datetime.now(UTC)) == 0
+    assert stored(promise).state == PromiseState.DUE
+
+
+def test_a_number_is_rung_three_times_a_day_at_most(
+    client: FlaskClient, settings: Settings, deployment: Deployment
+) -> None:
+    promise = owe()
+    for _ in range(3):
+        with db.transaction() as session:
+            session.execute(update(Promise).values(next_at=datetime.now(UTC), tries=0))
+        Callback.begin(client, settings, deployment).is_taken().ends("busy")
+    with db.transaction() as session:
+        session.execute(update(Promise).values(next_at=datetime.now(UTC), tries=0))
+
+    assert jobs.work_off(deployment, datetime.now(UTC)) == 0
+    assert why(promise)[-1] == "promise_capped"
+    assert stored(promise).next_at > datetime.now(UTC) + timedelta(hours=12)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("number", ["+31909123456", "+8816123456", ""])
+def test_a_number_that_must_not_be_called_is_left_to_a_human(deployment: Deployment, number: str) -> None:
+    promise = owe(number)
+
+    assert jobs.work_off(deployment, datetime.now(UTC)) == 0
+    assert (why(promise)[-1], stored(promise).next_at) == ("promise_not_callable", None)
+
+
+def test_a_promise_whose_time_passes_is_broken_and_still_worked_off(
+    client: FlaskClient, settings: Settings, deployment: Deployment
+) -> None:
+    for agent in ("anna", "bram", "carla"):
+        town.change(agent, intent=Intent.OFF)
+    promise = owe(due_in=-MINUTE)
+    jobs.work_off(deployment, datetime.now(UTC))
+    assert stored(promise).state == PromiseState.BROKEN
+
+    town.change("carla", intent=Intent.AVAILABLE)
+    with db.transaction() as session:
+        session.execute(update(Promise).values(next_at=datetime.now(UTC)))
+    call = Callback.begin(client, settings, deployment).is_taken()
+    call.answers()
+    call.ends(DialBridged="true", DialCallDuration="64")
+
+    assert stored(promise).state == PromiseState.KEPT
+    assert stored(promise).broken_at is not None
+
+
+def test_a_broken_promise_that_is_asked_for_again_is_promised_anew(deployment: Deployment) -> None:
+    promise = owe(due_in=-MINUTE)
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        again = promises.make(
+            session,
+            origin="another call",
+            number=ADA,
+            line=LINE,
+            customer=None,
+            case=None,
+            agent="bram",
+            team="Burgerzaken",
+            language="nl",
+            due_at=now + 90 * MINUTE,
+            why="promise_asked",
+            now=now,
+        ).id
+
+    assert again == promise
+    assert (stored(promise).state, stored(promise).agent) == (PromiseState.OPEN, "bram")
+    assert stored(promise).broken_at is not None
+    assert why(promise)[-1] == "promise_anew"
+
+
+def test_an_agent_declines_at_the_desk(begin: Callback, deployment: Deployment) -> None:
+    [attempt] = attempts()
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        assert not controls.decline(session, attempt.call_sid, "bram", "meeting", now, deployment)
+        assert controls.decline(session, attempt.call_sid, "anna", "meeting", now, deployment)
+        assert not controls.decline(session, attempt.call_sid, "anna", "meeting", now, deployment)
+
+    assert attempts()[0].outcome == AttemptOutcome.AGENT_DECLINED
+    # Not at once again, and nobody else while there is time.
+    assert jobs.work_off(deployment, now + timedelta(seconds=6)) == 0
+    with db.transaction() as session:
+        session.execute(update(Promise).values(next_at=now))
+    assert jobs.work_off(deployment, now + timedelta(seconds=6)) == 0
+
+
+def test_two_workers_at_once_ring_each_agent_and_each_customer_once(deployment: Deployment) -> None:
+    for number in range(30):
+        owe(f"+3161234{number:04d}", agent=None)
+    together = threading.Barrier(4)
+
+    def worker() -> int:
+        together.wait()
+        return jobs.work_off(deployment, datetime.now(UTC))
+
+    with ThreadPoolExecutor(4) as pool:
+        begun = [pool.submit(worker) for _ in range(4)]
+        assert sum(one.result() for one in begun) == 3
+
+    assert {one.agent for one in attempts()} == {"anna", "bram", "carla"}
+    assert len({one.promise for one in attempts()}) == 3
+
+
+@pytest.mark.parametrize("what", ["picked-up", "accept", "ended", "agent", "customer"])
+def test_a_callback_that_there_never_was_is_answered_in_kind(
+    client: FlaskClient, settings: Settings, what: str
+) -> None:
+    caller = Caller(client, settings)
+
+    for name in ("CB" + "0" * 32, "nonsense"):
+        response = caller.post(f"/voice/callbacks/{name}/{what}")
+        assert response.status_code in (200, 204)
+        assert caller.rings is None
+    assert client.post(f"/voice/callbacks/CB{'0' * 32}/{what}").status_code == 403
+
+
+def test_a_promise_that_was_moved_waits_for_its_new_time(begin: Callback, deployment: Deployment) -> None:
+    [attempt] = attempts()
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        promises.set_time(session, attempt.promise, now + 120 * MINUTE, "anna", now)
+
+    assert attempts()[0].outcome == AttemptOutcome.CALLED_OFF
+    assert stored(attempt.promise).state == PromiseState.OPEN
+    assert jobs.work_off(deployment, now + timedelta(seconds=1)) == 0
