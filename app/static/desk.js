@@ -118,6 +118,9 @@ function hear(kind, data) {
     refreshPresence();
   } else if (kind === "promise") {
     refreshBoard();
+  } else if (kind === "message") {
+    refreshBoard();
+    announce(words("say_message"));
   }
 }
 

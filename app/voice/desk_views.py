@@ -26,7 +26,7 @@ from app.agents import desk_events, sign_in
 from app.agents.desk import MINUTES_AWAY, PULSE_SECONDS, standing_of
 from app.agents.models import Agent, Slot
 from app.agents.sign_in import desk_of_reader, require_agent
-from app.callers.models import Case, Customer, Line
+from app.callers.models import Case, Customer, Direction, Line
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.errors import InvalidField
@@ -34,13 +34,15 @@ from app.voice import card as cards
 from app.voice import controls
 from app.voice.card import CallCard, PromiseCard
 from app.voice.facts import OWED
-from app.voice.ladder import Deployment
-from app.voice.models import Call, CallState, CallStep, Promise, StepOutcome
+from app.voice.ladder import RING_KINDS, Deployment
+from app.voice.models import Call, CallState, CallStep, Message, Promise, StepKind, StepOutcome
 
 bp = Blueprint("desk_calls", __name__, url_prefix="/desk")
 log = logging.getLogger(__name__)
 
 RECENT_CALLS = 8
+RECENT_MESSAGES = 5
+TELEPHONE_KINDS = (*RING_KINDS, StepKind.CALLBACK)
 RECENT_FOR = timedelta(days=7)
 WATCHDOG_SECONDS = 25
 CHECKED_CALLS_REMEMBERED = 8
@@ -53,6 +55,16 @@ class RecentCall:
     customer: str | None  # a name
     subject: str
     how: str  # a code of page.toml: talked, declined, missed, elsewhere
+
+
+@dataclass(frozen=True)
+class MessageCard:
+    """What a customer wrote."""
+
+    at: datetime
+    customer: str | None  # a name
+    subject: str
+    body: str
 
 
 @dataclass(frozen=True)
@@ -70,6 +82,7 @@ class Board:
 
     promises: tuple[PromiseCard, ...]
     waiting: tuple[WaitingCaller, ...]
+    messages: tuple[MessageCard, ...]
     recent: tuple[RecentCall, ...]
 
 
@@ -193,14 +206,27 @@ def board_of(db: Session, agent: str, now: datetime) -> Board:
         select(CallStep, Call)
         .join(Call, Call.sid == CallStep.call_sid)
         .where(
-            CallStep.agent == agent, CallStep.started_at > now - RECENT_FOR, CallStep.ended_at.is_not(None)
+            CallStep.agent == agent,
+            CallStep.kind.in_(TELEPHONE_KINDS),
+            CallStep.started_at > now - RECENT_FOR,
+            CallStep.ended_at.is_not(None),
         )
         .order_by(CallStep.started_at.desc())
         .limit(RECENT_CALLS)
     ).all()
-    calls = [*waiting, *(call for _, call in steps)]
-    customers = _texts(db, Customer.key, Customer.name, [call.customer for call in calls])
-    subjects = _texts(db, Case.key, Case.subject, [call.case for call in calls])
+    messages = db.scalars(
+        select(Message)
+        .where(
+            Message.agent == agent,
+            Message.direction == Direction.INBOUND,
+            Message.at > now - RECENT_FOR,
+        )
+        .order_by(Message.at.desc())
+        .limit(RECENT_MESSAGES)
+    ).all()
+    about: list[Call | Message] = [*waiting, *(call for _, call in steps), *messages]
+    customers = _texts(db, Customer.key, Customer.name, [one.customer for one in about])
+    subjects = _texts(db, Case.key, Case.subject, [one.case for one in about])
     return Board(
         promises=tuple(cards.promise_card(db, promise, agent, now, names) for promise in owed),
         waiting=tuple(
@@ -212,6 +238,15 @@ def board_of(db: Session, agent: str, now: datetime) -> Board:
                 call.waiting_for_agent is None,
             )
             for call in waiting
+        ),
+        messages=tuple(
+            MessageCard(
+                message.at,
+                customers.get(message.customer or ""),
+                subjects.get(message.case or "", ""),
+                message.body,
+            )
+            for message in messages
         ),
         recent=tuple(
             RecentCall(

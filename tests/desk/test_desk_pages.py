@@ -9,6 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
+from werkzeug.datastructures import MultiDict
 
 import app
 import config
@@ -21,6 +22,7 @@ from app.voice.models import Call, CallStep, Promise, StepOutcome
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA
+from tests.voice.conftest import signed
 
 APP = Path(app.__file__).parent
 
@@ -466,6 +468,19 @@ def changing_routes(flask_app: Flask) -> list[str]:
         for rule in flask_app.url_map.iter_rules()
         if (rule.methods or set()) - web.SAFE_METHODS and not rule.rule.startswith(web.WITHOUT_SESSION)
     )
+
+
+def test_what_a_customer_writes_stands_at_the_owners_desk(
+    anna: FlaskClient, client: FlaskClient, settings: config.Settings
+) -> None:
+    form = {"MessageSid": "SM" + "a" * 32, "From": ADA, "To": factories.LINE, "Body": "Liever na vijven <b>"}
+
+    for _ in range(2):  # the carrier repeats itself
+        assert signed(client, settings, "/messages/incoming", MultiDict(form)).status_code == 200
+
+    board = anna.get("/desk/board").text
+    assert board.count("Liever na vijven &lt;b&gt;") == 1
+    assert "Ada Lovelace" in board
 
 
 def test_every_change_needs_the_sessions_token(flask_app: Flask, anna: FlaskClient) -> None:
