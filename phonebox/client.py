@@ -113,6 +113,10 @@ class PhoneCall:
         encoded = None if wav is None else base64.b64encode(wav).decode()
         self._http.ask("PUT", f"{self._path}/sound", {"hz": hz, "wav": encoded})
 
+    def connect(self, sdp: str) -> str:
+        """Give the person on this leg a browser's microphone and speaker; return the answer to its offer."""
+        return str(self._http.ask("POST", f"{self._path}/media", {"sdp": sdp})[1]["sdp"])
+
     def measure(self, *frequencies: int) -> Json:
         """Return `decibels` of what is heard on this leg now, and which `shares` of it these tones have."""
         query = urlencode([("hz", hz) for hz in frequencies])

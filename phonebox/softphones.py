@@ -31,6 +31,8 @@ PSTREAM_VERSION = "1.6"
 # The SDK reconnects when nothing came for 15 s.
 HEARTBEAT_SECONDS = 10.0
 HEARTBEAT = "\n"
+# The name of a task that waits for the end of a talk.
+TALK = "talk"
 # https://www.twilio.com/docs/api/errors/31002 and 31100
 DECLINED = 31002
 MALFORMED = 31100
@@ -127,7 +129,7 @@ class Softphone:
     async def forget(self) -> None:
         """Hang up whatever goes on; the telephone stays registered."""
         for task in list(self._tasks):
-            if task.get_name() == "talk":
+            if task.get_name() == TALK:
                 task.cancel()
         over: list[Ringing | Talk] = [*self._ringing.values(), *self._talks.values()]
         for sid in self._ringing:
@@ -292,17 +294,16 @@ class Softphone:
             return
         leg, peer = ringing.ring.leg, ringing.peer
         leg.answered_by = "human"
-        self._talks[sid] = Talk(leg, peer)
+        talk = self._talks[sid] = Talk(leg, peer)
+        self._spawn(self._talk(talk)).set_name(TALK)
         try:
             await peer.accept(sdp)
         except ValueError as error:
             leg.hang_up()
-            await peer.close()
             raise Malformed("sdp: no answer to what was offered") from error
         line = self._world.mixer.line(leg)
         line.mouth = peer
         line.hearers.append(peer)
-        self._spawn(self._talk(self._talks[sid])).set_name("talk")
 
     async def _talk(self, talk: Talk) -> None:
         await talk.leg.over.wait()

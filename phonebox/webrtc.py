@@ -85,6 +85,9 @@ class Peer:
         self._out = _Out()
         self._said: deque[Frame] = deque(maxlen=MOST_WAITING)
         self._listening: asyncio.Task[None] | None = None
+        self._connection.addTrack(self._out)
+        for transceiver in self._connection.getTransceivers():
+            transceiver.setCodecPreferences([PCMU])
         self._connection.on("track", self._on_track)
         self._connection.on("connectionstatechange", self._on_state)
 
@@ -102,8 +105,6 @@ class Peer:
 
     async def offer(self) -> str:
         """Return the description with which the browser can connect."""
-        self._connection.addTrack(self._out)
-        self._prefer_telephone_sound()
         await self._connection.setLocalDescription(await self._connection.createOffer())
         return self._connection.localDescription.sdp
 
@@ -114,14 +115,8 @@ class Peer:
     async def answer(self, sdp: str) -> str:
         """Take the browser's offer and return the answer to it. Raises ValueError when it is none."""
         await self._connection.setRemoteDescription(RTCSessionDescription(sdp, "offer"))
-        self._connection.addTrack(self._out)
-        self._prefer_telephone_sound()
         await self._connection.setLocalDescription(await self._connection.createAnswer())
         return self._connection.localDescription.sdp
-
-    def _prefer_telephone_sound(self) -> None:
-        for transceiver in self._connection.getTransceivers():
-            transceiver.setCodecPreferences([PCMU])
 
     async def close(self) -> None:
         """Hang up; twice is once."""

@@ -97,6 +97,7 @@ async function dial() {
 function watch(sid) {
   callSid = sid;
   call = null;
+  loseSound();
   captionsShown = 0;
   spokenCaptions = 0;
   $("#captions").replaceChildren();
@@ -163,6 +164,7 @@ function showCall() {
   if (call.captions.length > captionsShown) list.scrollTop = list.scrollHeight;
   captionsShown = call.captions.length;
   speakNew();
+  attempt(followSound);
 }
 
 function showTimer() {
@@ -201,6 +203,64 @@ function showSpeech() {
   button.disabled = !able;
   button.setAttribute("aria-pressed", String(able && speech.on));
   button.textContent = able ? word(speech.on ? "speech_on" : "speech_off") : word("speech_none");
+}
+
+// -- microphone and speaker
+
+const sound = { able: false, on: localStorage.getItem("phonebox.sound") === "on", sid: null, line: null };
+
+function showSound() {
+  const button = $("#sound");
+  button.disabled = !sound.able;
+  button.setAttribute("aria-pressed", String(sound.able && sound.on));
+  button.textContent = sound.able ? word(sound.on ? "sound_on" : "sound_off") : word("sound_none");
+}
+
+// The call that is watched has the microphone, as long as it lasts.
+async function followSound() {
+  const wanted = sound.able && sound.on && call && !call.ended ? call.sid : null;
+  if (wanted === sound.sid) return;
+  loseSound();
+  sound.sid = wanted;
+  if (!wanted) return;
+  const microphone = await navigator.mediaDevices.getUserMedia({ audio: { echoCancellation: true } })
+    .catch(() => null);
+  if (sound.sid !== wanted || !microphone) {
+    if (microphone) for (const track of microphone.getTracks()) track.stop();
+    else refuseSound();
+    return;
+  }
+  const line = { microphone, connection: new RTCPeerConnection() };
+  sound.line = line;
+  line.connection.addEventListener("track", ({ track }) => { $("#ear").srcObject = new MediaStream([track]); });
+  for (const track of microphone.getTracks()) line.connection.addTrack(track, microphone);
+  await line.connection.setLocalDescription();
+  const { sdp } = await ask("POST", `/calls/${wanted}/media`, { sdp: line.connection.localDescription.sdp });
+  if (sound.line === line) await line.connection.setRemoteDescription({ type: "answer", sdp });
+}
+
+function loseSound() {
+  const { line } = sound;
+  sound.line = null;
+  sound.sid = null;
+  $("#ear").srcObject = null;
+  if (!line) return;
+  line.connection.close();
+  for (const track of line.microphone.getTracks()) track.stop();
+}
+
+function refuseSound() {
+  sound.on = false;
+  loseSound();
+  showSound();
+  oops(word("no_microphone"));
+}
+
+function switchSound() {
+  sound.on = !sound.on;
+  localStorage.setItem("phonebox.sound", sound.on ? "on" : "off");
+  showSound();
+  attempt(followSound);
 }
 
 // -- messages
@@ -501,6 +561,7 @@ function refreshSoon() {
 function startAnew() {
   callSid = null;
   call = null;
+  loseSound();
   captionsShown = 0;
   requests.clear();
   complaints.length = 0;
@@ -577,6 +638,7 @@ function showWords() {
   for (const option of document.querySelectorAll("option[value=typed]")) option.textContent = word("typed_number");
   showLive(live);
   showSpeech();
+  showSound();
   captionsShown = 0;
   $("#captions").replaceChildren();
   showCall();
@@ -609,6 +671,7 @@ async function fillChoices() {
   const pace = String(settings.speed);
   if (![...$("#speed").options].some(({ value }) => value === pace)) $("#speed").append(new Option(`${pace}×`, pace));
   $("#speed").value = pace;
+  sound.able = settings.signal !== null && Boolean(navigator.mediaDevices);
   showTyped();
 }
 
@@ -677,6 +740,7 @@ function wire() {
     if (!speech.on) speechSynthesis.cancel();
     showSpeech();
   });
+  $("#sound").addEventListener("click", switchSound);
   for (const button of document.querySelectorAll("[data-language]")) {
     button.addEventListener("click", () => speak(button.dataset.language));
   }

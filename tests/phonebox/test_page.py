@@ -244,3 +244,65 @@ def test_the_page_can_be_used_by_everybody(
 
     found = Axe().run(telephone).response["violations"]
     assert [f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found] == []
+
+
+TALKS = """() => {
+  const context = new AudioContext();
+  const tone = context.createOscillator();
+  tone.frequency.value = 700;
+  const voice = context.createMediaStreamDestination();
+  tone.connect(voice);
+  tone.start();
+  navigator.mediaDevices.getUserMedia = () => Promise.resolve(voice.stream.clone());
+}"""
+REFUSES = "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no')) }"
+HEARS = """(hz) => {
+  const stream = document.querySelector("#ear").srcObject;
+  if (!stream) return false;
+  if (globalThis.listened !== stream) {
+    const context = new AudioContext();
+    globalThis.listened = stream;
+    globalThis.analyser = new AnalyserNode(context, { fftSize: 8192, smoothingTimeConstant: 0 });
+    globalThis.width = context.sampleRate / 8192;
+    context.createMediaStreamSource(stream).connect(analyser);
+  }
+  const levels = new Float32Array(analyser.frequencyBinCount);
+  analyser.getFloatFrequencyData(levels);
+  const loudest = levels.indexOf(Math.max(...levels));
+  return levels[loudest] > -60 && Math.abs(loudest * width - hz) < 12;
+}"""
+
+
+def test_the_caller_speaks_and_hears_with_microphone_and_speaker(
+    telephone: Page, exchange: Phonebox, app: App
+) -> None:
+    app.on("/voice/incoming", '<Dial answerOnBridge="true"><Client>anna</Client></Dial>')
+    anna = exchange.endpoint("client:anna").register()
+    telephone.evaluate(TALKS)
+
+    telephone.get_by_role("button", name="Bellen").click()
+    leg = exchange.call(anna.wait("ringing")["ringing"][0]["sid"])
+    leg.sound(hz=1300)
+    anna.answer()
+    telephone.get_by_role("button", name="Microfoon uit").click()
+
+    leg.wait("hears:700")
+    telephone.wait_for_function(HEARS, arg=1300)
+    telephone.get_by_role("button", name="Microfoon aan").click()
+    leg.wait("hears:0")
+    expect(telephone.locator("#state")).to_have_text("In gesprek met Anna")
+
+
+def test_a_page_without_a_microphone_says_how_to_allow_it(
+    telephone: Page, exchange: Phonebox, app: App
+) -> None:
+    app.on("/voice/incoming", "<Pause length='600'/>")
+    telephone.evaluate(
+        "() => { navigator.mediaDevices.getUserMedia = () => Promise.reject(new Error('no')) }"
+    )
+
+    telephone.get_by_role("button", name="Bellen").click()
+    telephone.get_by_role("button", name="Microfoon uit").click()
+
+    expect(telephone.get_by_role("alert")).to_contain_text("sta die toe")
+    expect(telephone.get_by_role("button", name="Microfoon uit")).to_be_visible()
