@@ -3,7 +3,7 @@
 import threading
 from collections import namedtuple
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -277,22 +277,16 @@ def current() -> Database:
     return _database
 
 
-@contextmanager
-def transaction() -> Iterator[Session]:
-    with current().transaction() as session:
-        yield session
+def transaction() -> AbstractContextManager[Session]:
+    return current().transaction()
 
 
-@contextmanager
-def reading() -> Iterator[Session]:
-    with current().reading() as session:
-        yield session
+def reading() -> AbstractContextManager[Session]:
+    return current().reading()
 
 
-@contextmanager
-def at_once() -> Iterator[Connection]:
-    with current().at_once() as connection:
-        yield connection
+def at_once() -> AbstractContextManager[Connection]:
+    return current().at_once()
 
 
 def _postgres_engine(url: str, pool_size: int, patient: bool) -> Engine:
