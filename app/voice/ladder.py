@@ -15,7 +15,16 @@ from app.catalogue import text
 from app.db import Guarded, Rows, table_of
 from app.voice import lifecycle, outbox, pops, promises, speech, twiml
 from app.voice.facts import OWED, Defaults, Facts
-from app.voice.models import Call, CallState, CallStep, Inbox, Promise, StepKind, StepOutcome
+from app.voice.models import (
+    Call,
+    CallState,
+    CallStep,
+    Inbox,
+    Promise,
+    PromiseState,
+    StepKind,
+    StepOutcome,
+)
 from app.voice.routing import (
     AskForNumber,
     LineFacts,
@@ -325,7 +334,7 @@ def owe(
     case = facts.caller.case
     promise = promises.make(
         session,
-        origin=f"call:{call.sid}",
+        origin=_origin(session, call),
         number=number,
         line=call.line,
         customer=call.customer,
@@ -338,6 +347,17 @@ def owe(
         now=now,
     )
     call.promise = promise.id
+
+
+def _origin(session: Session, call: Call) -> str:
+    """Name what a promise comes of: the call, or the call again after its first promise was settled.
+
+    A caller who waits may be owed nothing any more, having spoken to somebody in another call meanwhile; what
+    they are told after that is a promise of its own.
+    """
+    first = session.get(Promise, call.promise) if call.promise is not None else None
+    is_settled = first is not None and not promises.FOLLOWS[PromiseState(first.state)]
+    return f"call:{call.sid}/{call.promise}" if is_settled else f"call:{call.sid}"
 
 
 def confirm_by_message(session: Session, call: Call, facts_line: LineFacts, now: datetime) -> None:

@@ -1,0 +1,69 @@
+"""What may a caller who waits rely on? What was spoken is true, and what is promised is owed."""
+
+from datetime import UTC, datetime
+
+import pytest
+from flask import Flask
+
+from app import db
+from app.agents.models import Intent
+from app.voice import promises
+from app.voice.models import PromiseState
+from tests.factories import ADA
+from tests.voice import town
+from tests.voice.conftest import Another
+
+pytestmark = pytest.mark.usefixtures("settled")
+
+
+@pytest.fixture
+def settled(flask_app: Flask) -> None:
+    town.settle()
+
+
+def test_a_promise_spoken_after_the_first_was_settled_is_owed_anew(another: Another) -> None:
+    town.talks_elsewhere("anna")
+    call = another().comes_in()
+    wait, left = call.attribute("Enqueue", "waitUrl"), call.attribute("Enqueue", "action")
+    with db.transaction() as session:
+        # Meanwhile somebody spoke to them in another call from the same number.
+        promises.merge(session, ADA, "bram", datetime.now(UTC))
+    for key in ("anna", "bram", "carla"):
+        town.change(key, intent=Intent.OFF, activity="idle")
+
+    call.post(wait, context="wait")
+    call.post(left, QueueResult="leave")
+
+    assert "Anna belt u terug" in call.said
+    assert [promise.state for promise in town.promises()] == [PromiseState.MERGED, PromiseState.OPEN]
+    call.post(left, QueueResult="leave")
+    call.hangs_up()
+    assert len(town.promises()) == 2
+    assert town.call(call.sid).promise == town.promises()[1].id
+
+
+def test_a_caller_who_is_first_again_hears_that_and_keeps_the_promised_time(another: Another) -> None:
+    town.talks_elsewhere("anna")
+    call = another().comes_in()
+    [promise] = town.promises()
+    assert promise.agent == "anna"
+
+    again = another().comes_in()
+
+    assert "er wachten er een voor u" in again.said
+    [still] = town.promises()
+    assert (still.id, still.due_at) == (promise.id, promise.due_at)
+    for one in (call, again):
+        one.hangs_up()
+    assert [one.state for one in town.promises()] == [PromiseState.OPEN]
+
+
+@pytest.mark.parametrize("result", ["queue-full", "error", "system-error", ""])
+def test_a_queue_that_fails_sends_the_caller_to_a_colleague(another: Another, result: str) -> None:
+    town.talks_elsewhere("anna")
+    call = another().comes_in()
+
+    call.post(call.attribute("Enqueue", "action"), QueueResult=result)
+
+    assert call.rings == "client:bram"
+    assert call.said == "Anna is nog niet vrij. Ik verbind u door met Bram."
