@@ -3,6 +3,7 @@
 from flask import Flask
 
 from app import bus, cli, db, operations, web
+from app.admin import promises as admin_promises
 from app.api import views as api
 from app.voice import callback_webhooks, desk_views, message_webhooks, webhooks
 from config import Settings, load
@@ -22,6 +23,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     message_webhooks.register(app)
     web.register(app)
     desk_views.register(app)
+    admin_promises.register(app)
     api.register(app)
     cli.register(app)
     return app

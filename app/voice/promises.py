@@ -284,7 +284,7 @@ def _tell(session: Session, promise: Promise, now: datetime, to: str | None = No
 
 def names_of(session: Session) -> dict[str, str]:
     """Return every agent's name, for words about what they did."""
-    return dict(session.execute(select(Agent.key, Agent.name)).tuples().all())
+    return dict(session.execute(select(Agent.key, Agent.name)).all())
 
 
 def in_words(event: PromiseEvent, language: str, zone: ZoneInfo, names: Mapping[str, str]) -> str:

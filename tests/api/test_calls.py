@@ -64,6 +64,7 @@ def test_a_call_tells_each_step_with_its_reason_in_words(called: Api) -> None:
     answer = called.get("/calls/CA1", language="en")
     assert answer.json == {
         "call_sid": "CA1",
+        "direction": "inbound",
         "from": "+31612345678",
         "line": "+31201234567",
         "customer": "K1",

@@ -1,0 +1,362 @@
+"""What do we owe, to whom, and how well do we keep it? The supervisor's list, and each promise's story."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Flask, Response, abort, make_response, redirect, render_template, request
+from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy.orm import Session
+
+from app import catalogue, web
+from app.agents.models import Agent, Role
+from app.agents.sign_in import current, require_role
+from app.callers.models import Customer, Line
+from app.callers.numbers import mask
+from app.clock import utcnow
+from app.db import reading, transaction
+from app.errors import ApplicationError
+from app.voice import promises
+from app.voice.callbacks import zone_of
+from app.voice.facts import OWED
+from app.voice.models import Promise, PromiseAttempt, PromiseEvent, PromiseState
+
+bp = Blueprint("admin_promises", __name__, url_prefix="/admin/promises")
+
+MAY_READ = (Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR)
+MAY_ACT = (Role.SUPERVISOR, Role.ADMIN)
+SHOWN = 200
+SOON = timedelta(hours=1)
+COUNTED_OVER = timedelta(days=30)
+VIEWS = ("owed", "soon", "late", "human", "kept", "merged", "withdrawn", "all")
+# A spreadsheet takes a cell that begins so for a formula; a telephone number does.
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One promise in the list."""
+
+    id: int
+    due_at: datetime
+    state: PromiseState
+    is_late: bool  # its time passed without a conversation, whatever became of it
+    agent: str  # a name; empty: the whole team
+    team: str
+    customer: str  # a name, or a masked number
+    case: str
+    about: str
+    tries: int
+    waits_for_human: bool
+
+
+@dataclass(frozen=True)
+class Figures:
+    """How well promises were kept lately; shares are of those whose outcome is known."""
+
+    owed: int
+    late: int
+    kept: int
+    kept_in_time: int
+    broken: int
+    minutes_late: int | None  # the median of those that were kept late; None when none was
+
+    @property
+    def percent_in_time(self) -> int | None:
+        judged = self.kept + self.broken
+        return round(100 * self.kept_in_time / judged) if judged else None
+
+
+@dataclass(frozen=True)
+class Happening:
+    at: datetime
+    words: str
+    who: str
+    state: PromiseState
+
+
+def register(app: Flask) -> None:
+    app.register_blueprint(bp)
+
+
+def words(code: str, **values: object) -> str:
+    """Return a text about promises in the reader's language."""
+    return catalogue.text(f"promise.{code}", web.language(), **values)
+
+
+# --- pages --------------------------------------------------------------------------------------------
+
+
+@bp.get("")
+@require_role(*MAY_READ)
+def overview() -> Response:
+    now = utcnow()
+    with reading() as session:
+        _use_zone(session)
+        names = promises.names_of(session)
+        page = render_template(
+            "admin/promises.html",
+            rows=rows(session, chosen(now), now, names, SHOWN),
+            figures=figures(session, now),
+            agents=_agents(session),
+            teams=session.scalars(select(Agent.team).distinct().order_by(Agent.team)).all(),
+            views=VIEWS,
+            view=_view(),
+            query=request.args,
+            now=now,
+            may_act=_may_act(),
+            w=words,
+        )
+    return make_response(page)
+
+
+@bp.get("/export.csv")
+@require_role(*MAY_READ)
+def export() -> Response:
+    """The same list as a file, safe to open in a spreadsheet; numbers are masked there too."""
+    now = utcnow()
+    with reading() as session:
+        found = rows(session, chosen(now), now, promises.names_of(session), 100_000)
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(
+        ("promise", "due_at", "state", "late", "agent", "team", "customer", "case", "about", "tries")
+    )
+    for row in found:
+        writer.writerow(
+            safe_cell(cell)
+            for cell in (
+                row.id,
+                row.due_at.isoformat(),
+                row.state,
+                "yes" if row.is_late else "no",
+                *(row.agent, row.team, row.customer, row.case, row.about),
+                row.tries,
+            )
+        )
+    headers = {"Content-Disposition": 'attachment; filename="promises.csv"'}
+    return Response(text.getvalue(), mimetype="text/csv", headers=headers)
+
+
+def safe_cell(value: object) -> str:
+    text = str(value)
+    return f"'{text}" if text.startswith(FORMULA) else text
+
+
+@bp.get("/<int:promise_id>")
+@require_role(*MAY_READ)
+def story(promise_id: int) -> Response:
+    """Everything that one promise went through, in plain words."""
+    now = utcnow()
+    with reading() as session:
+        promise = session.get(Promise, promise_id)
+        if promise is None:
+            abort(404)
+        zone = zone_of(session, promise)
+        web.show_times_in(str(zone))
+        names = promises.names_of(session)
+        page = render_template(
+            "admin/promise.html",
+            promise=promise,
+            row=_row(promise, _customers(session, [promise]), now, names),
+            happenings=happenings(session, promise, zone, names),
+            dials=session.scalar(
+                select(func.count()).where(
+                    PromiseAttempt.promise == promise.id, PromiseAttempt.dialled_at.is_not(None)
+                )
+            ),
+            agents=_agents(session),
+            now=now,
+            may_act=_may_act() and promise.state in OWED,
+            w=words,
+        )
+    return make_response(page)
+
+
+# --- actions ------------------------------------------------------------------------------------------
+
+
+@bp.post("/act")
+@require_role(*MAY_ACT)
+def act() -> Response:
+    """Do the same with each of the chosen promises; what can't be done with one doesn't keep the others."""
+    action, agent, now = request.form.get("action", ""), request.form.get("agent", ""), utcnow()
+    if action not in ("hand_over", "withdraw", "now"):
+        abort(400)
+    refused = 0
+    for promise_id in request.form.getlist("promise", type=int):
+        try:
+            with transaction() as session:
+                _act(session, action, promise_id, agent, now)
+        except ApplicationError:
+            refused += 1
+    return _back(refused)
+
+
+def _act(session: Session, action: str, promise_id: int, agent: str, now: datetime) -> None:
+    match action:
+        case "hand_over":
+            promises.hand_over(session, promise_id, agent, _who(), now)
+        case "withdraw":
+            promises.withdraw(session, promise_id, _who(), now)
+        case "now":
+            promises.ring_now(session, promise_id, _who(), now)
+
+
+@bp.post("/leaver")
+@require_role(*MAY_ACT)
+def leaver() -> Response:
+    """Give everything that one agent owes to a colleague, in one step."""
+    leaves, to, now = request.form.get("leaves", ""), request.form.get("agent", ""), utcnow()
+    try:
+        with transaction() as session:
+            owed = select(Promise.id).where(Promise.agent == leaves, Promise.state.in_(OWED))
+            for promise_id in session.scalars(owed.order_by(Promise.id)).all():
+                promises.hand_over(session, promise_id, to, _who(), now)
+    except ApplicationError:
+        return _back(1)
+    return _back(0)
+
+
+def _back(refused: int) -> Response:
+    where = web.safe_next(request.form.get("next", "") or "/admin/promises")
+    if refused:
+        where += ("&" if "?" in where else "?") + f"refused={refused}"
+    return make_response(redirect(where, 303))
+
+
+def _who() -> str:
+    reader = current()
+    return reader.email if reader else ""
+
+
+def _may_act() -> bool:
+    reader = current()
+    return reader is not None and reader.role in MAY_ACT
+
+
+# --- reading ------------------------------------------------------------------------------------------
+
+
+def _view() -> str:
+    asked = request.args.get("view", "owed")
+    return asked if asked in VIEWS else "owed"
+
+
+def chosen(now: datetime) -> list[ColumnElement[bool]]:
+    """Return what the reader's choices ask of a promise."""
+    owed = Promise.state.in_(OWED)
+    wanted = {
+        "owed": owed,
+        "soon": and_(owed, Promise.due_at > now, Promise.due_at <= now + SOON),
+        "late": or_(and_(owed, Promise.due_at <= now), Promise.broken_at.is_not(None)),
+        "human": and_(owed, Promise.next_at.is_(None), Promise.state != PromiseState.CALLING),
+        "kept": Promise.state == PromiseState.KEPT,
+        "merged": Promise.state == PromiseState.MERGED,
+        "withdrawn": Promise.state == PromiseState.WITHDRAWN,
+    }
+    conditions = [wanted[_view()]] if _view() in wanted else []
+    if agent := request.args.get("agent"):
+        conditions.append(Promise.agent == agent)
+    if team := request.args.get("team"):
+        conditions.append(Promise.team == team)
+    return conditions
+
+
+def rows(
+    session: Session,
+    conditions: Sequence[ColumnElement[bool]],
+    now: datetime,
+    names: Mapping[str, str],
+    limit: int,
+) -> list[Row]:
+    """Return the promises that meet all conditions: what is owed by its time, what is over newest first."""
+    over = Promise.finished_at.is_not(None)
+    order = (over, Promise.finished_at.desc(), Promise.due_at, Promise.id)
+    found = session.scalars(select(Promise).where(*conditions).order_by(*order).limit(limit)).all()
+    customers = _customers(session, found)
+    return [_row(promise, customers, now, names) for promise in found]
+
+
+def _row(promise: Promise, customers: Mapping[str, str], now: datetime, names: Mapping[str, str]) -> Row:
+    owed = promise.state in OWED
+    return Row(
+        id=promise.id,
+        due_at=promise.due_at,
+        state=promise.state,
+        is_late=promise.broken_at is not None or (owed and promise.due_at <= now),
+        agent=names.get(promise.agent or "", promise.agent or ""),
+        team=promise.team,
+        customer=customers.get(promise.customer or "") or mask(promise.number),
+        case=promise.case or "",
+        about=promise.about,
+        tries=promise.tries,
+        waits_for_human=owed and promise.next_at is None and promise.state != PromiseState.CALLING,
+    )
+
+
+def _customers(session: Session, found: Sequence[Promise]) -> dict[str, str]:
+    keys = {promise.customer for promise in found if promise.customer}
+    if not keys:
+        return {}
+    return dict(session.execute(select(Customer.key, Customer.name).where(Customer.key.in_(keys))).all())
+
+
+def figures(session: Session, now: datetime) -> Figures:
+    """Count what is owed now, and what became of the promises that were due in the last thirty days."""
+    due_lately = Promise.due_at.between(now - COUNTED_OVER, now)
+    owed = Promise.state.in_(OWED)
+    kept = Promise.state == PromiseState.KEPT
+    late = sorted(
+        (finished_at - broken_at).total_seconds() / 60
+        for finished_at, broken_at in session.execute(
+            select(Promise.finished_at, Promise.broken_at).where(
+                kept, due_lately, Promise.broken_at.is_not(None), Promise.finished_at.is_not(None)
+            )
+        ).all()
+        if finished_at is not None and broken_at is not None
+    )
+    return Figures(
+        owed=_count(session, owed),
+        late=_count(session, owed, Promise.due_at <= now),
+        kept=_count(session, kept, due_lately),
+        kept_in_time=_count(session, kept, due_lately, Promise.broken_at.is_(None)),
+        broken=_count(session, owed, due_lately),
+        minutes_late=round(late[len(late) // 2]) if late else None,
+    )
+
+
+def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
+    return session.scalar(select(func.count()).select_from(Promise).where(*conditions)) or 0
+
+
+def happenings(
+    session: Session, promise: Promise, zone: ZoneInfo, names: Mapping[str, str]
+) -> list[Happening]:
+    """Return all that a promise went through, oldest first."""
+    events = session.scalars(
+        select(PromiseEvent).where(PromiseEvent.promise == promise.id).order_by(PromiseEvent.id)
+    ).all()
+    language = web.language()
+    return [
+        Happening(
+            event.at,
+            promises.in_words(event, language, zone, names),
+            names.get(event.who, event.who),
+            event.state,
+        )
+        for event in events
+    ]
+
+
+def _agents(session: Session) -> list[tuple[str, str]]:
+    listed = session.execute(select(Agent.key, Agent.name).where(Agent.enabled).order_by(Agent.name))
+    return [(row.key, row.name) for row in listed]
+
+
+def _use_zone(session: Session) -> None:
+    if zone := session.scalar(select(Line.timezone).order_by(Line.number).limit(1)):
+        web.show_times_in(zone)

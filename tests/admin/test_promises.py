@@ -1,0 +1,162 @@
+"""Can a supervisor see what is owed, read what became of it, and act? And nobody else?"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import db
+from app.agents.models import Role
+from app.voice import promises
+from app.voice.models import Promise, PromiseState
+from tests import factories
+from tests.desk import office
+from tests.factories import ADA, BEN, LINE
+
+
+@pytest.fixture(autouse=True)
+def town(flask_app: Flask) -> None:
+    with db.transaction() as session:
+        factories.line(session)
+        for key in ("anna", "bram"):
+            factories.agent(session, key)
+        factories.customer(session, "ada", ADA, name="Ada <b>Lovelace</b>")
+        office.user(session, "anna")
+        office.user(session, None, Role.SUPERVISOR)
+        office.user(session, None, Role.AUDITOR)
+
+
+def owe(number: str = ADA, *, customer: str | None = "ada", due_in: int = 30, about: str = "=1+1") -> int:
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        return promises.make(
+            session,
+            origin=f"test {number}",
+            number=number,
+            line=LINE,
+            customer=customer,
+            case=None,
+            agent="anna",
+            team="Burgerzaken",
+            language="nl",
+            due_at=now + timedelta(minutes=due_in),
+            why="promise_asked",
+            now=now,
+            about=about,
+        ).id
+
+
+def stored(promise: int) -> Promise:
+    with db.transaction() as session:
+        found = session.get_one(Promise, promise)
+        session.expunge_all()
+        return found
+
+
+@pytest.fixture
+def token(client: FlaskClient) -> str:
+    return office.sign_in(client, "supervisor@example.nl")
+
+
+def test_a_supervisor_sees_what_is_owed_without_a_whole_number(client: FlaskClient, token: str) -> None:
+    owe()
+    owe(BEN, customer=None)
+
+    page = client.get("/admin/promises").text
+
+    assert "Ada &lt;b&gt;Lovelace&lt;/b&gt;" in page
+    assert BEN not in page
+    assert "Anna Jansen" in page
+
+
+@pytest.mark.parametrize(
+    ("view", "shown"), [("owed", True), ("soon", True), ("late", False), ("kept", False), ("all", True)]
+)
+def test_the_list_shows_what_is_asked_for(client: FlaskClient, token: str, view: str, shown: bool) -> None:
+    owe()
+
+    assert ("Lovelace" in client.get(f"/admin/promises?view={view}").text) is shown
+    assert "Lovelace" not in client.get(f"/admin/promises?view={view}&agent=bram").text
+
+
+def test_one_page_tells_what_a_promise_went_through(client: FlaskClient, token: str) -> None:
+    promise = owe()
+    with db.transaction() as session:
+        promises.hand_over(session, promise, "bram", "anna", datetime.now(UTC))
+
+    page = client.get(f"/admin/promises/{promise}").text
+
+    assert "Afgesproken met de beller." in page
+    assert "Overgedragen aan Bram Jansen." in page
+    assert client.get("/admin/promises/999999").status_code == 404
+
+
+def test_several_are_handed_over_at_once_and_one_that_is_over_keeps_nobody(
+    client: FlaskClient, token: str
+) -> None:
+    over, owed = owe(), owe(BEN, customer=None)
+    with db.transaction() as session:
+        promises.withdraw(session, over, "ada", datetime.now(UTC))
+
+    form = {"csrf": token, "action": "hand_over", "agent": "bram", "promise": [over, owed]}
+    answer = client.post("/admin/promises/act", data=form)
+
+    assert (answer.status_code, answer.location) == (303, "/admin/promises?refused=1")
+    assert (stored(owed).agent, stored(owed).state) == ("bram", PromiseState.REASSIGNED)
+    assert stored(over).agent == "anna"
+
+
+def test_everything_of_a_leaver_goes_to_a_colleague_in_one_step(client: FlaskClient, token: str) -> None:
+    mine = [owe(), owe(BEN, customer=None)]
+
+    client.post("/admin/promises/leaver", data={"csrf": token, "leaves": "anna", "agent": "bram"})
+
+    assert {stored(promise).agent for promise in mine} == {"bram"}
+
+
+def test_the_export_holds_no_formula(client: FlaskClient, token: str) -> None:
+    owe(BEN, customer=None)
+
+    lines = client.get("/admin/promises/export.csv").text.splitlines()
+
+    assert len(lines) == 2
+    assert "'=1+1" in lines[1]
+    assert BEN not in lines[1]
+
+
+def test_figures_count_what_was_kept_late_as_not_in_time(client: FlaskClient, token: str) -> None:
+    late, in_time = owe(due_in=-10), owe(BEN, customer=None, due_in=-5)
+    with db.transaction() as session:
+        promises.move(
+            session, session.get_one(Promise, late), PromiseState.BROKEN, "promise_broken", datetime.now(UTC)
+        )
+        for promise in (late, in_time):
+            promises.keep(session, promise, "anna", datetime.now(UTC))
+
+    page = client.get("/admin/promises").text
+
+    assert "50%" in page
+
+
+def test_an_auditor_reads_and_does_not_act(client: FlaskClient) -> None:
+    promise = owe()
+    token = office.sign_in(client, "auditor@example.nl")
+
+    assert "/admin/promises/act" not in client.get("/admin/promises").text
+    answer = client.post(
+        "/admin/promises/act", data={"csrf": token, "action": "withdraw", "promise": promise}
+    )
+    assert answer.status_code == 403
+    assert stored(promise).state == PromiseState.OPEN
+
+
+@pytest.mark.parametrize("path", ["", "/export.csv", "/1"])
+def test_an_agent_does_not_see_what_others_owe(client: FlaskClient, path: str) -> None:
+    office.sign_in(client, "anna@example.nl")
+
+    assert client.get(f"/admin/promises{path}").status_code == 403
+
+
+def test_nobody_sees_it_without_signing_in(client: FlaskClient) -> None:
+    assert client.get("/admin/promises").status_code == 401
