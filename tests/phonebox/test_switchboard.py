@@ -54,6 +54,14 @@ class Tab:
         return await self.next()
 
 
+async def hang_up(socket: aiohttp.ClientWebSocketResponse) -> None:
+    """Close a connection and wait until it is closed: TLS says goodbye after the library has returned."""
+    beneath = socket.get_extra_info("socket")
+    await socket.close()
+    while beneath.fileno() != -1:
+        await asyncio.sleep(0.01)
+
+
 Story = Callable[[Callable[[], Awaitable[Tab]]], Awaitable[None]]
 
 
@@ -61,16 +69,21 @@ def tell(phone: Phonebox, story: Story) -> None:
     """Let a story happen with tabs that connect to a phonebox."""
 
     async def told() -> None:
+        sockets: list[aiohttp.ClientWebSocketResponse] = []
         trusting = ssl.create_default_context()
         trusting.check_hostname = False
         trusting.verify_mode = ssl.CERT_NONE
         async with aiohttp.ClientSession() as session:
 
             async def connect() -> Tab:
-                address = f"wss://{phone.signal}/signal"
-                return Tab(await session.ws_connect(address, ssl=trusting))
+                sockets.append(await session.ws_connect(f"wss://{phone.signal}/signal", ssl=trusting))
+                return Tab(sockets[-1])
 
-            await story(connect)
+            try:
+                await story(connect)
+            finally:
+                for socket in sockets:
+                    await hang_up(socket)
 
     asyncio.run(told())
 
