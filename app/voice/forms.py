@@ -1,6 +1,7 @@
 """What does the carrier's form say? Read strictly where it matters, and answered in the carrier's own way."""
 
 import logging
+import re
 
 from flask import Response, current_app, request
 
@@ -10,6 +11,8 @@ from app.voice.signature import is_from_carrier
 from config import Settings
 
 log = logging.getLogger(__name__)
+
+CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
 
 # A signed form can be cut into other names and values under the same signature; said twice, none counts.
 NAMES_THAT_MATTER = frozenset(

@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import db
-from app.voice import answering, progress
+from app.voice import answering, forms, progress
 from app.voice.degraded import Spool
 from app.voice.ladder import Deployment
 from app.voice.models import Call
@@ -44,6 +44,8 @@ def _remove(path: Path) -> None:
 
 def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> None:
     sid, at = fact.get("call_sid", ""), datetime.fromisoformat(fact["at"])
+    if not forms.CALL_SID.fullmatch(sid):
+        return  # a malformed call was answered all the same, but the carrier knows of none like it
     known = session.get(Call, sid)
     if known is None and fact.get("to") and sid:
         incoming = answering.IncomingCall(sid, fact.get("from", ""), fact["to"])
