@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 
 from phonebox.calls import Exchange, Leg
-from phonebox.sound import FRAME_SECONDS, Frame, Hearer, Meter, Mouth, mixed
+from phonebox.sound import FRAME_SECONDS, Frame, Hearer, Meter, Mouth, Tape, mixed
 from phonebox.timing import Changes
 
 # Those who wait until something is heard look as often as this.
@@ -20,11 +20,15 @@ class Line:
         self.leg = leg
         self.mouth: Mouth | None = None
         self.hearers: list[Hearer] = []
+        self.tape: Tape | None = None
         self.meter = Meter()
 
     def speak(self) -> "Frame | None":
         """Return what the person says in these 20 ms; None is silence."""
-        return self.mouth.frame() if self.mouth is not None else None
+        said = self.mouth.frame() if self.mouth is not None else None
+        if self.tape is not None:
+            self.tape.take(said)
+        return said
 
     def hear(self, frame: Frame) -> None:
         """Let the person hear these 20 ms."""
@@ -55,6 +59,19 @@ class Mixer:
         if self._running is None or self._running.done():
             self._running = self._exchange.spawn(self._run())
         return self._lines[leg.sid]
+
+    def record(self, leg: Leg) -> Tape | None:
+        """Begin to take down what is said on a leg; None when it has no sound, only typed words."""
+        line = self._lines.get(leg.sid)
+        if line is None:
+            return None
+        line.tape = Tape()
+        return line.tape
+
+    def stop_recording(self, leg: Leg) -> None:
+        """Take nothing down any more."""
+        if leg.sid in self._lines:
+            self._lines[leg.sid].tape = None
 
     def hears(self, leg: Leg, hz: float) -> bool:
         """Say whether a tone (0: nothing) is heard on a leg just now; False when it has no sound."""

@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element
 from phonebox import twiml
 from phonebox.calls import Fetch, Input, Leg, LegEnded, Pressed, Prompt, Source, Spoken
 from phonebox.recordings import Recording
+from phonebox.sound import Tape
 from phonebox.timing import rfc2822
 
 if TYPE_CHECKING:
@@ -137,27 +138,45 @@ async def record(on: "Interpreter", verb: Element) -> Source | None:
         on.leg.hears("beep")
     prompt = Prompt("record", speech=True, keys=True)
     on.leg.listen(prompt)
-    taken = _Taken()
+    taken = _Taken(on.world.mixer.record(on.leg))
     try:
         await _take_down(on, verb, prompt, taken)
     except LegEnded:
         taken.ended_by = "hangup"
-        if taken.said:
+        if taken.anything:
             on.world.tell(on.leg, _finished(on, verb, taken), "action")
         raise
     finally:
         on.leg.stop_listening()
-    if not taken.said:
+        on.world.mixer.stop_recording(on.leg)
+    if not taken.anything:
         return None
     return _finished(on, verb, taken)
 
 
 @dataclass
 class _Taken:
-    """A recording in the making."""
+    """A recording in the making: typed words, and on `tape` the voice of a leg that has sound."""
 
+    tape: Tape | None
     said: str = ""
     ended_by: str = ""
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is something to keep."""
+        return bool(self.said) or (self.tape is not None and self.tape.spoken)
+
+    def patience(self, silence: float, speed: float) -> float:
+        """Return for how many simulated seconds more silence is waited for; 0 when it lasted long enough."""
+        if self.tape is None or not self.tape.spoken:
+            return 0
+        return max(silence - self.tape.quiet_seconds * speed, 0)
+
+    def seconds(self, speed: float) -> int:
+        """Return how long it is, in whole simulated seconds, and at least one."""
+        voice = self.tape.seconds * speed if self.tape is not None and self.tape.spoken else 0
+        return max(round(len(self.said) / CHARACTERS_PER_SECOND), round(voice), 1)
 
 
 async def _take_down(on: "Interpreter", verb: Element, prompt: Prompt, taken: _Taken) -> None:
@@ -166,15 +185,20 @@ async def _take_down(on: "Interpreter", verb: Element, prompt: Prompt, taken: _T
     longest = twiml.number(verb, "maxLength", RECORD_SECONDS, 1, 14400)
     clock = on.world.clock
     until = clock.now() + longest
+    patience = float(silence)
     while (left := until - clock.now()) > 0:
         coming = asyncio.ensure_future(prompt.inputs.get())
         try:
-            await on.leg.attend(_within(on.leg, coming, min(silence, left)))
+            await on.leg.attend(_within(on.leg, coming, min(patience, left)))
             if not coming.done():
+                patience = taken.patience(silence, clock.speed)
+                if patience:
+                    continue
                 return
             heard = coming.result()
         finally:
             coming.cancel()
+        patience = silence
         if isinstance(heard, Pressed):
             ending = next((key for key in heard.digits if key in finish), "")
             if ending:
@@ -187,8 +211,9 @@ async def _take_down(on: "Interpreter", verb: Element, prompt: Prompt, taken: _T
 
 def _finished(on: "Interpreter", verb: Element, taken: _Taken) -> Fetch:
     """Keep the recording, tell those who asked to know, and return the request to the action."""
-    seconds = max(round(len(taken.said) / CHARACTERS_PER_SECOND), 1)
-    recording = on.world.recordings.add(Recording(on.leg.sid, taken.said, seconds))
+    seconds = taken.seconds(on.world.clock.speed)
+    voice = taken.tape.frames if taken.tape is not None and taken.tape.spoken else ()
+    recording = on.world.recordings.add(Recording(on.leg.sid, taken.said, seconds, voice=voice))
     account = on.world.settings.account_sid
     address = f"{on.world.base_url}/2010-04-01/Accounts/{account}/Recordings/{recording.sid}"
     params = {

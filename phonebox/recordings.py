@@ -1,20 +1,18 @@
 """What was recorded?"""
 
-import io
-import wave
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from phonebox.sids import new_sid
+from phonebox.sound import SAMPLES_PER_SECOND, Frame, wav_of
 from phonebox.timing import utcnow
-
-SAMPLES_PER_SECOND = 8000
 
 
 @dataclass
 class Recording:
-    """A recording; what was said is kept as text, and its sound is silence of the same length."""
+    """A recording; typed words are kept as text, and a voice as sound. Without a voice it is silent."""
 
     call_sid: str
     transcript: str
@@ -23,16 +21,13 @@ class Recording:
     channels: int = 1
     sid: str = field(default_factory=lambda: new_sid("RE"))
     started_at: datetime = field(default_factory=utcnow)
+    voice: Sequence[Frame] = ()
 
     def wav(self) -> bytes:
-        """Return a WAV file as long as the recording."""
-        out = io.BytesIO()
-        with wave.open(out, "wb") as sound:
-            sound.setnchannels(1)
-            sound.setsampwidth(2)
-            sound.setframerate(SAMPLES_PER_SECOND)
-            sound.writeframes(bytes(2 * SAMPLES_PER_SECOND * self.seconds))
-        return out.getvalue()
+        """Return the voice as a WAV file, or a silent one as long as the recording."""
+        if self.voice:
+            return wav_of(self.voice)
+        return wav_of([array("h", bytes(2 * SAMPLES_PER_SECOND * self.seconds))])
 
 
 class Recordings:

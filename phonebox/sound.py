@@ -21,6 +21,8 @@ TONE_LOUDNESS = 0.5
 WINDOW_SAMPLES = 1600
 # dB below full scale; a line on which nobody speaks carries some noise of its coding.
 SILENCE_DB = -60.0
+# A person who speaks is louder than the room around them.
+VOICE_DB = -40.0
 
 Frame: TypeAlias = "array[int]"
 
@@ -108,6 +110,36 @@ class Meter:
         if hz == 0:
             return decibels(heard) < SILENCE_DB
         return decibels(heard) >= SILENCE_DB and share_of(heard, hz) > AUDIBLE_SHARE
+
+
+class Tape:
+    """Takes down what somebody says, and knows how long they have been quiet."""
+
+    def __init__(self) -> None:
+        self.frames: list[Frame] = []
+        self._last_voice: int | None = None
+
+    def take(self, frame: "Frame | None") -> None:
+        """Take the next 20 ms down; None is silence."""
+        if frame is not None and decibels(frame) > VOICE_DB:
+            self._last_voice = len(self.frames)
+        self.frames.append(silence() if frame is None else frame)
+
+    @property
+    def spoken(self) -> bool:
+        """Whether anything was said at all."""
+        return self._last_voice is not None
+
+    @property
+    def seconds(self) -> float:
+        """How much was taken down, in real seconds."""
+        return len(self.frames) * FRAME_SECONDS
+
+    @property
+    def quiet_seconds(self) -> float:
+        """For how long nothing was said, in real seconds."""
+        since = 0 if self._last_voice is None else self._last_voice + 1
+        return (len(self.frames) - since) * FRAME_SECONDS
 
 
 # Of two voices of the same loudness each has half of the energy.

@@ -57,6 +57,10 @@ def verify(token: str, account_sid: str, secrets: Mapping[str, str]) -> Access:
         claims = _claims(token, {"require": ["exp", "iss", "sub"]}, secret)
     except jwt.ExpiredSignatureError as error:
         raise TokenRefused(EXPIRED, "the token has expired: ask for a new one") from error
+    except jwt.ImmatureSignatureError as error:
+        raise TokenRefused(INVALID, "nbf: the token is not good yet; is the clock right?") from error
+    except jwt.MissingRequiredClaimError as error:
+        raise TokenRefused(INVALID, f"{error.claim}: the token lacks it") from error
     except jwt.InvalidTokenError as error:
         raise TokenRefused(INVALID, "the token is not signed with the API key's secret") from error
     return _access(claims, account_sid)

@@ -8,7 +8,7 @@ from phonebox.rest.forms import Form, Resource, Route, not_found
 
 
 class Recordings(Resource):
-    """Recordings, as words and as a silent sound."""
+    """Recordings, as words and as sound."""
 
     def routes(self) -> list[Route]:
         """Return method, path below the account, and handler of every address."""

@@ -4,10 +4,12 @@ import io
 import wave
 from array import array
 
+import httpx
 import pytest
 from twilio.rest import Client
 
-from phonebox.client import DrivingError, Phonebox
+from phonebox.client import DrivingError, Phonebox, WaitedInVain
+from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
 from phonebox.sound import (
     FRAME_SAMPLES,
     LOUDEST,
@@ -26,6 +28,7 @@ from tests.phonebox.scripted import App
 
 ADA, BOB, CAS = "+31612345678", "+31687654321", "+31611112222"
 LINE = "+31880001111"
+ACCOUNT = (DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN)
 
 
 def heard(*tones: float) -> Meter:
@@ -166,3 +169,32 @@ def test_a_sound_that_is_none_is_refused(phone: Phonebox, app: App) -> None:
         ada.wait("hears:loudly")
     with pytest.raises(DrivingError, match="hz: a number"):
         phone.call_in(ADA, LINE, hz=-1)
+
+
+def test_a_voice_is_recorded_until_it_falls_silent(phone: Phonebox, app: App, twilio: Client) -> None:
+    app.on("/voice/incoming", '<Record action="/recorded" timeout="10" maxLength="3600"/>')
+    app.on("/recorded", "<Hangup/>")
+
+    ada = phone.call_in(ADA, LINE, hz=600)
+    ada.wait("prompt:record")
+    # A voice is no silence: this lasts longer than the time-out of half a second.
+    with pytest.raises(WaitedInVain):
+        ada.wait("ended", seconds=1)
+    ada.sound()
+    ada.wait("settled")
+
+    recorded = app.at("/recorded")[0].form
+    voice = samples_of(httpx.get(recorded["RecordingUrl"], auth=ACCOUNT).content)
+    assert int(recorded["RecordingDuration"]) > 10
+    assert share_of(voice[:1600], 600) > 0.9
+    assert decibels(voice[-1600:]) < -60
+
+
+def test_a_silent_line_makes_no_recording(phone: Phonebox, app: App) -> None:
+    app.on("/voice/incoming", '<Record action="/recorded" timeout="5"/>', "<Say>Niets gehoord.</Say>")
+
+    ada = phone.call_in(ADA, LINE)
+    ada.sound()
+    ada.wait("caption:Niets gehoord.")
+
+    assert app.at("/recorded") == []
