@@ -11,9 +11,13 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
+    ColumnElement,
     Connection,
     DateTime,
     Engine,
+    FromClause,
+    Insert,
     MetaData,
     Select,
     Table,
@@ -134,11 +138,12 @@ class Prepared:
     answer (docs/performance.md has the figures). It is written, and compiled, with SQLAlchemy all the same.
     """
 
-    def __init__(self, statement: Select[Any]) -> None:
+    def __init__(self, statement: Select[Any] | Update | Insert) -> None:
         self._statement = statement
-        names = statement.selected_columns.keys()
+        names = [str(name) for name in statement.exported_columns.keys()]  # noqa: SIM118  # no dict
         found: Any = namedtuple("Found", names)  # type: ignore[misc]  # mypy wants them in the source
         self._as_row = found._make
+        self._returns_rows = bool(names)
         self._forms: dict[str, _Form] = {}
 
     def rows(self, connection: Connection, parameters: Mapping[str, Any]) -> list[Any]:
@@ -149,7 +154,7 @@ class Prepared:
         cursor = connection.connection.cursor()
         try:
             cursor.execute(form.text, form.bound(parameters))
-            found = cursor.fetchall()
+            found = cursor.fetchall() if self._returns_rows else []
         except connection.dialect.loaded_dbapi.Error as error:
             raise _wrapped(error, form.text, connection) from error
         finally:
@@ -160,7 +165,7 @@ class Prepared:
 class _Form:
     """A statement as one database wants it."""
 
-    def __init__(self, statement: Select[Any], dialect: Dialect) -> None:
+    def __init__(self, statement: Select[Any] | Update | Insert, dialect: Dialect) -> None:
         compiled = statement.compile(dialect=dialect)
         if "POSTCOMPILE" in str(compiled):
             raise ValueError("a list of values has no fixed text: write it as expressions")
@@ -175,7 +180,7 @@ class _Form:
         }
         self._from_database = [
             (place, convert)
-            for place, column in enumerate(statement.selected_columns)
+            for place, column in enumerate(statement.exported_columns)
             if (convert := column.type.dialect_impl(dialect).result_processor(dialect, None))
         ]
 
@@ -212,6 +217,10 @@ class Rows:
     columns: tuple[str, ...]
     taken: Mapping[str, str] = field(default_factory=dict)  # column: what the UPDATE calls it
 
+    def names(self, place: int) -> list[str]:
+        """Return what the values of this row are called, the row being the place-th."""
+        return [f"row{place}_{name}" for name in (*self.columns, *self.taken)]
+
 
 class Guarded:
     """A conditional UPDATE, and rows that are written only when it found its own: all or nothing.
@@ -222,23 +231,22 @@ class Guarded:
 
     def __init__(self, update: Update, rows: Sequence[Rows]) -> None:
         """`update` returns one column; its parameters must not be named `row…`."""
-        self._update = update
         self._rows = rows
+        for one in rows:
+            _require_all(one)
         taken = update.cte("taken")
         written = [
-            insert(one.table)
-            .from_select(
-                [*one.columns, *one.taken],
-                select(
-                    *(bindparam(f"row{place}_{name}", type_=one.table.c[name].type) for name in one.columns),
-                    *(taken.c[name] for name in one.taken.values()),
-                ).select_from(taken),
-                include_defaults=False,
-            )
-            .cte(f"written{place}")
+            _insertion(place, one, {name: taken.c[returned] for name, returned in one.taken.items()}, taken)
             for place, one in enumerate(rows)
         ]
-        self._together = Prepared(select(*taken.c).add_cte(*written))
+        self._together = Prepared(
+            select(*taken.c).add_cte(*(row.cte(f"written{place}") for place, row in enumerate(written)))
+        )
+        self._update = Prepared(update)
+        self._each = [
+            Prepared(_insertion(place, one, {name: _value(place, one, name) for name in one.taken}))
+            for place, one in enumerate(rows)
+        ]
 
     def write(
         self, connection: Connection, parameters: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
@@ -248,17 +256,44 @@ class Guarded:
         `rows` hold the values in the order that was given to the constructor. Raises IntegrityError when
         one of them stands already.
         """
+        values = dict(parameters)
+        for place, row in enumerate(rows):
+            values |= {f"row{place}_{name}": value for name, value in row.items()}
         if connection.dialect.name == "postgresql":
-            named = {f"row{place}_{name}": row[name] for place, row in enumerate(rows) for name in row}
-            found = self._together.rows(connection, {**parameters, **named})
+            found = self._together.rows(connection, values)
             return found[0][0] if found else None
-        taken = connection.execute(self._update, parameters).one_or_none()
-        if taken is None:
+        found = self._update.rows(connection, parameters)
+        if not found:
             return None
-        for one, row in zip(self._rows, rows, strict=True):
-            numbers = {name: taken._mapping[returned] for name, returned in one.taken.items()}
-            connection.execute(insert(one.table), {**row, **numbers})
-        return taken[0]
+        for place, (one, insertion) in enumerate(zip(self._rows, self._each, strict=True)):
+            values |= {f"row{place}_{name}": found[0][0] for name in one.taken}
+            insertion.rows(connection, {name: values[name] for name in one.names(place)})
+        return found[0][0]
+
+
+def _insertion(
+    place: int, row: Rows, taken: Mapping[str, ColumnElement[Any]], source: FromClause | None = None
+) -> Insert:
+    values = select(*(_value(place, row, name) for name in row.columns), *taken.values())
+    if source is not None:
+        values = values.select_from(source)
+    return insert(row.table).from_select([*row.columns, *taken], values, include_defaults=False)
+
+
+def _value(place: int, row: Rows, name: str) -> BindParameter[Any]:
+    return bindparam(f"row{place}_{name}", type_=row.table.c[name].type)
+
+
+def _require_all(row: Rows) -> None:
+    """Raise ValueError when a column would stay empty that may not: nobody fills in defaults here."""
+    given = {*row.columns, *row.taken}
+    missing = [
+        column.name
+        for column in row.table.columns
+        if column.name not in given and not column.nullable and column.server_default is None
+    ]
+    if missing:
+        raise ValueError(f"rows of {row.table.name} lack {', '.join(missing)}: name them in Rows")
 
 
 _database: Database | None = None
