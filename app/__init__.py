@@ -5,7 +5,7 @@ from flask import Flask
 from app import bus, cli, db, operations, web
 from app.admin import promises as admin_promises
 from app.api import views as api
-from app.voice import callback_webhooks, desk_views, message_webhooks, webhooks
+from app.voice import callback_webhooks, callers_page, desk_views, message_webhooks, webhooks
 from config import Settings, load
 
 
@@ -20,6 +20,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     operations.register(app)
     webhooks.register(app)
     callback_webhooks.register(app)
+    callers_page.register(app)
     message_webhooks.register(app)
     web.register(app)
     desk_views.register(app)

@@ -10,7 +10,7 @@ from app.carrier import FOR_GOOD, Carrier
 from app.clock import utcnow
 from app.errors import CarrierError
 from app.jobs import callbacks, sweep
-from app.voice import messages, outbox
+from app.voice import links, messages, outbox
 from app.voice.ladder import Deployment
 from app.voice.models import Call, CallState, CallStep, Promise
 from app.voice.twiml import Addresses
@@ -75,14 +75,17 @@ def _deliver(carrier: Carrier, deployment: Deployment, delivery: Delivery) -> st
                 promise = session.get(Promise, payload["promise"])
             if promise is None or promise.line is None:
                 return "nobody to send it to"
+            body = payload["body"]
+            if deployment.link_key:
+                body += "\n" + links.to_promise(public_url, deployment.link_key, promise.id)
             sid = carrier.send_message(
                 to=promise.number,
                 from_=promise.line,
-                body=payload["body"],
+                body=body,
                 status_url=f"{public_url}/messages/status",
             )
             with db.transaction() as session:
-                messages.sent(session, sid, promise, payload["body"], utcnow())
+                messages.sent(session, sid, promise, body, utcnow())
             return sid
         case unknown:
             raise ValueError(f"nothing delivers {unknown}")

@@ -50,10 +50,12 @@ class Deployment:
 
     public_url: str
     defaults: Defaults
+    link_key: str = ""  # signs the links in our messages; without it they hold none
 
     @classmethod
     def of(cls, settings: Settings) -> "Deployment":
-        return cls(settings.public_url, Defaults(settings.default_language, settings.default_country))
+        defaults = Defaults(settings.default_language, settings.default_country)
+        return cls(settings.public_url, defaults, settings.secret_key)
 
 
 def situation(call: Call, facts: Facts, steps: Sequence[CallStep], now: datetime) -> Situation:
