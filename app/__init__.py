@@ -5,7 +5,14 @@ from flask import Flask
 from app import bus, cli, db, operations, web
 from app.admin import promises as admin_promises
 from app.api import views as api
-from app.voice import callback_webhooks, callers_page, desk_views, message_webhooks, webhooks
+from app.voice import (
+    callback_webhooks,
+    callers_page,
+    desk_views,
+    message_webhooks,
+    promise_views,
+    webhooks,
+)
 from config import Settings, load
 
 
@@ -24,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     message_webhooks.register(app)
     web.register(app)
     desk_views.register(app)
+    promise_views.register(app)
     admin_promises.register(app)
     api.register(app)
     cli.register(app)

@@ -19,7 +19,7 @@ from app.callers import history
 from app.callers.models import Channel, Direction, Line
 from app.callers.numbers import may_be_called, may_be_texted
 from app.carrier import CarrierCall
-from app.catalogue import text
+from app.catalogue import text, times
 from app.voice import attempts, lifecycle, outbox, pops, promises, rules, speech, twiml
 from app.voice import facts as known_facts
 from app.voice.attempts import STEP
@@ -145,6 +145,17 @@ def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datet
 def _line_to_show(session: Session, team: str) -> str | None:
     """Return the number of ours that the customer sees when the promise names none: the team's, else any."""
     return session.scalar(select(Line.number).order_by(Line.team != team, Line.number).limit(1))
+
+
+def agree_on(session: Session, promise_id: int, due_at: datetime, who: str, now: datetime) -> Promise:
+    """Agree on another time and tell the customer by SMS. Raises InvalidField as promises.set_time does."""
+    promise = promises.set_time(session, promise_id, due_at, who, now)
+    if may_be_texted(promise.number):
+        words = times.spoken(due_at, now, zone_of(session, promise), promise.language, "before")
+        body = text("promise.message_moved", promise.language, time=words)
+        key = f"promise/{promise.id}/moved/{due_at.isoformat()}"
+        outbox.add(session, outbox.SEND_MESSAGE, key, {"promise": promise.id, "body": body}, now)
+    return promise
 
 
 def _ask_a_human(session: Session, promise: Promise, why: str, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """What is the call's next step? Decide with fresh facts, take what it needs, write it down, and answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 
@@ -50,7 +50,8 @@ class Deployment:
 
     public_url: str
     defaults: Defaults
-    link_key: str = ""  # signs the links in our messages; without it they hold none
+    # Signs the links in our messages; without it they hold none.
+    link_key: str = field(default="", repr=False)
 
     @classmethod
     def of(cls, settings: Settings) -> "Deployment":
