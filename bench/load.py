@@ -72,6 +72,10 @@ class Connection(asyncio.Protocol):
         answered, self._answered = self._answered, _nobody
         answered(Answer(time.perf_counter() - self._due, status, body))
 
+    @property
+    def is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
+
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answered is not _nobody:
             self._answered(Answer(time.perf_counter() - self._due, 0, b"connection lost"))
@@ -170,6 +174,8 @@ async def open_loop(
             due.append(moment)
         if (pause := moment - time.perf_counter()) > 0:
             await asyncio.sleep(pause)
+        while free and not free[-1].is_open:
+            free.pop()  # the server closes those that were idle for some seconds
         connection = free.pop() if free else await connect(port)
         connection.ask(request, moment, partial(note, connection))
     with suppress(TimeoutError):
