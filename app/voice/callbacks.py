@@ -131,15 +131,18 @@ def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datet
         promise.next_at = by_day(dials[-attempts.MOST_DIALS] + attempts.DIALS_WITHIN, zone)
         promises.note(session, promise, "promise_capped", now, details={"time": promise.next_at.isoformat()})
         return True
-    calling_in = select(Call.sid).where(
-        Call.from_e164 == promise.number,
-        Call.direction == Direction.INBOUND,
-        Call.state != CallState.ENDED,
-    )
-    if session.scalar(calling_in.limit(1)) is not None:
+    if _is_calling_in(session, promise.number):
         promise.next_at = now + LOOK_AGAIN_AFTER
         return True
     return False
+
+
+def _is_calling_in(session: Session, number: str) -> bool:
+    """Tell whether the customer is on the line with us already."""
+    live = select(Call.sid).where(
+        Call.from_e164 == number, Call.direction == Direction.INBOUND, Call.state != CallState.ENDED
+    )
+    return session.scalar(live.limit(1)) is not None
 
 
 def _line_to_show(session: Session, team: str) -> str | None:
@@ -488,6 +491,10 @@ def _connect(
         return _no_longer_needed(language)
     call = session.get_one(Call, attempt.call_sid)
     if attempt.accepted_at is None:
+        if _is_calling_in(session, promise.number):
+            _is_over(session, attempt, promise, AttemptOutcome.CUSTOMER_RANG, now)
+            promise.next_at = now + AFTER_CUSTOMER_RANG
+            return _no_longer_needed(language)
         if not _may_dial(session, promise, now):
             _is_over(session, attempt, promise, AttemptOutcome.CALLED_OFF, now)
             return _no_longer_needed(language)

@@ -302,6 +302,23 @@ def test_a_customer_who_rings_first_reaches_the_promiser_and_is_not_rung(
     assert stored(attempt.promise).state == PromiseState.MERGED
 
 
+def test_a_customer_who_is_on_the_line_with_a_colleague_is_not_rung(
+    begin: Callback, another: Another
+) -> None:
+    begin.tell("agent", CallStatus="ringing")
+    call = another().comes_in()
+    # As it stands when a colleague was rung for the callback and nobody gave way.
+    with db.transaction() as session:
+        session.execute(update(PromiseAttempt).values(ended_at=None, outcome=None))
+        session.execute(update(Promise).values(state=PromiseState.CALLING))
+
+    begin.tell("picked-up")
+
+    assert begin.rings is None
+    assert attempts()[0].outcome == AttemptOutcome.CUSTOMER_RANG
+    assert call.rings == "client:anna"
+
+
 def test_whoever_holds_the_line_for_an_agent_goes_before_a_callback(
     another: Another, deployment: Deployment
 ) -> None:
