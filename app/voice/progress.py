@@ -357,9 +357,7 @@ def serve(
         tried = {one.agent for one in ladder.steps_of(session, call.sid)}
         team = [one for one in facts.agents.values() if one.key not in tried]
         # Who is free for somebody who waits for them in person isn't free for whoever comes along.
-        free = any(
-            one.reachability == presence.Reachability.FREE and not one.callers_waiting for one in team
-        )
+        free = any(one.reachability == presence.Reachability.FREE and not one.callers_waiting for one in team)
         gone = not any(one.reachability in _WORTH_WAITING_FOR for one in team)
     free = free and not waits_behind_another(session, call)
     if not (free or gone or waited >= timedelta(seconds=limit)):
