@@ -190,7 +190,7 @@ def test_a_call_that_can_not_be_closed_does_not_keep_the_others_open(
 ) -> None:
     broken, sound = another().comes_in(), another(from_=BEN).comes_in()
     with db.transaction() as session:
-        session.execute(update(Call).where(Call.sid == broken.sid).values(state="no such state"))
+        session.execute(update(Call).where(Call.sid == broken.sid).values(state="unheard of"))
 
     closed = []
     for sid in (broken.sid, sound.sid):

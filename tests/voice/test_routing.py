@@ -502,7 +502,7 @@ def test_in_the_hour_that_comes_twice_an_hour_later_is_an_hour_later() -> None:
 # --- the golden rule ----------------------------------------------------------------------------------
 
 
-@settings(max_examples=200)
+@settings(max_examples=120)
 @given(any_situation())
 def test_whatever_the_situation_the_caller_reaches_a_human_or_a_promise(situation: Situation) -> None:
     steps = decide(situation).steps
