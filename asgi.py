@@ -5,6 +5,8 @@ uvicorn asgi:app --timeout-graceful-shutdown 5
 
 from app.agents.streams import Hub
 from app.serving import Application
+from app.voice import webhooks
 from wsgi import app as flask_app
 
+webhooks.start(flask_app)
 app = application = Application(flask_app, Hub(flask_app.config["SETTINGS"].redis_url))

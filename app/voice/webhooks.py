@@ -9,16 +9,18 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, request
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
 from app import bus, db
+from app.callers.models import Line
 from app.callers.numbers import mask, to_e164
 from app.clock import utcnow
 from app.errors import StoreUnavailable
-from app.voice import answering, forms, last_resort, merging, progress, twiml
+from app.voice import answering, forms, last_resort, merging, progress, simulation, twiml
 from app.voice.degraded import OWNER, talked
 from app.voice.ladder import Deployment, Rung
 from app.voice.last_resort import LastResort
@@ -138,6 +140,33 @@ def register(app: Flask) -> None:
         settings, deployment, left, Store(settings.webhook_deadline_seconds), keeper
     )
     app.register_blueprint(bp)
+
+
+def start(app: Flask) -> None:
+    """Make ready for the first call: a picture to fall back on, and nothing left to be loaded or compiled."""
+    voice: Voice = app.extensions["voice"]
+    voice.keeper.start()
+    voice.store.pool.submit(_warm_up, voice)
+
+
+def _warm_up(voice: Voice) -> None:
+    """Go the way of a call without one; the first caller would wait for it otherwise."""
+    now = utcnow()
+    try:
+        with db.reading() as session:
+            line = session.scalar(select(Line.number).limit(1)) or ""
+            simulation.simulate(
+                session,
+                from_raw="0612345678",
+                line=line,
+                at=now,
+                now=now,
+                deployment=voice.deployment,
+                language=voice.settings.default_language,
+            )
+        twiml.farewell(said=[], language=voice.settings.default_language)
+    except (SQLAlchemyError, OSError) as error:
+        log.warning("could not make ready", extra={"error": type(error).__name__})
 
 
 def stop(app: Flask) -> None:
