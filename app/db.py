@@ -337,6 +337,10 @@ def _postgres_engine(url: str, pool_size: int, patient: bool) -> Engine:
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "tcp_user_timeout": 1500,
+            # A server whose machine vanished says nothing more: found out by asking, not by waiting for hours.
+            "keepalives_idle": 5,
+            "keepalives_interval": 2,
+            "keepalives_count": 2,
             "options": options,
             # A pooler between us and the server may hand each transaction another connection.
             "prepare_threshold": 5,
