@@ -18,6 +18,8 @@ import uvloop
 T = TypeVar("T")
 
 LONGEST_SECONDS = 120.0
+# uvicorn closes a connection that was idle for 5 s; a request on its way then is lost.
+FRESH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,7 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
         self._due = 0.0
+        self._used_at = time.perf_counter()
         self._answered: Callable[[Answer], None] = _nobody
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -69,12 +72,15 @@ class Connection(asyncio.Protocol):
             return
         status, body = parsed
         self._buffer = b""
+        self._used_at = time.perf_counter()
         answered, self._answered = self._answered, _nobody
         answered(Answer(time.perf_counter() - self._due, status, body))
 
     @property
-    def is_open(self) -> bool:
-        return self._transport is not None and not self._transport.is_closing()
+    def is_fresh(self) -> bool:
+        """Whether the server can't be about to close it for being idle."""
+        idle = time.perf_counter() - self._used_at
+        return self._transport is not None and not self._transport.is_closing() and idle < FRESH_SECONDS
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._answered is not _nobody:
@@ -174,8 +180,8 @@ async def open_loop(
             due.append(moment)
         if (pause := moment - time.perf_counter()) > 0:
             await asyncio.sleep(pause)
-        while free and not free[-1].is_open:
-            free.pop()  # the server closes those that were idle for some seconds
+        while free and not free[-1].is_fresh:
+            free.pop().close()
         connection = free.pop() if free else await connect(port)
         connection.ask(request, moment, partial(note, connection))
     with suppress(TimeoutError):
