@@ -3,10 +3,12 @@
 uvicorn asgi:app --timeout-graceful-shutdown 5
 """
 
+from app import logs
 from app.agents.streams import Hub
 from app.serving import Application
 from app.voice import webhooks
 from wsgi import app as flask_app
 
+logs.configure()
 webhooks.start(flask_app)
 app = application = Application(flask_app, Hub(flask_app.config["SETTINGS"].redis_url))

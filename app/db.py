@@ -337,7 +337,7 @@ def _postgres_engine(url: str, pool_size: int, patient: bool) -> Engine:
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
             "tcp_user_timeout": 1500,
-            # A server whose machine vanished says nothing more: found out by asking, not by waiting for hours.
+            # A server whose machine vanished says nothing more: asked for a sign of life, not waited for.
             "keepalives_idle": 5,
             "keepalives_interval": 2,
             "keepalives_count": 2,

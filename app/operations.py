@@ -1,9 +1,10 @@
 """Is all well? For the balancer, the operator and their monitoring: /healthz, /readyz, /metrics."""
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
@@ -12,6 +13,7 @@ from prometheus_client.registry import Collector
 from redis import RedisError
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app import bus, db
 from app.clock import utcnow
@@ -20,6 +22,8 @@ from app.voice.models import Call, Outbox, Promise
 
 bp = Blueprint("operations", __name__)
 
+ANSWER_SECONDS = 1.0
+T = TypeVar("T")
 WORKER_SEEN_WITHIN = timedelta(seconds=20)
 
 
@@ -69,10 +73,22 @@ def metrics() -> Response:
     return Response(generate_latest(current_app.extensions["metrics"]), content_type=CONTENT_TYPE_LATEST)
 
 
+_asking = ThreadPoolExecutor(4, "operations")
+
+
+def _in_time(ask: Callable[[Session], T]) -> T:
+    """Ask the database, but not longer than whoever monitors would wait. Raises TimeoutError."""
+
+    def work() -> T:
+        with db.reading() as session:
+            return ask(session)
+
+    return _asking.submit(work).result(timeout=ANSWER_SECONDS)
+
+
 def _database() -> dict[str, Any]:
     try:
-        with db.reading() as session:
-            session.execute(text("SELECT 1"))
+        _in_time(lambda session: session.execute(text("SELECT 1")))
         return {"ready": True}
     except (SQLAlchemyError, TimeoutError) as error:
         return {"ready": False, "why": f"does not answer ({type(error).__name__}); check DATABASE_URL"}
@@ -92,13 +108,22 @@ def _redis() -> dict[str, Any]:
 
 def _worker() -> dict[str, Any]:
     try:
-        with db.reading() as session:
-            seen_at = session.scalar(select(func.max(WorkerSeen.seen_at)).select_from(WorkerSeen))
+        seen_at = _in_time(
+            lambda session: session.scalar(select(func.max(WorkerSeen.seen_at)).select_from(WorkerSeen))
+        )
     except (SQLAlchemyError, TimeoutError):
         return {"ready": False, "why": "unknown while the database does not answer"}
     if seen_at is None or utcnow() - seen_at > WORKER_SEEN_WITHIN:
         return {"ready": False, "why": "no worker was seen lately; start one: python -m app.jobs.worker"}
     return {"ready": True, "seen_at": seen_at.isoformat()}
+
+
+def _count(session: Session) -> tuple[list[Any], list[Any], int]:
+    """Count calls by state and outcome, promises by state, and what must still leave."""
+    calls = select(Call.state, Call.outcome, func.count()).group_by(Call.state, Call.outcome)
+    promises = select(Promise.state, func.count()).group_by(Promise.state)
+    left = session.scalar(select(func.count()).where(Outbox.done_at.is_(None)))
+    return list(session.execute(calls)), list(session.execute(promises)), left or 0
 
 
 class _Stored(Collector):
@@ -110,20 +135,14 @@ class _Stored(Collector):
         promises = GaugeMetricFamily("rechtdoor_promises", "Promises by state.", labels=["state"])
         waiting = GaugeMetricFamily("rechtdoor_outbox_waiting", "What must still leave for the carrier.")
         try:
-            with db.reading() as session:
-                for state, outcome, count in session.execute(
-                    select(Call.state, Call.outcome, func.count()).group_by(Call.state, Call.outcome)
-                ):
-                    calls.add_metric([state, outcome or ""], count)
-                for promise_state, count in session.execute(
-                    select(Promise.state, func.count()).group_by(Promise.state)
-                ):
-                    promises.add_metric([promise_state], count)
-                waiting.add_metric(
-                    [], session.scalar(select(func.count()).where(Outbox.done_at.is_(None))) or 0
-                )
+            by_outcome, by_state, left = _in_time(_count)
         except (SQLAlchemyError, TimeoutError):
             return []
+        for state, outcome, count in by_outcome:
+            calls.add_metric([state, outcome or ""], count)
+        for promise_state, count in by_state:
+            promises.add_metric([promise_state], count)
+        waiting.add_metric([], left)
         return [calls, promises, waiting]
 
     def describe(self) -> Iterable[Metric]:

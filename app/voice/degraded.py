@@ -95,7 +95,7 @@ class Degraded:
         action = self._address(f"after/{rung}", line)
         match rung:
             case "owner" | "team":
-                agents = self._owner(from_e164) if rung == OWNER else self._team(team)
+                agents = self._owner(from_e164) if rung == OWNER else self._team(team, from_e164)
                 if not agents:
                     return None
                 clients = [one.endpoint.address for one in agents if one.endpoint.kind == "client"]
@@ -123,15 +123,16 @@ class Degraded:
     def _owner(self, from_e164: str | None) -> list[KnownAgent]:
         if self.keeper is None or (owner := self.keeper.owner(from_e164)) is None:
             return []
-        agent = self.keeper.snapshot.agents.get(owner)
-        return [agent] if agent is not None and agent.free else []
+        return self.keeper.take([owner], from_e164, most=1, seconds=RING_SECONDS)
 
-    def _team(self, team: str) -> list[KnownAgent]:
+    def _team(self, team: str, from_e164: str | None) -> list[KnownAgent]:
         if self.keeper is None:
             return []
         agents = [agent for agent in self.keeper.snapshot.agents.values() if agent.free]
         # A colleague of another team who answers is better than nobody.
-        return sorted(agents, key=lambda agent: agent.team != team)[:MOST_AT_ONCE]
+        nearest_first = sorted(agents, key=lambda agent: agent.team != team)
+        keys = [agent.key for agent in nearest_first]
+        return self.keeper.take(keys, from_e164, MOST_AT_ONCE, RING_SECONDS)
 
     def _line(self, line: str) -> tuple[str, str]:
         known = self.keeper.snapshot.lines.get(line) if self.keeper else None

@@ -1,6 +1,5 @@
 """What happened to the call since? News from the carrier, in any order and more than once, moves it on."""
 
-import re
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -14,7 +13,7 @@ from app.callers.models import Channel, Contact, Direction
 from app.callers.numbers import may_be_called, to_e164
 from app.catalogue import text
 from app.voice import facts as known_facts
-from app.voice import ladder, lifecycle, outbox, promises, rules, speech, twiml
+from app.voice import ladder, lifecycle, outbox, promises, rules, speech, spoken_numbers, twiml
 from app.voice.facts import Facts
 from app.voice.ladder import RING_KINDS, Deployment
 from app.voice.lifecycle import DialEnded
@@ -449,14 +448,15 @@ def number_given(
     def answer() -> bytes:
         facts = _read(session, call, now, deployment)
         zone = facts.line.calendar.timezone
-        e164 = to_e164(re.sub(r"[^\d+]", "", given), deployment.defaults.country)
+        country = known_facts.line_country(session, call.line) or deployment.defaults.country
+        e164 = to_e164(spoken_numbers.digits(given), country)
         if e164 is None or not may_be_called(e164):
             said = text("say.number_not_understood", call.language)
         else:
             due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
             ladder.owe(session, call, facts, facts.owner, due, "promise_nobody", now, number=e164)
-            digits = " ".join(given_digit for given_digit in re.sub(r"\D", "", given))
-            sentence = Sentence("number_promised", {"number": digits, "time": ("before", due)})
+            heard = " ".join(spoken_numbers.digits(given))  # digit by digit, or it is read as an amount
+            sentence = Sentence("number_promised", {"number": heard, "time": ("before", due)})
             said = speech.words(sentence, call.language, zone, now)
         call.said = [*call.said, {"at": now.isoformat(), "text": said}]
         return twiml.farewell(said=[said], language=call.language)

@@ -5,7 +5,7 @@ import hmac
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
@@ -58,6 +58,8 @@ class Keeper:
         self._stopped = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
+        self._taking = threading.Lock()
+        self._taken: dict[str, tuple[float, str | None]] = {}  # agent: until when (monotonic), by whom
         self.when_reachable: Callable[[], object] | None = None  # what to do while the database answers
 
     def start(self) -> None:
@@ -81,6 +83,24 @@ class Keeper:
     def owner(self, e164: str | None) -> str | None:
         """Return who owned the newest open case of a number."""
         return self.snapshot.owners.get(self.key_of(e164)) if e164 else None
+
+    def take(self, agents: Iterable[str], whom: str | None, most: int, seconds: float) -> list[KnownAgent]:
+        """Return those who are free and were not taken a moment ago, and take them for so long.
+
+        Nothing can be reserved without a database; within this process two callers don't ring one agent.
+        `whom` is the caller's number: the same caller again is most likely the same webhook again.
+        """
+        taken: list[KnownAgent] = []
+        with self._taking:
+            now = time.monotonic()
+            for key in agents:
+                agent = self.snapshot.agents.get(key)
+                until, by = self._taken.get(key, (now, None))
+                is_left = until <= now or (whom is not None and by == whom)
+                if len(taken) < most and agent is not None and agent.free and is_left:
+                    self._taken[key] = (now + seconds, whom)
+                    taken.append(agent)
+        return taken
 
     def refresh(self, session: Session, now: datetime, *, owners_too: bool) -> None:
         """Take a new snapshot. Raises what the database raises; the old one then stands."""

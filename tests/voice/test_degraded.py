@@ -27,7 +27,7 @@ from app.voice.ladder import Deployment
 from app.voice.models import Call, CallState, Outcome, Promise
 from config import Settings
 from startup.postgres_server import PostgresServer
-from tests.factories import ADA, LINE
+from tests.factories import ADA, BEN, LINE
 from tests.parts import test_settings as values_for_tests
 from tests.voice import town
 from tests.voice.conftest import Another, Line
@@ -237,7 +237,7 @@ def test_without_a_database_a_call_goes_down_every_rung_and_counts_afterwards(
         assert (call.verbs, call.rings) == (["Dial"], "client:anna"), "the owner, from what is remembered"
         assert call.attribute("Dial", "answerOnBridge") == "true"
         call.dial_ends("no-answer")
-        assert clients(call) == ["anna", "bram", "carla"]
+        assert clients(call) == ["bram", "carla"], "whoever just did not pick up is not rung again"
         assert call.said == "Er gaat bij ons iets mis. Ik zoek een collega voor u."
         call.dial_ends("busy")
         assert numbers(call) == [EMERGENCY]
@@ -476,3 +476,11 @@ def test_two_processes_that_merge_the_same_facts_make_each_of_them_count_once(
         assert session.scalar(select(func.count()).select_from(Call)) == len(sids)
         assert set(session.scalars(select(Call.outcome))) == {Outcome.PROMISED}
         assert session.scalar(select(func.count()).select_from(Promise)) == 1, "one is owed to the number"
+
+
+def test_without_a_database_two_callers_do_not_ring_one_agent(outage: Outage, another: Another) -> None:
+    with outage(refusing):  # type: ignore[attr-defined]
+        first, second = another().comes_in(), another(from_=BEN).comes_in()
+
+        assert set(clients(first)) & set(clients(second)) == set()
+        assert clients(first) == ["anna"]
