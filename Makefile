@@ -17,7 +17,7 @@ help:
 	@echo 'make install  what running needs, into .venv'
 	@echo 'make serve    web and worker as the environment or .env says, on PORT'
 	@echo 'make browser  a Chromium for the tests, where there is none'
-	@echo 'make clean    throw away .venv and the tools' caches; data stays'
+	@echo 'make clean    throw away .venv and the caches of the tools; data stays'
 
 run: venv-run
 	@$(PY) -m startup.run
