@@ -3,22 +3,24 @@
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 from redis import RedisError
-from sqlalchemy import func, select, text
+from sqlalchemy import case, extract, func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import bus, db
+from app.agents import streams
 from app.clock import utcnow
 from app.jobs.models import WorkerSeen
-from app.voice.models import Call, Outbox, Promise
+from app.voice.models import Call, Outbox, Promise, PromiseState
 
 bp = Blueprint("operations", __name__)
 
@@ -38,6 +40,7 @@ def register(app: Flask) -> None:
         buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.15, 0.25, 0.5, 1, 1.5, 2, 3, 5),
         registry=registry,
     )
+    registry.register(streams.POP_SECONDS)
     registry.register(_Stored())
 
     @app.before_request
@@ -118,12 +121,42 @@ def _worker() -> dict[str, Any]:
     return {"ready": True, "seen_at": seen_at.isoformat()}
 
 
-def _count(session: Session) -> tuple[list[Any], list[Any], int]:
-    """Count calls by state and outcome, promises by state, and what must still leave."""
+# Up to so many seconds late; on time is 0.
+LATENESS = (0, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """What the database holds at this moment."""
+
+    calls: list[Any]  # state, outcome, how many
+    promises: list[Any]  # state, how many
+    broken: int
+    kept_late: list[int]  # how many were kept at most so late, for each of LATENESS, and all of them
+    seconds_late: float
+    left: int
+
+
+def _count(session: Session) -> _Counted:
     calls = select(Call.state, Call.outcome, func.count()).group_by(Call.state, Call.outcome)
     promises = select(Promise.state, func.count()).group_by(Promise.state)
+    broken = select(func.count()).where(Promise.broken_at.is_not(None))
+    late = extract("epoch", Promise.finished_at) - extract("epoch", Promise.due_at)
+    kept = select(
+        *(func.count(case((late <= seconds, 1))) for seconds in LATENESS),
+        func.count(),
+        func.sum(case((late > 0, late), else_=0)),
+    ).where(Promise.state == PromiseState.KEPT)
+    *kept_late, seconds_late = session.execute(kept).one()
     left = session.scalar(select(func.count()).where(Outbox.done_at.is_(None)))
-    return list(session.execute(calls)), list(session.execute(promises)), left or 0
+    return _Counted(
+        calls=list(session.execute(calls)),
+        promises=list(session.execute(promises)),
+        broken=session.scalar(broken) or 0,
+        kept_late=kept_late,
+        seconds_late=float(seconds_late or 0),
+        left=left or 0,
+    )
 
 
 class _Stored(Collector):
@@ -133,17 +166,27 @@ class _Stored(Collector):
         labels = ["state", "outcome"]
         calls = GaugeMetricFamily("rechtdoor_calls", "Calls by state and outcome.", labels=labels)
         promises = GaugeMetricFamily("rechtdoor_promises", "Promises by state.", labels=["state"])
+        broken = GaugeMetricFamily(
+            "rechtdoor_promises_broken", "Promises whose time passed, whatever became of them since."
+        )
+        late = HistogramMetricFamily(
+            "rechtdoor_promises_kept_late_seconds", "How late kept promises were kept; 0 is on time."
+        )
         waiting = GaugeMetricFamily("rechtdoor_outbox_waiting", "What must still leave for the carrier.")
         try:
-            by_outcome, by_state, left = _in_time(_count)
+            counted = _in_time(_count)
         except (SQLAlchemyError, TimeoutError):
             return []
-        for state, outcome, count in by_outcome:
+        for state, outcome, count in counted.calls:
             calls.add_metric([state, outcome or ""], count)
-        for promise_state, count in by_state:
+        for promise_state, count in counted.promises:
             promises.add_metric([promise_state], count)
-        waiting.add_metric([], left)
-        return [calls, promises, waiting]
+        broken.add_metric([], counted.broken)
+        limits = [*(str(float(seconds)) for seconds in LATENESS), "+Inf"]
+        buckets = list(zip(limits, map(float, counted.kept_late), strict=True))
+        late.add_metric([], buckets, counted.seconds_late)
+        waiting.add_metric([], counted.left)
+        return [calls, promises, broken, late, waiting]
 
     def describe(self) -> Iterable[Metric]:
         return []

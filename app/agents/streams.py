@@ -12,9 +12,11 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Any
 
 from flask import Response, request
+from prometheus_client import Histogram
 from redis import asyncio as async_redis
 from redis.exceptions import RedisError
 from sqlalchemy import and_, or_, select
@@ -23,6 +25,7 @@ from sqlalchemy.orm import Session
 from app import bus
 from app.agents import desk_events
 from app.agents.models import Activity, DeskEvent, Slot
+from app.clock import utcnow
 from app.db import reading
 
 log = logging.getLogger(__name__)
@@ -53,6 +56,14 @@ HEADERS = {
 # A comment keeps proxies awake, but a page can't see it: the watchdog there listens for the event.
 TICK = b": tick\nevent: tick\ndata: {}\n\n"
 OPENING = f"retry: {RETRY_MILLISECONDS}\n\n".encode() + TICK
+
+# From when the call was looked at until its pop is on its way to the browser; see app/operations.py.
+POP_SECONDS = Histogram(
+    "rechtdoor_pop_delay_seconds",
+    "How long after a call came in its screen pop was handed to a desk's stream.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30),
+    registry=None,
+)
 
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -166,15 +177,19 @@ class Desk:
         if self._sending is None:
             self._sending = asyncio.get_running_loop().create_task(self._send_waiting())
 
-    def put_event(self, number: int, data: bytes) -> None:
-        """Send the event unless it was sent before; without room it is read from the log again later."""
+    def put_event(self, number: int, data: bytes) -> bool:
+        """Send the event unless it was sent before; without room it is read from the log again later.
+
+        Tell whether it is being sent.
+        """
         if number <= self.after:
-            return
+            return False
         if self.has_room:
             self.after = number
             self.put(data)
-        else:
-            self._is_behind = True
+            return True
+        self._is_behind = True
+        return False
 
     def put_tick(self) -> None:
         if self.has_room:
@@ -214,6 +229,7 @@ class Hub:
         self._turns: list[set[Desk]] = [set() for _ in range(TICK_SECONDS)]
         self._next_turn = itertools.cycle(range(TICK_SECONDS))
         self._woken: set[str] = set()
+        self._popped: dict[str, int] = {}  # the newest pop of each agent of which the delay was noted
         self._bell = asyncio.Event()
         self._hears_redis = False
         self._tasks: list[asyncio.Task[None]] = []
@@ -328,13 +344,20 @@ class Hub:
             log.warning("desk events can't be read", exc_info=True)
             asyncio.get_running_loop().call_later(1.0, self.wake, agents)
             return
-        for agent, number, kind, data in events:
+        for agent, number, kind, data, told_at in events:
             if desks := self._desks.get(agent):
                 encoded = frame(number, kind, data)
-                for desk in list(desks):
-                    desk.put_event(number, encoded)
+                sent = [desk.put_event(number, encoded) for desk in list(desks)]
+                if kind == "screen_pop" and any(sent):
+                    self._note_delay(agent, number, told_at)
         if len(events) == EVENTS_IN_QUERY:
             self.wake(agents)
+
+    def _note_delay(self, agent: str, number: int, told_at: datetime) -> None:
+        """Note it once for each pop: a page that is loaded anew during a call is told of it again."""
+        if number > self._popped.get(agent, 0):
+            self._popped[agent] = number
+            POP_SECONDS.observe(max(0.0, (utcnow() - told_at).total_seconds()))
 
     async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
         return await asyncio.get_running_loop().run_in_executor(self._reader, function, *arguments)
@@ -397,9 +420,9 @@ class Hub:
                 desk.put_tick()
 
 
-def _read_events(wanted: list[tuple[str, int]]) -> list[tuple[str, int, str, dict[str, Any]]]:
+def _read_events(wanted: list[tuple[str, int]]) -> list[tuple[str, int, str, dict[str, Any], datetime]]:
     statement = (
-        select(DeskEvent.agent, DeskEvent.number, DeskEvent.kind, DeskEvent.data)
+        select(DeskEvent.agent, DeskEvent.number, DeskEvent.kind, DeskEvent.data, DeskEvent.created_at)
         .where(or_(*(and_(DeskEvent.agent == agent, DeskEvent.number > number) for agent, number in wanted)))
         .order_by(DeskEvent.agent, DeskEvent.number)
         .limit(EVENTS_IN_QUERY)

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -166,6 +167,24 @@ def test_a_new_desk_is_told_of_the_call_that_rings_and_of_nothing_before_it(serv
         event = next(heard)
 
     assert (event.kind, event.data["call_sid"]) == ("screen_pop", sid)
+
+
+def test_the_delay_of_a_pop_is_measured_once_whoever_hears_it_again(server: Server) -> None:
+    def popped() -> float:
+        found = re.search(
+            r"^rechtdoor_pop_delay_seconds_count (\S+)", httpx.get(f"{server.url}/metrics").text, re.M
+        )
+        assert found
+        return float(found[1])
+
+    before = popped()
+    with server.stream("anna") as heard, server.stream("anna") as heard_too:
+        office.call_in(server.settings, factories.ADA)
+        assert next(heard).kind == next(heard_too).kind == "screen_pop"
+    with server.stream("anna") as heard:
+        assert next(heard).kind == "screen_pop"
+
+    assert popped() == before + 1
 
 
 def test_two_desks_never_hear_each_others_events(server: Server) -> None:
