@@ -104,6 +104,12 @@ class Call(Base):
             postgresql_where=text("state <> 'ended'"),
             sqlite_where=text("state <> 'ended'"),
         ),
+        Index(
+            "ix_calls_recording_asked_at",
+            "recording_asked_at",
+            postgresql_where=text("recording_asked_at IS NOT NULL"),
+            sqlite_where=text("recording_asked_at IS NOT NULL"),
+        ),
     )
 
     sid: Mapped[str] = mapped_column(String(64), primary_key=True)  # the carrier's; a callback has our own
@@ -135,6 +141,8 @@ class Call(Base):
     checked_at: Mapped[datetime | None] = mapped_column(
         UtcDateTime
     )  # last time the carrier was asked about it
+    # A message was asked for of which nothing has been heard since.
+    recording_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class CallStep(Base):
@@ -189,7 +197,8 @@ class Promise(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     origin: Mapped[str] = mapped_column(String(100))  # call:CA…, api:…: made once, whoever asks twice
-    number: Mapped[str] = mapped_column(String(32))  # E.164
+    # E.164. None: it is hidden, or was forgotten; nobody is dialled then, and next_at stays None.
+    number: Mapped[str | None] = mapped_column(String(32))
     line: Mapped[str | None] = mapped_column(String(32))
     customer: Mapped[str | None] = mapped_column(String(121))
     case: Mapped[str | None] = mapped_column(String(121))
@@ -199,7 +208,6 @@ class Promise(Base):
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)  # by when
     state: Mapped[PromiseState] = mapped_column(String(12), default=PromiseState.OPEN)
     about: Mapped[str] = mapped_column(Text, default="")  # in the caller's own words
-    recording_sid: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # When it is looked at next; None: it waits for a human.
@@ -260,6 +268,43 @@ class PromiseEvent(Base):
     who: Mapped[str] = mapped_column(String(254), default="")  # an agent, a user, or empty for the system
     # What goes into the words: {"agent": a key, "time": a moment as ISO 8601}.
     details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
+
+
+class RecordingState(StrEnum):
+    """Where the sound is: at the carrier at first, then here, and in the end nowhere."""
+
+    AT_CARRIER = "at_carrier"  # to be fetched
+    STORED = "stored"  # here; the carrier's is to be deleted
+    KEPT = "kept"  # here alone
+    UNWANTED = "unwanted"  # nowhere here; the carrier's is to be deleted
+    GONE = "gone"
+
+
+class Recording(Base):
+    """What a caller said after the tone; the row stays when the sound is gone, so that news of it is known."""
+
+    __tablename__ = "recordings"
+    __table_args__ = (
+        Index("ix_recordings_call_sid", "call_sid"),
+        Index("ix_recordings_promise", "promise"),
+        Index(
+            "ix_recordings_next_at",
+            "next_at",
+            postgresql_where=text("next_at IS NOT NULL"),
+            sqlite_where=text("next_at IS NOT NULL"),
+        ),
+    )
+
+    sid: Mapped[str] = mapped_column(String(64), primary_key=True)  # the carrier's
+    call_sid: Mapped[str] = mapped_column(String(64))
+    promise: Mapped[int | None] = mapped_column(Integer)  # on which it is heard
+    state: Mapped[RecordingState] = mapped_column(String(12), default=RecordingState.AT_CARRIER)
+    seconds: Mapped[int | None] = mapped_column(Integer)  # None: the carrier hasn't said
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the carrier is asked; None: no more
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    content_type: Mapped[str] = mapped_column(String(40), default="")
+    sound: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
 
 
 class Message(Base):
