@@ -1,4 +1,4 @@
-"""Which workers are alive? Each writes down that it was seen, for whoever asks whether all is well."""
+"""What do those who work by themselves write down? That each is alive, and up to when all is accounted for."""
 
 from datetime import datetime
 
@@ -13,3 +13,15 @@ class WorkerSeen(Base):
 
     name: Mapped[str] = mapped_column(String(120), primary_key=True)  # host and process
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CarrierLook(Base):
+    """Up to when our calls were compared with the carrier's list; one row, which whoever compares takes."""
+
+    __tablename__ = "carrier_looks"
+
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)
+    # Every call that the carrier began before this moment is known here, with its outcome.
+    complete_until: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime] = mapped_column(UtcDateTime)  # also how long whoever compares holds it
+    added: Mapped[int] = mapped_column(default=0)  # calls that we knew nothing of, since ever
