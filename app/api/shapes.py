@@ -126,6 +126,7 @@ def case(row: Case) -> Json:
         "url": row.url,
         "owner": row.owner,
         "named_owner": row.named_owner,
+        "avoided_agent": row.avoided_agent,
         "last_contact": (
             {"agent": row.last_contact_agent, "at": _at(row.last_contact_at)}
             if row.last_contact_agent
@@ -397,7 +398,9 @@ SCHEMAS: dict[str, Schema] = {
     "LineWritten": written(LINES),
     "Customer": _read(CUSTOMERS),
     "CustomerWritten": written(CUSTOMERS),
-    "Case": _read(CASES, named_owner=_or_null(TEXT), last_contact=_LAST_CONTACT),
+    "Case": _read(
+        CASES, named_owner=_or_null(TEXT), avoided_agent=_or_null(TEXT), last_contact=_LAST_CONTACT
+    ),
     "CaseWritten": written(CASES),
     "Contact": _read(CONTACTS),
     "ContactWritten": written(CONTACTS),

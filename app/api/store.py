@@ -3,7 +3,7 @@
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Sequence, Set, Sized
+from collections.abc import Callable, Iterable, Iterator, Sequence, Set, Sized
 from contextlib import contextmanager
 from operator import attrgetter
 from typing import Any, TypeVar, cast
@@ -17,9 +17,11 @@ from sqlalchemy import (
     Row,
     Select,
     Table,
+    case,
     delete,
     exists,
     func,
+    null,
     or_,
     select,
     true,
@@ -51,6 +53,7 @@ from app.db import Base
 
 R = TypeVar("R")
 Rows = list[dict[str, Any]]
+Also = Callable[[Any], dict[str, Any]]
 
 KEYS_AT_ONCE = 1000  # in one IN (…)
 # From here on PostgreSQL is faster with COPY and one statement for all than with a statement for each.
@@ -235,7 +238,18 @@ def _write_cases(session: Session, records: list[CaseRecord]) -> None:
         }
         for record in records
     ]
-    _upsert(session, _table(Case), rows)
+    _upsert(session, _table(Case), rows, also=_named_anew)
+
+
+def _named_anew(excluded: Any) -> dict[str, Any]:
+    """Whoever names an owner whom the caller had asked not to speak to knows why: from then on it holds."""
+    known = _table(Case).c
+    is_named = excluded.named_owner.is_distinct_from(known.named_owner)
+    return {
+        "avoided_agent": case(
+            (is_named & (excluded.named_owner == known.avoided_agent), null()), else_=known.avoided_agent
+        )
+    }
 
 
 def _write_contacts(session: Session, records: list[ContactRecord]) -> None:
@@ -305,22 +319,28 @@ def _upsert(
     *,
     key: tuple[str, ...] = ("key",),
     keep: Set[str] = frozenset(),
+    also: Also | None = None,
 ) -> None:
     """Insert rows or replace what they say; columns in `keep` stay as they are where the row is known.
 
+    `also` returns what else a change means for a row, from what is said of it now.
     A row that says nothing new is not written, so that the same file again costs no more than reading it.
     """
     insert = _insert(session)(table)
     names = list(rows[0])
+
+    def or_replace(insert: Any) -> Any:
+        return _or_replace(insert, table, names, key, keep, also)
+
     if _takes_copy(session, rows):
         cells = (row.values() for row in rows)
         with _staged(session, table, names, cells) as staged:
             insert = insert.from_select(names, select(staged))
-            session.execute(_or_replace(insert, table, names, key, keep))
+            session.execute(or_replace(insert))
     elif len(rows) < ROWS_FOR_COPY:
-        session.execute(_or_replace(insert, table, names, key, keep), rows)
+        session.execute(or_replace(insert), rows)
     else:
-        _run_many(session, _or_replace(insert.values(dict.fromkeys(names)), table, names, key, keep), rows)
+        _run_many(session, or_replace(insert.values(dict.fromkeys(names))), rows)
 
 
 def _run_many(session: Session, statement: Any, rows: Rows) -> None:
@@ -337,9 +357,18 @@ def _run_many(session: Session, statement: Any, rows: Rows) -> None:
     )
 
 
-def _or_replace(insert: Any, table: Table, names: list[str], key: tuple[str, ...], keep: Set[str]) -> Any:
+def _or_replace(
+    insert: Any,
+    table: Table,
+    names: list[str],
+    key: tuple[str, ...],
+    keep: Set[str],
+    also: Also | None = None,
+) -> Any:
     new = {name: insert.excluded[name] for name in names if name not in keep and name not in key}
-    changed = (table.c[name].is_distinct_from(value) for name, value in new.items())
+    changed = [table.c[name].is_distinct_from(value) for name, value in new.items()]
+    if also is not None:
+        new |= also(insert.excluded)
     return insert.on_conflict_do_update(index_elements=list(key), set_=new, where=or_(*changed))
 
 

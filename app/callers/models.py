@@ -2,8 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from app.db import Base, Json, UtcDateTime
@@ -99,15 +100,26 @@ class Case(Base):
     # Kept by history.record() in the transaction that writes the contact, so that a call needn't look.
     last_contact_agent: Mapped[str | None] = mapped_column(String(121))
     last_contact_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # The caller asked for somebody else than this agent; that holds until an admin or a CRM names them anew.
+    avoided_agent: Mapped[str | None] = mapped_column(String(121))
 
     @property
     def owner(self) -> str | None:
         """The agent who owns the matter now; None when nobody has handled it yet."""
-        return self.named_owner or self.last_contact_agent
+        owners = (self.named_owner, self.last_contact_agent)
+        return next((agent for agent in owners if agent and agent != self.avoided_agent), None)
 
     @property
     def is_open(self) -> bool:
         return self.status != CaseStatus.SOLVED
+
+
+def owner_of(cases: Any) -> ColumnElement[str | None]:
+    """Return what `Case.owner` is, for a statement over `cases`: the model, or its table's columns."""
+    return func.coalesce(
+        func.nullif(cases.named_owner, cases.avoided_agent),
+        func.nullif(cases.last_contact_agent, cases.avoided_agent),
+    )
 
 
 class Contact(Base):

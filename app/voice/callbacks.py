@@ -4,7 +4,7 @@ A callback is a call of our own with one step: the agent is rung first, with the
 they take it the customer is. All of it is written down before the carrier is asked for anything.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -113,8 +113,7 @@ def work_off(session: Session, promise_id: int, now: datetime, deployment: Deplo
 
 def zone_of(session: Session, promise: Promise) -> ZoneInfo:
     """Return the time zone in which a promise's hours count: its line's."""
-    zone = session.scalar(select(Line.timezone).where(Line.number == promise.line)) if promise.line else None
-    return ZoneInfo(zone or known_facts.Defaults.timezone)
+    return known_facts.line_zone(session, promise.line)
 
 
 def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> bool:
@@ -171,7 +170,7 @@ def candidates(
     debtor: str | None,
     team: str,
     agents: Mapping[str, AgentFacts],
-    refused: frozenset[str] | set[str],
+    refused: Set[str],
     window: Window,
     now: datetime,
 ) -> Iterator[tuple[AgentFacts, Sentence]]:
@@ -275,7 +274,10 @@ def _reserve(
     agents = dict(facts.agents)
     if now >= window.colleagues_from:
         agents = _supervisors(session, now) | agents
-    refused = attempts.refused_lately(session, promise.id, now - REFUSAL_HOLDS)
+    refused = {*attempts.refused_lately(session, promise.id, now - REFUSAL_HOLDS)}
+    case = facts.caller.case
+    if case is not None and case.avoided not in (None, promise.agent):
+        refused.add(str(case.avoided))
     lease = timedelta(seconds=facts.rules.ladder.owner_ring_seconds) + PLACING
     for agent, reason in candidates(promise.agent, promise.team, agents, refused, window, now):
         endpoint = agent.endpoint

@@ -52,6 +52,7 @@ class CaseCard:
     url: str  # https, or empty
     owner: str | None  # a name
     owner_is_reader: bool
+    avoided: str | None  # the name of whom the customer would rather not speak to about it
     last_contact_at: datetime | None
 
 
@@ -303,6 +304,7 @@ def _case_card(case: Case, agent: str, names: dict[str, str]) -> CaseCard:
         owner_is_reader=case.owner == agent,
         last_contact_at=case.last_contact_at,
     )
+        avoided=names.get(case.avoided_agent or "", case.avoided_agent),
 
 
 def _current_case(customer: CustomerCard | None, call: Call) -> CaseCard | None:

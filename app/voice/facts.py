@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, bindparam, case, func, literal, select, true, union
 from sqlalchemy.orm import Session
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.agents import presence
 from app.agents.models import Activity, Agent, Slot
 from app.callers.hours import calendar
-from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
+from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Line, owner_of
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise, recognise
 from app.catalogue import LANGUAGES, text
 from app.db import Prepared, table_of
@@ -172,6 +173,12 @@ def line_country(session: Reader, number: str) -> str | None:
     return session.scalar(select(Line.country).where(Line.number == number))
 
 
+def line_zone(session: Reader, number: str | None) -> ZoneInfo:
+    """Return the time zone in which a line's hours count."""
+    zone = session.scalar(select(Line.timezone).where(Line.number == number)) if number else None
+    return ZoneInfo(zone or Defaults.timezone)
+
+
 # --- the reads, built once: rebuilding a statement costs as much as sending it -------------------------
 
 # Tables, not classes: the ORM's part of reading a row would cost more than the row.
@@ -199,7 +206,7 @@ _line_columns = (
 _LINE: Any = select(*_line_columns).select_from(_one.outerjoin(_lines, _lines.c.number == bindparam("line")))
 
 # A promise binds who made it; else the case has its owner. The same as in `read`.
-_owner = func.coalesce(_promises.c.agent, _cases.c.named_owner, _cases.c.last_contact_agent)
+_owner = func.coalesce(_promises.c.agent, owner_of(_cases.c))
 
 _slot_columns = (
     _slots.c.agent,
@@ -238,7 +245,8 @@ _CALLER = Prepared(
         _cases.c.status.label("case_status"),
         _cases.c.url,
         _cases.c.opened_at,
-        _cases.c.named_owner,
+        owner_of(_cases.c).label("case_owner"),
+        _cases.c.avoided_agent,
         _cases.c.last_contact_agent,
         _cases.c.last_contact_at,
         _promises.c.id.label("promise"),
@@ -399,7 +407,8 @@ def _caller(e164: str | None, rows: Iterable[Row[Any]]) -> Caller:
                     status=row.case_status,
                     url=row.url,
                     opened_at=row.opened_at,
-                    owner=row.named_owner or row.last_contact_agent,
+                    owner=row.case_owner,
+                    avoided=row.avoided_agent,
                     handled_at=row.last_contact_at,
                 )
             )

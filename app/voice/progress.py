@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.agents import desk_events, presence
 from app.agents.models import Agent
 from app.callers import history
-from app.callers.models import Channel, Contact, Direction
+from app.callers.models import Case, Channel, Contact, Direction
 from app.callers.numbers import may_be_called, to_e164
 from app.catalogue import text
 from app.voice import facts as known_facts
@@ -23,11 +23,13 @@ from app.voice.models import (
     CallStep,
     Inbox,
     Outcome,
+    Promise,
     PromiseState,
     StepKind,
     StepOutcome,
 )
 from app.voice.routing import Sentence, due_at
+from app.voice.wishes import asks_for_another
 
 # A telephone that was not heard to ring within this time can't have been missed by anybody.
 AT_ONCE = timedelta(seconds=4)
@@ -316,7 +318,14 @@ def contact_key(sid: str) -> str:
 # --- waiting ------------------------------------------------------------------------------------------
 
 
-def wait(session: Session, sid: str, number: int, now: datetime, deployment: Deployment) -> bytes:
+def wait(
+    session: Session,
+    sid: str,
+    number: int,
+    now: datetime,
+    deployment: Deployment,
+    queue_seconds: int | None = None,
+) -> bytes:
     """The carrier asks what a waiting caller hears next: it asks again each second or so.
 
     So it is also how a caller learns that the agent is free when the carrier could not be told.
@@ -332,16 +341,50 @@ def wait(session: Session, sid: str, number: int, now: datetime, deployment: Dep
     if now - _last_spoken(call) >= SPEAK_AGAIN_AFTER:
         said = [
             speech.words(_patience(call, facts, session), call.language, facts.line.calendar.timezone, now)
+    `queue_seconds` is the carrier's QueueTime.
         ]
         call.said = [*call.said, {"at": now.isoformat(), "text": said[0]}]
-    return twiml.keep_waiting(said=said, language=call.language)
+    addresses = twiml.Addresses(deployment.public_url, sid, number)
+    hears_at = addresses.of("wish") if may_speak and call.waiting_for_agent is not None else ""
+    return twiml.keep_waiting(said=said, language=call.language, hears_at=hears_at)
+
+
+def wish(
+    session: Session, sid: str, number: int, speech_result: str, now: datetime, deployment: Deployment
+) -> bytes:
+    """A waiting caller said something: whoever asks for somebody else gets them, without a question."""
+    call = held(session, sid)
+    if call.state != CallState.WAITING or call.step != number:
+        return twiml.leave_queue()
+    agent = call.waiting_for_agent
+    if agent is None or not asks_for_another(speech_result):
+        return twiml.keep_waiting(said=(), language=call.language)
+    step = session.get_one(CallStep, (sid, number))
+    step.outcome, step.ended_at = StepOutcome.ANOTHER_WANTED, now
+    _avoid(session, call, agent, now)
+    session.flush()
+    advance(session, call, now, deployment)
+    _tell(session, agent, call, str(StepOutcome.ANOTHER_WANTED), now)
+    return twiml.leave_queue()
+
+
+def _avoid(session: Session, call: Call, agent: str, now: datetime) -> None:
+    """Remember, for this case, that the caller wants somebody else; others owe what they were promised."""
+    case = session.get(Case, call.case) if call.case is not None else None
+    if case is not None:
+        case.avoided_agent = agent
+    if call.promise is not None:
+        promises.give_to_team(session, call.promise, "promise_another_wanted", now)
 
 
 def serve(
     session: Session, call: Call, step: CallStep, facts: Facts, now: datetime, deployment: Deployment
 ) -> bool:
     """Take a waiting call on, if whom it waits for is free or its time is over; False when it waits on.
+    # Before the queue asks for the first time a sentence was spoken, too.
+    may_speak = queue_seconds is not None and queue_seconds <= 1
 
+        may_speak = True
     The call is held by the caller of this function.
     """
     ladder_rules = facts.rules.ladder
@@ -430,9 +473,12 @@ def about(session: Session, sid: str, number: int, speech_result: str, now: date
 
     def answer() -> bytes:
         words = speech_result.strip()
-        if words and call.promise is not None:
-            promises.say_about(session, call.promise, words)
-        said = text("say.about_thanks" if words else "say.goodbye", call.language)
+        if asks_for_another(words) and (by_others := _by_somebody_else(session, call, now)) is not None:
+            said = by_others
+        else:
+            if words and call.promise is not None:
+                promises.say_about(session, call.promise, words)
+            said = text("say.about_thanks" if words else "say.goodbye", call.language)
         call.said = [*call.said, {"at": now.isoformat(), "text": said}]
         return twiml.farewell(said=[said], language=call.language)
 
@@ -451,6 +497,18 @@ def number_given(
         country = known_facts.line_country(session, call.line) or deployment.defaults.country
         e164 = to_e164(spoken_numbers.digits(given), country)
         if e164 is None or not may_be_called(e164):
+def _by_somebody_else(session: Session, call: Call, now: datetime) -> str | None:
+    """Let others owe what this caller was promised, and say so; None when nobody was named to them."""
+    promise = session.get(Promise, call.promise) if call.promise is not None else None
+    if promise is None or promise.agent is None:
+        return None
+    _avoid(session, call, promise.agent, now)
+    zone = known_facts.line_zone(session, call.line)
+    return speech.words(
+        Sentence("another_promised", {"time": ("before", promise.due_at)}), call.language, zone, now
+    )
+
+
             said = text("say.number_not_understood", call.language)
         else:
             due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)

@@ -197,6 +197,20 @@ def _still_owed(session: Session, promise_id: int) -> Promise:
         raise InvalidField("id", f"promise {promise_id} is already {promise.state}")
     return promise
 
+def give_to_team(session: Session, promise_id: int, why: str, now: datetime) -> None:
+    """Let the whole team owe what one agent owed; nothing happens to a promise that is settled."""
+    promise = session.get(Promise, promise_id, with_for_update=True, populate_existing=True)
+    if promise is None or promise.state not in OWED or promise.agent is None:
+        return
+    before, promise.agent = promise.agent, None
+    _look_at(promise, now)
+    if promise.state == PromiseState.BROKEN:
+        note(session, promise, why, now)
+    else:
+        move(session, promise, PromiseState.REASSIGNED, why, now)
+    _tell(session, promise, now, to=before)
+
+
 
 def move(
     session: Session,

@@ -200,6 +200,8 @@ def _ladder(situation: Situation) -> Iterator[Step]:
 def _owner_step(situation: Situation, owner: AgentFacts) -> tuple[Step | None, Sentence | None]:
     """Return the step that tries the owner, or the sentence that says why they aren't tried (or neither)."""
     tried = [step for step in situation.tried if step.agent == owner.key]
+    if any(step.outcome == StepOutcome.ANOTHER_WANTED for step in tried):
+        return None, None
     rang = [step for step in tried if step.kind != StepKind.WAIT]
     if rang:
         return _second_telephone(situation, owner, rang), None
@@ -292,6 +294,8 @@ def _about_what_was_tried(situation: Situation) -> tuple[Sentence, ...]:
     match last.outcome:
         case StepOutcome.WAITED_TOO_LONG if agent is None:
             return (Sentence("team_still_busy"),)
+        case StepOutcome.ANOTHER_WANTED:
+            return (Sentence("another_wanted"),)
         case _ if agent is None or agent.reachability == Reachability.LEFT:
             return ()
         case StepOutcome.DECLINED:
@@ -311,7 +315,8 @@ def _colleagues(
     situation: Situation, owner: AgentFacts | None
 ) -> Iterator[tuple[AgentFacts, StepKind, Sentence]]:
     """List who may help instead: who handled this case, newest first; then the teams, longest idle first."""
-    gone = {tried.agent for tried in situation.tried} | {situation.owner}
+    case = situation.caller.case
+    gone = {tried.agent for tried in situation.tried} | {situation.owner, case.avoided if case else None}
     free = [
         agent
         for agent in situation.agents.values()
@@ -330,6 +335,9 @@ def _colleagues(
 
 
 def _why_team(situation: Situation, owner: AgentFacts | None) -> str:
+    case = situation.caller.case
+    if case is not None and case.avoided is not None:
+        return "team_another_wanted"
     if owner is not None:
         return "team_instead_of_owner"
     if situation.caller.e164 is None:
@@ -386,7 +394,8 @@ def _closed(situation: Situation) -> Sentence:
 
 def _promise(situation: Situation, why: str, say: tuple[Sentence, ...]) -> MakePromise | AskForNumber:
     owner = situation.agents.get(situation.owner) if situation.owner else None
-    debtor = owner if owner is not None and owner.reachability != Reachability.LEFT else None
+    is_wanted = not any(tried.outcome == StepOutcome.ANOTHER_WANTED for tried in situation.tried)
+    debtor = owner if owner is not None and is_wanted and owner.reachability != Reachability.LEFT else None
     case = situation.caller.case
     due_at = promised_by(situation)
     agent = debtor.key if debtor else None

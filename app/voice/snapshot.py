@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import db
 from app.agents import presence
 from app.agents.models import Agent, Slot
 from app.agents.presence import Endpoint, Reachability
-from app.callers.models import Case, CaseStatus, CustomerNumber, Line
+from app.callers.models import Case, CaseStatus, CustomerNumber, Line, owner_of
 from app.clock import utcnow
 
 log = logging.getLogger(__name__)
@@ -119,17 +119,17 @@ class Keeper:
         self.snapshot = Snapshot(now, owners, MappingProxyType(agents), MappingProxyType(lines))
 
     def _read_owners(self, session: Session) -> Mapping[bytes, str]:
-        owner = func.coalesce(Case.named_owner, Case.last_contact_agent)
+        owner = owner_of(Case)
         rows = session.execute(
             select(CustomerNumber.e164, owner)
             .join(Case, Case.customer == CustomerNumber.customer)
-            .where(Case.status != CaseStatus.SOLVED, Case.last_contact_at.is_not(None))
+            .where(Case.status != CaseStatus.SOLVED, Case.last_contact_at.is_not(None), owner.is_not(None))
             .order_by(Case.last_contact_at.desc())
             .limit(MOST_OWNERS)
         )
         owners: dict[bytes, str] = {}
         for e164, agent in rows:
-            owners.setdefault(self.key_of(e164), agent)
+            owners.setdefault(self.key_of(e164), str(agent))
         return MappingProxyType(owners)
 
     def _run(self) -> None:

@@ -25,6 +25,7 @@ VOICES = {"nl": ("Polly.Laura-Neural", "nl-NL"), "en": ("Polly.Amy-Neural", "en-
 SPEECH_MODEL = "experimental_conversations"
 SPEECH_ENDS_AFTER_SECONDS = 3
 LEG_EVENTS = "initiated ringing answered completed"
+LONGEST_MESSAGE_SECONDS = 120
 
 # https://www.w3.org/TR/xml/#charsets
 _ILLEGAL_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -149,14 +150,30 @@ def wait(*, said: Sequence[str], language: str, waiting_for: str, addresses: Add
     return _bytes(response)
 
 
-def keep_waiting(*, said: Sequence[str], language: str) -> bytes:
+def keep_waiting(*, said: Sequence[str], language: str, hears_at: str = "") -> bytes:
     """Answer the queue's waitUrl: a sentence when it is time for one, then a second's silence.
 
+    With an address in `hears_at` the caller may say something, such as that they want somebody else.
     The carrier asks again as soon as this is over, so a second is how late the caller may learn that the
     agent is free when the carrier can't be told.
     """
     response = VoiceResponse()
-    _say(response, said, language)
+    if hears_at:
+        voice, locale = VOICES[language]
+        gather = response.gather(
+            input="speech",
+            action=hears_at,
+            method="POST",
+            timeout=1,
+            speech_timeout=1,
+            language=locale,
+            speech_model=SPEECH_MODEL,
+            hints="iemand anders graag, someone else please",
+        )
+        if said:
+            gather.say(clean(" ".join(said)), voice=voice, language=locale)
+    else:
+        _say(response, said, language)
     response.pause(length=1)
     return _bytes(response)
 
@@ -175,11 +192,11 @@ def promise(*, said: Sequence[str], question: str, language: str, addresses: Add
     return _bytes(response)
 
 
-def ask_for_number(*, said: Sequence[str], language: str, addresses: Addresses) -> bytes:
-    """Ask, once, for the number that is hidden; it may be said or keyed in."""
+def ask_for_number(*, said: Sequence[str], language: str, action: str) -> bytes:
+    """Ask for the number that is hidden; it may be said or keyed in."""
     response = VoiceResponse()
     _say(response, said[:-1], language)
-    _listen(response, said[-1], language, addresses.of("number"), "dtmf speech", seconds=8)
+    _listen(response, said[-1], language, action, "dtmf speech", seconds=8)
     return _bytes(response)
 
 
@@ -292,13 +309,29 @@ def ring_numbers(
     return _bytes(response)
 
 
-def take_message(*, said: Sequence[str], language: str, action: str) -> bytes:
-    """Record what the caller says: the last thing that can be done for somebody when all else is down."""
+def take_message(
+    *, said: Sequence[str], language: str, action: str, status_url: str, goodbye: str
+) -> bytes:
+    """Record what the caller says after a tone, which was announced in what is said before it.
+
+    Of whoever says nothing the carrier keeps nothing and asks no `action`: they hear `goodbye` at once.
+    https://www.twilio.com/docs/voice/twiml/record
+    """
     response = VoiceResponse()
     _say(response, said, language)
     response.record(
-        action=action, method="POST", max_length=120, timeout=5, play_beep=True, trim="trim-silence"
+        action=action,
+        method="POST",
+        max_length=LONGEST_MESSAGE_SECONDS,
+        timeout=5,
+        play_beep=True,
+        trim="trim-silence",
+        recording_status_callback=status_url,
+        recording_status_callback_method="POST",
+        recording_status_callback_event="completed absent",
     )
+    _say(response, [goodbye], language)
+    response.hangup()
     return _bytes(response)
 
 

@@ -212,7 +212,7 @@ def find_somebody(error: Exception) -> Response | HTTPException:
             return _keep_end()
         case "leg":
             return forms.done()
-        case "wait":
+        case "wait" | "wish":
             return forms.xml(twiml.leave_queue())
         case "whisper":
             return forms.xml(_voice().left.degraded.whisper(""))
@@ -364,14 +364,27 @@ def accept(sid: str, number: int) -> Response:
 @bp.post("/calls/<sid>/<int(signed=True):number>/wait")
 def wait(sid: str, number: int) -> Response:
     """The carrier asks what a waiting caller hears next."""
-    voice = _voice()
+    voice, queue_seconds = _voice(), forms.seconds("QueueTime")
     try:
         reply = voice.store.run(
-            lambda session: progress.wait(session, sid, number, utcnow(), voice.deployment)
+            lambda session: progress.wait(session, sid, number, utcnow(), voice.deployment, queue_seconds)
         )
     except StoreUnavailable:
         reply = twiml.leave_queue()  # what follows knows what to do without a database
     except progress.UnknownCall:
+        reply = twiml.leave_queue()
+    return forms.xml(reply)
+
+
+@bp.post("/calls/<sid>/<int(signed=True):number>/wish")
+def wish(sid: str, number: int) -> Response:
+    """A waiting caller said something."""
+    voice, words = _voice(), forms.value("SpeechResult")
+    try:
+        reply = voice.store.run(
+            lambda session: progress.wish(session, sid, number, words, utcnow(), voice.deployment)
+        )
+    except (StoreUnavailable, progress.UnknownCall):
         reply = twiml.leave_queue()
     return forms.xml(reply)
 
