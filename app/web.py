@@ -59,11 +59,18 @@ def register(app: Flask) -> None:
 
 def language() -> str:
     """Return the language of who is reading: their own choice, else what their browser asks for."""
-    settings: Settings = current_app.config["SETTINGS"]
     chosen = session.get("language")
-    if chosen in catalogue.LANGUAGES:
-        return str(chosen)
-    return request.accept_languages.best_match(catalogue.LANGUAGES, settings.default_language) or "en"
+    return str(chosen) if chosen in catalogue.LANGUAGES else language_asked_for()
+
+
+def language_asked_for() -> str:
+    """Return the language that the request asks for, of those that we speak."""
+    settings: Settings = current_app.config["SETTINGS"]
+    # Best first. Werkzeug's best_match would answer “nl-NL, en;q=0.5” in English: it prefers whole matches.
+    for tag, quality in request.accept_languages:
+        if quality > 0 and (spoken := tag.split("-")[0].lower()) in catalogue.LANGUAGES:
+            return spoken
+    return settings.default_language
 
 
 def t(code: str, **values: object) -> str:

@@ -12,7 +12,17 @@ from app.agents import desk_events
 from app.agents.models import DeskEvent
 from app.callers.models import Case, Customer, CustomerNumber
 from app.voice import promises
-from app.voice.models import Call, Inbox, Outbox, Promise, PromiseAttempt, PromiseState
+from app.voice.models import (
+    Call,
+    Inbox,
+    Message,
+    MessageStop,
+    Outbox,
+    Promise,
+    PromiseAttempt,
+    PromiseEvent,
+    PromiseState,
+)
 
 T = TypeVar("T")
 
@@ -38,7 +48,7 @@ def erase(session: Session, customer: str, who: str, now: datetime) -> bool:
     )
     withdrawn = _forget_promises(session, customer, cases, numbers, who, now)
     _forget_calls(session, calls)
-    _forget_messages(session, numbers)
+    _forget_messages(session, customer, cases, numbers)
     _forget_desk_events(session, {"customer": [customer], "case": cases, "call_sid": calls})
     for promise in withdrawn:
         if promise.agent:
@@ -85,15 +95,22 @@ def _forget_promises(
         .values(number="")
         .execution_options(synchronize_session=False)
     )
+    for event in session.scalars(
+        select(PromiseEvent).where(PromiseEvent.promise.in_(select(Promise.id).where(theirs)))
+    ):
+        # Of what happened only who of ours, when and which error stay; nothing else may name them.
+        event.details = {name: event.details[name] for name in _HARMLESS_DETAILS & event.details.keys()}
+    session.flush()
     session.execute(
         update(Promise)
         .where(theirs)
-        .values(number="", customer=None, case=None, about="", recording_sid=None)
+        .values(number="", customer=None, case=None, about="")
         .execution_options(synchronize_session=False)
     )
     return list(owed)
 
 
+_HARMLESS_DETAILS = frozenset({"agent", "time", "code"})
 _MAY_BE_WITHDRAWN = [
     state for state, following in promises.FOLLOWS.items() if PromiseState.WITHDRAWN in following
 ]
@@ -112,11 +129,16 @@ def _forget_calls(session: Session, calls: list[str]) -> None:
         session.execute(delete(Inbox).where(Inbox.call_sid.in_(some), Inbox.call_sid.in_(ended)))
 
 
-def _forget_messages(session: Session, numbers: list[str]) -> None:
-    """Delete the messages to their numbers, sent or not."""
-    found = _naming(session, select(Outbox.id), Outbox.payload, numbers)
+def _forget_messages(session: Session, customer: str, cases: list[str], numbers: list[str]) -> None:
+    """Delete what went to and fro, sent or not, and that a number of theirs wanted no messages."""
+    theirs = or_(Message.customer == customer, Message.case.in_(cases), Message.number.in_(numbers))
+    sids = list(session.scalars(select(Message.sid).where(theirs)))
+    found = _naming(session, select(Outbox.id), Outbox.payload, [*numbers, *sids])
     for some in _slices([row.id for row in found]):
         session.execute(delete(Outbox).where(Outbox.id.in_(some)))
+    for some in _slices(sids):
+        session.execute(delete(Message).where(Message.sid.in_(some)))
+    session.execute(delete(MessageStop).where(MessageStop.number.in_(numbers)))
 
 
 def _forget_desk_events(session: Session, keys: dict[str, list[str]]) -> None:

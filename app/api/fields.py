@@ -13,7 +13,7 @@ from zoneinfo import available_timezones
 import phonenumbers
 
 from app import catalogue
-from app.callers.hours import Hours
+from app.callers.hours import Hours, NotHours
 from app.callers.numbers import to_e164
 from app.errors import ApplicationError, InvalidField
 
@@ -230,8 +230,8 @@ def timezone(text: str, defaults: Defaults) -> str:
 def hours(text: str, defaults: Defaults) -> str:
     try:
         Hours.parse(text)
-    except ValueError as error:
-        raise Unusable("not_hours", text=_short(text), why=error) from error
+    except NotHours as error:
+        raise Unusable("not_hours", text=_short(error.part)) from error
     return text
 
 

@@ -10,10 +10,9 @@ from flask import Blueprint, Response, current_app, jsonify, request
 from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
-from app import catalogue
+from app import catalogue, web
 from app.api.fields import Refused
 from app.errors import ApplicationError, InvalidField
-from config import Settings
 
 log = logging.getLogger(__name__)
 
@@ -29,16 +28,6 @@ class ApiProblem(ApplicationError):
         self.code = code
         self.retry_after = retry_after
         self.values_said = values
-
-
-def language() -> str:
-    """Return the language that the request asks for, of those that we speak."""
-    settings: Settings = current_app.config["SETTINGS"]
-    # Best first. Werkzeug's best_match would answer “nl-NL, en;q=0.5” in English: it prefers whole matches.
-    for tag, quality in request.accept_languages:
-        if quality > 0 and (spoken := tag.split("-")[0].lower()) in catalogue.LANGUAGES:
-            return spoken
-    return settings.default_language
 
 
 def register(bp: Blueprint) -> None:
@@ -67,7 +56,7 @@ def _response(
         "type": f"/api/v1/docs#problem-{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
-        "detail": catalogue.text(f"problem.{code}", language(), **values),
+        "detail": catalogue.text(f"problem.{code}", web.language_asked_for(), **values),
         "instance": request.path,
     }
     if errors is not None:
@@ -75,12 +64,12 @@ def _response(
     response = jsonify(body)
     response.status_code = status
     response.mimetype = PROBLEM_JSON
-    response.headers["Content-Language"] = language()
+    response.headers["Content-Language"] = web.language_asked_for()
     return response
 
 
 def _refused(refused: Refused) -> Response:
-    errors = [(one.field, one.say(language())) for one in refused.problems]
+    errors = [(one.field, one.say(web.language_asked_for())) for one in refused.problems]
     return _response(422, "invalid_fields", {}, errors)
 
 

@@ -241,6 +241,7 @@ def _step(step: CallStep, language: str) -> Json:
         "ended_at": _at(step.ended_at),
         "outcome": step.outcome,
         "declined_why": step.declined_why,
+        "checked_at": _at(step.checked_at),
     }
 
 
@@ -279,6 +280,7 @@ STEP = _object(
         "ended_at": _or_null(MOMENT),
         "outcome": _or_null(_one_of(StepOutcome)),
         "declined_why": TEXT,
+        "checked_at": {**_or_null(MOMENT), "description": "about_checked_at"},
     }
 )
 

@@ -12,7 +12,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
-from app import catalogue, db
+from app import catalogue, db, web
 from app.agents import presence, streams
 from app.agents.models import Activity, Agent, Intent, Reach, Slot, Softphone
 from app.api import description, erasure, fields, problems, shapes, store
@@ -370,8 +370,8 @@ def get_call(call_sid: str) -> ResponseReturnValue:
         steps = session.scalars(
             select(CallStep).where(CallStep.call_sid == call_sid).order_by(CallStep.number)
         ).all()
-        response = jsonify(shapes.call(call, steps, problems.language()))
-    response.headers["Content-Language"] = problems.language()
+        response = jsonify(shapes.call(call, steps, web.language_asked_for()))
+    response.headers["Content-Language"] = web.language_asked_for()
     response.vary.add("Accept-Language")
     return response
 
@@ -549,8 +549,8 @@ def _promise_with_events(session: Session, promise: Promise) -> Response:
         select(PromiseEvent).where(PromiseEvent.promise == promise.id).order_by(PromiseEvent.id)
     ).all()
     zone, names = callbacks.zone_of(session, promise), promises.names_of(session)
-    response = jsonify(shapes.promise_with_events(promise, events, problems.language(), zone, names))
-    response.headers["Content-Language"] = problems.language()
+    response = jsonify(shapes.promise_with_events(promise, events, web.language_asked_for(), zone, names))
+    response.headers["Content-Language"] = web.language_asked_for()
     response.vary.add("Accept-Language")
     return response
 
@@ -560,14 +560,14 @@ def _promise_with_events(session: Session, promise: Promise) -> Response:
 
 @operation("GET", "/openapi.json", scope=None, answers={200: "OpenApi"})
 def openapi() -> ResponseReturnValue:
-    response = jsonify(description.document(settings().public_url, problems.language()))
+    response = jsonify(description.document(settings().public_url, web.language_asked_for()))
     response.vary.add("Accept-Language")
     return response
 
 
 @operation("GET", "/docs", scope=None, answers={200: "Page"})
 def docs() -> ResponseReturnValue:
-    language = problems.language()
+    language = web.language_asked_for()
     page = description.page(settings().public_url, language)
 
     def say(code: str) -> str:

@@ -18,6 +18,14 @@ _DAY_RANGE = re.compile(r"(Mo|Tu|We|Th|Fr|Sa|Su)(?:-(Mo|Tu|We|Th|Fr|Sa|Su))?")
 _TIME_RANGE = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
 
 
+class NotHours(ValueError):
+    """These are no opening hours; `part` is the piece of them that can't be used."""
+
+    def __init__(self, part: str, why: str) -> None:
+        super().__init__(f"“{part}” {why}")
+        self.part = part
+
+
 @dataclass(frozen=True)
 class Span:
     """From `start` to `end` on one day, in minutes after midnight; `end` is not included."""
@@ -44,7 +52,7 @@ class Hours:
 
         The notation is a part of OpenStreetMap's opening_hours. Several days or times are separated by
         commas. Empty means always. Public holidays are closed unless `PH 10:00-14:00` says otherwise;
-        `24/7` is always, on holidays too. Raises ValueError with a sentence for whoever wrote it.
+        `24/7` is always, on holidays too. Raises NotHours, which names the piece that makes no sense.
         """
         if not text.strip():
             return cls(week=(_WHOLE_DAY,) * 7)
@@ -56,10 +64,10 @@ class Hours:
                 continue
             words = part.split()
             if len(words) != 2:
-                raise ValueError(f"“{part.strip()}” is not days and times such as Mo-Fr 09:00-17:30")
+                raise NotHours(part.strip(), "is not days and times such as Mo-Fr 09:00-17:30")
             spans = tuple(sorted((_span(item, part) for item in words[1].split(",")), key=lambda s: s.start))
             if any(one.end > other.start for one, other in pairwise(spans)):
-                raise ValueError(f"the times in “{part.strip()}” overlap")
+                raise NotHours(part.strip(), "has times that overlap")
             for item in words[0].split(","):
                 week |= dict.fromkeys(_days(item, part), spans)
         return cls(week=tuple(week.get(day, ()) for day in range(7)), holiday=week.get(_HOLIDAY, ()))
@@ -69,7 +77,7 @@ def _days(item: str, part: str) -> list[int]:
     if item == "PH":
         return [_HOLIDAY]
     if not (match := _DAY_RANGE.fullmatch(item)):
-        raise ValueError(f"“{item}” in “{part.strip()}” is no day; write {', '.join(DAYS)} or Mo-Fr")
+        raise NotHours(item, f"in “{part.strip()}” is no day; write {', '.join(DAYS)} or Mo-Fr")
     first = DAYS.index(match[1])
     last = DAYS.index(match[2] or match[1])
     return [day % 7 for day in range(first, last + 1 if last >= first else last + 8)]
@@ -77,11 +85,11 @@ def _days(item: str, part: str) -> list[int]:
 
 def _span(item: str, part: str) -> Span:
     if not (match := _TIME_RANGE.fullmatch(item)):
-        raise ValueError(f"“{item}” in “{part.strip()}” is no time such as 09:00-17:30")
+        raise NotHours(item, f"in “{part.strip()}” is no time such as 09:00-17:30")
     start = int(match[1]) * 60 + int(match[2])
     end = int(match[3]) * 60 + int(match[4]) if match[3] else 1440
     if end <= start:
-        raise ValueError(f"“{item}” in “{part.strip()}” ends before it begins")
+        raise NotHours(item, f"in “{part.strip()}” ends before it begins")
     return Span(start, end)
 
 

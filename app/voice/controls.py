@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.callers.models import Case, Customer
@@ -62,6 +63,20 @@ def pick(session: Session, call_sid: str, agent: str, customer: str, case: str |
         if found is None or found.customer != customer:
             raise InvalidField("case", f"customer {customer} has no case {case}")
     call.customer, call.case = customer, case
+
+
+def note_checked(session: Session, call_sid: str, agent: str, now: datetime) -> None:
+    """Write down when the agent made sure who it is, and saw what had been masked; the first time stays."""
+    newest = (
+        select(func.max(CallStep.number))
+        .where(CallStep.call_sid == call_sid, CallStep.agent == agent)
+        .scalar_subquery()
+    )
+    session.execute(
+        update(CallStep)
+        .where(CallStep.call_sid == call_sid, CallStep.number == newest, CallStep.checked_at.is_(None))
+        .values(checked_at=now)
+    )
 
 
 def save_notes(

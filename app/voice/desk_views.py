@@ -342,6 +342,8 @@ def pick(call_sid: str) -> Response:
 def checked(call_sid: str) -> Response:
     """The agent made sure who is on the line: show what was masked. It is written down who saw it."""
     agent = _only_if_offered(call_sid)
+    with transaction() as db:
+        controls.note_checked(db, call_sid, agent, utcnow())
     _forget_checked(call_sid)
     session["checked"] = [*session.get("checked", []), call_sid][-CHECKED_CALLS_REMEMBERED:]
     log.info("identity checked, fields revealed", extra={"call_sid": call_sid, "agent": agent})

@@ -283,7 +283,10 @@ def test_somebody_without_a_desk_is_told_whom_to_ask(flask_app: Flask) -> None:
 
 def test_the_reader_sees_their_own_language_from_the_first_page_on(client: FlaskClient, anna: str) -> None:
     assert "Wachtwoord" in client.get("/login").text
-    assert "Password" in client.get("/login", headers={"Accept-Language": "en-GB,en;q=0.9"}).text
+    for asked in ("en-GB,en;q=0.9", "en-GB,nl;q=0.5", "fr,en-GB;q=0.8,nl;q=0.2"):
+        assert "Password" in client.get("/login", headers={"Accept-Language": asked}).text, asked
+    for asked in ("nl-NL,en;q=0.5", "nl-BE", "fr"):
+        assert "Wachtwoord" in client.get("/login", headers={"Accept-Language": asked}).text, asked
 
     token = office.sign_in(client, anna)
     assert "Beschikbaar" in client.get("/desk", headers={"Accept-Language": "en"}).text

@@ -89,6 +89,7 @@ def test_a_call_tells_each_step_with_its_reason_in_words(called: Api) -> None:
                 "ended_at": None,
                 "outcome": "no_answer",
                 "declined_why": "",
+                "checked_at": None,
             },
             {
                 "kind": "colleague",
@@ -99,6 +100,7 @@ def test_a_call_tells_each_step_with_its_reason_in_words(called: Api) -> None:
                 "ended_at": None,
                 "outcome": "answered",
                 "declined_why": "",
+                "checked_at": None,
             },
         ],
     }

@@ -10,7 +10,17 @@ from app.agents import desk_events
 from app.callers.models import Customer
 from app.clock import utcnow
 from app.voice import outbox
-from app.voice.models import Call, CallState, Inbox, Outcome
+from app.voice.models import (
+    AttemptOutcome,
+    Call,
+    CallState,
+    Inbox,
+    Message,
+    MessageStop,
+    Outcome,
+    PromiseAttempt,
+    PromiseEvent,
+)
 from tests.api.conftest import Api
 from tests.api.test_records import CASE, CONTACT, WORLD
 
@@ -56,6 +66,43 @@ def call(sid: str, number: str | None, customer: str | None, case: str | None) -
         desk_events.tell(session, "anna", "screen_pop", pop, now)
 
 
+def tried_and_written(promise: int) -> None:
+    """Somebody tried to keep the promise, its story names them, and both sides wrote."""
+    now = utcnow()
+    with db.transaction() as session:
+        session.add(
+            PromiseAttempt(
+                promise=promise,
+                call_sid="CB1",
+                number=ADA,
+                agent="anna",
+                address="client:anna",
+                started_at=now,
+                lease_until=now,
+                ended_at=now,
+                outcome=AttemptOutcome.NO_ANSWER,
+                machine=False,
+            )
+        )
+        told = {"agent": "anna", "number": ADA, "words": "Forgotten words"}
+        note = PromiseEvent(promise=promise, at=now, state="open", why="promise_no_answer", details=told)
+        session.add(note)
+        for sid, direction, number in (("SM1", "inbound", ADA), ("OM1", "outbound", SHARED)):
+            session.add(
+                Message(
+                    sid=sid,
+                    direction=direction,
+                    number=number,
+                    line="+31201234567",
+                    body="Forgotten text",
+                    customer="K1",
+                    status="received",
+                    at=now,
+                )
+            )
+        outbox.add(session, outbox.SEND_MESSAGE, "OM1", {"message": "OM1", "body": "Forgotten text"}, now)
+
+
 def everything() -> str:
     """Return all that the database holds, as text."""
     found = ""
@@ -79,6 +126,8 @@ def test_nothing_of_somebody_who_is_forgotten_is_left(world: Api) -> None:
     promise = world.post("/promises", owed | {"about": "Forgotten matter"}).json["id"]
     with db.transaction() as session:
         outbox.add(session, outbox.SEND_MESSAGE, "sms/1", {"to": ADA, "body": "Forgotten"}, utcnow())
+        session.add(MessageStop(number=ADA, at=utcnow(), how="asked"))
+    tried_and_written(promise)
 
     assert world.delete("/customers/K1").status_code == 204
 

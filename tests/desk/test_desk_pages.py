@@ -134,6 +134,9 @@ def test_number_and_postcode_stay_hidden_until_the_agent_has_checked(
         assert secret not in before
         assert secret in after
     assert "Identiteit gecontroleerd door u" in after
+    with transaction() as session:
+        [step] = session.scalars(select(CallStep).where(CallStep.call_sid == sid))
+        assert (step.agent, step.checked_at is not None) == ("anna", True)
 
 
 def test_checking_one_call_reveals_nothing_of_the_next(anna: FlaskClient, settings: config.Settings) -> None:
