@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, exists, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from app.agents import desk_events, presence
-from app.agents.models import Agent, Role, Slot, User
+from app.agents.models import Agent
 from app.agents.presence import Reachability
 from app.callers import history
 from app.callers.models import Channel, Direction, Line
@@ -200,27 +200,6 @@ def candidates(
         yield agent, Sentence("callback_team", {"agent": agent.spoken_name})
 
 
-def _supervisors(session: Session, now: datetime) -> dict[str, AgentFacts]:
-    """Return the supervisors who have a desk or telephone of their own."""
-    rows = session.execute(
-        select(Slot, Agent)
-        .join(Agent, Agent.key == Slot.agent)
-        .join(User, User.agent == Agent.key)
-        .where(User.role == Role.SUPERVISOR)
-    ).all()
-    return {
-        agent.key: AgentFacts(
-            key=agent.key,
-            spoken_name=agent.spoken_name,
-            team=agent.team,
-            reachability=presence.reachability(slot, enabled=agent.enabled, phone=agent.phone, now=now),
-            endpoint=presence.endpoint(slot, agent.phone, now),
-            phone=agent.phone,
-        )
-        for slot, agent in rows
-    }
-
-
 # --- a try begins -------------------------------------------------------------------------------------
 
 
@@ -273,7 +252,7 @@ def _reserve(
     """Take the first who is free for this promise, in one atomic step each; None when nobody is."""
     agents = dict(facts.agents)
     if now >= window.colleagues_from:
-        agents = _supervisors(session, now) | agents
+        agents = known_facts.supervisors(session, now) | agents
     refused = {*attempts.refused_lately(session, promise.id, now - REFUSAL_HOLDS)}
     case = facts.caller.case
     if case is not None and case.avoided not in (None, promise.agent):

@@ -6,19 +6,19 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Connection, Row, bindparam, case, func, literal, select, true, union
+from sqlalchemy import Connection, Row, bindparam, case, func, literal, null, select, true, union
 from sqlalchemy.orm import Session
 
 from app.agents import presence
-from app.agents.models import Activity, Agent, Slot
+from app.agents.models import Activity, Agent, Role, Slot, User
 from app.callers.hours import calendar
-from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Line, owner_of
+from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Direction, Line, owner_of
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise, recognise
 from app.catalogue import LANGUAGES, text
 from app.db import Prepared, table_of
 from app.voice import rules as rule_versions
 from app.voice.models import Call, CallStep, Inbox, Promise, PromiseState, RuleVersion, StepKind
-from app.voice.routing import AgentFacts, LineFacts
+from app.voice.routing import AgentFacts, LineFacts, goes_round
 from app.voice.rules import Rules
 
 # What the caller was promised and has not got: a promise whose time has passed is owed all the same.
@@ -55,9 +55,9 @@ class Facts:
     caller: Caller
     owner: str | None
     agents: Mapping[str, AgentFacts]
-    agent_languages: Mapping[str, str]
     last_contact: LastContact | None
     rules: Rules
+    calls_lately: int = 1  # about this case within a week, with this one
     reply: bytes | None = None  # what was answered when the carrier asked the same before
 
     @property
@@ -100,9 +100,14 @@ def read(session: Reader, sid: str, line: str, e164: str | None, now: datetime, 
             "teams": [case.team if case else "", line_facts.team or "", *rules.ladder.extra_teams],
             "owner": owner,
             "now_less_hour": now - timedelta(hours=1),
+            "now_less_week": now - timedelta(days=7),
         },
     ).all()
     agents = {row.agent: _agent(row, now) for row in agent_rows}
+    calls_lately = 1 + (agent_rows[0].calls_lately if case and agent_rows else 0)
+    if case and goes_round(rules.ladder, calls_lately, agents):
+        in_charge = supervisors(session, now)
+        agents |= {key: replace(agents.get(key, one), is_supervisor=True) for key, one in in_charge.items()}
     if case and agent_rows and agent_rows[0].last_agent:
         newest = agent_rows[0]
         last = LastContact(newest.last_agent, newest.last_at, newest.last_summary)
@@ -114,9 +119,9 @@ def read(session: Reader, sid: str, line: str, e164: str | None, now: datetime, 
         caller=caller,
         owner=owner if owner in agents else None,
         agents=agents,
-        agent_languages={row.agent: row.language for row in agent_rows},
         last_contact=last,
         rules=rules,
+        calls_lately=calls_lately,
         reply=rows[0].reply,
     )
     return facts if rules.ladder.speaks_names else _without_names(facts)
@@ -138,7 +143,6 @@ def read_of_owner(
         caller=caller,
         owner=None,
         agents={},
-        agent_languages={},
         last_contact=None,
         rules=rules,
         reply=rows[0].reply,
@@ -156,10 +160,14 @@ def read_of_owner(
         facts,
         owner=owner.key,
         agents={owner.key: owner},
-        agent_languages={owner.key: found.language},
         last_contact=LastContact(*last) if found.last_contact_at else None,
     )
     return facts if rules.ladder.speaks_names else _without_names(facts)
+
+
+def supervisors(session: Reader, now: datetime) -> dict[str, AgentFacts]:
+    """Return the supervisors who have a desk or telephone of their own."""
+    return {row.agent: _agent(row, now) for row in session.execute(_SUPERVISORS)}
 
 
 def line_of(session: Reader, number: str, defaults: Defaults) -> LineFacts:
@@ -185,7 +193,7 @@ def line_zone(session: Reader, number: str | None) -> ZoneInfo:
 _lines, _numbers, _customers, _cases, _contacts = (
     table_of(model) for model in (Line, CustomerNumber, Customer, Case, Contact)
 )
-_agents, _slots = table_of(Agent), table_of(Slot)
+_agents, _slots, _users = table_of(Agent), table_of(Slot), table_of(User)
 _calls, _steps, _inbox, _promises, _rules = (
     table_of(model) for model in (Call, CallStep, Inbox, Promise, RuleVersion)
 )
@@ -319,9 +327,21 @@ def _agents_statement(everybody: bool) -> Any:
         )
         .scalar_subquery()
     )
+    lately = (
+        select(func.count())
+        .select_from(_calls)
+        .where(
+            _calls.c.case == bindparam("case"),
+            _calls.c.created_at >= bindparam("now_less_week"),
+            _calls.c.direction == Direction.INBOUND,
+            _calls.c.sid != bindparam("sid"),
+        )
+        .scalar_subquery()
+    )
     statement: Any = (
         select(
             *_slot_columns,
+            lately.label("calls_lately"),
             handled.c.handled_at,
             newest.c.last_agent,
             newest.c.last_at,
@@ -349,6 +369,20 @@ def _agents_statement(everybody: bool) -> Any:
 
 _AGENTS = _agents_statement(everybody=False)
 _ALL_AGENTS = _agents_statement(everybody=True)
+
+# What a row needs beside the slot and the agent, for somebody who is not asked for a case's sake.
+_OF_NO_CASE = (
+    null().label("handled_at"),
+    literal(0).label("callers_waiting"),
+    literal(0).label("direct_calls"),
+)
+_SUPERVISORS: Any = (
+    select(*_slot_columns, *_OF_NO_CASE)
+    .select_from(_agents)
+    .join(_slots, _slots.c.agent == _agents.c.key)
+    .join(_users, _users.c.agent == _agents.c.key)
+    .where(_users.c.role == Role.SUPERVISOR)
+)
 
 _LAST_CONTACT = (
     select(_contacts.c.agent, _contacts.c.started_at, _contacts.c.summary)
@@ -430,6 +464,7 @@ def _agent(row: Row[Any], now: datetime) -> AgentFacts:
         back_at=row.back_at,
         callers_waiting=row.callers_waiting,
         direct_calls=row.direct_calls,
+        language=row.language,
     )
 
 

@@ -81,6 +81,7 @@ def situation(call: Call, facts: Facts, steps: Sequence[CallStep], now: datetime
             for step in finished
         ),
         rung_seconds=sum(_seconds(step) for step in finished if step.kind in RING_KINDS),
+        calls_lately=facts.calls_lately,
     )
 
 
@@ -126,7 +127,7 @@ def advance(
             row.outcome, row.ended_at = StepOutcome.PROMISED, now
         case AskForNumber():
             lifecycle.move(call, CallState.PROMISING)
-            reply = twiml.ask_for_number(said=said, language=call.language, addresses=addresses)
+            reply = twiml.ask_for_number(said=said, language=call.language, action=addresses.of("number"))
         case unknown:
             assert_never(unknown)
     session.add(Inbox(call_sid=call.sid, request=f"step/{call.step}", reply=reply, created_at=now))
@@ -260,7 +261,7 @@ def _ring(
     lifecycle.move(call, CallState.RINGING)
     stop_waiting(call)
     zone = facts.line.calendar.timezone
-    reason = speech.words(step.reason, facts.agent_languages[step.agent], zone, now, kind="reason")
+    reason = speech.words(step.reason, facts.agents[step.agent].language, zone, now, kind="reason")
     pop = pops.screen_pop(call, facts, reason=reason, ring_expected=True)
     reply = twiml.ring(
         said=said,
@@ -317,6 +318,18 @@ def _promise(
     owe(session, call, facts, step.agent, step.due_at, f"{step.reason.code}", now)
     return twiml.promise(
         said=said, question=text("say.about", call.language), language=call.language, addresses=addresses
+    )
+
+
+def record(call: Call, said: Sequence[str], addresses: twiml.Addresses, now: datetime) -> bytes:
+    """Take a message, which `said` announces; should all news of it be lost, the carrier is asked for it."""
+    call.recording_asked_at = now
+    return twiml.take_message(
+        said=said,
+        language=call.language,
+        action=addresses.of("message"),
+        status_url=addresses.of("recording"),
+        goodbye=text("say.goodbye", call.language),
     )
 
 
@@ -407,6 +420,7 @@ def snapshot(known: Situation) -> dict[str, Any]:
             agent.key: {
                 "reachability": str(agent.reachability),
                 "handled_at": agent.handled_at.isoformat() if agent.handled_at else None,
+        "calls_lately": known.calls_lately,
                 "waiting": agent.callers_waiting,
             }
             for agent in known.agents.values()

@@ -44,6 +44,8 @@ class AgentFacts:
     free_in_minutes: int | None = None  # what their conversations usually still take; None when unknown
     callers_waiting: int = 0  # for this agent, before this caller
     direct_calls: int = 0  # within the last hour
+    is_supervisor: bool = False
+    language: str = "nl"  # in which their screen and their whisper are
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,12 @@ class Situation:
     can_be_rung_back: bool
     tried: tuple[Tried, ...] = ()
     rung_seconds: float = 0.0
+    calls_lately: int = 1  # about this case within a week, with this one
+
+    @property
+    def goes_round(self) -> bool:
+        """Whether the caller is being sent from counter to counter."""
+        return goes_round(self.rules, self.calls_lately, self.agents)
 
 
 @dataclass(frozen=True)
@@ -148,6 +156,15 @@ def decide(situation: Situation) -> Decision:
     number the promise is preceded by the one question that makes it possible.
     """
     return Decision(tuple(_ladder(situation)))
+
+
+def goes_round(rules: Ladder, calls_lately: int, agents: Mapping[str, AgentFacts]) -> bool:
+    """Tell whether a case has seen so many calls that somebody must take charge, or the next agent would be
+    one too many.
+    """
+    most = rules.counter_to_counter
+    handlers = sum(agent.handled_at is not None for agent in agents.values())
+    return most is not None and (calls_lately >= most or handlers + 1 >= most)
 
 
 def _ladder(situation: Situation) -> Iterator[Step]:
@@ -326,6 +343,12 @@ def _colleagues(
     for agent in sorted(knowing, key=lambda one: (one.handled_at, one.key), reverse=True):
         yield agent, StepKind.COLLEAGUE, Sentence("colleague_handled", _name(agent))
     listed = {agent.key for agent in knowing}
+    if case is not None and situation.goes_round:
+        # Their own team's supervisor first; whoever talks with the caller owns the case from then on.
+        in_charge = [agent for agent in free if agent.is_supervisor and agent.key not in listed]
+        for agent in sorted(in_charge, key=lambda one: (one.team != case.team, one.key)):
+            listed.add(agent.key)
+            yield agent, StepKind.COLLEAGUE, Sentence("supervisor_takes_charge", _name(agent))
     for team in _teams(situation):
         members = [agent for agent in free if agent.key not in listed and team in (None, agent.team)]
         for agent in sorted(members, key=lambda one: (one.idle_since or situation.now, one.key)):

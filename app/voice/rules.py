@@ -1,5 +1,6 @@
 """Which rules are in force? The ladder's parameters, published by an admin, loaded by version."""
 
+import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -27,7 +28,16 @@ class Ladder:
     promise_minutes: int = 60  # of open time, until a callback is due
     extra_teams: tuple[str, ...] = ()
     direct_calls_per_hour: int | None = None  # for each agent; beyond it colleagues are rung
+    # From this many calls within a week about one case, or agents who handled it, a supervisor comes before
+    # whoever doesn't know it yet; None: never.
+    counter_to_counter: int | None = 3
     speaks_names: bool = True  # an agent's spoken name may be said to a caller whom nobody has checked
+    recording_lines: tuple[str, ...] = ()  # on which a message is recorded, which callers are told; E.164
+    recordings_days: int = 30  # how long a message is kept after what it asked for was dealt with
+
+    def records(self, line: str) -> bool:
+        """Tell whether what callers to this line say after the tone may be recorded."""
+        return line in self.recording_lines
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -41,10 +51,8 @@ class Ladder:
             problem = _LIMITS[name](value)
             if problem:
                 raise InvalidField(name, problem)
-        picked = dict(values)
-        if "extra_teams" in picked:
-            picked["extra_teams"] = tuple(picked["extra_teams"])
-        return cls(**picked)
+        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
+        return cls(**(values | lists))
 
 
 def _between(least: int, most: int, *, or_none: bool = False) -> Callable[[Any], str]:
@@ -60,6 +68,13 @@ def _between(least: int, most: int, *, or_none: bool = False) -> Callable[[Any],
 def _teams(value: Any) -> str:
     fine = isinstance(value, list | tuple) and all(isinstance(team, str) and team for team in value)
     return "" if fine else "must be a list of team names"
+
+
+def _numbers(value: Any) -> str:
+    fine = isinstance(value, list | tuple) and all(
+        isinstance(one, str) and re.fullmatch(r"\+[1-9][0-9]{6,14}", one) for one in value
+    )
+    return "" if fine else "must be a list of our own numbers, written as +31201234567"
 
 
 def _yes_or_no(value: Any) -> str:
@@ -79,7 +94,10 @@ _LIMITS: dict[str, Callable[[Any], str]] = {
     "promise_minutes": _between(5, 7 * 24 * 60),
     "extra_teams": _teams,
     "direct_calls_per_hour": _between(1, 1000, or_none=True),
+    "counter_to_counter": _between(2, 100, or_none=True),
     "speaks_names": _yes_or_no,
+    "recording_lines": _numbers,
+    "recordings_days": _between(1, 3650),
 }
 
 

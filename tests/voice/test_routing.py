@@ -14,6 +14,7 @@ from app.catalogue import LANGUAGES
 from app.voice import speech
 from app.voice.models import StepKind, StepOutcome
 from app.voice.routing import (
+    AgentFacts,
     AskForNumber,
     Decision,
     MakePromise,
@@ -249,6 +250,16 @@ ROWS = [
         "owner anna",
         "owner_freed",
         "",
+    ),
+    (
+        "the caller asked for somebody else while waiting",
+        {
+            "agents": owner(Reachability.BUSY),
+            "tried": (Tried(StepKind.WAIT, "anna", StepOutcome.ANOTHER_WANTED),),
+        },
+        "colleague bram",
+        "colleague_handled",
+        "Natuurlijk, ik zoek iemand anders voor u. Ik verbind u door met Bram.",
     ),
     (
         "the caller waited too long for the owner",
@@ -548,3 +559,36 @@ def test_the_same_situation_gets_the_same_decision(situation: Situation) -> None
 def test_a_sentence_may_begin_with_a_value() -> None:
     said = speech.words(Sentence("no_answer", {"agent": "een collega"}), "nl", AMSTERDAM, NOW)
     assert said == "Een collega neemt nu niet op."
+
+
+EVA = agent("eva", is_supervisor=True, team="Belastingen")
+NOBODY_ELSE_KNOWS = with_agent(replace(BRAM, handled_at=None)) | {"eva": EVA}
+
+
+@pytest.mark.parametrize(
+    ("agents", "calls_lately", "most", "expected"),
+    [
+        (NOBODY_ELSE_KNOWS, 3, 3, "colleague eva"),
+        (NOBODY_ELSE_KNOWS, 2, 3, "colleague carla"),
+        (NOBODY_ELSE_KNOWS, 9, None, "colleague carla"),
+        # Two have handled it; one more would be the third.
+        (USUAL.agents | {"eva": EVA}, 1, 3, "colleague bram"),
+        (
+            USUAL.agents | {"eva": EVA, "bram": replace(BRAM, reachability=Reachability.OFF)},
+            1,
+            3,
+            "colleague eva",
+        ),
+    ],
+)
+def test_a_caller_sent_from_counter_to_counter_reaches_who_is_in_charge(
+    agents: dict[str, AgentFacts], calls_lately: int, most: int | None, expected: str
+) -> None:
+    anna_is_off = agents | {"anna": replace(ANNA, reachability=Reachability.OFF)}
+    situation = replace(
+        USUAL, agents=anna_is_off, calls_lately=calls_lately, rules=Ladder(counter_to_counter=most)
+    )
+
+    assert whom(decide(situation).first) == expected
+    # However often they call: their own agent, when they can be reached.
+    assert whom(decide(replace(situation, agents=agents)).first) == "owner anna"

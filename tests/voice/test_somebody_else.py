@@ -1,12 +1,14 @@
-"""What becomes of a caller who asks for somebody else? They get them, without a question, and next time too."""
+"""What becomes of a caller who asks for somebody else? They get them, with no question, and again next time."""
 
 import pytest
 from flask import Flask
 
 from app import db
+from app.agents.models import Role, User
 from app.callers.models import Case
 from app.voice.models import PromiseState
 from app.voice.wishes import asks_for_another
+from tests import factories
 from tests.voice import town
 from tests.voice.conftest import Another
 
@@ -104,3 +106,23 @@ def test_a_promise_is_somebody_elses_when_the_caller_says_so(another: Another) -
     assert (promise.agent, promise.about) == (None, "")
     with db.transaction() as session:
         assert session.get_one(Case, "Z1").avoided_agent == "anna"
+
+
+@pytest.mark.usefixtures("settled")
+def test_the_third_call_in_a_week_goes_to_a_supervisor_before_a_stranger(another: Another) -> None:
+    with db.transaction() as session:
+        factories.agent(session, "eva", team="Belastingen")
+        session.add(User(email="eva@example.nl", password_hash="-", role=Role.SUPERVISOR, agent="eva"))
+    for _ in range(2):
+        call = another().comes_in()
+        assert call.rings == "client:anna"
+        call.talks().hangs_up()
+        town.everybody_free_again()
+    for key in ("anna", "bram"):
+        town.change(key, intent="off")
+
+    call = another().comes_in()
+
+    assert call.rings == "client:eva"
+    [step] = town.steps(call.sid)
+    assert (step.kind, step.reason) == ("colleague", "supervisor_takes_charge")
