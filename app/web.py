@@ -1,6 +1,7 @@
 """What does every page share? Security headers, the guard on forms, the reader's language, error pages."""
 
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -21,12 +22,19 @@ WITHOUT_SESSION = ("/voice/", "/messages/", "/api/")
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 DEFAULT_ZONE = ZoneInfo("Europe/Amsterdam")
+SELF = "'self'"
 
-# No inline script or style anywhere, nothing from another host.
-CONTENT_SECURITY_POLICY = (
-    "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "font-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
+
+def content_security_policy(connect: Sequence[str] = (), media: Sequence[str] = ()) -> str:
+    """Return what browsers hold a page to: no inline script or style, nothing from a host that isn't named.
+
+    `connect` are those that its scripts may speak to besides ours, `media` where its sound may come from.
+    """
+    return (
+        "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+        f"connect-src {' '.join([SELF, *connect])}; media-src {' '.join([SELF, *media])}; "
+        "font-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+    )
 
 
 class FormRefused(ApplicationError):
@@ -172,7 +180,7 @@ def add_security_headers(response: Response) -> Response:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
     if response.mimetype == "text/html":
-        response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
+        response.headers.setdefault("Content-Security-Policy", content_security_policy())
         response.headers.setdefault("X-Frame-Options", "DENY")
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(self)")

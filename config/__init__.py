@@ -55,10 +55,16 @@ class Settings:
     check_signatures: bool = True
     webhook_deadline_seconds: float = 1.5  # then a caller is served with less known
     spool_dir: str = "instance/spool"  # on this machine's disk: facts that outlive a dead database
+    softphone_signal: str = ""  # host:port where desks' softphones connect; empty: Twilio's own
 
     @property
     def is_production(self) -> bool:
         return self.env is Environment.PRODUCTION
+
+    @property
+    def has_softphones(self) -> bool:
+        """Whether a desk can be a telephone: at Twilio, or where development says."""
+        return bool(self.softphone_signal) or self.api_url == TWILIO_API_URL
 
 
 def load(env: Mapping[str, str] | None = None) -> Settings:
@@ -106,6 +112,7 @@ class _Reader:
             check_signatures=self._text("CHECK_SIGNATURES", "1") not in {"0", "false", "no"},
             webhook_deadline_seconds=self._deadline(),
             spool_dir=self._text("SPOOL_DIR", "instance/spool"),
+            softphone_signal=self._softphone_signal(),
         )
         if production and not settings.check_signatures:
             self.problems.append("CHECK_SIGNATURES: checking can't be switched off in production; remove it")
@@ -170,6 +177,15 @@ class _Reader:
             # The carrier gives up at 15 s, and a caller hears nothing until then.
             self.problems.append(f"WEBHOOK_DEADLINE_SECONDS: “{text}” is not between 0.1 and 10")
         return seconds
+
+    def _softphone_signal(self) -> str:
+        value = self._text("SOFTPHONE_SIGNAL", "")
+        if value and self.environment is Environment.PRODUCTION:
+            # Whoever answers there hears and speaks for us.
+            self.problems.append("SOFTPHONE_SIGNAL: desks connect to Twilio in production; remove it")
+        elif value and not re.fullmatch(r"[A-Za-z0-9.-]+:[0-9]{1,5}", value):
+            self.problems.append(f"SOFTPHONE_SIGNAL: “{value}” is no host and port such as 127.0.0.1:8002")
+        return value
 
     def _account_sid(self) -> str:
         value = self._secret("TWILIO_ACCOUNT_SID", DEVELOPMENT_ACCOUNT_SID)

@@ -49,11 +49,13 @@ def phonebox(port: int, app_url: str, settings: Mapping[str, str]) -> list[str]:
 
     Further options are appended by whoever needs them.
     """
+    signal_port = settings.get("SOFTPHONE_SIGNAL", "").rpartition(":")[2] or "0"
     return [
         *(sys.executable, "-m", "phonebox", "--port", str(port), "--app-url", app_url),
         *("--account-sid", settings["TWILIO_ACCOUNT_SID"]),
         *("--auth-token", settings["TWILIO_AUTH_TOKEN"].split(",")[0]),
         *("--api-key", settings["TWILIO_API_KEY"], "--api-secret", settings["TWILIO_API_SECRET"]),
+        *("--signal-port", signal_port),
     ]
 
 

@@ -18,6 +18,15 @@ def free_port(host: str = LOOPBACK) -> int:
         return int(probe.getsockname()[1])
 
 
+def free_near(port: int, host: str, *, never: int) -> int:
+    """Return `port` when it is free and not `never`, which is meant for something else; else any other."""
+    try:
+        require_free(port, host, "", "")
+    except (PortTaken, OverflowError):
+        return free_port(host)
+    return free_port(host) if port == never else port
+
+
 def listen(port: int, host: str, setting: str, purpose: str) -> socket.socket:
     """Take a port and keep it. Raises PortTaken; `setting` is what the person changes to get another.
 

@@ -8,7 +8,7 @@ from startup import commands, demo
 from startup.environment import deployed, development_secrets, is_development, write_file
 from startup.lock import only_one
 from startup.parts import ROOT, RUNNING, SECRETS, VAR, Parts
-from startup.ports import LOOPBACK, listen, require_free
+from startup.ports import LOOPBACK, free_near, listen, require_free
 from startup.problems import NotForProduction, in_plain_words, number
 from startup.redis_server import redis_server
 from startup.supervisor import Supervisor
@@ -27,9 +27,15 @@ def _run(terminal: Terminal) -> None:
     if not is_development(env):
         raise NotForProduction(f"ENV={env['ENV']}: `make run` fills the database with a demonstration")
     port, phonebox_port = number(env, "PORT", 8000), number(env, "PHONEBOX_PORT", 8001)
+    signal_port = number(env, "SIGNAL_PORT", free_near(phonebox_port + 1, LOOPBACK, never=port))
     url, phonebox_url = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{phonebox_port}"
     # The addresses are not the deployment's: the demonstration never speaks to a real carrier.
-    env = development_secrets(SECRETS) | env | {"PUBLIC_URL": url, "TWILIO_API_URL": phonebox_url}
+    ours = {
+        "PUBLIC_URL": url,
+        "TWILIO_API_URL": phonebox_url,
+        "SOFTPHONE_SIGNAL": f"{LOOPBACK}:{signal_port}",
+    }
+    env = development_secrets(SECRETS) | env | ours
     load_settings(env)
     with (
         only_one(VAR / "lock", f"the demonstration in {ROOT}"),
@@ -37,11 +43,12 @@ def _run(terminal: Terminal) -> None:
         Supervisor(terminal) as supervisor,
     ):
         require_free(phonebox_port, LOOPBACK, "PHONEBOX_PORT", "the telephone")
+        require_free(signal_port, LOOPBACK, "SIGNAL_PORT", "the telephones of the desks")
         warden = Warden()
         if "REDIS_URL" not in env:
             redis, env["REDIS_URL"] = redis_server(VAR / "redis", warden, output=subprocess.PIPE)
             supervisor.start(redis)
-        places = ("PUBLIC_URL", "TWILIO_API_URL", "REDIS_URL")
+        places = ("PUBLIC_URL", "TWILIO_API_URL", "SOFTPHONE_SIGNAL", "REDIS_URL")
         write_file(
             RUNNING, {name: env[name] for name in places}, "Where the parts of the last `make run` are."
         )
@@ -51,20 +58,26 @@ def _run(terminal: Terminal) -> None:
         if demo.is_wanted(DEMO, database_url):
             supervisor.run(parts.step("demo", [sys.executable, "-m", "startup.demo", str(DEMO)]))
         loaded = demo.loading(DEMO)
-        ours = loaded if loaded and loaded.database_url == database_url else None
-        if ours:
+        demonstration = loaded if loaded and loaded.database_url == database_url else None
+        if demonstration:
             # Something to see when database and Redis are stopped for a try.
             env.setdefault("FALLBACK_NUMBERS", demo.emergency_number(DEMO))
         supervisor.start(parts.worker(), parts.web(door), parts.phonebox(phonebox_port, url, DEMO))
-        _welcome(terminal, url, phonebox_url, ours)
+        _welcome(terminal, url, phonebox_url, env["SOFTPHONE_SIGNAL"], demonstration)
         supervisor.watch()
 
 
-def _welcome(terminal: Terminal, url: str, phonebox_url: str, loaded: demo.Loading | None) -> None:
+def _welcome(
+    terminal: Terminal, url: str, phonebox_url: str, signal: str, loaded: demo.Loading | None
+) -> None:
     terminal.say()
     terminal.say("Rechtdoor is running.")
     terminal.say(f"  The telephone, to call with:     {phonebox_url}")
     terminal.say(f"  The desk, where the call lands:  {url}/desk")
+    terminal.say()
+    terminal.say("To pick up at the desk itself, let your browser trust its telephone once: open")
+    terminal.say(f"  https://{signal}/  and accept the certificate, which is this machine's own.")
+    terminal.say("Without a microphone, answer on the agents' telephones beside the one to call with.")
     terminal.say()
     if loaded:
         terminal.say(f"Sign in with the password {loaded.password} as")

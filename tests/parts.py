@@ -107,13 +107,14 @@ def running_product(
 def _product(
     database_url: str, folder: Path, warden: Warden, settings: Mapping[str, str], speed: float
 ) -> Product:
-    web_port, phonebox_port = free_port(), free_port()
+    web_port, phonebox_port, signal_port = free_port(), free_port(), free_port()
     url, phonebox_url = f"http://{LOOPBACK}:{web_port}", f"http://{LOOPBACK}:{phonebox_port}"
     redis, redis_url = redis_server(folder / "redis", warden, output=folder / "redis.log")
     chosen = {
         **test_settings(database_url, redis_url, folder),
         "PUBLIC_URL": url,
         "TWILIO_API_URL": phonebox_url,
+        "SOFTPHONE_SIGNAL": f"{LOOPBACK}:{signal_port}",
         **settings,
     }
 

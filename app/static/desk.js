@@ -1,12 +1,14 @@
 // The agent's desk: events come in, the server renders, this places. Never a card of another call.
 
+import { useDevices } from "./desk/devices.js";
 import { flushNotes, watchNotes } from "./desk/notes.js";
 import { beTheDesk } from "./desk/one_tab.js";
 import { ask, desk, place, send, tellTimes, words } from "./desk/page.js";
 import { useShortcuts } from "./desk/shortcuts.js";
 import { alarmAbout, announce, notRinging, offerNotifications, ringing } from "./desk/signals.js";
-import { softphoneState } from "./desk/softphone.js";
+import { softphone } from "./desk/softphone.js";
 import { Stream } from "./desk/stream.js";
+import { cardChanged, useTelephone } from "./desk/telephone.js";
 
 const cardPlace = document.querySelector("#card");
 const presencePlace = document.querySelector("#presence");
@@ -17,8 +19,14 @@ const empty = document.querySelector("#empty");
 
 let wanted = cardPlace.querySelector("[data-call]")?.dataset.call ?? null; // the call whose card belongs here
 let fetching = null;
+let showing = Promise.resolve();
 
-async function showCard(call, { part = "card", announceIt = false } = {}) {
+function showCard(call, how) {
+  showing = fetchCard(call, how);
+  return showing;
+}
+
+async function fetchCard(call, { part = "card", announceIt = false } = {}) {
   wanted = call;
   fetching?.abort();
   const mine = new AbortController();
@@ -49,6 +57,7 @@ function placeCard(html, announceIt) {
   const card = cardPlace.querySelector(".card");
   watchNotes(card);
   desk.classList.add("has-card");
+  cardChanged();
   showSide(null);
   if (announceIt) {
     announce(words("say_ringing", { name: card.dataset.name }));
@@ -66,7 +75,14 @@ function showSide(before) {
   const side = cardPlace.querySelector(".call-state")?.dataset.side;
   if (side === "ringing") ringing(wanted);
   else notRinging();
+  tellWhereItIs();
   if (before && side !== before && ["talking", "ended", "elsewhere"].includes(side)) announce(words(`say_${side}`));
+}
+
+// After a reload the card says what the server knows; that the voice isn't here any more only this window knows.
+function tellWhereItIs() {
+  const place = cardPlace.querySelector("[data-not-here]");
+  if (place) place.hidden = softphone.state === "absent" || softphone.callSid === wanted;
 }
 
 function closeCard() {
@@ -75,6 +91,7 @@ function closeCard() {
   fetching?.abort();
   cardPlace.replaceChildren();
   desk.classList.remove("has-card");
+  cardChanged();
   notRinging();
   if (location.search) history.replaceState(null, "", "/desk");
 }
@@ -151,22 +168,26 @@ function connectionChanged(state) {
 }
 
 let beating = false;
+let beatAgain = false;
 
 // Only a desk that would see a call says that it is alive.
 async function beat() {
-  if (beating || !stream.isAlive) return;
+  if (!stream.isAlive || softphone.state === "starting") return;
+  beatAgain = beating;
+  if (beating) return;
   beating = true;
   try {
     await ask("/desk/heartbeat", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ visible: !document.hidden, softphone: softphoneState() }),
+      body: JSON.stringify({ visible: !document.hidden, softphone: softphone.reported }),
       signal: AbortSignal.timeout(4000),
     });
   } catch {
     // The stream notices by itself when the server is gone.
   } finally {
     beating = false;
+    if (beatAgain) beat();
   }
 }
 
@@ -174,6 +195,7 @@ document.addEventListener("desk:signed-out", () => {
   signedOut = true;
   clearTimeout(graceEnds);
   stream.stop();
+  softphone.stop();
   alarmAbout("signed_out");
 });
 
@@ -181,7 +203,7 @@ document.addEventListener("desk:signed-out", () => {
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  const target = { presence: presencePlace, card: cardPlace }[form.dataset.place];
+  const target = { presence: presencePlace, card: cardPlace, board: boardPlace }[form.dataset.place];
   if (!target) return;
   event.preventDefault();
   const button = event.submitter;
@@ -197,10 +219,12 @@ document.addEventListener("submit", async (event) => {
       if (target === presencePlace) place(presencePlace, html);
       else if (wanted === ofCall) placeCard(html, false);
       if (target === presencePlace) refreshPresence();
+      // The server has sent the caller on already; here it need not ring any longer.
+      if (form.action.endsWith("/decline") && response.ok) softphone.refuse(ofCall);
     } else if (!response.ok) {
       const problem = await response.json();
       announce(problem.title);
-    }
+    } else if (target === boardPlace) refreshBoard();
   } catch {
     announce(words("alarm_dead"));
   } finally {
@@ -246,6 +270,27 @@ useShortcuts({
   n: () => cardPlace.querySelector("#summary")?.focus(),
 });
 
+const openCard = () => cardPlace.querySelector(".card")?.dataset.call ?? null;
+
+useTelephone({
+  // The pop may be on its way by the stream already; where it is late, the ring itself names the call.
+  open: async (callSid) => {
+    if (openCard() === callSid) return;
+    if (wanted !== callSid) showCard(callSid, { announceIt: true });
+    // News of the call breaks off what was being fetched, and fetches anew.
+    for (let fetched = null; fetched !== showing;) {
+      fetched = showing;
+      await fetched;
+    }
+  },
+  isOpenNow: (callSid) => openCard() === callSid,
+});
+useDevices();
+softphone.addEventListener("change", () => {
+  beat();
+  tellWhereItIs();
+});
+
 // --- start ------------------------------------------------------------------------------------------
 
 const elsewhere = document.querySelector("#elsewhere");
@@ -253,10 +298,12 @@ const tab = beTheDesk(
   () => {
     elsewhere.hidden = true;
     stream.start();
+    softphone.start();
   },
   () => {
     elsewhere.hidden = false;
     stream.stop();
+    softphone.stop();
     alarmAbout(null);
   },
 );

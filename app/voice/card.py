@@ -119,6 +119,7 @@ class CallCard:
     notes: Notes | None
     can_decline: bool
     on_phone: bool  # it rings on the agent's ordinary phone, not in the window
+    at_desk: bool  # it rings in the window, and nowhere else
     language: str
 
     @property
@@ -177,6 +178,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         notes=notes_of(session, call_sid, agent),
         can_decline=side == Side.RINGING,
         on_phone=step is not None and step.endpoint == "phone",
+        at_desk=step is not None and step.endpoint == "client",
         language=call.language,
     )
 
@@ -302,9 +304,9 @@ def _case_card(case: Case, agent: str, names: dict[str, str]) -> CaseCard:
         url=case.url if case.url.startswith("https://") else "",
         owner=names.get(case.owner or "", case.owner),
         owner_is_reader=case.owner == agent,
+        avoided=names.get(case.avoided_agent or "", case.avoided_agent),
         last_contact_at=case.last_contact_at,
     )
-        avoided=names.get(case.avoided_agent or "", case.avoided_agent),
 
 
 def _current_case(customer: CustomerCard | None, call: Call) -> CaseCard | None:

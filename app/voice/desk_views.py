@@ -22,7 +22,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app import catalogue, web
 from app.agents import desk as desk_of_agent
-from app.agents import desk_events, sign_in
+from app.agents import desk_events, sign_in, softphone
 from app.agents.desk import MINUTES_AWAY, PULSE_SECONDS, standing_of
 from app.agents.models import Agent, Slot
 from app.agents.sign_in import desk_of_reader, require_agent
@@ -36,6 +36,7 @@ from app.voice.card import CallCard, PromiseCard
 from app.voice.facts import OWED
 from app.voice.ladder import RING_KINDS, Deployment
 from app.voice.models import Call, CallState, CallStep, Message, Promise, StepKind, StepOutcome
+from config import Settings
 
 bp = Blueprint("desk_calls", __name__, url_prefix="/desk")
 log = logging.getLogger(__name__)
@@ -88,7 +89,7 @@ class Board:
 
 def register(app: Flask) -> None:
     """Give the application its desk: signing in, presence and streams, and what the desk shows of calls."""
-    for blueprint in (sign_in.bp, desk_of_agent.bp, bp):
+    for blueprint in (sign_in.bp, desk_of_agent.bp, softphone.bp, bp):
         app.register_blueprint(blueprint)
 
 
@@ -106,9 +107,11 @@ def desk() -> Response:
         current = request.args.get("call") or db.scalar(select(Slot.call_sid).where(Slot.agent == agent))
         board = board_of(db, agent, now)
         card = _card(db, current, agent, now) if current else None
-    return make_response(
+    settings: Settings = current_app.config["SETTINGS"]
+    response = make_response(
         render_template(
             "voice/desk.html",
+            softphone=softphone.page_settings(settings),
             standing=standing_of(agent, now),
             minutes_away=MINUTES_AWAY,
             board=board,
@@ -120,6 +123,8 @@ def desk() -> Response:
             **_words_for_card(card),
         )
     )
+    response.headers["Content-Security-Policy"] = softphone.security_policy(settings)
+    return response
 
 
 @bp.get("/board")

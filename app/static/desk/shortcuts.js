@@ -29,7 +29,7 @@ function press(event, extra) {
   }
   const key = event.key.toLowerCase();
   if (!/^[a-z]$/.test(key)) return;
-  const target = document.querySelector(`[data-shortcut="${key}"]`);
+  const target = [...document.querySelectorAll(`[data-shortcut="${key}"]`)].find(canBePressed);
   const act = extra[key];
   if (!target && !act) return;
   event.preventDefault();
@@ -37,4 +37,8 @@ function press(event, extra) {
     target.focus();
     target.click();
   } else act();
+}
+
+function canBePressed(element) {
+  return !element.disabled && !element.closest("[hidden]");
 }

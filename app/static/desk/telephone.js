@@ -1,0 +1,151 @@
+// What does the agent do with the call in this window? Answer, mute, keys, hang up; and how its sound is.
+
+import { words } from "./page.js";
+import { announce } from "./signals.js";
+import { soundOf, softphone } from "./softphone.js";
+
+const bar = document.querySelector("#telephone");
+const says = bar.querySelector("#telephone-says");
+const quality = bar.querySelector("#telephone-quality");
+const answerButton = bar.querySelector("#telephone-answer");
+const muteButton = bar.querySelector("#telephone-mute");
+const keypad = bar.querySelector("#telephone-keypad");
+const hangUpButton = bar.querySelector("#telephone-hang-up");
+const showButton = bar.querySelector("#telephone-show");
+const RINGER = "rechtdoor.ringer";
+const CARD_WITHIN_MILLISECONDS = 1200;
+
+let shownFor = null; // the SDK's call that the bar speaks of
+let isOpen = () => true;
+let bell = null;
+
+/**
+ * Let the bar follow the telephone. `open(callSid)` shows the card of a call and resolves when it stands;
+ * `isOpenNow(callSid)` tells whether it stands.
+ */
+export function useTelephone({ open, isOpenNow }) {
+  if (softphone.state === "absent") return;
+  isOpen = isOpenNow;
+  softphone.addEventListener("call", () => changed(open));
+  softphone.addEventListener("quality", tellQuality);
+  answerButton.addEventListener("click", () => softphone.answer());
+  muteButton.addEventListener("click", () => softphone.mute(!softphone.isMuted));
+  hangUpButton.addEventListener("click", () => softphone.hangUp());
+  showButton.addEventListener("click", () => open(softphone.callSid));
+  keypad.addEventListener("click", (event) => press(event.target.closest("button")?.value));
+  keypad.addEventListener("keydown", (event) => {
+    if (!/^[0-9*#]$/.test(event.key)) return;
+    event.preventDefault();
+    press(event.key);
+  });
+}
+
+/** The card that is open has changed: the bar says so when it isn't the caller's. */
+export function cardChanged() {
+  if (!shownFor) return;
+  const callSid = softphone.callSid;
+  showButton.hidden = softphone.isTest || callSid === null || isOpen(callSid);
+}
+
+async function changed(open) {
+  const call = softphone.call;
+  if (call && call !== shownFor && !softphone.talks) await before(call, open);
+  // While the card was fetched the caller may have hung up, or somebody else have called.
+  if (softphone.call !== call) return;
+  const isNew = call !== shownFor;
+  shownFor = call;
+  if (!call) {
+    hide();
+    return;
+  }
+  show(isNew);
+}
+
+/** The card first: the ring must find it painted. But a ring never waits long for it. */
+async function before(call, open) {
+  const callSid = softphone.callSid;
+  if (softphone.isTest || callSid === null) return;
+  await Promise.race([
+    open(callSid).then(painted),
+    new Promise((done) => setTimeout(done, CARD_WITHIN_MILLISECONDS)),
+  ]);
+}
+
+// A tab that nobody sees paints nothing, and must not wait for it.
+const painted = () => new Promise((done) => {
+  if (document.hidden) done();
+  else requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done)));
+});
+
+function show(isNew) {
+  const talks = softphone.talks;
+  const side = talks ? "talking" : "ringing";
+  const hadFocus = bar.contains(document.activeElement);
+  const since = bar.querySelector("[data-since]");
+  if (bar.dataset.side !== side) since.dataset.since = new Date().toISOString();
+  bar.dataset.side = side;
+  bar.hidden = false;
+  says.textContent = words(softphone.isTest ? `telephone_test_${side}` : `telephone_${side}`);
+  answerButton.hidden = talks;
+  muteButton.hidden = !talks || softphone.isTest;
+  keypad.hidden = !talks || softphone.isTest;
+  hangUpButton.hidden = !talks && !softphone.isTest;
+  muteButton.setAttribute("aria-pressed", String(softphone.isMuted));
+  bar.classList.toggle("is-muted", softphone.isMuted);
+  cardChanged();
+  if (hadFocus && document.activeElement.closest("[hidden]")) hangUpButton.focus();
+  if (talks) stopRinging();
+  else ring();
+  if (isNew && !talks) {
+    performance.mark("ring-shown", { detail: softphone.callSid });
+    if (softphone.isTest) announce(words("telephone_test_ringing"));
+  }
+}
+
+function hide() {
+  stopRinging();
+  const hadFocus = bar.contains(document.activeElement);
+  bar.hidden = true;
+  delete bar.dataset.side;
+  bar.classList.remove("is-muted");
+  keypad.open = false;
+  tellQuality();
+  if (hadFocus) document.querySelector("#call").focus();
+}
+
+function press(key) {
+  if (!key) return;
+  softphone.press(key);
+  keypad.querySelector("output").textContent += key;
+}
+
+function tellQuality() {
+  const sentences = softphone.troubles.map((trouble) => words(`quality_${trouble}`));
+  quality.textContent = sentences.join(" ");
+  quality.hidden = sentences.length === 0;
+}
+
+// --- the bell ---------------------------------------------------------------------------------------
+
+function ring() {
+  if (bell) return;
+  bell = new Audio(soundOf("incoming"));
+  bell.loop = true;
+  ringing(bell).catch(() => {
+    // Browsers keep a page silent that nobody has touched yet.
+    quality.textContent = words("quality_silent");
+    quality.hidden = false;
+  });
+}
+
+async function ringing(sound) {
+  const ringer = localStorage.getItem(RINGER);
+  if (ringer && sound.setSinkId) await sound.setSinkId(ringer).catch(() => {});
+  if (bell === sound) await sound.play();
+}
+
+function stopRinging() {
+  bell?.pause();
+  bell = null;
+  tellQuality();
+}

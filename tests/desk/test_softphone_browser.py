@@ -1,0 +1,210 @@
+"""Is the desk itself a telephone? The real Voice SDK in the desk's own page, and a carrier that rings it."""
+
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+
+from app.agents.models import Activity, Reach, Slot, Softphone
+from app.db import Database
+from app.voice.models import Call, CallStep, StepOutcome
+from phonebox.client import Phonebox, PhoneCall
+from startup.warden import Warden
+from tests import factories
+from tests.desk import office
+from tests.factories import ADA, BEN
+from tests.parts import Product, running_product
+
+VOICE = (Path(__file__).parent / "voice.js").read_text()
+CALLER_HZ, AGENT_HZ = 600, 1000
+BENS_PHONE = "+31612344568"
+
+
+@pytest.fixture(scope="module")
+def product(
+    tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path, warden: Warden
+) -> Iterator[Product]:
+    """One product for all of these tests, as fast as life; each test leaves it without calls."""
+    folder = tmp_path_factory.mktemp("softphone")
+    file = folder / "rechtdoor.db"
+    shutil.copyfile(migrated_sqlite, file)
+    with running_product(f"sqlite:///{file}", folder, warden, speed=1) as running:
+        yield running
+
+
+class Town:
+    """Anna, whose desk is her only telephone, and Ben, who has an ordinary one too; Ada is Anna's caller."""
+
+    def __init__(self, product: Product, database: Database) -> None:
+        self.url = product.url
+        self.product = product
+        self.database = database
+        self.phonebox = Phonebox(product.phonebox_url)
+
+    def slot(self, agent: str) -> Slot:
+        with self.database.transaction() as session:
+            found = session.get_one(Slot, agent)
+            session.expunge_all()
+            return found
+
+    def call(self, sid: str) -> Call:
+        with self.database.transaction() as session:
+            found = session.get_one(Call, sid)
+            session.expunge_all()
+            return found
+
+    def step(self, sid: str, number: int) -> CallStep | None:
+        with self.database.transaction() as session:
+            found = session.get(CallStep, (sid, number))
+            session.expunge_all()
+            return found
+
+    def call_in(self, from_: str = ADA) -> PhoneCall:
+        return self.phonebox.call_in(from_, factories.LINE, hz=CALLER_HZ)
+
+
+@pytest.fixture(scope="module")
+def people(product: Product) -> Iterator[Town]:
+    database = Database(product.settings["DATABASE_URL"])
+    with database.transaction() as session:
+        factories.line(session)
+        factories.agent(session, "anna", softphone=Softphone.NONE)
+        factories.agent(session, "ben", softphone=Softphone.NONE, phone=BENS_PHONE)
+        for key in ("anna", "ben"):
+            office.user(session, key)
+        factories.customer(session, "K1", ADA, name="Ada Lovelace")
+        factories.case(session, "Z 1&2", "K1", handled_by=("ben", "anna"))
+        factories.customer(session, "K2", BEN, name="Grace Hopper")
+        factories.case(session, "Z3", "K2", handled_by=("ben",))
+    yield Town(product, database)
+    database.dispose()
+
+
+@pytest.fixture
+def town(people: Town) -> Iterator[Town]:
+    """The town with everybody available and idle, as after a quiet minute."""
+    people.phonebox.reset()
+    with people.database.transaction() as session:
+        for key in ("anna", "ben"):
+            slot = session.get_one(Slot, key)
+            slot.intent, slot.intent_since, slot.intent_why = "available", datetime.now(UTC), "agent"
+            slot.activity, slot.call_sid, slot.lease_until, slot.wrap_up_until = (
+                Activity.IDLE,
+                None,
+                None,
+                None,
+            )
+            slot.suspect_until, slot.heartbeat_at, slot.reach = None, None, Reach.DESK
+            slot.softphone = Softphone.NONE
+    yield people
+    people.phonebox.reset()
+
+
+class Desks:
+    """A browser's desks, which ask nobody but us and the carrier, and complain of nothing."""
+
+    def __init__(self, context: BrowserContext, town: Town) -> None:
+        self.context = context
+        self.town = town
+        self.strangers: list[str] = []
+        self.complaints: list[str] = []
+        ours = {urlsplit(town.url).netloc, town.phonebox.signal}
+
+        def asked(url: str) -> None:
+            if urlsplit(url).scheme not in ("data", "blob") and urlsplit(url).netloc not in ours:
+                self.strangers.append(url)
+
+        context.on("request", lambda request: asked(request.url))
+        context.on("page", lambda page: page.on("websocket", lambda socket: asked(socket.url)))
+        context.on("console", self._hear)
+        context.on("weberror", lambda error: self.complaints.append(str(error.error)))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+    def open(self, agent: str = "anna") -> Page:
+        page = self.context.new_page()
+        page.goto(f"{self.town.url}/desk")
+        if "/login" in page.url:
+            page.get_by_label("E-mail").fill(f"{agent}@example.nl")
+            page.get_by_label("Wachtwoord").fill(office.PASSWORD)
+            page.keyboard.press("Enter")
+            page.wait_for_url(f"{self.town.url}/desk")
+        return page
+
+    def ready(self, agent: str = "anna") -> Page:
+        """Open a desk and wait until it is a telephone, and the server knows."""
+        page = self.open(agent)
+        until_ready(page)
+        return page
+
+
+def until_ready(page: Page) -> None:
+    expect(page.locator("#rings")).to_have_text(
+        re.compile("Oproepen gaan over in dit venster"), timeout=15_000
+    )
+
+
+@pytest.fixture
+def desks(browser: Browser, town: Town) -> Iterator[Desks]:
+    context = browser.new_context(
+        locale="nl-NL", timezone_id="Europe/Amsterdam", ignore_https_errors=True, permissions=["microphone"]
+    )
+    context.add_init_script(VOICE)
+    opened = Desks(context, town)
+    yield opened
+    context.close()
+    assert opened.strangers == []
+    assert [text for text in opened.complaints if not re.search("net::ERR|Failed to load", text)] == []
+
+
+def until(page: Page, condition: Callable[[], object], what: str = "it") -> None:
+    """Let the page go on until the condition holds."""
+    for _ in range(200):
+        if condition():
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"{what} did not come about")
+
+
+def hears(page: Page, hz: float) -> None:
+    page.wait_for_function("(hz) => Math.abs(heardByTheAgent() - hz) < 12", arg=hz, timeout=10_000)
+
+
+def test_a_call_is_answered_and_ended_at_the_desk_by_keyboard_alone(desks: Desks, town: Town) -> None:
+    desk = desks.ready()
+    call = town.call_in()
+
+    expect(desk.locator("#telephone")).to_contain_text("De telefoon gaat")
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    marks = dict(
+        desk.evaluate(
+            "() => performance.getEntriesByType('mark').map(({ name, startTime }) => [name, startTime])"
+        )
+    )
+    assert marks["card-painted"] <= marks["ring-shown"]
+    assert town.slot("anna").proven_at is not None
+
+    desk.keyboard.press("a")
+    call.wait("bridged:client:anna")
+    hears(desk, CALLER_HZ)
+    call.wait(f"hears:{AGENT_HZ}")
+    expect(desk.locator(".call-state")).to_contain_text("In gesprek")
+    until(desk, lambda: town.slot("anna").softphone == Softphone.BUSY)
+
+    desk.keyboard.press("m")
+    call.wait("hears:0")
+    desk.keyboard.press("m")
+    call.wait(f"hears:{AGENT_HZ}")
+
+    desk.keyboard.press("o")
+    call.wait("settled")
+    expect(desk.locator("#telephone")).to_be_hidden()
+    assert town.step(call.sid, 1).outcome == StepOutcome.ANSWERED
+    assert town.call(call.sid).case == "Z 1&2"
