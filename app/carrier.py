@@ -1,9 +1,12 @@
 """What do we ask of the telephone company? The few things we need, over its official client."""
 
 import logging
+import random
+import time
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from requests.exceptions import RequestException
 from twilio.base.exceptions import TwilioException, TwilioRestException
@@ -16,8 +19,15 @@ from config import TWILIO_API_URL, Settings
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 TIMEOUT_SECONDS = 5.0
 LATELY = 20  # calls of one page, newest first
+PAGE = 200  # calls of one page of a long list: answered well within the time-out
+# https://www.twilio.com/docs/api/errors/20429: too many requests at once.
+TOO_MANY_REQUESTS = 20429
+MOST_TRIES = 6
+LONGEST_PAUSE_SECONDS = 30.0
 # https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides: two more tries when we can't be
 # reached, fail or are slow; each is given 4 s, all together 12 s of the carrier's 15 s.
 RETRIES = "#rc=2&rp=ct,5xx,rt&rt=4000&tt=12000"
@@ -36,7 +46,37 @@ class _HttpClient(TwilioHttpClient):
         self._api_url = api_url
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> Response:
-        return super().request(method, url.replace(TWILIO_API_URL, self._api_url, 1), *args, **kwargs)
+        response = super().request(method, url.replace(TWILIO_API_URL, self._api_url, 1), *args, **kwargs)
+        if response.status_code == 429:
+            raise _Busy(dict(response.headers or {}))
+        return response
+
+
+class _Busy(TwilioException):
+    """The carrier wants to be left alone for a while; the official client would lose for how long."""
+
+    def __init__(self, headers: dict[str, str]) -> None:
+        super().__init__("too many requests")
+        said = next((value for name, value in headers.items() if name.lower() == "retry-after"), "")
+        self.retry_after = float(said) if said.isascii() and said.isdigit() else None
+
+
+def patiently(question: Callable[[], T]) -> T:
+    """Ask again, after the pause that it wants, while the carrier says that it is asked too much.
+
+    For work that nobody on the telephone waits for. Raises CarrierError when it stays at that, or for
+    anything else.
+    """
+    for tried in range(1, MOST_TRIES + 1):
+        try:
+            return question()
+        except CarrierError as error:
+            if error.status != 429 or tried == MOST_TRIES:
+                raise
+            # Many who were refused at once must not come back at once.
+            pause = error.retry_after or 2 ** (tried - 2)
+            time.sleep(min(pause, LONGEST_PAUSE_SECONDS) * random.uniform(1, 1.3))
+    raise AssertionError("asked at least once")
 
 
 @dataclass(frozen=True)
@@ -51,6 +91,7 @@ class CarrierCall:
     started_at: datetime | None
     seconds: int | None = None  # how long it was answered; None while the carrier doesn't say
     answered_by: str = ""  # human, machine_start …; empty when that was not asked
+    ended_at: datetime | None = None
 
 
 def _known(found: Any) -> CarrierCall:
@@ -64,6 +105,7 @@ def _known(found: Any) -> CarrierCall:
         started_at=found.start_time,
         seconds=int(duration) if duration.isascii() and duration.isdigit() else None,
         answered_by=str(found.answered_by or ""),
+        ended_at=found.end_time,
     )
 
 
@@ -125,6 +167,14 @@ class Carrier:
         found = self._ask(lambda: self._client.calls.list(parent_call_sid=sid, limit=LATELY))
         return [_known(one) for one in found]
 
+    def calls_in(self, since: datetime) -> Iterator[list[CarrierCall]]:
+        """Yield the calls that came in at `since` or later, the newest first, page by page."""
+        asked = self._client.calls
+        page = patiently(lambda: self._ask(lambda: asked.page(start_time_after=since, page_size=PAGE)))
+        while page is not None:
+            yield [_known(one) for one in page if str(one.direction) == "inbound"]
+            page = patiently(lambda page=page: self._ask(page.next_page)) if page.next_page_url else None
+
     def send_message(self, *, to: str, from_: str, body: str, status_url: str | None = None) -> str:
         """Send an SMS; return its sid."""
         extra = {"status_callback": status_url} if status_url else {}
@@ -162,6 +212,8 @@ class Carrier:
     def _ask(self, question: Any) -> Any:
         try:
             return question()
+        except _Busy as error:
+            raise CarrierError(TOO_MANY_REQUESTS, 429, error.retry_after) from error
         except TwilioRestException as error:
             raise CarrierError(error.code, error.status) from error
         except (TwilioException, RequestException) as error:

@@ -19,12 +19,16 @@ class InvalidTransition(ApplicationError):
 
 
 class CarrierError(ApplicationError):
-    """The carrier refused, or did not answer in time; `code` is its own, None when it was silent."""
+    """The carrier refused, or did not answer in time; `code` is its own, None when it was silent.
 
-    def __init__(self, code: int | None, status: int | None = None) -> None:
+    `retry_after` is how many seconds it wants to be left alone, where it said so.
+    """
+
+    def __init__(self, code: int | None, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(f"carrier error {code}")
         self.code = code
         self.status = status
+        self.retry_after = retry_after
 
 
 class StoreUnavailable(ApplicationError):

@@ -9,7 +9,12 @@ from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
-from prometheus_client.core import GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.registry import Collector
 from redis import RedisError
 from sqlalchemy import case, extract, func, select, text
@@ -19,7 +24,7 @@ from sqlalchemy.orm import Session
 from app import bus, db
 from app.agents import streams
 from app.clock import utcnow
-from app.jobs.models import WorkerSeen
+from app.jobs.models import CarrierLook, WorkerSeen
 from app.voice.models import Call, Outbox, Promise, PromiseState
 
 bp = Blueprint("operations", __name__)
@@ -135,6 +140,7 @@ class _Counted:
     kept_late: list[int]  # how many were kept at most so late, for each of LATENESS, and all of them
     seconds_late: float
     left: int
+    look: CarrierLook | None
 
 
 def _count(session: Session) -> _Counted:
@@ -156,6 +162,7 @@ def _count(session: Session) -> _Counted:
         kept_late=kept_late,
         seconds_late=float(seconds_late or 0),
         left=left or 0,
+        look=session.scalar(select(CarrierLook)),
     )
 
 
@@ -186,7 +193,17 @@ class _Stored(Collector):
         buckets = list(zip(limits, map(float, counted.kept_late), strict=True))
         late.add_metric([], buckets, counted.seconds_late)
         waiting.add_metric([], counted.left)
-        return [calls, promises, broken, late, waiting]
+        added = CounterMetricFamily(
+            "rechtdoor_calls_added_from_carrier", "Calls that only the carrier knew of, after an outage."
+        )
+        behind = GaugeMetricFamily(
+            "rechtdoor_carrier_compared_age_seconds",
+            "How long ago the moment is up to which all calls were compared with the carrier's.",
+        )
+        if counted.look is not None:
+            added.add_metric([], counted.look.added)
+            behind.add_metric([], max(0.0, (utcnow() - counted.look.complete_until).total_seconds()))
+        return [calls, promises, broken, late, waiting, added, behind]
 
     def describe(self) -> Iterable[Metric]:
         return []

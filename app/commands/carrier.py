@@ -1,11 +1,22 @@
-"""How is an account at the carrier pointed here? `flask --app wsgi carrier set-up`."""
+"""How is an account at the carrier pointed here, and what is owed after an outage? `flask carrier …`."""
+
+from datetime import datetime, timedelta
 
 import click
 from flask.cli import AppGroup
 
+from app.api.fields import Defaults, Problem, Unusable, moment
 from app.carrier import Carrier
-from app.commands import settings_of
+from app.clock import utcnow
+from app.commands import database_errors_in_words, refuse, say, settings_of
 from app.errors import CarrierError
+from app.jobs import backfill
+from app.jobs.backfill import Comparison
+from app.voice.ladder import Deployment
+from config import Settings
+
+# Where nobody ever compared, and the operator doesn't say since when.
+USUAL_LOOK_BACK = timedelta(hours=24)
 
 carrier_commands = AppGroup("carrier", help="The telephone company.")
 
@@ -32,6 +43,71 @@ def set_up(context: click.Context, only: tuple[str, ...], fallback_url: str | No
             click.echo(f"{number} {'would ring' if dry_run else 'rings'} at {settings.public_url}")
     except CarrierError as error:
         raise click.ClickException(in_words(error)) from error
+
+
+@carrier_commands.command("reconcile")
+@click.option("--since", metavar="TIME", help="ISO 8601 with an offset; default: since all was complete")
+@click.option("--dry-run", is_flag=True, help="say what would be done, do nothing")
+@click.pass_context
+def reconcile(context: click.Context, since: str | None, dry_run: bool) -> None:
+    """Compare the carrier's calls with ours: each that came in gets its outcome. Safe to repeat.
+
+    Who spoke to nobody is owed a callback. The worker does the same by itself.
+    """
+    settings, now = settings_of(context), utcnow()
+    begin = _since(since, settings, now)
+    with database_errors_in_words():
+        try:
+            compared = backfill.compare(
+                Carrier(settings),
+                Deployment.of(settings),
+                begin or _where_it_is_complete(now),
+                now,
+                dry_run=dry_run,
+            )
+        except CarrierError as error:
+            raise click.ClickException(in_words(error)) from error
+        if not dry_run:
+            backfill.finished(compared, now)
+    _tell(compared, "would" if dry_run else "did")
+
+
+def _since(text: str | None, settings: Settings, now: datetime) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        begin = moment(text.strip(), Defaults(settings.default_country, settings.default_language))
+        if begin > now:
+            raise Unusable("in_the_future")
+    except Unusable as unusable:
+        raise refuse([Problem("--since", unusable.code, unusable.values_said)]) from unusable
+    return begin
+
+
+def _where_it_is_complete(now: datetime) -> datetime:
+    return backfill.complete_until(now) or now - USUAL_LOOK_BACK
+
+
+def _tell(compared: Comparison, how: str) -> None:
+    """Say what was done; refuse in the end what could not be."""
+    for one in compared.added:
+        at = one.at.isoformat(timespec="seconds")
+        what = say(f"call_{one.outcome}")
+        click.echo(say(f"call_{how}_add", at=at, sid=one.sid, number=one.number, outcome=what))
+    for sid in compared.closed:
+        click.echo(say(f"call_{how}_close", sid=sid))
+    click.echo(
+        say(
+            "calls_compared",
+            since=compared.since.isoformat(timespec="seconds"),
+            seen=compared.seen,
+            added=len(compared.added),
+            closed=len(compared.closed),
+            live=compared.live,
+        )
+    )
+    if compared.failed:
+        raise click.ClickException(say("calls_failed", sids=", ".join(compared.failed)))
 
 
 def in_words(error: CarrierError) -> str:

@@ -1,4 +1,4 @@
-"""What do those who work by themselves write down? That each is alive, and up to when all is accounted for."""
+"""What do workers write down? That each was seen alive, and up to when all calls are accounted for."""
 
 from datetime import datetime
 

@@ -17,7 +17,7 @@ from sqlalchemy import delete
 from app import bus, db
 from app.carrier import Carrier
 from app.clock import utcnow
-from app.jobs import callbacks, deliver, sweep
+from app.jobs import backfill, callbacks, deliver, sweep
 from app.jobs.models import WorkerSeen
 from app.voice import merging, outbox
 from app.voice.degraded import Spool
@@ -33,13 +33,18 @@ FORGOTTEN_WORKER = timedelta(hours=1)
 
 @dataclass
 class Job:
-    """One thing that is done again and again; `slow` ones wait for the carrier and go through the queue."""
+    """One thing that is done again and again; `slow` ones wait for the carrier and go through the queue.
+
+    Those `apart` may wait for others for minutes: they run beside the rest, in a thread of their own.
+    """
 
     name: str
     every_seconds: float
     do: Callable[[], object]
     slow: bool = False
+    apart: bool = False
     due_at: float = 0.0
+    thread: threading.Thread | None = None
 
 
 class Schedule:
@@ -77,6 +82,7 @@ class Schedule:
                 slow=True,
             ),
             Job("reconcile", 10.0, lambda: sweep.reconcile(carrier, deployment, utcnow()), slow=True),
+            Job("backfill", 15.0, lambda: backfill.look(carrier, deployment, utcnow()), apart=True),
             Job("forgotten", 10.0, lambda: sweep.free_forgotten(utcnow())),
             Job("spool", 5.0, lambda: merging.merge(spool, deployment)),
             Job("seen", 5.0, self._write_down_that_we_live),
@@ -108,7 +114,12 @@ class Schedule:
             log.exception("job failed", extra={"job": name})
 
     def _start(self, job: Job) -> None:
-        if not (job.slow and self._enqueue(job)):
+        if job.apart:
+            if job.thread is None or not job.thread.is_alive():
+                # What it does may be broken off at any point, so nobody waits for it when we stop.
+                job.thread = threading.Thread(target=self.do, args=(job.name,), name=job.name, daemon=True)
+                job.thread.start()
+        elif not (job.slow and self._enqueue(job)):
             self.do(job.name)
 
     def _enqueue(self, job: Job) -> bool:

@@ -67,7 +67,13 @@ def note_missed(session: Session, incoming: IncomingCall, now: datetime, deploym
     progress.finish(session, call, now, deployment)
 
 
-def note_degraded(session: Session, incoming: IncomingCall, now: datetime, deployment: Deployment) -> None:
+def note_degraded(
+    session: Session,
+    incoming: IncomingCall,
+    now: datetime,
+    deployment: Deployment,
+    reason: str = "degraded",
+) -> None:
     """Write down a call that was answered while the database was gone; the carrier tells how it ended."""
     line, e164 = _numbers(session, incoming, deployment)
     facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
@@ -75,7 +81,7 @@ def note_degraded(session: Session, incoming: IncomingCall, now: datetime, deplo
     call.step = 1
     session.add(call)
     session.flush()
-    step = CallStep(call_sid=call.sid, number=1, kind=StepKind.FALLBACK, reason="degraded", started_at=now)
+    step = CallStep(call_sid=call.sid, number=1, kind=StepKind.FALLBACK, reason=reason, started_at=now)
     step.reason_values = {}
     session.add(step)
     session.flush()

@@ -208,7 +208,7 @@ def _talked_after_all(
     step.outcome, step.answered_at = StepOutcome.ANSWERED, began_at
     call.bridged_to, call.bridged_at, call.outcome = step.agent, began_at, Outcome.TALKED
     if call.from_e164 is not None and step.agent is not None:
-        _need_not_be_rung(session, call.from_e164, step.agent, now)
+        need_not_be_rung(session, call.from_e164, step.agent, now)
     if step.agent is not None:
         leave_contact(session, call, step.agent, call.ended_at or now)
 
@@ -246,11 +246,23 @@ def talked_without_us(session: Session, sid: str, seconds: int, now: datetime) -
     call.bridged_at = now - timedelta(seconds=seconds)
     if call.state == CallState.ENDED:
         call.outcome = Outcome.TALKED
-    if call.from_e164 is not None:
-        _need_not_be_rung(session, call.from_e164, "", now)
+    # Known only afterwards: what was promised to the caller since then stands.
+    if call.from_e164 is not None and not _was_promised_since(session, call.from_e164, now):
+        need_not_be_rung(session, call.from_e164, "", now)
 
 
-def _need_not_be_rung(session: Session, number: str, who: str, now: datetime) -> None:
+def _was_promised_since(session: Session, number: str, moment: datetime) -> bool:
+    """Tell whether a number was promised a callback, or asked for the same one again, after a moment."""
+    owed = promises.unfinished_for(session, number)
+    if owed is None:
+        return False
+    asked_later = select(Call.sid).where(
+        Call.from_e164 == number, Call.promise == owed.id, Call.created_at > moment
+    )
+    return owed.created_at > moment or session.scalar(asked_later.limit(1)) is not None
+
+
+def need_not_be_rung(session: Session, number: str, who: str, now: datetime) -> None:
     """Somebody has helped this caller: nothing is owed to the number any more, and nothing is sent to it."""
     merged = promises.merge(session, number, who, now)
     if merged is not None:
