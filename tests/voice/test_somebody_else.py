@@ -1,4 +1,4 @@
-"""What becomes of a caller who asks for somebody else? They get them, with no question, and again next time."""
+"""What becomes of a caller who asks for somebody else? They get them at once, and again the next time."""
 
 import pytest
 from flask import Flask
