@@ -41,8 +41,9 @@ RETRY_MILLISECONDS = 1000
 MOST_DESKS = 5000  # to one process; the rest is sent elsewhere with 503
 MOST_DESKS_OF_AGENT = 12
 MOST_WAITING = 200  # events that wait for a slow reader here; the rest waits in the log
-QUICK_LOOK_SECONDS = 1.5  # while Redis is out of reach
-SAFETY_LOOK_SECONDS = 5.0  # while it isn't: a bell may be lost
+# Whatever Redis says: a bell may be lost, and a Redis that hangs is not known to from one moment to the next.
+LOOK_SECONDS = 1.5
+PING_AFTER_SECONDS = 5.0  # of its silence
 AGENTS_IN_QUERY = 100
 EVENTS_IN_QUERY = 1000
 
@@ -367,7 +368,7 @@ class Hub:
     async def _look(self) -> None:
         """Look for all desks at once, now and then: bells may be lost."""
         while True:
-            await asyncio.sleep(SAFETY_LOOK_SECONDS if self._hears_redis else QUICK_LOOK_SECONDS)
+            await asyncio.sleep(LOOK_SECONDS)
             if not self._desks:
                 continue
             try:
@@ -397,7 +398,7 @@ class Hub:
             await subscription.subscribe(bus.DESKS)
             waits_for_pong = False
             while True:
-                message = await subscription.get_message(timeout=SAFETY_LOOK_SECONDS)
+                message = await subscription.get_message(timeout=PING_AFTER_SECONDS)
                 if message is None:
                     if waits_for_pong:
                         raise TimeoutError("redis is silent")
