@@ -78,7 +78,7 @@ def problems(kind: Kind[Any], **changes: str) -> dict[str, str]:
     return {problem.field: problem.code for problem in refused.value.problems}
 
 
-@pytest.mark.parametrize("kind", KINDS.values(), ids=str)
+@pytest.mark.parametrize("kind", KINDS.values(), ids=list(KINDS))
 def test_a_usual_row_is_read(kind: Kind[Any]) -> None:
     assert read(kind)
 
