@@ -186,6 +186,14 @@ def leave_queue() -> bytes:
 
 def promise(*, said: Sequence[str], question: str, language: str, addresses: Addresses) -> bytes:
     """Speak a promise that was already written down; then listen, once, to what it is about."""
+def ask_again(url: str) -> bytes:
+    """Have the carrier ask, in a second, what it is to do."""
+    response = VoiceResponse()
+    response.pause(length=1)
+    response.redirect(url, method="POST")
+    return _bytes(response)
+
+
     response = VoiceResponse()
     _say(response, said, language)
     _listen(response, question, language, addresses.of("about"), "speech", seconds=6)

@@ -55,6 +55,11 @@ class Store:
     _resting_until: float = 0.0
     _answered_at: float = 0.0  # when the database last did what it was asked, for whomever
 
+    @property
+    def rests(self) -> bool:
+        """Whether the database failed a moment ago and is left alone."""
+        return time.monotonic() < self._resting_until
+
     def run(self, work: Callable[[Session], T], deadline: float | None = None) -> T:
         """Do the work in one transaction; see `call`."""
         return self.call(lambda: _in_transaction(work), deadline)
@@ -65,7 +70,7 @@ class Store:
         Work that is late may still commit: everything that it writes can be asked for again. Work that met
         another transaction's locks is done again, so it must not keep anything from the first time.
         """
-        if time.monotonic() < self._resting_until:
+        if self.rests:
             raise StoreUnavailable("resting")
         asked_at, deadline = time.monotonic(), deadline or self.deadline
         future: Future[T] = self.pool.submit(self._do, work, asked_at + 2 * deadline)
@@ -92,25 +97,26 @@ class Store:
             return future.result(timeout=deadline)
 
     def _do(self, work: Callable[[], T], until: float) -> T:
-        result = _despite_locks(work, until)
-        self._answered_at = time.monotonic()
-        return result
+        while True:
+            try:
+                result = work()
+            except OperationalError as error:
+                if not _met_a_lock(error):
+                    raise
+                # It said so itself: the database is there, somebody else holds what this work needs.
+                self._answered_at = time.monotonic()
+                if self._answered_at >= until:
+                    raise
+                # Two who met must not meet again.
+                time.sleep(random.uniform(0.005, 0.03))
+            else:
+                self._answered_at = time.monotonic()
+                return result
 
 
 def _in_transaction(work: Callable[[Session], T]) -> T:
     with db.transaction() as session:
         return work(session)
-
-
-def _despite_locks(work: Callable[[], T], until: float) -> T:
-    while True:
-        try:
-            return work()
-        except OperationalError as error:
-            if not _met_a_lock(error) or time.monotonic() >= until:
-                raise
-            # Two who met must not meet again.
-            time.sleep(random.uniform(0.005, 0.03))
 
 
 def _met_a_lock(error: Exception) -> bool:
@@ -395,8 +401,21 @@ def left(sid: str, number: int) -> Response:
     result = forms.value("QueueResult")
     if forms.value("CallStatus") in CARRIER_SAYS_ENDED:
         result = "hangup"
-    deployment = _voice().deployment
-    return _answer(lambda session: progress.left_queue(session, sid, number, result, utcnow(), deployment))
+    voice = _voice()
+    try:
+        return forms.xml(
+            voice.store.run(
+                lambda session: progress.left_queue(session, sid, number, result, utcnow(), voice.deployment)
+            )
+        )
+    except StoreUnavailable as error:
+        if result == "hangup" or voice.store.rests:
+            return _continue_without_store(error)
+        # Late, not gone: somebody is reserved for this caller, so it is worth asking again for whom.
+        addresses = twiml.Addresses(voice.settings.public_url, sid, number)
+        return forms.xml(twiml.ask_again(addresses.of()))
+    except progress.UnknownCall as error:
+        return _continue_without_store(error)
 
 
 @bp.post("/calls/<sid>/<int(signed=True):number>/about")

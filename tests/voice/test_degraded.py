@@ -24,7 +24,7 @@ from app.agents.models import Activity, Intent
 from app.voice import merging
 from app.voice.degraded import Spool
 from app.voice.ladder import Deployment
-from app.voice.models import Call, CallState, Outcome, Promise
+from app.voice.models import Call, CallState, Inbox, Outcome, Promise
 from config import Settings
 from startup.postgres_server import PostgresServer
 from tests.factories import ADA, BEN, LINE
@@ -340,6 +340,47 @@ def test_an_agent_who_accepts_while_the_database_is_gone_gets_the_caller(
         assert call.verbs == []
 
     in_the_usual_way(another, from_="anonymous")
+def test_a_caller_whose_row_is_held_up_is_asked_about_again_not_sent_elsewhere(
+    flask_app: Flask, outage: Outage, another: Another
+) -> None:
+    town.talks_elsewhere("anna")
+    look_around(flask_app)
+    call = another().comes_in()
+    flask_app.extensions["voice"].store.deadline = 0.5
+    left = call.attribute("Enqueue", "action")
+
+    with held_up(outage, call.sid):
+        call.post(left, QueueResult="leave")
+
+    if outage.server is None:
+        # One writer holds everybody up: it is the database that is late, and others are rung.
+        assert call.verbs[-1] == "Dial"
+        return
+    assert call.verbs == ["Pause", "Redirect"]
+    call.post(str(call.reply.findtext("Redirect")))
+    # What was asked at first may have been done meanwhile: either way it is the call's own next step.
+    assert call.raw == stored_reply(call)
+    assert "fallback" not in [step.kind for step in town.steps(call.sid)]
+
+
+def stored_reply(call: Line) -> bytes:
+    with db.transaction() as session:
+        step = session.get_one(Call, call.sid).step
+        return session.get_one(Inbox, (call.sid, f"step/{step}")).reply
+
+
+@contextmanager
+def held_up(outage: Outage, sid: str) -> Iterator[None]:
+    """Somebody else is busy with this call's row."""
+    if outage.server is None:
+        with locked(outage.url):
+            yield
+        return
+    with db.transaction() as session:
+        session.get(Call, sid, with_for_update=True)
+        yield
+
+
     call.post(action, DialCallStatus="completed", DialBridged="true", DialCallDuration="12")
     assert town.call(call.sid).outcome == Outcome.TALKED
 
