@@ -11,6 +11,7 @@ from app.voice import (
     desk_views,
     message_webhooks,
     promise_views,
+    ring_test_webhooks,
     webhooks,
 )
 from config import Settings, load
@@ -27,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     operations.register(app)
     webhooks.register(app)
     callback_webhooks.register(app)
+    ring_test_webhooks.register(app)
     callers_page.register(app)
     message_webhooks.register(app)
     web.register(app)

@@ -3,10 +3,11 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypeVar
+from urllib.parse import quote, urlencode
 
 from requests.exceptions import RequestException
 from twilio.base.exceptions import TwilioException, TwilioRestException
@@ -36,6 +37,14 @@ CALL_NOT_IN_PROGRESS = 21220
 # What will be refused again however often it is asked.
 # https://www.twilio.com/docs/api/errors: 21211 invalid number, 21610 unsubscribed, 21614 not a mobile …
 FOR_GOOD = frozenset({20404, 21211, 21212, 21220, 21408, 21602, 21604, 21606, 21610, 21611, 21612, 21614})
+
+
+def with_parameters(to: str, parameters: Mapping[str, str]) -> str:
+    """Return the address with what a softphone is given along with the call; a number stays as it is.
+
+    https://www.twilio.com/docs/voice/api/call-resource#create-a-call-resource, the parameter To.
+    """
+    return f"{to}?{urlencode(parameters, quote_via=quote)}" if to.startswith("client:") else to
 
 
 class _HttpClient(TwilioHttpClient):
@@ -156,6 +165,9 @@ class Carrier:
         dialled, which one that still waits for its turn hasn't got.
         """
         found = self._ask(lambda: self._client.calls.list(to=to, limit=LATELY))
+        if not found and "?" in to:
+            # Nobody says whether such a call is filed with what it was given along, or without.
+            found = self._ask(lambda: self._client.calls.list(to=to.partition("?")[0], limit=LATELY))
         return [
             _known(one)
             for one in found

@@ -2,6 +2,7 @@
 
 import re
 from enum import StrEnum
+from urllib.parse import parse_qsl
 
 import phonenumbers
 
@@ -25,6 +26,16 @@ def kind_of(address: str) -> AddressKind | None:
     if address.startswith(("sip:", "sips:")):
         return AddressKind.SIP if "@" in address else None
     return AddressKind.PHONE if is_phone_number(address) else None
+
+
+def without_parameters(address: str) -> str:
+    """Return a client's address without what is passed along to its softphone (`client:anna?case=1`)."""
+    return address.partition("?")[0] if address.startswith("client:") else address
+
+
+def parameters_of(address: str) -> dict[str, str]:
+    """Return what is passed along to a client's softphone."""
+    return dict(parse_qsl(address.partition("?")[2])) if address.startswith("client:") else {}
 
 
 def is_phone_number(text: str) -> bool:

@@ -62,10 +62,11 @@ def standing_of(agent: str, now: datetime) -> Standing:
 @bp.get("/presence")
 @require_agent
 def presence_panel() -> Response:
-    return _panel()
+    return panel()
 
 
-def _panel(error: str = "", status: int = 200) -> Response:
+def panel(error: str = "", status: int = 200) -> Response:
+    """Answer with the reader's presence, and what of it went wrong."""
     now = utcnow()
     standing = standing_of(desk_of_reader(), now)
     html = render_template(
@@ -74,17 +75,17 @@ def _panel(error: str = "", status: int = 200) -> Response:
     return make_response(html, status)
 
 
-def _panel_or_desk() -> Response:
+def panel_or_desk() -> Response:
     """Answer a change: with the panel for the page's script, with the desk for a form without one."""
     if request.headers.get("X-Requested-With") == "fetch":
-        return _panel()
+        return panel()
     return make_response(redirect("/desk", 303))
 
 
 @bp.post("/presence")
 @require_agent
 def say_presence() -> Response:
-    """Set `state` (available, break, away, off), `reach` (desk, phone), or both.
+    """Set `state` (available, break, away, off), `reach` (desk, phone, both), or the two of them.
 
     `minutes` says how long they will be gone.
     """
@@ -99,10 +100,10 @@ def say_presence() -> Response:
             intent = Intent(form["state"]) if form.get("state") else slot.intent
             presence.set_intent(session, agent, intent, now, reach=reach, back_at=back_at)
     except InvalidField:
-        return _panel(web.t("no_phone_known"), 422)
+        return panel(web.t("no_phone_known"), 422)
     except ValueError:
-        return _panel(web.t("presence_unknown"), 422)
-    return _panel_or_desk()
+        return panel(web.t("presence_unknown"), 422)
+    return panel_or_desk()
 
 
 @bp.post("/wrap-up")
@@ -115,7 +116,7 @@ def wrap_up() -> Response:
             presence.extend_wrap_up(session, agent, now)
         else:
             presence.end_wrap_up(session, agent, now)
-    return _panel_or_desk()
+    return panel_or_desk()
 
 
 @bp.get("/token")

@@ -34,6 +34,7 @@ class Reach(StrEnum):
 
     DESK = "desk"
     PHONE = "phone"
+    BOTH = "both"  # at the same time; whoever picks up first has the call
 
 
 class Softphone(StrEnum):

@@ -35,10 +35,24 @@ class Reachability(StrEnum):
 
 @dataclass(frozen=True)
 class Endpoint:
-    """Where an agent is rung: `client` with the agent's identity, or `phone` with an E.164 number."""
+    """Where an agent is rung: `client` with the agent's identity, or `phone` with an E.164 number.
+
+    `both` is the desk with the agent's identity, and at the same time the ordinary phone, `phone`.
+    """
 
     kind: str
     address: str
+    phone: str | None = None
+
+    @property
+    def identity(self) -> str | None:
+        """Whose softphone rings, if one does."""
+        return self.address if self.kind in ("client", "both") else None
+
+    @property
+    def number(self) -> str | None:
+        """Which ordinary phone rings, if one does."""
+        return self.address if self.kind == "phone" else self.phone
 
 
 @dataclass(frozen=True)
@@ -51,7 +65,7 @@ class PresenceView:
     why: str
     reach: Reach
     reachable: bool
-    rings_at: str | None  # client | phone | None
+    rings_at: str | None  # client | phone | both | None
     heartbeat_at: datetime | None
     softphone: Softphone
     visible: bool
@@ -97,6 +111,15 @@ def endpoint(slot: SlotFacts, phone: str | None, now: datetime) -> Endpoint | No
     by_phone = Endpoint("phone", phone) if phone else None
     if slot.reach == Reach.PHONE:
         return by_phone
+    at_desk = _at_desk(slot, by_phone, now)
+    if slot.reach != Reach.BOTH or by_phone is None:
+        return at_desk
+    # The phone was chosen as well, so it needs no proof of the desk's.
+    return Endpoint("both", slot.agent, phone) if at_desk and at_desk.kind == "client" else by_phone
+
+
+def _at_desk(slot: SlotFacts, by_phone: Endpoint | None, now: datetime) -> Endpoint | None:
+    """Return where who chose the desk is rung: the ordinary phone where the desk can't ring."""
     if slot.heartbeat_at is None or (slot.intent_since and slot.heartbeat_at < slot.intent_since - LATELY):
         return None
     silent_for = now - slot.heartbeat_at
@@ -122,9 +145,14 @@ def reachability(slot: SlotFacts, *, enabled: bool, phone: str | None, now: date
         return Reachability(slot.intent)
     if endpoint(slot, phone, now) is None:
         return Reachability.UNPROVEN
-    if slot.reach == Reach.DESK and slot.softphone == Softphone.BUSY:
+    if slot.reach != Reach.PHONE and slot.softphone == Softphone.BUSY and is_alive(slot.heartbeat_at, now):
         return Reachability.BUSY
     return Reachability.FREE
+
+
+def is_alive(heartbeat_at: datetime | None, now: datetime) -> bool:
+    """Tell whether a desk that was last heard of then would still be believed."""
+    return heartbeat_at is not None and now - heartbeat_at <= HEARTBEAT_FRESH
 
 
 def _lease_is_over(slot: SlotFacts, now: datetime) -> bool:
@@ -141,8 +169,10 @@ def describe(slot: Slot, now: datetime) -> PresenceView:
     if not agent.enabled:
         state, why = Intent.OFF, "left"
     elif state == Intent.AVAILABLE and where is None and slot.heartbeat_at is not None:
-        # Said available, but the desk has fallen silent: what others see is the truth.
+        # Said available, but nothing would ring: what others see is the truth.
         state, since, why = Intent.AWAY, slot.heartbeat_at + HEARTBEAT_FRESH, "desk_silent"
+        if is_alive(slot.heartbeat_at, now):
+            since, why = slot.intent_since, "no_telephone"
     return PresenceView(
         agent=slot.agent,
         state=str(state),
@@ -199,7 +229,9 @@ def set_intent(
 
     Raises InvalidField when the agent wants to be rung on a telephone that nobody knows.
     """
-    if reach == Reach.PHONE and not session.scalar(select(Agent.phone).where(Agent.key == agent)):
+    if reach in (Reach.PHONE, Reach.BOTH) and not session.scalar(
+        select(Agent.phone).where(Agent.key == agent)
+    ):
         raise InvalidField("reach", "this agent has no phone number; add one first, or choose desk")
     values: dict[str, Any] = {
         "intent": intent,
@@ -218,7 +250,7 @@ def beat(session: Session, agent: str, *, visible: bool, softphone: Softphone, n
     before = session.get(Slot, agent, populate_existing=True)
     if before is None:
         return
-    was = (before.heartbeat_at is not None and now - before.heartbeat_at <= HEARTBEAT_FRESH, before.softphone)
+    was = (is_alive(before.heartbeat_at, now), before.softphone)
     _update(session, agent, {"heartbeat_at": now, "softphone": softphone, "desk_visible": visible})
     if was != (True, softphone):
         _announce(session, agent, now)
@@ -327,6 +359,12 @@ def rings(session: Session, agent: str, call_sid: str, fence: int, now: datetime
     )
 
 
+def proved(session: Session, agent: str, now: datetime) -> None:
+    """The agent's telephone was seen to ring, outside of any call."""
+    _update(session, agent, {"proven_at": now, "suspect_until": None})
+    _announce(session, agent, now)
+
+
 def talks(session: Session, agent: str, call_sid: str, fence: int, now: datetime) -> bool:
     """The agent and the caller hear each other."""
     return _move(
@@ -375,6 +413,12 @@ def did_not_answer(session: Session, agent: str, call_sid: str, fence: int, now:
 def could_not_be_rung(session: Session, agent: str, call_sid: str, fence: int, now: datetime) -> bool:
     """The ring failed at once: for a while the agent's desk is not believed."""
     return freed(session, agent, call_sid, fence, now, suspect_until=now + SUSPECT_FOR)
+
+
+def suspect(session: Session, agent: str, now: datetime) -> None:
+    """The agent's desk failed at once while their phone rings on."""
+    _update(session, agent, {"suspect_until": now + SUSPECT_FOR})
+    _announce(session, agent, now)
 
 
 def hung_up(

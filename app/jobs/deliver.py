@@ -1,17 +1,19 @@
 """What must leave for the carrier? Takes rows of the outbox and delivers them; safe when several do it."""
 
 import logging
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from app import db
-from app.carrier import FOR_GOOD, Carrier
+from app.carrier import FOR_GOOD, Carrier, with_parameters
 from app.clock import utcnow
 from app.errors import CarrierError
 from app.jobs import callbacks, sweep
-from app.voice import links, messages, outbox
+from app.voice import links, messages, outbox, ring_tests
 from app.voice.ladder import Deployment
+from app.voice.lifecycle import CARRIER_SAYS_ENDED
 from app.voice.models import Call, CallState, CallStep, Promise
 from app.voice.twiml import Addresses
 
@@ -66,10 +68,12 @@ def _deliver(carrier: Carrier, deployment: Deployment, delivery: Delivery) -> st
             carrier.redirect_call(sid, Addresses(public_url, sid, payload["step"]).of())
             return "redirected"
         case outbox.END_LEG:
-            carrier.end_call(payload["leg_sid"])
+            _end_legs(carrier, payload)
             return "ended"
         case outbox.PLACE_CALLBACK:
             return callbacks.place(carrier, deployment, payload["call_sid"])
+        case outbox.RING_TEST:
+            return _ring_test(carrier, public_url, payload)
         case outbox.SEND_MESSAGE:
             with db.reading() as session:
                 promise = session.get(Promise, payload["promise"])
@@ -89,6 +93,34 @@ def _deliver(carrier: Carrier, deployment: Deployment, delivery: Delivery) -> st
             return sid
         case unknown:
             raise ValueError(f"nothing delivers {unknown}")
+
+
+def _ring_test(carrier: Carrier, public_url: str, payload: dict[str, Any]) -> str:
+    """Ring an agent's own desk; refused is an answer, too."""
+    agent, sid = payload["agent"], payload["sid"]
+    try:
+        return carrier.place_call(
+            to=with_parameters(f"client:{agent}", {"test": "1", "call_sid": sid}),
+            from_=payload["line"],
+            url=ring_tests.address(public_url, agent, sid, "picked-up"),
+            status_url=ring_tests.address(public_url, agent, sid, "status"),
+            ring_seconds=ring_tests.RING_SECONDS,
+        )
+    except CarrierError as error:
+        with db.transaction() as session:
+            ring_tests.is_over(session, agent, sid, utcnow())
+        return f"refused {error.code}"
+
+
+def _end_legs(carrier: Carrier, payload: dict[str, Any]) -> None:
+    """Stop a telephone that rings; where several ring for a call, all of them."""
+    if "leg_sid" in payload:
+        carrier.end_call(payload["leg_sid"])
+        return
+    for leg in carrier.legs_of(payload["call_sid"]):
+        if leg.status not in CARRIER_SAYS_ENDED:
+            with suppress(CarrierError):  # over meanwhile: what was wanted
+                carrier.end_call(leg.sid)
 
 
 def _is_still_to_be_sent_on(sid: str, number: int) -> bool:

@@ -81,6 +81,12 @@ class Schedule:
                 lambda: deliver.deliver_due(carrier, deployment, outbox.SEND_MESSAGE, utcnow()),
                 slow=True,
             ),
+            Job(
+                "ring_tests",
+                1.0,
+                lambda: deliver.deliver_due(carrier, deployment, outbox.RING_TEST, utcnow()),
+                slow=True,
+            ),
             Job("reconcile", 10.0, lambda: sweep.reconcile(carrier, deployment, utcnow()), slow=True),
             Job("backfill", 15.0, lambda: backfill.look(carrier, deployment, utcnow()), apart=True),
             Job("forgotten", 10.0, lambda: sweep.free_forgotten(utcnow())),

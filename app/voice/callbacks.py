@@ -18,7 +18,7 @@ from app.agents.presence import Reachability
 from app.callers import history
 from app.callers.models import Channel, Direction, Line
 from app.callers.numbers import may_be_called, may_be_texted
-from app.carrier import CarrierCall
+from app.carrier import CarrierCall, with_parameters
 from app.catalogue import text, times
 from app.voice import attempts, lifecycle, outbox, pops, promises, rules, speech, twiml
 from app.voice import facts as known_facts
@@ -266,7 +266,8 @@ def _reserve(
             session, agent.key, sid, STEP, now, lease, unless=_somebody_waits_for(agent)
         )
         if number is not None:
-            address = f"client:{endpoint.address}" if endpoint.kind == "client" else endpoint.address
+            # One call can ring one telephone: the desk, where somebody has chosen both.
+            address = f"client:{endpoint.identity}" if endpoint.identity else endpoint.address
             return _Chosen(agent, address, reason, number)
     return None
 
@@ -351,7 +352,12 @@ def to_place(session: Session, call_sid: str, now: datetime, deployment: Deploym
     asked_before, attempt.asked_at = attempt.asked_at, attempt.asked_at or now
     call = session.get_one(Call, call_sid)
     ring_seconds = rules.of_version(session, call.rule_version).ladder.owner_ring_seconds
-    return ToPlace(attempt.address, call.line, ring_seconds, asked_before)
+    return ToPlace(address_with_call(attempt, call), call.line, ring_seconds, asked_before)
+
+
+def address_with_call(attempt: PromiseAttempt, call: Call) -> str:
+    """Return where the agent is rung; their softphone is told which call it is."""
+    return with_parameters(attempt.address, pops.parameters(call))
 
 
 def placed(session: Session, call_sid: str, leg_sid: str, now: datetime) -> None:
@@ -734,14 +740,16 @@ class Overdue:
 def overdue(session: Session, now: datetime, limit: int = 20) -> list[Overdue]:
     """Return the tries of which news should have come."""
     rows = session.execute(
-        select(
-            PromiseAttempt.call_sid, PromiseAttempt.agent_leg, PromiseAttempt.address, PromiseAttempt.asked_at
-        )
+        select(PromiseAttempt, Call)
+        .join(Call, Call.sid == PromiseAttempt.call_sid)
         .where(PromiseAttempt.ended_at.is_(None), PromiseAttempt.lease_until < now)
         .order_by(PromiseAttempt.lease_until)
         .limit(limit)
     ).all()
-    return [Overdue(*row) for row in rows]
+    return [
+        Overdue(attempt.call_sid, attempt.agent_leg, address_with_call(attempt, call), attempt.asked_at)
+        for attempt, call in rows
+    ]
 
 
 @dataclass(frozen=True)

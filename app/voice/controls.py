@@ -38,7 +38,8 @@ def decline(
         # A caller whom nobody has answered can't be redirected (error 21220): end the agent's ring, and the
         # carrier asks what comes next.
         key = f"end/{call.sid}/{step.number}"
-        outbox.add(session, outbox.END_LEG, key, {"leg_sid": step.leg_sid}, now)
+        payload = {"call_sid": call.sid} if step.endpoint == "both" else {"leg_sid": step.leg_sid}
+        outbox.add(session, outbox.END_LEG, key, payload, now)
     else:
         send_on(session, call, now)
     return True

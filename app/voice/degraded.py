@@ -98,8 +98,8 @@ class Degraded:
                 agents = self._owner(from_e164) if rung == OWNER else self._team(team, from_e164)
                 if not agents:
                     return None
-                clients = [one.endpoint.address for one in agents if one.endpoint.kind == "client"]
-                numbers = [one.endpoint.address for one in agents if one.endpoint.kind == "phone"]
+                clients = [one.endpoint.identity for one in agents if one.endpoint.identity]
+                numbers = [one.endpoint.number for one in agents if one.endpoint.number]
             case "fallback":
                 clients, numbers = [], list(self.fallback_numbers)
                 if not numbers:

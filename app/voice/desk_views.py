@@ -31,7 +31,7 @@ from app.clock import utcnow
 from app.db import reading, transaction
 from app.errors import InvalidField
 from app.voice import card as cards
-from app.voice import controls
+from app.voice import controls, ring_tests
 from app.voice.card import CallCard, PromiseCard
 from app.voice.facts import OWED
 from app.voice.ladder import RING_KINDS, Deployment
@@ -283,6 +283,17 @@ def _how(step: CallStep) -> str:
     if step.outcome in (StepOutcome.NO_ANSWER, StepOutcome.CALLER_HUNG_UP):
         return "missed"
     return "elsewhere"
+
+
+@bp.post("/ring-test")
+@require_agent
+def ring_test() -> Response:
+    """Have this agent's desk rung, to see whether it is."""
+    with transaction() as db:
+        why_not = ring_tests.ask(db, desk_of_reader(), utcnow())
+    if why_not is not None:
+        return desk_of_agent.panel(web.t(why_not), 409)
+    return desk_of_agent.panel_or_desk()
 
 
 # --- what the agent does with a call -----------------------------------------------------------------

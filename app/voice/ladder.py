@@ -270,11 +270,7 @@ def _ring(
         seconds=step.seconds,
         # The carrier refuses to pass on a number that it doesn't know; ours it does.
         caller_id=None if call.from_e164 else call.line,
-        parameters={
-            "call_sid": call.sid,
-            **({"case": call.case} if call.case else {}),
-            **({"customer": call.customer} if call.customer else {}),
-        },
+        parameters=pops.parameters(call),
         addresses=addresses,
     )
     return pop, reply

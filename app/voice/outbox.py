@@ -14,10 +14,11 @@ REDIRECT_CALL = "redirect_call"
 END_LEG = "end_leg"
 SEND_MESSAGE = "send_message"
 PLACE_CALLBACK = "place_callback"
+RING_TEST = "ring_test"
 
 # Whoever takes a row holds it this long; a worker that dies in between leaves it to the next.
 TAKEN_FOR = timedelta(seconds=30)
-GIVE_UP_AFTER = {REDIRECT_CALL: 1, END_LEG: 1, SEND_MESSAGE: 6, PLACE_CALLBACK: 4}
+GIVE_UP_AFTER = {REDIRECT_CALL: 1, END_LEG: 1, SEND_MESSAGE: 6, PLACE_CALLBACK: 4, RING_TEST: 1}
 
 
 def add(session: Session, kind: str, key: str, payload: dict[str, Any], now: datetime) -> None:

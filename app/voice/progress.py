@@ -84,19 +84,35 @@ def advance(session: Session, call: Call, now: datetime, deployment: Deployment)
 # --- rings --------------------------------------------------------------------------------------------
 
 
-def leg(session: Session, sid: str, number: int, status: str, leg_sid: str, now: datetime) -> None:
-    """An agent's telephone rings, or was answered. Late news of an earlier ring changes nothing."""
+def leg(
+    session: Session,
+    sid: str,
+    number: int,
+    status: str,
+    leg_sid: str,
+    now: datetime,
+    *,
+    on_phone: bool = False,
+) -> None:
+    """An agent's telephone rings, or was answered. Late news of an earlier ring changes nothing.
+
+    `on_phone`: both their telephones ring, and the news is of the ordinary one.
+    """
     call = held(session, sid)
     step = session.get(CallStep, (sid, number))
     if step is None or step.agent is None:
         return
     # On an ordinary phone a machine may have answered: there only accepting counts.
-    picked_up = status == "in-progress" and step.endpoint == "client"
+    picked_up = status == "in-progress" and step.endpoint != "phone" and not on_phone
     if call.state == CallState.ENDED:
         if picked_up:
             _talked_after_all(session, call, step, now, now)
         return
     step.leg_sid = step.leg_sid or leg_sid[:64] or None
+    is_over_at_once = status in ("failed", "no-answer") and now - step.started_at < AT_ONCE
+    if is_over_at_once and step.endpoint == "both" and not on_phone:
+        # Their phone goes on ringing; the desk is left out of the next rings.
+        presence.suspect(session, step.agent, now)
     if status == "ringing" and step.rang_at is None and step.outcome is None:
         step.rang_at = now
         presence.rings(session, step.agent, sid, number, now)

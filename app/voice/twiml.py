@@ -125,13 +125,15 @@ def ring_by_library(
         "status_callback_method": "POST",
         "status_callback_event": LEG_EVENTS,
     }
-    if endpoint.kind == "client":
+    if endpoint.identity is not None:
         client = dial.client(**callbacks)
-        client.identity(endpoint.address)
+        client.identity(endpoint.identity)
         for name, value in parameters.items():
             client.parameter(name=name, value=clean(value))
-    else:
-        dial.number(endpoint.address, url=addresses.of("whisper"), method="POST", **callbacks)
+    if endpoint.number is not None:
+        if endpoint.identity is not None:
+            callbacks["status_callback"] = addresses.of("phone-leg")
+        dial.number(endpoint.number, url=addresses.of("whisper"), method="POST", **callbacks)
     response.append(dial)
     return _bytes(response)
 

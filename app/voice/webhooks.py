@@ -216,7 +216,7 @@ def find_somebody(error: Exception) -> Response | HTTPException:
             return _degraded(OWNER, error)
         case "status":
             return _keep_end()
-        case "leg":
+        case "leg" | "phone_leg":
             return forms.done()
         case "wait" | "wish":
             return forms.xml(twiml.leave_queue())
@@ -329,10 +329,20 @@ def ended(sid: str, number: int) -> Response:
 @bp.post("/calls/<sid>/<int(signed=True):number>/leg")
 def leg(sid: str, number: int) -> Response:
     """An agent's telephone rings, or was answered."""
+    return _leg(sid, number, on_phone=False)
+
+
+@bp.post("/calls/<sid>/<int(signed=True):number>/phone-leg")
+def phone_leg(sid: str, number: int) -> Response:
+    """The agent's ordinary phone, which rings along with their desk, rings or was answered."""
+    return _leg(sid, number, on_phone=True)
+
+
+def _leg(sid: str, number: int, *, on_phone: bool) -> Response:
     call_status, leg_sid = forms.value("CallStatus"), forms.value("CallSid")
 
     def work(session: Session) -> None:
-        progress.leg(session, sid, number, call_status, leg_sid, utcnow())
+        progress.leg(session, sid, number, call_status, leg_sid, utcnow(), on_phone=on_phone)
 
     return _noted(work)
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from phonebox.addresses import AddressKind, kind_of
+from phonebox.addresses import AddressKind, kind_of, without_parameters
 from phonebox.faults import Fault, FaultRule
 from phonebox.rest.calls import Calls
 from phonebox.rest.conferences import Conferences
@@ -105,7 +105,7 @@ class RestApi:
             raise ApiError(400, 21201, "No 'To' number is specified")
         if not form.get("From"):
             raise ApiError(400, 21213, "No 'From' number is specified")
-        if kind_of(form.get("To")) is None:
+        if kind_of(without_parameters(form.get("To"))) is None:
             raise ApiError(400, 21211, "'To' is not a number in E.164, a client or a SIP address")
         if kind_of(form.get("From")) is None:
             raise ApiError(400, 21212, "'From' is not a number in E.164, a client or a SIP address")

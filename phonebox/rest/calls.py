@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from phonebox.addresses import parameters_of, without_parameters
 from phonebox.calls import CallStatus, Direction, Fetch, HungUpBy, Inline, Leg, Source
 from phonebox.placing import end_after, place
 from phonebox.rest import pictures
@@ -50,7 +51,11 @@ class Calls(Resource):
     async def create_call(self, request: web.Request, form: Form) -> web.Response:
         """Ring somebody and execute TwiML when they pick up; `Url` wins over `Twiml`."""
         details = {"MachineDetection": form.get("MachineDetection")} if "MachineDetection" in form else {}
-        leg = self._world.new_leg(form.get("From"), form.get("To"), Direction.OUTBOUND_API, details=details)
+        to = form.get("To")
+        leg = self._world.new_leg(
+            form.get("From"), without_parameters(to), Direction.OUTBOUND_API, details=details
+        )
+        leg.custom_parameters = parameters_of(to)
         subscribe(leg, form)
         answered = self._call(leg, CREATED)
         source = _source(form)
@@ -116,7 +121,7 @@ def _asks_for_end(form: Form) -> bool:
 
 def _call_matches(leg: Leg, form: Form) -> bool:
     return (
-        form.get("To", leg.to) == leg.to
+        without_parameters(form.get("To", leg.to)) == leg.to
         and form.get("From", leg.from_) == leg.from_
         and form.get("Status", leg.status.value) == leg.status.value
         and form.get("ParentCallSid", leg.parent.sid if leg.parent else "")

@@ -41,6 +41,7 @@ class AtDesk:
 
 
 BY_DESK, BY_PHONE = Endpoint("client", "anna"), Endpoint("phone", PHONE)
+BY_BOTH = Endpoint("both", "anna", PHONE)
 
 
 @pytest.mark.parametrize(
@@ -60,6 +61,11 @@ BY_DESK, BY_PHONE = Endpoint("client", "anna"), Endpoint("phone", PHONE)
         ({"suspect_until": NOW}, PHONE, BY_DESK),
         ({"reach": Reach.PHONE, "heartbeat_at": None}, PHONE, BY_PHONE),
         ({"reach": Reach.PHONE}, None, None),
+        ({"reach": Reach.BOTH}, PHONE, BY_BOTH),
+        ({"reach": Reach.BOTH}, None, BY_DESK),
+        ({"reach": Reach.BOTH, "softphone": Softphone.NONE}, PHONE, BY_PHONE),
+        ({"reach": Reach.BOTH, "suspect_until": NOW + timedelta(seconds=1)}, PHONE, BY_PHONE),
+        ({"reach": Reach.BOTH, "heartbeat_at": None}, PHONE, BY_PHONE),
     ],
 )
 def test_a_ring_goes_where_it_is_proved_to_be_heard(
@@ -86,6 +92,7 @@ def test_a_ring_goes_where_it_is_proved_to_be_heard(
         ({"intent": Intent.OFF, "heartbeat_at": None}, True, Reachability.OFF),
         ({"heartbeat_at": ago(seconds=20)}, True, Reachability.UNPROVEN),
         ({"softphone": Softphone.BUSY}, True, Reachability.BUSY),
+        ({"softphone": Softphone.BUSY, "reach": Reach.BOTH}, True, Reachability.BUSY),
     ],
 )
 def test_an_agent_can_be_rung_or_the_reason_why_not_is_known(
@@ -261,6 +268,7 @@ def test_a_desk_that_fell_silent_shows_its_agent_away_and_why() -> None:
         seen = presence.view(session, "anna", later)
         assert seen is not None
         assert (seen.state, seen.why, seen.reachable) == ("away", "desk_silent", False)
+
         presence.beat(session, "anna", visible=True, softphone=Softphone.READY, now=later)
         seen = presence.view(session, "anna", later)
     assert seen is not None
@@ -273,3 +281,11 @@ def test_somebody_who_is_not_an_agent_has_no_presence() -> None:
         assert presence.view(session, "nobody", NOW) is None
         presence.beat(session, "nobody", visible=True, softphone=Softphone.READY, now=NOW)
         assert presence.reserve(session, "nobody", SID, 1, NOW, LEASE) is None
+
+
+def test_a_living_desk_without_a_telephone_is_away_and_says_why(anna: None) -> None:
+    with db.transaction() as session:
+        presence.beat(session, "anna", visible=True, softphone=Softphone.NONE, now=NOW)
+        seen = presence.view(session, "anna", NOW)
+    assert seen is not None
+    assert (seen.state, seen.why, seen.rings_at) == ("away", "no_telephone", None)
