@@ -27,12 +27,14 @@ serve: venv-run
 
 install: venv-run
 
-# More for pytest: make test ARGS='tests/voice -k holiday'
+# More for pytest: make test ARGS='tests/voice -k holiday'. Each process has servers of its own.
+TEST_PROCESSES ?= logical
+
 test: venv-dev
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n $(TEST_PROCESSES) $(ARGS)
 
 test-pg: venv-dev
-	@$(PY) -m pytest --database postgresql $(ARGS)
+	@$(PY) -m pytest -n $(TEST_PROCESSES) --database postgresql $(ARGS)
 
 check: venv-dev
 	@$(PY) -m ruff format --check .
