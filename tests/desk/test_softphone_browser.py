@@ -3,10 +3,11 @@
 import re
 import shutil
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
 
@@ -20,6 +21,7 @@ from tests.desk import office
 from tests.factories import ADA, BEN
 from tests.parts import Product, running_product
 
+AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 VOICE = (Path(__file__).parent / "voice.js").read_text()
 CALLER_HZ, AGENT_HZ = 600, 1000
 BENS_PHONE = "+31612344568"
@@ -173,6 +175,26 @@ def until(page: Page, condition: Callable[[], object], what: str = "it") -> None
     raise AssertionError(f"{what} did not come about")
 
 
+def violations(page: Page) -> list[str]:
+    page.evaluate(AXE)
+    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
+
+
+def rings_on_phone(town: Town, agent: str) -> None:
+    with town.database.transaction() as session:
+        session.get_one(Slot, agent).reach = Reach.PHONE
+
+
+def tabs_of(town: Town, agent: str) -> int:
+    """Return how many softphones are registered for an agent."""
+    return int(town.phonebox.endpoint(f"client:{agent}").state()["softphones"])
+
+
+def rings(page: Page) -> None:
+    expect(page.locator("#telephone")).to_contain_text("De telefoon gaat", timeout=15_000)
+
+
 def hears(page: Page, hz: float) -> None:
     page.wait_for_function("(hz) => Math.abs(heardByTheAgent() - hz) < 12", arg=hz, timeout=10_000)
 
@@ -181,7 +203,7 @@ def test_a_call_is_answered_and_ended_at_the_desk_by_keyboard_alone(desks: Desks
     desk = desks.ready()
     call = town.call_in()
 
-    expect(desk.locator("#telephone")).to_contain_text("De telefoon gaat")
+    rings(desk)
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
     marks = dict(
         desk.evaluate(
@@ -208,3 +230,124 @@ def test_a_call_is_answered_and_ended_at_the_desk_by_keyboard_alone(desks: Desks
     expect(desk.locator("#telephone")).to_be_hidden()
     assert town.step(call.sid, 1).outcome == StepOutcome.ANSWERED
     assert town.call(call.sid).case == "Z 1&2"
+
+
+def test_a_ring_ends_at_once_for_a_caller_who_hangs_up_and_one_who_is_declined_goes_on(
+    desks: Desks, town: Town
+) -> None:
+    rings_on_phone(town, "ben")
+    desk = desks.ready()
+    bar = desk.locator("#telephone")
+    hangs_up = town.call_in()
+    rings(desk)
+    hangs_up.hang_up()
+    expect(bar).to_be_hidden(timeout=2000)
+    expect(desk.locator(".call-state")).to_contain_text("Opgehangen")
+
+    declined = town.call_in()
+    rings(desk)
+    assert violations(desk) == []
+    desk.keyboard.press("d")
+    desk.get_by_role("button", name="Ik rond nog iets af").click()
+
+    expect(bar).to_be_hidden(timeout=2000)
+    declined.wait(f"ringing:{BENS_PHONE}")
+    assert town.step(declined.sid, 1).declined_why == "finishing"
+    assert "Anna" in declined.said[0]
+    assert town.slot("anna").intent == "available"
+
+
+def test_after_a_reload_the_desk_says_what_is_going_on(desks: Desks, town: Town) -> None:
+    rings_on_phone(town, "ben")
+    desk = desks.ready()
+    ringing = town.call_in()
+    rings(desk)
+    desk.reload()
+    ringing.wait(f"ringing:{BENS_PHONE}")
+    expect(desk.locator(".card .call-state")).to_contain_text("Ging naar een ander")
+    ringing.hang_up()
+    until(desk, lambda: town.slot("ben").activity == Activity.IDLE, "Ben is free")
+
+    until_ready(desk)
+    talking = town.call_in()
+    rings(desk)
+    desk.get_by_role("button", name="Aannemen", exact=False).click()
+    talking.wait("bridged:client:anna")
+    expect(desk.locator(".call-state")).to_contain_text("In gesprek")
+    assert violations(desk) == []
+    asked: list[str] = []
+    desk.once("dialog", lambda dialog: (asked.append(dialog.type), dialog.accept()))
+    desk.reload()
+    assert asked == ["beforeunload"]
+    talking.wait("settled")
+    expect(desk.locator(".card .call-state")).to_contain_text("Opgehangen")
+    expect(desk.locator("#telephone")).to_be_hidden()
+
+
+def test_one_tab_is_the_telephone_and_one_that_freezes_is_left_alone(desks: Desks, town: Town) -> None:
+    rings_on_phone(town, "ben")
+    first = desks.ready()
+    second = desks.open()
+    expect(second.get_by_text("Uw werkplek is open in een ander tabblad")).to_be_visible()
+    second.get_by_role("button", name="Hier verder werken").click()
+    until_ready(second)
+    until(second, lambda: tabs_of(town, "anna") == 1, "one telephone")
+
+    call = town.call_in()
+    rings(second)
+    expect(first.locator("#telephone")).to_be_hidden()
+    call.hang_up()
+    expect(second.locator("#telephone")).to_be_hidden()
+
+    lifecycle = desks.context.new_cdp_session(second)
+    lifecycle.send("Page.setWebLifecycleState", {"state": "frozen"})
+    with town.database.transaction() as session:
+        # So much time has passed since its last sign of life; to its carrier it is as registered as ever.
+        session.get_one(Slot, "anna").heartbeat_at = datetime.now(UTC) - timedelta(seconds=16)
+    assert tabs_of(town, "anna") == 1
+    call = town.call_in()
+    call.wait(f"ringing:{BENS_PHONE}")
+    assert call.rang == [BENS_PHONE]
+
+
+def test_the_ring_brings_its_card_when_the_stream_is_late(desks: Desks, town: Town) -> None:
+    desks.context.add_init_script(
+        """window.EventSource = class extends EventSource {
+          addEventListener(kind, ...rest) {
+            if (kind !== "screen_pop" && kind !== "call") super.addEventListener(kind, ...rest);
+          }
+        };"""
+    )
+    desk = desks.ready()
+    earlier = town.call_in()
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    earlier.hang_up()
+    expect(desk.locator("#telephone")).to_be_hidden()
+
+    # Grace's own agent is away: Anna's desk still shows the caller before.
+    call = town.call_in(BEN)
+
+    rings(desk)
+    expect(desk.get_by_role("heading", name="Grace Hopper")).to_be_visible()
+    assert desk.locator(".card").get_attribute("data-call") == call.sid
+
+
+def test_an_agent_tries_the_telephone_before_the_shift(desks: Desks, town: Town) -> None:
+    desk = desks.ready()
+    desk.get_by_role("button", name="Microfoon en geluid").click()
+    dialog = desk.get_by_role("dialog")
+    expect(dialog.locator("#microphone-says")).to_have_text("Wij horen u.")
+    assert violations(desk) == []
+    dialog.get_by_role("button", name="Laat de bel horen").click()
+    dialog.get_by_role("button", name="Sluiten").click()
+
+    desk.get_by_role("button", name="Bel mij ter proef").click()
+    expect(desk.locator("#telephone")).to_contain_text("Dit is de proefoproep")
+    assert town.slot("anna").activity == Activity.RINGING
+    desk.keyboard.press("a")
+    town.phonebox.endpoint("client:anna").wait("caption:Dit is de proefoproep")
+    expect(desk.locator("#telephone")).to_be_hidden(timeout=15_000)
+
+    until(desk, lambda: town.slot("anna").activity == Activity.IDLE, "Anna is free")
+    expect(desk.locator("#presence")).to_contain_text("Laatst gezien dat hij overging: vandaag")
+    assert desk.locator(".card").count() == 0
