@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
@@ -185,7 +186,7 @@ class Carrier:
         page = patiently(lambda: self._ask(lambda: asked.page(start_time_after=since, page_size=PAGE)))
         while page is not None:
             yield [_known(one) for one in page if str(one.direction) == "inbound"]
-            page = patiently(lambda page=page: self._ask(page.next_page)) if page.next_page_url else None
+            page = patiently(partial(self._ask, page.next_page)) if page.next_page_url else None
 
     def send_message(self, *, to: str, from_: str, body: str, status_url: str | None = None) -> str:
         """Send an SMS; return its sid."""

@@ -7,6 +7,7 @@ from flask.cli import AppGroup
 from app import migrations
 from app.commands.carrier import carrier_commands
 from app.commands.doctor import doctor
+from app.commands.hooks import hook_commands
 from app.commands.load import load_commands
 from app.commands.people import token_commands, user_commands
 from app.commands.rules import rules_commands
@@ -24,6 +25,7 @@ def register(app: Flask) -> None:
         token_commands,
         rules_commands,
         carrier_commands,
+        hook_commands,
         doctor,
     ):
         app.cli.add_command(commands)

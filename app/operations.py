@@ -25,6 +25,7 @@ from app import bus, db
 from app.agents import streams
 from app.clock import utcnow
 from app.jobs.models import CarrierLook, WorkerSeen
+from app.voice import outbox
 from app.voice.models import Call, Outbox, Promise, PromiseState
 
 bp = Blueprint("operations", __name__)
@@ -140,6 +141,7 @@ class _Counted:
     kept_late: list[int]  # how many were kept at most so late, for each of LATENESS, and all of them
     seconds_late: float
     left: int
+    untold: int
     look: CarrierLook | None
 
 
@@ -154,14 +156,17 @@ def _count(session: Session) -> _Counted:
         func.sum(case((late > 0, late), else_=0)),
     ).where(Promise.state == PromiseState.KEPT)
     *kept_late, seconds_late = session.execute(kept).one()
-    left = session.scalar(select(func.count()).where(Outbox.done_at.is_(None)))
+    is_for_hooks = case((Outbox.kind == outbox.CALL_HOOK, 1))
+    waiting = select(func.count(), func.count(is_for_hooks)).where(Outbox.done_at.is_(None))
+    left, untold = session.execute(waiting).one()
     return _Counted(
         calls=list(session.execute(calls)),
         promises=list(session.execute(promises)),
         broken=session.scalar(broken) or 0,
         kept_late=kept_late,
         seconds_late=float(seconds_late or 0),
-        left=left or 0,
+        left=left - untold,
+        untold=untold,
         look=session.scalar(select(CarrierLook)),
     )
 
@@ -203,7 +208,9 @@ class _Stored(Collector):
         if counted.look is not None:
             added.add_metric([], counted.look.added)
             behind.add_metric([], max(0.0, (utcnow() - counted.look.complete_until).total_seconds()))
-        return [calls, promises, broken, late, waiting, added, behind]
+        untold = GaugeMetricFamily("rechtdoor_hooks_waiting", "What other systems must still be told.")
+        untold.add_metric([], counted.untold)
+        return [calls, promises, broken, late, waiting, untold, added, behind]
 
     def describe(self) -> Iterable[Metric]:
         return []

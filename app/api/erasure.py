@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from app.agents import desk_events
 from app.agents.models import DeskEvent
 from app.callers.models import Case, Customer, CustomerNumber
-from app.voice import promises
+from app.voice import outbox, promises
 from app.voice.models import (
     Call,
     Inbox,
@@ -50,6 +50,7 @@ def erase(session: Session, customer: str, who: str, now: datetime) -> bool:
     _forget_calls(session, calls)
     _forget_messages(session, customer, cases, numbers)
     _forget_desk_events(session, {"customer": [customer], "case": cases, "call_sid": calls})
+    _forget_what_others_wait_for(session, {"customer": [customer], "case": cases, "call_sid": calls})
     for promise in withdrawn:
         if promise.agent:
             # In place of the news that named them.
@@ -149,6 +150,16 @@ def _forget_desk_events(session: Session, keys: dict[str, list[str]]) -> None:
     for agent, number, data in _naming(session, statement, DeskEvent.data, values):
         if not wanted.isdisjoint(_named_in(data)):
             session.execute(delete(DeskEvent).where(DeskEvent.agent == agent, DeskEvent.number == number))
+
+
+def _forget_what_others_wait_for(session: Session, keys: dict[str, list[str]]) -> None:
+    """Delete what other systems were told of them, or would be; their numbers went with the messages."""
+    statement: Select[Any] = select(Outbox.id, Outbox.payload).where(Outbox.kind == outbox.CALL_HOOK)
+    wanted = {(name, key) for name, listed in keys.items() for key in listed}
+    values = [key for listed in keys.values() for key in listed]
+    for row_id, fact in _naming(session, statement, Outbox.payload, values):
+        if not wanted.isdisjoint(_named_in(fact)):
+            session.execute(delete(Outbox).where(Outbox.id == row_id))
 
 
 def _named_in(data: Any) -> Iterator[tuple[str, str]]:

@@ -1,19 +1,20 @@
 """What do our answers look like? Each shape: from a row to JSON, and its JSON Schema beside it."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app import catalogue
 from app.agents.models import Activity, Agent, Intent, Reach, Softphone
 from app.api.records import AGENTS, CASES, CONTACTS, CUSTOMERS, LINES, Kind
-from app.callers.models import Case, Contact, Customer, Direction, Line
+from app.callers.models import Customer, Direction, Line
 from app.voice import promises
+from app.voice.hooks import Event
 from app.voice.models import (
     Call,
     CallState,
     CallStep,
+    Hook,
     Outcome,
     Promise,
     PromiseEvent,
@@ -21,13 +22,14 @@ from app.voice.models import (
     StepKind,
     StepOutcome,
 )
+from app.voice.shapes import at as _at
+from app.voice.shapes import call_in_list as call_in_list  # the names by which the views know them all
+from app.voice.shapes import case as case
+from app.voice.shapes import contact as contact
+from app.voice.shapes import promise as promise
 
 Json = dict[str, Any]
 Schema = dict[str, Any]
-
-
-def _at(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
 
 
 def _or_null(schema: Schema) -> Schema:
@@ -114,41 +116,6 @@ def customer(row: Customer) -> Json:
     }
 
 
-def case(row: Case) -> Json:
-    return {
-        "case": row.key,
-        "customer": row.customer,
-        "subject": row.subject,
-        "team": row.team,
-        "status": row.status,
-        "priority": row.priority,
-        "opened_at": _at(row.opened_at),
-        "url": row.url,
-        "owner": row.owner,
-        "named_owner": row.named_owner,
-        "avoided_agent": row.avoided_agent,
-        "last_contact": (
-            {"agent": row.last_contact_agent, "at": _at(row.last_contact_at)}
-            if row.last_contact_agent
-            else None
-        ),
-    }
-
-
-def contact(row: Contact) -> Json:
-    return {
-        "contact": row.key,
-        "case": row.case,
-        "agent": row.agent,
-        "channel": row.channel,
-        "direction": row.direction,
-        "started_at": _at(row.started_at),
-        "seconds": row.seconds,
-        "outcome": row.outcome,
-        "summary": row.summary,
-    }
-
-
 # --- presence, calls, promises ---------------------------------------------------------------------------
 
 
@@ -211,23 +178,6 @@ def call(row: Call, steps: Sequence[CallStep], language: str) -> Json:
         "rule_version": row.rule_version,
         "steps": [_step(step, language) for step in steps],
         "said": [one["text"] for one in row.said],
-    }
-
-
-def call_in_list(row: Call) -> Json:
-    return {
-        "call_sid": row.sid,
-        "direction": row.direction,
-        "from": row.from_e164,
-        "line": row.line,
-        "customer": row.customer,
-        "case": row.case,
-        "state": row.state,
-        "outcome": row.outcome,
-        "bridged_to": row.bridged_to,
-        "promise": row.promise,
-        "started_at": _at(row.created_at),
-        "ended_at": _at(row.ended_at),
     }
 
 
@@ -296,27 +246,6 @@ CALL = _object(
 )
 
 
-def promise(row: Promise) -> Json:
-    return {
-        "id": row.id,
-        "state": row.state,
-        "number": row.number,
-        "line": row.line,
-        "customer": row.customer,
-        "case": row.case,
-        "agent": row.agent,
-        "team": row.team,
-        "language": row.language,
-        "due_at": _at(row.due_at),
-        "about": row.about,
-        "created_at": _at(row.created_at),
-        "finished_at": _at(row.finished_at),
-        "next_at": _at(row.next_at),
-        "broken_at": _at(row.broken_at),
-        "tries": row.tries,
-    }
-
-
 def promise_with_events(
     row: Promise,
     events: Sequence[PromiseEvent],
@@ -379,6 +308,46 @@ PROMISE_WITH_EVENTS = _object(
     }
 )
 
+
+def hook(row: Hook) -> Json:
+    """A subscription; its secret is shown only to whoever makes it."""
+    state = "disabled" if row.disabled_at else "failing" if row.failing_since else "active"
+    return {
+        "id": row.id,
+        "url": row.url,
+        "events": list(row.events),
+        "state": state,
+        "created_at": _at(row.created_at),
+        "failing_since": _at(row.failing_since),
+        "disabled_at": _at(row.disabled_at),
+        "last_result": row.last_result,
+    }
+
+
+_EVENTS: Schema = {"type": "array", "items": _one_of(Event)}
+
+HOOK = _object(
+    {
+        "id": WHOLE,
+        "url": TEXT,
+        "events": _EVENTS,
+        "state": {**_one_of(["active", "failing", "disabled"]), "description": "about_hook_state"},
+        "created_at": MOMENT,
+        "failing_since": _or_null(MOMENT),
+        "disabled_at": _or_null(MOMENT),
+        "last_result": {"type": "string", "description": "about_last_result"},
+    }
+)
+
+HOOK_WRITTEN = _object(
+    {
+        "url": {"type": "string", "description": "about_hook_url"},
+        "events": {**_EVENTS, "minItems": 1, "description": "about_hook_events"},
+    }
+)
+
+HOOK_ADDED = _object({**HOOK["properties"], "secret": {"type": "string", "description": "about_hook_secret"}})
+
 PROBLEM = _object(
     {
         "type": TEXT,
@@ -414,6 +383,9 @@ SCHEMAS: dict[str, Schema] = {
     "Promise": PROMISE,
     "PromiseWritten": PROMISE_WRITTEN,
     "PromiseWithEvents": PROMISE_WITH_EVENTS,
+    "Hook": HOOK,
+    "HookWritten": HOOK_WRITTEN,
+    "HookAdded": HOOK_ADDED,
     "Problem": PROBLEM,
 }
 
@@ -471,6 +443,10 @@ EXAMPLES: dict[str, Json] = {
         "case": "Z-2026-17",
         "agent": "anna",
         "about": "Wil weten of de kopie is aangekomen.",
+    },
+    "HookWritten": {
+        "url": "https://crm.example.nl/rechtdoor",
+        "events": ["call.ended", "promise.made", "promise.kept", "promise.broken"],
     },
 }
 

@@ -1,6 +1,7 @@
 """What may other systems read and write? The views of /api/v1."""
 
 import uuid
+from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +16,7 @@ from werkzeug.routing import RequestRedirect
 from app import catalogue, db, web
 from app.agents import presence, streams
 from app.agents.models import Activity, Agent, Intent, Reach, Slot, Softphone
-from app.api import description, erasure, fields, problems, shapes, store
+from app.api import description, erasure, fields, hook_views, problems, shapes, store
 from app.api.fields import Defaults, Problem, Refused, Unusable
 from app.api.models import Scope
 from app.api.problems import ApiProblem
@@ -38,7 +39,7 @@ from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumb
 from app.callers.numbers import may_be_called
 from app.clock import utcnow
 from app.errors import InvalidField
-from app.voice import callbacks, promises
+from app.voice import announce, callbacks, promises
 from app.voice.models import Call, CallStep, Promise, PromiseEvent, PromiseState
 
 LONGEST_BODY = 256 * 1024
@@ -111,7 +112,10 @@ def _serve(
             if missing := store.missing_references(session, kind, [record]):
                 raise Refused(missing[0])
             is_known = store.exists_already(session, kind, key)
-            store.write(session, kind, [record])
+            with _watching(session, kind, record):
+                store.write(session, kind, [record])
+            if kind is CONTACTS and not is_known:
+                announce.contact_created(session, key)
             answer = shape(find(session, key))
         if is_known:
             return jsonify(answer)
@@ -139,6 +143,13 @@ def _serve(
         if after := parameter("after", fields.key):
             statement = statement.where(column > after)
         return _page(statement, queries, shape, lambda row: getattr(row, column.key))
+
+
+def _watching(session: Session, kind: Kind[Any], record: Any) -> AbstractContextManager[None]:
+    """Let others hear when a case gets another owner by this record."""
+    if kind is CONTACTS or (kind is CASES and store.exists_already(session, kind, record.case)):
+        return announce.watching(session, record.case)
+    return nullcontext()
 
 
 def _loaded(statement: Select[Any]) -> Select[Any]:
@@ -553,6 +564,11 @@ def _promise_with_events(session: Session, promise: Promise) -> Response:
     response.headers["Content-Language"] = web.language_asked_for()
     response.vary.add("Accept-Language")
     return response
+
+
+# --- the systems that subscribe -----------------------------------------------------------------------
+
+hook_views.enter()
 
 
 # --- the description ---------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from app.commands import settings_of
 from app.commands.carrier import in_words
 from app.errors import CarrierError
 from app.jobs.models import WorkerSeen
+from app.voice.models import Hook
 from config import Settings
 
 WORKER_SEEN_WITHIN = timedelta(seconds=20)
@@ -55,6 +56,7 @@ def _checks(settings: Settings, offline: bool) -> Iterator[tuple[str, Callable[[
     yield "redis", lambda: _redis(settings)
     yield "worker", _worker
     yield "fallback numbers", lambda: _fallback_numbers(settings)
+    yield "hooks", _hooks
     if not offline:
         yield "carrier", lambda: _carrier(settings)
         yield "public address and clock", lambda: _public_address(settings)
@@ -108,6 +110,21 @@ def _fallback_numbers(settings: Settings) -> str:
     if not settings.fallback_numbers:
         raise Sick("FALLBACK_NUMBERS is empty: when all else is down callers reach nobody; name a telephone")
     return f": {len(settings.fallback_numbers)}"
+
+
+def _hooks() -> str:
+    with db.reading() as session:
+        hooks = list(session.scalars(select(Hook).order_by(Hook.id)))
+    disabled = [str(hook.id) for hook in hooks if hook.disabled_at is not None]
+    failing = [f"{hook.id} ({hook.last_result})" for hook in hooks if hook.failing_since is not None]
+    if disabled:
+        raise Sick(
+            f"told nothing any more, since nothing arrived: {', '.join(disabled)}; mend the receiver, then "
+            "flask --app wsgi hooks enable ID, or hooks remove ID"
+        )
+    if failing:
+        raise Sick(f"nothing arrives at {', '.join(failing)}: flask --app wsgi hooks test ID")
+    return f": {len(hooks)}"
 
 
 def _carrier(settings: Settings) -> str:

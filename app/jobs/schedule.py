@@ -17,7 +17,7 @@ from sqlalchemy import delete
 from app import bus, db
 from app.carrier import Carrier
 from app.clock import utcnow
-from app.jobs import backfill, callbacks, deliver, sweep
+from app.jobs import backfill, callbacks, deliver, hooks, sweep
 from app.jobs.models import WorkerSeen
 from app.voice import merging, outbox
 from app.voice.degraded import Spool
@@ -50,7 +50,15 @@ class Job:
 class Schedule:
     """Runs what is due in one worker. Any number of workers may do so at once."""
 
-    def __init__(self, carrier: Carrier, deployment: Deployment, spool: Spool, redis_url: str) -> None:
+    def __init__(
+        self,
+        carrier: Carrier,
+        deployment: Deployment,
+        spool: Spool,
+        redis_url: str,
+        *,
+        strict_hooks: bool = True,
+    ) -> None:
         self._carrier, self._deployment, self._redis_url = carrier, deployment, redis_url
         self._stopped = threading.Event()
         self.jobs = [
@@ -88,6 +96,7 @@ class Schedule:
                 slow=True,
             ),
             Job("reconcile", 10.0, lambda: sweep.reconcile(carrier, deployment, utcnow()), slow=True),
+            Job("hooks", 2.0, lambda: hooks.deliver_due(utcnow(), strict=strict_hooks), apart=True),
             Job("backfill", 15.0, lambda: backfill.look(carrier, deployment, utcnow()), apart=True),
             Job("forgotten", 10.0, lambda: sweep.free_forgotten(utcnow())),
             Job("spool", 5.0, lambda: merging.merge(spool, deployment)),

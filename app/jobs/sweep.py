@@ -11,7 +11,7 @@ from app.agents.models import Activity, SignInAttempt, Slot
 from app.callers.models import Direction
 from app.carrier import Carrier
 from app.errors import CarrierError
-from app.voice import controls, facts, progress
+from app.voice import controls, facts, outbox, progress
 from app.voice.ladder import Deployment
 from app.voice.lifecycle import CARRIER_SAYS_ENDED
 from app.voice.models import Call, CallState, CallStep, Inbox
@@ -30,6 +30,7 @@ ASK_AGAIN_AFTER = timedelta(seconds=60)
 GIVEN_UP_AFTER = timedelta(hours=4, minutes=5)
 KEEP_EVENTS = timedelta(hours=24)
 KEEP_INBOX = timedelta(days=3)
+KEEP_TOLD = timedelta(days=1)
 
 
 def serve_waiting(deployment: Deployment, now: datetime) -> int:
@@ -153,8 +154,9 @@ def free_forgotten(now: datetime) -> list[str]:
 
 
 def forget_old(now: datetime) -> None:
-    """Drop what is only needed for a while: event logs, answered webhooks, refused sign-ins."""
+    """Drop what is only needed for a while: event logs, answered webhooks, refused sign-ins, told facts."""
     with db.transaction() as session:
         desk_events.forget_before(session, now - KEEP_EVENTS)
         session.execute(delete(Inbox).where(Inbox.created_at < now - KEEP_INBOX))
         session.execute(delete(SignInAttempt).where(SignInAttempt.at < now - timedelta(hours=1)))
+        outbox.forget_told(session, now - KEEP_TOLD)

@@ -41,7 +41,11 @@ def prepare(settings: Settings) -> Schedule:
     db.bind(db.Database(settings.database_url))
     bus.bind(bus.Bus(settings.redis_url))
     _schedule = Schedule(
-        Carrier(settings), Deployment.of(settings), Spool(Path(settings.spool_dir)), settings.redis_url
+        Carrier(settings),
+        Deployment.of(settings),
+        Spool(Path(settings.spool_dir)),
+        settings.redis_url,
+        strict_hooks=settings.is_production,
     )
     return _schedule
 

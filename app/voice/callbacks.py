@@ -15,13 +15,13 @@ from sqlalchemy.orm import Session, aliased
 from app.agents import desk_events, presence
 from app.agents.models import Agent
 from app.agents.presence import Reachability
-from app.callers import history
 from app.callers.models import Channel, Direction, Line
 from app.callers.numbers import may_be_called, may_be_texted
 from app.carrier import CarrierCall, with_parameters
 from app.catalogue import text, times
 from app.voice import attempts, lifecycle, outbox, pops, promises, rules, speech, twiml
 from app.voice import facts as known_facts
+from app.voice.announce import record_contact
 from app.voice.attempts import STEP
 from app.voice.facts import Facts
 from app.voice.ladder import Deployment
@@ -692,7 +692,7 @@ def _leave_contact(session: Session, attempt: PromiseAttempt, now: datetime) -> 
     """Write the conversation down on its case."""
     call = session.get_one(Call, attempt.call_sid)
     if call.case is not None and attempt.bridged_at is not None:
-        history.record(
+        record_contact(
             session,
             contact=contact_key(call.sid),
             case=call.case,

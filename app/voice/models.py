@@ -385,8 +385,8 @@ class Outbox(Base):
     __table_args__ = (
         Index(
             "ix_outbox_waiting",
-            "next_at",
             "kind",
+            "next_at",
             postgresql_where=text("done_at IS NULL"),
             sqlite_where=text("done_at IS NULL"),
         ),
@@ -403,7 +403,6 @@ class Outbox(Base):
     result: Mapped[str] = mapped_column(String(120), default="")
 
 
-class RuleVersion(Base):
 class Hook(Base):
     """Another system that wants to be told what happens: where, of what, and how reaching it goes."""
 
@@ -421,6 +420,7 @@ class Hook(Base):
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class RuleVersion(Base):
     """A published set of rules: who, when, why."""
 
     __tablename__ = "rule_versions"

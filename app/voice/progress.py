@@ -8,12 +8,12 @@ from sqlalchemy.orm import Session
 
 from app.agents import desk_events, presence
 from app.agents.models import Agent
-from app.callers import history
 from app.callers.models import Case, Channel, Contact, Direction
 from app.callers.numbers import may_be_called, to_e164
 from app.catalogue import text
 from app.voice import facts as known_facts
 from app.voice import ladder, lifecycle, outbox, promises, rules, speech, spoken_numbers, twiml
+from app.voice.announce import record_contact
 from app.voice.facts import Facts
 from app.voice.ladder import RING_KINDS, Deployment
 from app.voice.lifecycle import DialEnded
@@ -324,7 +324,7 @@ def leave_contact(
         return
     started_at = call.bridged_at or call.created_at
     known = session.get(Contact, contact_key(call.sid), populate_existing=True)
-    history.record(
+    record_contact(
         session,
         contact=contact_key(call.sid),
         case=call.case,
