@@ -111,7 +111,7 @@ def _forget_promises(
     return list(owed)
 
 
-_HARMLESS_DETAILS = frozenset({"agent", "time", "code"})
+_HARMLESS_DETAILS = frozenset({"agent", "time", "error"})
 _MAY_BE_WITHDRAWN = [
     state for state, following in promises.FOLLOWS.items() if PromiseState.WITHDRAWN in following
 ]

@@ -117,6 +117,10 @@ class Calendar:
                 return max(start, at)
         return None
 
+    def open_until(self, at: datetime) -> datetime | None:
+        """Return when the line closes that is open at `at`, midnight at the latest; None when it isn't."""
+        return next((end for start, end in self._open_spans(at) if start <= at < end), None)
+
     def after_open_time(self, at: datetime, minutes: int) -> datetime | None:
         """Return the moment at which `minutes` of open time will have passed since `at`; None when never."""
         left = timedelta(minutes=minutes)

@@ -268,10 +268,17 @@ def mask(number: str | None) -> str:
 
 
 def may_be_texted(e164: str | None) -> bool:
-    """Say whether an SMS to this number can be expected to arrive: it may be called, and is a mobile one."""
-    if e164 is None or not may_be_called(e164):
+    """Say whether we may write to this number of our own accord: it may be called, and can receive texts."""
+    return e164 is not None and may_be_called(e164) and can_receive_texts(e164)
+
+
+def can_receive_texts(e164: str) -> bool:
+    """Say whether an SMS to this number can be expected to arrive: it is a mobile one, wherever it is."""
+    try:
+        number = phonenumbers.parse(e164)
+    except NumberParseException:
         return False
-    return phonenumbers.number_type(phonenumbers.parse(e164)) in {
+    return phonenumbers.is_valid_number(number) and phonenumbers.number_type(number) in {
         PhoneNumberType.MOBILE,
         PhoneNumberType.FIXED_LINE_OR_MOBILE,
     }

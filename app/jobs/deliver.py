@@ -14,7 +14,7 @@ from app.jobs import callbacks, sweep
 from app.voice import links, messages, outbox, ring_tests
 from app.voice.ladder import Deployment
 from app.voice.lifecycle import CARRIER_SAYS_ENDED
-from app.voice.models import Call, CallState, CallStep, Promise
+from app.voice.models import Call, CallState, CallStep
 from app.voice.twiml import Addresses
 
 log = logging.getLogger(__name__)
@@ -40,9 +40,11 @@ def deliver_due(carrier: Carrier, deployment: Deployment, kind: str, now: dateti
         except CarrierError as error:
             log.warning("delivery put off", extra={"row": delivery.row_id, "code": error.code})
             with db.transaction() as session:
-                outbox.failed(
+                is_over = outbox.failed(
                     session, delivery.row_id, f"error {error.code}", now, for_good=error.code in FOR_GOOD
                 )
+                if is_over and delivery.kind == outbox.SEND_MESSAGE:
+                    messages.refused(session, delivery.payload["message"], error.code, now)
             if delivery.kind == outbox.REDIRECT_CALL and error.code in FOR_GOOD:
                 # Refused because the caller has hung up, most likely, and the news of it was lost.
                 sweep.look_up(delivery.payload["call_sid"], carrier, deployment, now)
@@ -75,24 +77,29 @@ def _deliver(carrier: Carrier, deployment: Deployment, delivery: Delivery) -> st
         case outbox.RING_TEST:
             return _ring_test(carrier, public_url, payload)
         case outbox.SEND_MESSAGE:
-            with db.reading() as session:
-                promise = session.get(Promise, payload["promise"])
-            if promise is None or promise.line is None:
-                return "nobody to send it to"
-            body = payload["body"]
-            if deployment.link_key:
-                body += "\n" + links.to_promise(public_url, deployment.link_key, promise.id)
-            sid = carrier.send_message(
-                to=promise.number,
-                from_=promise.line,
-                body=body,
-                status_url=f"{public_url}/messages/status",
-            )
-            with db.transaction() as session:
-                messages.sent(session, sid, promise, body, utcnow())
-            return sid
+            return _send_message(carrier, deployment, payload["message"])
         case unknown:
             raise ValueError(f"nothing delivers {unknown}")
+
+
+def _send_message(carrier: Carrier, deployment: Deployment, sid: str) -> str:
+    with db.transaction() as session:
+        asked = messages.to_send(session, sid, utcnow())
+    if asked is None:
+        return "no need to send it"
+    body, public_url = asked.body, deployment.public_url
+    if deployment.link_key and asked.promise is not None:
+        body += "\n" + links.to_promise(public_url, deployment.link_key, asked.promise)
+    carrier_sid = carrier.send_message(
+        to=asked.to,
+        from_=asked.from_,
+        body=body,
+        # News may be quicker than this answer, so it names the message as we do.
+        status_url=f"{public_url}/messages/status?message={sid}",
+    )
+    with db.transaction() as session:
+        messages.sent(session, sid, carrier_sid, body)
+    return carrier_sid
 
 
 def _ring_test(carrier: Carrier, public_url: str, payload: dict[str, Any]) -> str:

@@ -16,10 +16,10 @@ from app.agents import desk_events, presence
 from app.agents.models import Agent
 from app.agents.presence import Reachability
 from app.callers.models import Channel, Direction, Line
-from app.callers.numbers import may_be_called, may_be_texted
+from app.callers.numbers import may_be_called
 from app.carrier import CarrierCall, with_parameters
 from app.catalogue import text, times
-from app.voice import attempts, lifecycle, outbox, pops, promises, rules, speech, twiml
+from app.voice import attempts, lifecycle, messages, outbox, pops, promises, rules, speech, twiml
 from app.voice import facts as known_facts
 from app.voice.announce import record_contact
 from app.voice.attempts import STEP
@@ -93,7 +93,7 @@ def work_off(session: Session, promise_id: int, now: datetime, deployment: Deplo
     promise = session.get(Promise, promise_id, with_for_update={"skip_locked": True}, populate_existing=True)
     if promise is None or promise.state not in WORKED_OFF:
         return None
-    window = Window(promise.created_at, promise.due_at, zone_of(session, promise))
+    window = Window(promise.created_at, promise.due_at, zone_of(session, promise), promise.not_before)
     if promise.due_at <= now and promise.state in NOT_YET_BROKEN:
         promises.move(session, promise, PromiseState.BROKEN, "promise_broken", now)
     if promise.next_at is None or promise.next_at > now:
@@ -149,15 +149,34 @@ def _line_to_show(session: Session, team: str) -> str | None:
     return session.scalar(select(Line.number).order_by(Line.team != team, Line.number).limit(1))
 
 
-def agree_on(session: Session, promise_id: int, due_at: datetime, who: str, now: datetime) -> Promise:
+def agree_on(
+    session: Session,
+    promise_id: int,
+    due_at: datetime,
+    who: str,
+    now: datetime,
+    not_before: datetime | None = None,
+) -> Promise:
     """Agree on another time and tell the customer by SMS. Raises InvalidField as promises.set_time does."""
     promise = promises.set_time(session, promise_id, due_at, who, now)
-    if may_be_texted(promise.number):
-        words = times.spoken(due_at, now, zone_of(session, promise), promise.language, "before")
-        body = text("promise.message_moved", promise.language, time=words)
-        key = f"promise/{promise.id}/moved/{due_at.isoformat()}"
-        outbox.add(session, outbox.SEND_MESSAGE, key, {"promise": promise.id, "body": body}, now)
+    promise.not_before = not_before
+    zone = zone_of(session, promise)
+    words = times.spoken(due_at, now, zone, promise.language, "before")
+    body = wished(promise, zone, now) or text("promise.message_moved", promise.language, time=words)
+    key = f"promise/{promise.id}/moved/{now.isoformat()}"
+    messages.tell(session, promise, body, key, now, answers=who == "customer")
     return promise
+
+
+def wished(promise: Promise, zone: ZoneInfo, now: datetime) -> str:
+    """Return what says that they aren't rung before the time they wished; empty when they didn't say one."""
+    if promise.not_before is None:
+        return ""
+    language = promise.language
+    # “niet eerder dan vanmiddag om vijf uur”, “not before five o'clock this afternoon”
+    words = times.spoken(promise.not_before, now, zone, language, "at" if language == "nl" else "before")
+    until = times.spoken(promise.due_at, now, zone, language, "before")
+    return text("message.wished", language, **{"from": words, "time": until})
 
 
 def _ask_a_human(session: Session, promise: Promise, why: str, now: datetime) -> None:
@@ -674,10 +693,10 @@ def _was_in_vain(session: Session, promise: Promise, attempt: PromiseAttempt, no
     promise.next_at = try_again_at(promise.tries, now, zone)
     if promise.next_at is None:
         promises.note(session, promise, "promise_asks_human", now)
-    if may_be_texted(promise.number) and (promise.tries == 1 or promise.next_at is None):
+    if promise.tries == 1 or promise.next_at is None:
         code = "message_again" if promise.next_at is not None else "message_not_reached"
-        payload = {"promise": promise.id, "body": text(f"promise.{code}", promise.language)}
-        outbox.add(session, outbox.SEND_MESSAGE, f"promise/{promise.id}/try/{attempt.id}", payload, now)
+        body = text(f"promise.{code}", promise.language)
+        messages.tell(session, promise, body, f"promise/{promise.id}/try/{attempt.id}", now)
 
 
 def _wrap_up_seconds(session: Session, attempt: PromiseAttempt) -> int:

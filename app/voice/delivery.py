@@ -39,7 +39,7 @@ def why_not(code: int | str | None, language: str) -> str:
     known = f"error_{code}"
     if known in _KNOWN:
         return text(f"message.{known}", language)
-    return text("message.error_other", language, code=code)
+    return text("message.error_other", language, number=code)
 
 
 _KNOWN = frozenset(codes("message"))

@@ -4,16 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, bindparam, exists, select
 from sqlalchemy.orm import Session, aliased
 
 from app.agents import desk_events, presence
 from app.agents.models import Agent, DeskEvent
-from app.callers.numbers import may_be_called, may_be_texted
+from app.callers.numbers import may_be_called
 from app.catalogue import text
 from app.db import Guarded, Rows, table_of
-from app.voice import lifecycle, outbox, pops, promises, speech, twiml
+from app.voice import lifecycle, messages, outbox, pops, promises, speech, twiml
 from app.voice.facts import OWED, Defaults, Facts
 from app.voice.models import (
     Call,
@@ -375,14 +376,18 @@ def _origin(session: Session, call: Call) -> str:
 def confirm_by_message(session: Session, call: Call, facts_line: LineFacts, now: datetime) -> None:
     """Tell by SMS what was promised, once the caller has hung up with a promise; harmless words only."""
     promise = session.get(Promise, call.promise) if call.promise is not None else None
-    if promise is None or promise.state not in OWED or not may_be_texted(promise.number):
+    if promise is None or promise.state not in OWED:
         return
+    body = confirmation(session, promise, facts_line.calendar.timezone, now)
+    messages.tell(session, promise, body, outbox.key_of_promise(promise.id), now)
+
+
+def confirmation(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> str:
+    """Return who rings back and by when, in words that are harmless if a stranger reads them."""
     agent = session.get(Agent, promise.agent) if promise.agent else None
     values = {"time": ("before", promise.due_at)} | ({"agent": agent.spoken_name} if agent else {})
     sentence = Sentence("promise_message_by_agent" if agent else "promise_message", values)
-    body = speech.words(sentence, promise.language, facts_line.calendar.timezone, now)
-    payload = {"promise": promise.id, "body": body}
-    outbox.add(session, outbox.SEND_MESSAGE, outbox.key_of_promise(promise.id), payload, now)
+    return speech.words(sentence, promise.language, zone, now)
 
 
 def stop_waiting(call: Call) -> None:

@@ -3,13 +3,13 @@
 import logging
 import re
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, request
 from sqlalchemy.exc import IntegrityError
 from twilio.twiml.messaging_response import MessagingResponse
 
 from app.clock import utcnow
 from app.errors import StoreUnavailable
-from app.voice import forms, messages
+from app.voice import forms, messages, replies
 from app.voice.webhooks import Voice
 
 log = logging.getLogger(__name__)
@@ -41,9 +41,11 @@ def incoming() -> Response:
     if not MESSAGE_SID.fullmatch(sid):
         log.warning("message without a usable MessageSid")
         return _nothing()
-    message = messages.IncomingMessage(sid, forms.value("From"), forms.value("To"), forms.value("Body"))
+    message = replies.IncomingMessage(
+        sid, forms.value("From"), forms.value("To"), forms.value("Body"), forms.value("OptOutType")
+    )
     try:
-        voice.store.run(lambda session: messages.receive(session, message, utcnow(), voice.deployment))
+        voice.store.run(lambda session: replies.receive(session, message, utcnow(), voice.deployment))
     except IntegrityError:
         log.info("message is being kept by another request", extra={"message_sid": sid})
     except StoreUnavailable:
@@ -54,12 +56,15 @@ def incoming() -> Response:
 
 @bp.post("/status")
 def status() -> Response:
-    """How far a message of ours has come."""
-    sid, word = forms.value("MessageSid"), forms.value("MessageStatus")
+    """How far a message of ours has come; the address says which, in our own words."""
+    own, sid = request.args.get("message", "")[:64], forms.value("MessageSid")[:64]
+    word, code = forms.value("MessageStatus"), forms.value("ErrorCode")
+    error = int(code) if code.isascii() and code.isdigit() and len(code) < 7 else None
     try:
-        _voice().store.run(lambda session: messages.status(session, sid, word))
-    except StoreUnavailable:
-        log.warning("a message's status could not be noted", extra={"message_sid": sid[:64]})
+        _voice().store.run(lambda session: messages.status(session, own, sid, word, error, utcnow()))
+    except (StoreUnavailable, IntegrityError):
+        log.warning("a message's status could not be noted", extra={"message_sid": sid})
+        return Response("try again", 503, mimetype="text/plain")
     return forms.done()
 
 

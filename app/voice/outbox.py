@@ -33,9 +33,14 @@ GIVE_UP_AFTER = {
 
 def add(session: Session, kind: str, key: str, payload: dict[str, Any], now: datetime) -> None:
     """Ask for something to leave once this transaction has committed; the same key is asked for once."""
-    if session.scalar(select(Outbox.id).where(Outbox.key == key)) is None:
+    if not is_asked_for(session, key):
         session.add(Outbox(kind=kind, key=key, payload=payload, created_at=now, next_at=now, attempts=0))
         desk_events.ring_after_commit(session, bus.WORKERS, "outbox")
+
+
+def is_asked_for(session: Session, key: str) -> bool:
+    """Tell whether something was asked for under this key, whatever became of it."""
+    return session.scalar(select(Outbox.id).where(Outbox.key == key)) is not None
 
 
 def add_for_hook(session: Session, hook_id: int, fact: dict[str, Any], now: datetime) -> None:
@@ -54,12 +59,13 @@ def key_of_promise(promise_id: int) -> str:
     return f"promise/{promise_id}/made"
 
 
-def withdraw(session: Session, key: str, now: datetime) -> None:
-    """What was asked for under this key need not leave any more; nothing happens when it has left."""
-    session.execute(
+def withdraw(session: Session, key: str, now: datetime) -> dict[str, Any] | None:
+    """What was asked for under this key need not leave any more; return it, None when it has left."""
+    return session.scalar(
         update(Outbox)
         .where(Outbox.key == key, Outbox.done_at.is_(None))
         .values(done_at=now, result="withdrawn")
+        .returning(Outbox.payload)
     )
 
 
@@ -109,11 +115,12 @@ def delivered(session: Session, row_id: int, result: str, now: datetime) -> None
     row.done_at, row.result = now, result[:120]
 
 
-def failed(session: Session, row_id: int, result: str, now: datetime, *, for_good: bool) -> None:
-    """Try again later, with growing gaps, unless trying again is of no use."""
+def failed(session: Session, row_id: int, result: str, now: datetime, *, for_good: bool) -> bool:
+    """Try again later, with growing gaps, unless trying again is of no use; say whether that is the end."""
     row = session.get_one(Outbox, row_id)
     row.result = result[:120]
     if for_good or row.attempts >= GIVE_UP_AFTER.get(row.kind, 6):
         row.done_at = now
-    else:
-        row.next_at = now + min(timedelta(seconds=2**row.attempts), LONGEST_GAP)
+        return True
+    row.next_at = now + min(timedelta(seconds=2**row.attempts), LONGEST_GAP)
+    return False

@@ -12,7 +12,7 @@ from app.callers.models import Case, Channel, Contact, Direction
 from app.callers.numbers import may_be_called, to_e164
 from app.catalogue import text
 from app.voice import facts as known_facts
-from app.voice import ladder, lifecycle, outbox, promises, rules, speech, spoken_numbers, twiml
+from app.voice import ladder, lifecycle, messages, outbox, promises, rules, speech, spoken_numbers, twiml
 from app.voice.announce import record_contact
 from app.voice.facts import Facts
 from app.voice.ladder import RING_KINDS, Deployment
@@ -282,7 +282,7 @@ def need_not_be_rung(session: Session, number: str, who: str, now: datetime) -> 
     """Somebody has helped this caller: nothing is owed to the number any more, and nothing is sent to it."""
     merged = promises.merge(session, number, who, now)
     if merged is not None:
-        outbox.withdraw(session, outbox.key_of_promise(merged.id), now)
+        messages.withdraw(session, outbox.key_of_promise(merged.id), now)
 
 
 def release(session: Session, call: Call, step: CallStep, outcome: StepOutcome, now: datetime) -> None:

@@ -23,12 +23,13 @@ class Window:
     made_at: datetime
     due_at: datetime
     zone: ZoneInfo
+    not_before: datetime | None = None  # as the customer wished
 
     @property
     def ring_from(self) -> datetime:
         """Return the first moment at which it may ring: half an hour before it is due, if that is by day."""
         soonest = self.made_at + min(LEAST_AFTER_MADE, (self.due_at - self.made_at) / 2)
-        start = max(self.due_at - RING_BEFORE_DUE, soonest)
+        start = max(self.due_at - RING_BEFORE_DUE, soonest, self.not_before or soonest)
         return start if self.is_at_night else by_day(start, self.zone)
 
     @property

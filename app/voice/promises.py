@@ -13,7 +13,7 @@ from app.agents import desk_events
 from app.agents.models import Agent
 from app.catalogue import codes, text, times
 from app.errors import InvalidField, InvalidTransition
-from app.voice import attempts
+from app.voice import attempts, delivery
 from app.voice.facts import OWED
 from app.voice.models import AttemptOutcome, Promise, PromiseEvent, PromiseState
 
@@ -104,7 +104,8 @@ def _ask_again(session: Session, owed: Promise, agent: str | None, due_at: datet
 
 
 def _owe_by(promise: Promise, due_at: datetime, now: datetime) -> None:
-    promise.due_at, promise.next_at, promise.tries = due_at, now, 0
+    promise.due_at, promise.not_before, promise.tries = due_at, None, 0
+    promise.next_at = now
 
 
 def of_origin(session: Session, origin: str) -> Promise | None:
@@ -265,6 +266,12 @@ def say_about(session: Session, promise_id: int, about: str) -> None:
     session.execute(update(Promise).where(Promise.id == promise_id).values(about=about[:2000]))
 
 
+def say_more(session: Session, promise_id: int, words: str) -> None:
+    """Add to what the caller said before."""
+    before = session.scalar(select(Promise.about).where(Promise.id == promise_id)) or ""
+    say_about(session, promise_id, f"{before}\n{words}".strip())
+
+
 def _note(
     session: Session,
     promise: Promise,
@@ -311,6 +318,8 @@ def in_words(event: PromiseEvent, language: str, zone: ZoneInfo, names: Mapping[
         values["time"] = times.written(datetime.fromisoformat(values["time"]), zone, language)
     if "agent" in values:
         values["agent"] = names.get(values["agent"], values["agent"])
+    if "error" in values:
+        values["error"] = delivery.why_not(values["error"], language)
     kind = "promise" if event.why in _OWN_CODES else "reason"
     try:
         return text(f"{kind}.{event.why}", language, **values)

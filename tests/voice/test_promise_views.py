@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app import db
 from app.voice import promises
-from app.voice.models import Outbox, Promise, PromiseState
+from app.voice.models import Message, Outbox, Promise, PromiseState
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA, LINE
@@ -76,8 +76,9 @@ def test_a_customer_is_told_of_the_new_time(client: FlaskClient) -> None:
 
     assert stored(promise).due_at > datetime.now(UTC) + timedelta(days=2)
     with db.transaction() as session:
-        [payload] = session.scalars(select(Outbox.payload).where(Outbox.kind == "send_message")).all()
-    assert "half elf" in payload["body"]
+        [message] = session.scalars(select(Message).where(Message.promise == promise)).all()
+        assert "half elf" in message.body
+        assert session.scalars(select(Outbox.payload)).all() == [{"message": message.sid}]
 
 
 @pytest.mark.parametrize("moment", ["", "nonsense", "2020-01-01T10:00"])
