@@ -157,9 +157,9 @@ def _readings(written: str) -> tuple[str, ...]:
     return (written,)
 
 
-_KINDS = (
-    "fixed_line mobile toll_free premium_rate shared_cost personal_number voip pager uan voicemail".split()
-)
+_CALLABLE_KINDS = ("fixed_line", "mobile", "voip", "uan")  # CALLABLE_TYPES, as the data names them
+_OTHER_KINDS = ("toll_free", "premium_rate", "shared_cost", "personal_number", "pager", "voicemail")
+_KINDS = (*_CALLABLE_KINDS, *_OTHER_KINDS)
 
 
 def _pattern(kind: PhoneNumberDesc) -> str:
@@ -174,13 +174,17 @@ class _Plan:
         self.zero_before_national = data.national_prefix == "0"
         self._general = re.compile(_pattern(general))
         self._by_length: dict[int, re.Pattern[str]] = {}
+        self._ordinary_by_length: dict[int, re.Pattern[str]] = {}
         for length in general.possible_length:
-            kinds = [
-                kind for name in _KINDS if (kind := getattr(data, name)) and length in kind.possible_length
-            ]
-            if kinds:
-                any_kind = "|".join(_pattern(kind) for kind in kinds)
-                self._by_length[length] = re.compile(f"(?={_pattern(general)}\\Z)(?:{any_kind})\\Z")
+            of_all, ordinary, others = (
+                _any_of(data, names, length) for names in (_KINDS, _CALLABLE_KINDS, _OTHER_KINDS)
+            )
+            is_general = f"(?={_pattern(general)}\\Z)"
+            if of_all:
+                self._by_length[length] = re.compile(f"{is_general}(?:{of_all})\\Z")
+            if ordinary and length >= SHORT_CODE_DIGITS:
+                no_other = f"(?!(?:{others})\\Z)" if others else ""
+                self._ordinary_by_length[length] = re.compile(f"{is_general}{no_other}(?:{ordinary})\\Z")
 
     def within_country(self, digits: str) -> str:
         """Return the national number in a domestic spelling; empty when that takes more than a look."""
@@ -194,6 +198,16 @@ class _Plan:
     def has(self, national: str) -> bool:
         pattern = self._by_length.get(len(national))
         return pattern is not None and pattern.match(national) is not None
+
+    def has_ordinary(self, national: str) -> bool:
+        """Tell whether this is, and can be nothing but, a number of the callable kinds."""
+        pattern = self._ordinary_by_length.get(len(national))
+        return pattern is not None and pattern.match(national) is not None
+
+
+def _any_of(data: PhoneMetadata, names: tuple[str, ...], length: int) -> str:
+    kinds = [kind for name in names if (kind := getattr(data, name)) and length in kind.possible_length]
+    return "|".join(_pattern(kind) for kind in kinds)
 
 
 @cache
@@ -232,6 +246,14 @@ def may_be_called(e164: str | None, countries: frozenset[str] = CALLABLE_COUNTRI
     """
     if not e164 or not re.fullmatch(r"\+[0-9]{7,15}", e164) or e164.startswith(NOT_CALLABLE_PREFIXES):
         return False
+    # Most numbers, by the plan's own patterns: it took a sixteenth of the answer to a call.
+    plan = _plan_of(e164) if countries is CALLABLE_COUNTRIES else None
+    if plan is not None and plan.has_ordinary(e164[len(plan.calling_code) :]):
+        return True
+    return _carefully_callable(e164, countries)
+
+
+def _carefully_callable(e164: str, countries: frozenset[str]) -> bool:
     try:
         number = phonenumbers.parse(e164)
     except NumberParseException:

@@ -36,7 +36,7 @@ from app.voice.routing import (
     Step,
     Tried,
     Wait,
-    decide,
+    next_step,
 )
 from config import Settings
 
@@ -159,7 +159,7 @@ def _begun(call: Call, facts: Facts, step: Step, now: datetime) -> tuple[CallSte
 def _reserved(session: Session, call: Call, known: Situation) -> tuple[Step, int]:
     """Return the step to take, its agent reserved, and the number of the event that tells their desk."""
     while True:
-        step = decide(known).first
+        step = next_step(known)
         if not isinstance(step, Ring):
             return step, 0
         unless = _waits_longer(call, step)
@@ -230,7 +230,7 @@ def ring_at_once(
     then. Raises IntegrityError for a call that was written down before.
     """
     known = situation(call, facts, (), now)
-    step = decide(known).first
+    step = next_step(known)
     if not isinstance(step, Ring):
         return None
     call.situation = snapshot(known)

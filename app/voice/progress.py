@@ -357,6 +357,7 @@ def wait(
     """The carrier asks what a waiting caller hears next: it asks again each second or so.
 
     So it is also how a caller learns that the agent is free when the carrier could not be told.
+    `queue_seconds` is the carrier's QueueTime.
     """
     call = held(session, sid)
     if call.state != CallState.WAITING or call.step != number:
@@ -366,10 +367,12 @@ def wait(
     if serve(session, call, step, facts, now, deployment):
         return twiml.leave_queue()
     said: list[str] = []
+    # Before the queue asks for the first time a sentence was spoken, too.
+    may_speak = queue_seconds is not None and queue_seconds <= 1
     if now - _last_spoken(call) >= SPEAK_AGAIN_AFTER:
+        may_speak = True
         said = [
             speech.words(_patience(call, facts, session), call.language, facts.line.calendar.timezone, now)
-    `queue_seconds` is the carrier's QueueTime.
         ]
         call.said = [*call.said, {"at": now.isoformat(), "text": said[0]}]
     addresses = twiml.Addresses(deployment.public_url, sid, number)
@@ -409,10 +412,7 @@ def serve(
     session: Session, call: Call, step: CallStep, facts: Facts, now: datetime, deployment: Deployment
 ) -> bool:
     """Take a waiting call on, if whom it waits for is free or its time is over; False when it waits on.
-    # Before the queue asks for the first time a sentence was spoken, too.
-    may_speak = queue_seconds is not None and queue_seconds <= 1
 
-        may_speak = True
     The call is held by the caller of this function.
     """
     ladder_rules = facts.rules.ladder
@@ -513,18 +513,6 @@ def about(session: Session, sid: str, number: int, speech_result: str, now: date
     return _once(session, sid, f"about/{number}", now, answer)
 
 
-def number_given(
-    session: Session, sid: str, number: int, given: str, now: datetime, deployment: Deployment
-) -> bytes:
-    """A caller whose number is hidden named one: promise to ring it, or say that we can't."""
-    call = held(session, sid)
-
-    def answer() -> bytes:
-        facts = _read(session, call, now, deployment)
-        zone = facts.line.calendar.timezone
-        country = known_facts.line_country(session, call.line) or deployment.defaults.country
-        e164 = to_e164(spoken_numbers.digits(given), country)
-        if e164 is None or not may_be_called(e164):
 def _by_somebody_else(session: Session, call: Call, now: datetime) -> str | None:
     """Let others owe what this caller was promised, and say so; None when nobody was named to them."""
     promise = session.get(Promise, call.promise) if call.promise is not None else None
@@ -537,6 +525,18 @@ def _by_somebody_else(session: Session, call: Call, now: datetime) -> str | None
     )
 
 
+def number_given(
+    session: Session, sid: str, number: int, given: str, now: datetime, deployment: Deployment
+) -> bytes:
+    """A caller whose number is hidden named one: promise to ring it, or say that we can't."""
+    call = held(session, sid)
+
+    def answer() -> bytes:
+        facts = _read(session, call, now, deployment)
+        zone = facts.line.calendar.timezone
+        country = known_facts.line_country(session, call.line) or deployment.defaults.country
+        e164 = to_e164(spoken_numbers.digits(given), country)
+        if e164 is None or not may_be_called(e164):
             said = text("say.number_not_understood", call.language)
         else:
             due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)

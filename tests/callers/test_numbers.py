@@ -166,6 +166,23 @@ def test_the_quick_way_never_disagrees_with_the_careful_one(
     assert quick is None or quick == numbers._carefully(text, country)
 
 
+@given(
+    st.sampled_from(sorted(numbers.CALLABLE_COUNTRIES)),
+    st.one_of(DIGITS, st.integers(0, 10)),
+    st.text("0123456789", max_size=4),
+)
+def test_the_quick_way_rings_nobody_whom_the_careful_one_would_not(
+    country: str, body: str | int, ending: str
+) -> None:
+    if isinstance(body, int):
+        model = phonenumbers.example_number_for_type(country, body)
+        body = phonenumbers.national_significant_number(model) if model else "612345678"
+        body = body[: len(body) - len(ending)] + ending
+    e164 = f"+{phonenumbers.country_code_for_region(country)}{body}"
+    if may_be_called(e164):
+        assert numbers._carefully_callable(e164, numbers.CALLABLE_COUNTRIES)
+
+
 @pytest.mark.parametrize(
     "text", ["+31612345678", "0031 6 12345678", "06-12345678", "612345678", "31612345678"]
 )
