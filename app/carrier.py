@@ -3,13 +3,14 @@
 import logging
 import random
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
+import requests
 from requests.exceptions import RequestException
 from twilio.base.exceptions import TwilioException, TwilioRestException
 from twilio.http.http_client import TwilioHttpClient
@@ -25,6 +26,8 @@ T = TypeVar("T")
 
 TIMEOUT_SECONDS = 5.0
 LATELY = 20  # calls of one page, newest first
+# Two minutes, which is the longest message that we let be recorded, take a quarter of this.
+MOST_BYTES_OF_SOUND = 4 * 1024 * 1024
 PAGE = 200  # calls of one page of a long list: answered well within the time-out
 # https://www.twilio.com/docs/api/errors/20429: too many requests at once.
 TOO_MANY_REQUESTS = 20429
@@ -104,8 +107,22 @@ class CarrierCall:
     ended_at: datetime | None = None
 
 
+def _no_more_than(most: int, parts: Iterable[bytes]) -> Iterator[bytes]:
+    """Pass on what comes in. Raises CarrierError when it is more than what we asked to be recorded can be."""
+    size = 0
+    for part in parts:
+        size += len(part)
+        if size > most:
+            raise CarrierError(None)
+        yield part
+
+
+def _seconds(duration: Any) -> int | None:
+    text = str(duration or "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
 def _known(found: Any) -> CarrierCall:
-    duration = str(found.duration or "")
     return CarrierCall(
         sid=str(found.sid),
         status=str(found.status),
@@ -113,7 +130,7 @@ def _known(found: Any) -> CarrierCall:
         from_raw=str(found._from or ""),
         to_raw=str(found.to or ""),
         started_at=found.start_time,
-        seconds=int(duration) if duration.isascii() and duration.isdigit() else None,
+        seconds=_seconds(found.duration),
         answered_by=str(found.answered_by or ""),
         ended_at=found.end_time,
     )
@@ -123,6 +140,7 @@ class Carrier:
     """One account at the carrier. Every method raises CarrierError when it was refused or not answered."""
 
     def __init__(self, settings: Settings) -> None:
+        self._api_url = settings.api_url
         self._client = Client(
             settings.account_sid,
             settings.auth_tokens[0],
@@ -193,6 +211,41 @@ class Carrier:
         extra = {"status_callback": status_url} if status_url else {}
         message = self._ask(lambda: self._client.messages.create(to=to, from_=from_, body=body, **extra))
         return str(message.sid)
+
+    def recording_sound(self, sid: str) -> tuple[str, bytes] | None:
+        """Return a recording's content type and sound; None when the carrier hasn't got it (yet).
+
+        Fetched from the address in the settings, by SID alone: a webhook's RecordingUrl is never followed,
+        nor does a redirect lead elsewhere.
+        https://www.twilio.com/docs/voice/api/recording#fetch-a-recording-media-file
+        """
+        url = f"{self._api_url}/2010-04-01/Accounts/{self._client.account_sid}/Recordings/{sid}.mp3"
+        account = (self._client.username, self._client.password)
+        try:
+            with requests.get(
+                url, auth=account, timeout=TIMEOUT_SECONDS, stream=True, allow_redirects=False
+            ) as answer:
+                if answer.status_code == 404:
+                    return None
+                if answer.status_code != 200:
+                    raise CarrierError(None, answer.status_code)
+                sound = b"".join(_no_more_than(MOST_BYTES_OF_SOUND, answer.iter_content(65536)))
+                return answer.headers.get("Content-Type", "").partition(";")[0].strip(), sound
+        except RequestException as error:
+            raise CarrierError(None) from error
+
+    def delete_recording(self, sid: str) -> None:
+        """Have a recording deleted; one that isn't there is deleted already."""
+        try:
+            self._ask(lambda: self._client.recordings(sid).delete())
+        except CarrierError as error:
+            if error.status != 404:
+                raise
+
+    def recordings_of(self, call_sid: str) -> list[tuple[str, int | None]]:
+        """Return the SID of each recording of a call, and how many seconds it lasts if that is known."""
+        found = self._ask(lambda: self._client.calls(call_sid).recordings.list(limit=LATELY))
+        return [(str(one.sid), _seconds(one.duration)) for one in found]
 
     def call(self, sid: str) -> CarrierCall:
         """Return what the carrier knows of a call."""

@@ -7,7 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, Response, abort, make_response, redirect, render_template, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+)
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import Session
 
@@ -19,9 +29,10 @@ from app.callers.numbers import mask
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.errors import ApplicationError
-from app.voice import promises
+from app.voice import callbacks, playing, promises, recordings
 from app.voice.callbacks import zone_of
 from app.voice.facts import OWED
+from app.voice.ladder import Deployment
 from app.voice.models import Promise, PromiseAttempt, PromiseEvent, PromiseState
 
 bp = Blueprint("admin_promises", __name__, url_prefix="/admin/promises")
@@ -168,12 +179,26 @@ def story(promise_id: int) -> Response:
                     PromiseAttempt.promise == promise.id, PromiseAttempt.dialled_at.is_not(None)
                 )
             ),
+            recordings=recordings.of_promise(session, promise.id),
             agents=_agents(session),
             now=now,
             may_act=_may_act() and promise.state in OWED,
+            may_listen=_may_act(),
             w=words,
         )
     return make_response(page)
+
+
+@bp.get("/<int:promise_id>/recordings/<sid>")
+@require_role(*MAY_ACT)
+def listen(promise_id: int, sid: str) -> Response:
+    """Play what the caller said after the tone; it is written down who listened."""
+    with transaction() as session:
+        promise = session.get(Promise, promise_id)
+        sound = playing.heard(session, promise, sid, _who(), utcnow()) if promise is not None else None
+    if sound is None:
+        abort(404)
+    return playing.played(sound)
 
 
 # --- actions ------------------------------------------------------------------------------------------
@@ -184,7 +209,7 @@ def story(promise_id: int) -> Response:
 def act() -> Response:
     """Do the same with each of the chosen promises; what can't be done with one doesn't keep the others."""
     action, agent, now = request.form.get("action", ""), request.form.get("agent", ""), utcnow()
-    if action not in ("hand_over", "withdraw", "now"):
+    if action not in ("hand_over", "withdraw", "now", "number"):
         abort(400)
     refused = 0
     for promise_id in request.form.getlist("promise", type=int):
@@ -204,6 +229,10 @@ def _act(session: Session, action: str, promise_id: int, agent: str, now: dateti
             promises.withdraw(session, promise_id, _who(), now)
         case "now":
             promises.ring_now(session, promise_id, _who(), now)
+        case "number":
+            deployment = Deployment.of(current_app.config["SETTINGS"])
+            number = request.form.get("number", "")
+            callbacks.learn_number(session, promise_id, number, _who(), now, deployment)
 
 
 @bp.post("/leaver")
@@ -290,7 +319,8 @@ def _row(promise: Promise, customers: Mapping[str, str], now: datetime, names: M
         is_late=promise.broken_at is not None or (owed and promise.due_at <= now),
         agent=names.get(promise.agent or "", promise.agent or ""),
         team=promise.team,
-        customer=customers.get(promise.customer or "") or mask(promise.number),
+        customer=customers.get(promise.customer or "")
+        or (mask(promise.number) if promise.number else words("number_unknown")),
         case=promise.case or "",
         about=promise.about,
         tries=promise.tries,

@@ -11,7 +11,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 from app.agents import desk_events
 from app.agents.models import DeskEvent
 from app.callers.models import Case, Customer, CustomerNumber
-from app.voice import outbox, promises
+from app.voice import outbox, promises, recordings
 from app.voice.models import (
     Call,
     Inbox,
@@ -22,6 +22,7 @@ from app.voice.models import (
     PromiseAttempt,
     PromiseEvent,
     PromiseState,
+    Recording,
 )
 
 T = TypeVar("T")
@@ -47,7 +48,7 @@ def erase(session: Session, customer: str, who: str, now: datetime) -> bool:
         )
     )
     withdrawn = _forget_promises(session, customer, cases, numbers, who, now)
-    _forget_calls(session, calls)
+    _forget_calls(session, calls, now)
     _forget_messages(session, customer, cases, numbers)
     _forget_desk_events(session, {"customer": [customer], "case": cases, "call_sid": calls})
     _forget_what_others_wait_for(session, {"customer": [customer], "case": cases, "call_sid": calls})
@@ -102,10 +103,11 @@ def _forget_promises(
         # Of what happened only who of ours, when and which error stay; nothing else may name them.
         event.details = {name: event.details[name] for name in _HARMLESS_DETAILS & event.details.keys()}
     session.flush()
+    recordings.forget(session, Recording.promise.in_(select(Promise.id).where(theirs)), now)
     session.execute(
         update(Promise)
         .where(theirs)
-        .values(number="", customer=None, case=None, about="")
+        .values(number=None, customer=None, case=None, about="")
         .execution_options(synchronize_session=False)
     )
     return list(owed)
@@ -117,7 +119,7 @@ _MAY_BE_WITHDRAWN = [
 ]
 
 
-def _forget_calls(session: Session, calls: list[str]) -> None:
+def _forget_calls(session: Session, calls: list[str], now: datetime) -> None:
     ended = select(Call.sid).where(Call.ended_at.is_not(None))
     for some in _slices(calls):
         session.execute(
@@ -126,6 +128,7 @@ def _forget_calls(session: Session, calls: list[str]) -> None:
             .values(from_e164=None, customer=None, case=None, situation={})
             .execution_options(synchronize_session=False)
         )
+        recordings.forget(session, Recording.call_sid.in_(some), now)
         # What we once answered the carrier names the case and the customer; a call that is going on needs it.
         session.execute(delete(Inbox).where(Inbox.call_sid.in_(some), Inbox.call_sid.in_(ended)))
 

@@ -273,7 +273,7 @@ PROMISE = _object(
     {
         "id": WHOLE,
         "state": _one_of(PromiseState),
-        "number": {"type": "string", "description": "about_number_read"},
+        "number": {**_or_null(TEXT), "description": "about_number_read"},
         "line": _or_null(TEXT),
         "customer": _or_null(TEXT),
         "case": _or_null(TEXT),

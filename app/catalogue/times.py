@@ -17,6 +17,7 @@ _EN_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _NL_MONTHS = "januari februari maart april mei juni juli augustus september oktober november december".split()
 _EN_MONTHS = "January February March April May June July August September October November December".split()
 MORNING = 6  # the hour at which a night is over
+_A_DAY = timedelta(days=1)
 
 
 def number(value: int, language: str) -> str:
@@ -33,8 +34,11 @@ def spoken(moment: datetime, now: datetime, timezone: ZoneInfo, language: str, p
     """
     local, here = moment.astimezone(timezone), now.astimezone(timezone)
     day = _named_day(local)
-    # A night is seen from the night that is going on, or is to come: “vannacht” is never the one after it.
+    # A night is seen from the night that is going on, or is to come: “vannacht” is never the one after it,
     days = (day - (_named_day(here) if local.hour < MORNING else here.date())).days
+    # unless this night is past that time of it: shortly after midnight the coming midnight is meant.
+    if days == 1 and local.hour < MORNING and moment - now < _A_DAY:
+        days = 0
     word = _PREPOSITIONS["nl" if language == "nl" else "en", preposition]
     if language == "nl":
         return f"{_nl_day(day, local.hour, days)} {word} {clock_nl(local.hour, local.minute)}"

@@ -17,7 +17,7 @@ from sqlalchemy import delete
 from app import bus, db
 from app.carrier import Carrier
 from app.clock import utcnow
-from app.jobs import backfill, callbacks, deliver, hooks, sweep
+from app.jobs import backfill, callbacks, deliver, hooks, recordings, sweep
 from app.jobs.models import WorkerSeen
 from app.voice import merging, outbox
 from app.voice.degraded import Spool
@@ -89,15 +89,17 @@ class Schedule:
                 lambda: deliver.deliver_due(carrier, deployment, outbox.SEND_MESSAGE, utcnow()),
                 slow=True,
             ),
+            Job("reconcile", 10.0, lambda: sweep.reconcile(carrier, deployment, utcnow()), slow=True),
+            Job("backfill", 15.0, lambda: backfill.look(carrier, deployment, utcnow()), apart=True),
+            Job("hooks", 2.0, lambda: hooks.deliver_due(utcnow(), strict=strict_hooks), apart=True),
+            Job("recordings", 2.0, lambda: recordings.carry(carrier, utcnow()), slow=True),
             Job(
-                "ring_tests",
-                1.0,
-                lambda: deliver.deliver_due(carrier, deployment, outbox.RING_TEST, utcnow()),
+                "recordings_late",
+                30.0,
+                lambda: recordings.reconcile(carrier, deployment, utcnow()),
                 slow=True,
             ),
-            Job("reconcile", 10.0, lambda: sweep.reconcile(carrier, deployment, utcnow()), slow=True),
-            Job("hooks", 2.0, lambda: hooks.deliver_due(utcnow(), strict=strict_hooks), apart=True),
-            Job("backfill", 15.0, lambda: backfill.look(carrier, deployment, utcnow()), apart=True),
+            Job("recordings_old", 3600.0, lambda: recordings.forget_old(utcnow())),
             Job("forgotten", 10.0, lambda: sweep.free_forgotten(utcnow())),
             Job("spool", 5.0, lambda: merging.merge(spool, deployment)),
             Job("seen", 5.0, self._write_down_that_we_live),

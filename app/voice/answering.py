@@ -7,11 +7,11 @@ from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from app.callers.numbers import may_be_called, to_e164
-from app.voice import callbacks, ladder, lifecycle, progress
+from app.voice import callbacks, ladder, lifecycle, progress, recordings
 from app.voice import facts as known_facts
 from app.voice.facts import Facts, Reader
 from app.voice.ladder import Deployment, Rung, advance, owe
-from app.voice.models import Call, CallState, CallStep, Inbox, Outcome, Promise, StepKind
+from app.voice.models import Call, CallState, CallStep, Inbox, Outcome, StepKind
 from app.voice.routing import due_at
 
 
@@ -79,6 +79,8 @@ def note_degraded(
     facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
     call = _call(incoming, line, e164, facts, now)
     call.step = 1
+    # Whatever was said after the tone: should news of it be lost, the carrier is asked.
+    call.recording_asked_at = now
     session.add(call)
     session.flush()
     step = CallStep(call_sid=call.sid, number=1, kind=StepKind.FALLBACK, reason=reason, started_at=now)
@@ -88,18 +90,21 @@ def note_degraded(
 
 
 def note_message(
-    session: Session, call: Call, recording_sid: str, now: datetime, deployment: Deployment
+    session: Session,
+    call: Call,
+    recording_sid: str,
+    seconds: int | None,
+    now: datetime,
+    deployment: Deployment,
 ) -> None:
-    """The caller left a recording while nobody could be reached: it is owed an answer."""
-    if call.from_e164 is None or not may_be_called(call.from_e164):
-        return
+    """The caller left a message, which is owed an answer; also that of a caller whom nobody can ring."""
     if call.promise is None:
         facts = known_facts.read(session, call.sid, call.line, call.from_e164, now, deployment.defaults)
         due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
-        owe(session, call, facts, facts.owner, due, "promise_nobody", now)
-    if call.promise is not None and recording_sid:
-        session.get_one(Promise, call.promise).recording_sid = recording_sid
-    if call.state == CallState.ENDED and call.outcome == Outcome.MISSED_PROMISED:
+        why = "promise_nobody" if may_be_called(call.from_e164) else "promise_hidden"
+        owe(session, call, facts, facts.owner, due, why, now)
+    recordings.arrived(session, call, recording_sid, seconds, now)
+    if call.state == CallState.ENDED and call.outcome in (Outcome.MISSED_PROMISED, Outcome.NOT_CALLABLE):
         call.outcome = Outcome.PROMISED  # the end was told first; the caller heard what was promised
     elif call.state in (CallState.RINGING, CallState.WAITING):
         lifecycle.move(call, CallState.PROMISING)

@@ -118,7 +118,7 @@ def zone_of(session: Session, promise: Promise) -> ZoneInfo:
 
 def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> bool:
     """Tell whether this number must not be rung now; when it may be, or that a human is asked, is written."""
-    if not may_be_called(promise.number):
+    if promise.number is None or not may_be_called(promise.number):
         _ask_a_human(session, promise, "promise_not_callable", now)
         return True
     promise.line = promise.line or _line_to_show(session, promise.team)
@@ -136,7 +136,7 @@ def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datet
     return False
 
 
-def _is_calling_in(session: Session, number: str) -> bool:
+def _is_calling_in(session: Session, number: str | None) -> bool:
     """Tell whether the customer is on the line with us already."""
     live = select(Call.sid).where(
         Call.from_e164 == number, Call.direction == Direction.INBOUND, Call.state != CallState.ENDED
@@ -512,7 +512,7 @@ def _connect(
     return twiml.connect_customer(
         said=[text("promise.connecting", language)],
         language=language,
-        number=promise.number,
+        number=attempt.number,
         line=call.line,
         seconds=CUSTOMER_RING_SECONDS,
         action=address(deployment.public_url, attempt.call_sid, "ended"),
@@ -523,7 +523,8 @@ def _connect(
 def _may_dial(session: Session, promise: Promise, now: datetime) -> bool:
     """Ask again at the last moment: the policy may have changed, the day's number of dials be used up."""
     return (
-        may_be_called(promise.number)
+        promise.number is not None
+        and may_be_called(promise.number)
         and len(attempts.dials_lately(session, promise.number, now)) < attempts.MOST_DIALS
     )
 

@@ -82,7 +82,7 @@ def page(signed: str) -> Response:
                 words=catalogue.text(f"promise.{_code(promise, now, 'agent' in values)}", language, **values),
                 owed=promise.state in OWED and promise.state != PromiseState.CALLING,
                 choices=[(one.isoformat(), times.written(one, zone, language)) for one in choices],
-                digits=promise.number[-2:],
+                digits=(promise.number or "")[-2:],
                 done=request.args.get("done", ""),
                 longest=LONGEST_ABOUT,
             )

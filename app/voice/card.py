@@ -12,8 +12,9 @@ from sqlalchemy.orm import Session
 from app.agents.models import Agent
 from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
 from app.callers.recognition import KnownCustomer, OpenCase, OwedPromise, recognise
+from app.voice import recordings
 from app.voice.facts import OWED
-from app.voice.models import Call, CallState, CallStep, Promise, StepOutcome
+from app.voice.models import Call, CallState, CallStep, Promise, RecordingState, StepOutcome
 from app.voice.progress import contact_key
 
 CONTACTS_SHOWN = 12
@@ -69,6 +70,15 @@ class ContactCard:
 
 
 @dataclass(frozen=True)
+class RecordingCard:
+    """What the caller said after the tone."""
+
+    sid: str
+    seconds: int | None
+    can_be_heard: bool  # it is still on its way otherwise
+
+
+@dataclass(frozen=True)
 class PromiseCard:
     id: int
     due_at: datetime
@@ -81,6 +91,7 @@ class PromiseCard:
     customer: str | None  # a name
     phone: str  # as people write it, masked
     late: bool
+    recordings: tuple[RecordingCard, ...]
 
 
 @dataclass(frozen=True)
@@ -123,8 +134,9 @@ class CallCard:
     language: str
 
     @property
-    def last_contact(self) -> ContactCard | None:
-        return self.contacts[0] if self.contacts else None
+    def last_words(self) -> ContactCard | None:
+        """Return the newest contact of which something was noted, else the newest."""
+        return next((one for one in self.contacts if one.summary), next(iter(self.contacts), None))
 
     @property
     def checked(self) -> bool:
@@ -379,9 +391,27 @@ def promise_card(
         case=promise.case,
         subject=case.subject if case else "",
         customer=customer.name if customer else None,
-        phone=_written(promise.number, masked=True),
+        phone=_written(promise.number, masked=True) if promise.number else "",
         late=promise.due_at < now,
+        recordings=tuple(
+            RecordingCard(one.sid, one.seconds, one.state != RecordingState.AT_CARRIER)
+            for one in recordings.of_promise(session, promise.id)
+        ),
     )
+
+
+def may_see_promise(session: Session, promise: Promise, agent: str) -> bool:
+    """Say whether an agent may see a promise: theirs, their team's, or on the card of a call of theirs."""
+    team = session.scalar(select(Agent.team).where(Agent.key == agent))
+    if promise.agent == agent or promise.team == team:
+        return True
+    about = [Call.promise == promise.id]
+    if promise.number:
+        about.append(Call.from_e164 == promise.number)
+    if promise.customer:
+        about.append(Call.customer == promise.customer)
+    offered = select(CallStep.call_sid).join(Call, Call.sid == CallStep.call_sid)
+    return session.scalar(offered.where(CallStep.agent == agent, or_(*about)).limit(1)) is not None
 
 
 def notes_of(session: Session, call_sid: str, agent: str) -> Notes | None:

@@ -105,9 +105,12 @@ class Degraded:
                 if not numbers:
                     return None
             case _:
-                sentences = [text("say.leave_message", language)]
                 return twiml.take_message(
-                    said=sentences, language=language, action=self._address("thanks", line)
+                    said=[text("say.leave_message", language)],
+                    language=language,
+                    action=self._address("thanks", line),
+                    status_url=self._address("recording", line),
+                    goodbye=text("say.leave_message_silent", language),
                 )
         return twiml.ring_numbers(
             said=sentences,

@@ -17,7 +17,7 @@ from flask import (
     request,
     session,
 )
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, ScalarSelect, or_, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app import catalogue, web
@@ -35,7 +35,7 @@ from app.voice import controls, ring_tests
 from app.voice.card import CallCard, PromiseCard
 from app.voice.facts import OWED
 from app.voice.ladder import RING_KINDS, Deployment
-from app.voice.models import Call, CallState, CallStep, Message, Promise, StepKind, StepOutcome
+from app.voice.models import Call, CallState, CallStep, Message, Promise, PromiseState, StepKind, StepOutcome
 from config import Settings
 
 bp = Blueprint("desk_calls", __name__, url_prefix="/desk")
@@ -191,7 +191,7 @@ def board_of(db: Session, agent: str, now: datetime) -> Board:
     team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
     owed = db.scalars(
         select(Promise)
-        .where(Promise.agent == agent, Promise.state.in_(OWED))
+        .where(or_(Promise.agent == agent, _asks_the_team(team)), Promise.state.in_(OWED))
         .order_by(Promise.due_at)
         .limit(50)
     ).all()
@@ -263,6 +263,16 @@ def board_of(db: Session, agent: str, now: datetime) -> Board:
             )
             for step, call in steps
         ),
+    )
+
+
+def _asks_the_team(team: ScalarSelect[str]) -> ColumnElement[bool]:
+    """Nothing rings by itself for these and nobody in particular owes them: the team has to look."""
+    return (
+        Promise.agent.is_(None)
+        & (Promise.team == team)
+        & Promise.next_at.is_(None)
+        & (Promise.state != PromiseState.CALLING)
     )
 
 

@@ -110,7 +110,8 @@ def read(session: Reader, sid: str, line: str, e164: str | None, now: datetime, 
         agents |= {key: replace(agents.get(key, one), is_supervisor=True) for key, one in in_charge.items()}
     if case and agent_rows and agent_rows[0].last_agent:
         newest = agent_rows[0]
-        last = LastContact(newest.last_agent, newest.last_at, newest.last_summary)
+        words = newest.last_summary or _last_words(session, case.key)
+        last = LastContact(newest.last_agent, newest.last_at, words)
     if owner in agents and agents[owner].reachability == presence.Reachability.BUSY:
         agents[owner] = _with_usual_length(session, agents[owner], agent_rows, now)
     facts = Facts(
@@ -155,7 +156,8 @@ def read_of_owner(
     owner = _agent(found, now)
     if owner.reachability != presence.Reachability.FREE:
         return None
-    last = (found.last_contact_agent, found.last_contact_at, found.summary or "")
+    words = found.summary or (_last_words(connection, found.case) if found.last_contact_at else "")
+    last = (found.last_contact_agent, found.last_contact_at, words)
     facts = replace(
         facts,
         owner=owner.key,
@@ -209,6 +211,7 @@ _line_columns = (
     _lines.c.timezone.label("line_timezone"),
     _lines.c.hours.label("line_hours"),
     _lines.c.greeting.label("line_greeting"),
+    _lines.c.records_messages.label("line_records"),
 )
 
 _LINE: Any = select(*_line_columns).select_from(_one.outerjoin(_lines, _lines.c.number == bindparam("line")))
@@ -384,8 +387,15 @@ _SUPERVISORS: Any = (
     .where(_users.c.role == Role.SUPERVISOR)
 )
 
+_LAST_WORDS = (
+    select(_contacts.c.summary)
+    .where(_contacts.c.case == bindparam("case"), _contacts.c.summary != "")
+    .order_by(_contacts.c.started_at.desc(), _contacts.c.key.desc())
+    .limit(1)
+)
+
 _LAST_CONTACT = (
-    select(_contacts.c.agent, _contacts.c.started_at, _contacts.c.summary)
+    select(_contacts.c.agent, _contacts.c.started_at, _contacts.c.summary, _contacts.c.case)
     .join(_cases, _cases.c.key == _contacts.c.case)
     .where(
         _cases.c.customer.in_(bindparam("customers", expanding=True)),
@@ -410,6 +420,7 @@ def _line(row: Row[Any], number: str, defaults: Defaults) -> LineFacts:
         language=row.line_language,
         calendar=calendar(row.line_hours, row.line_timezone, row.line_country),
         greeting=row.line_greeting,
+        records_messages=row.line_records,
     )
 
 
@@ -480,7 +491,14 @@ def _last_contact_of(
             "since": now - timedelta(days=look_back_days),
         },
     ).one_or_none()
-    return LastContact(row.agent, row.started_at, row.summary) if row else None
+    if row is None:
+        return None
+    return LastContact(row.agent, row.started_at, row.summary or _last_words(session, row.case))
+
+
+def _last_words(session: Reader, case: str) -> str:
+    """Return what was noted last on a case, when nobody noted anything at its last contact."""
+    return session.scalar(_LAST_WORDS, {"case": case}) or ""
 
 
 def _with_usual_length(

@@ -16,8 +16,15 @@ CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
 
 # A signed form can be cut into other names and values under the same signature; said twice, none counts.
 NAMES_THAT_MATTER = frozenset(
-    {"CallSid", "From", "To", "CallStatus", "DialCallStatus", "DialBridged", "Direction", "QueueResult"}
+    "CallSid From To CallStatus DialCallStatus DialBridged Direction QueueResult StirVerstat"
+    " Digits SpeechResult RecordingSid RecordingStatus AnsweredBy CallDuration DialCallDuration".split()
 )
+# What can't be what the carrier means by the name counts as nothing said.
+SHAPES = {
+    "Digits": re.compile(r"[0-9*#A-Da-dWw]{1,64}|hangup"),
+    "RecordingSid": re.compile(r"RE[0-9a-fA-F]{32}"),
+}
+LONGEST_SPEECH = 4000
 
 
 def refuse_strangers() -> Response | None:
@@ -30,11 +37,17 @@ def refuse_strangers() -> Response | None:
 
 
 def value(name: str) -> str:
-    """Return a field of the form; nothing when it was said twice, since then it is anybody's guess."""
+    """Return a field of the form; nothing when it was said twice, since then it is anybody's guess.
+
+    Nor when it can't be what its name says.
+    """
     values = request.form.getlist(name)
-    if len(values) > 1 and name in NAMES_THAT_MATTER:
+    if not values or (len(values) > 1 and name in NAMES_THAT_MATTER):
         return ""
-    return values[0].replace("\x00", "") if values else ""
+    text = values[0].replace("\x00", "")
+    if name in SHAPES and not SHAPES[name].fullmatch(text):
+        return ""
+    return text[:LONGEST_SPEECH] if name == "SpeechResult" else text
 
 
 def seconds(name: str) -> int | None:

@@ -313,6 +313,8 @@ def _promise(
     lifecycle.move(call, CallState.PROMISING)
     stop_waiting(call)
     owe(session, call, facts, step.agent, step.due_at, f"{step.reason.code}", now)
+    if facts.line.records_messages:
+        return record(call, [*said, text("say.about_recorded", call.language)], addresses, now)
     return twiml.promise(
         said=said, question=text("say.about", call.language), language=call.language, addresses=addresses
     )
@@ -339,11 +341,14 @@ def owe(
     why: str,
     now: datetime,
     number: str | None = None,
+    about: str = "",
 ) -> None:
-    """Promise this call's caller a callback, once however often it is asked, and confirm it by SMS."""
-    number = number or call.from_e164
-    if number is None:
-        raise ValueError("nobody can be rung back without a number")
+    """Promise this call's caller a callback, once however often it is asked, and confirm it by SMS.
+
+    To their own number or the one they named; a number that must not be called is none. Of a caller without
+    any, what is known is kept for people to see to, and `about`, what they said.
+    """
+    number = number or (call.from_e164 if may_be_called(call.from_e164) else None)
     case = facts.caller.case
     promise = promises.make(
         session,
@@ -358,6 +363,7 @@ def owe(
         due_at=due_at,
         why=why,
         now=now,
+        about=about,
     )
     call.promise = promise.id
 

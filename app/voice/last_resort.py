@@ -92,8 +92,21 @@ def accept() -> Response:
 def thanks() -> Response:
     """A message was recorded: keep where it is, so that somebody hears it."""
     left = _left()
-    kept = left.spool.keep("message", caller() | {"recording_sid": forms.value("RecordingSid")[:64]})
-    return forms.xml(left.degraded.thanks(_line(), kept=kept))
+    return forms.xml(left.degraded.thanks(_line(), kept=keep_message(left)))
+
+
+@bp.post("/degraded/recording")
+def recording() -> Response:
+    """The carrier has a recording ready: the same, should the caller have hung up while they spoke."""
+    if forms.value("RecordingSid"):
+        keep_message(_left())
+    return forms.done()
+
+
+def keep_message(left: LastResort) -> bool:
+    """Keep on disk that there is a recording; False when even the disk refuses."""
+    said = {"recording_sid": forms.value("RecordingSid"), "seconds": forms.seconds("RecordingDuration")}
+    return left.spool.keep("message", caller() | said)
 
 
 def accepted(yes: bool) -> Response:

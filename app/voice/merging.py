@@ -54,7 +54,8 @@ def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> No
     if known is None:
         return
     if fact["kind"] == "message":
-        answering.note_message(session, known, fact.get("recording_sid", ""), at, deployment)
+        recording_sid, seconds = str(fact.get("recording_sid") or ""), fact.get("seconds")
+        answering.note_message(session, known, recording_sid, seconds, at, deployment)
     elif fact["kind"] == "talked":
         progress.talked_without_us(session, sid, int(fact["seconds"]), at)
     elif fact["kind"] == "went_on":

@@ -9,10 +9,10 @@ from sqlalchemy.orm import Session
 from app.agents import desk_events, presence
 from app.agents.models import Agent
 from app.callers.models import Case, Channel, Contact, Direction
-from app.callers.numbers import may_be_called, to_e164
+from app.callers.numbers import may_be_called
 from app.catalogue import text
 from app.voice import facts as known_facts
-from app.voice import ladder, lifecycle, messages, outbox, promises, rules, speech, spoken_numbers, twiml
+from app.voice import hidden, ladder, lifecycle, messages, outbox, promises, recordings, rules, speech, twiml
 from app.voice.announce import record_contact
 from app.voice.facts import Facts
 from app.voice.ladder import RING_KINDS, Deployment
@@ -505,12 +505,49 @@ def about(session: Session, sid: str, number: int, speech_result: str, now: date
             said = by_others
         else:
             if words and call.promise is not None:
-                promises.say_about(session, call.promise, words)
-            said = text("say.about_thanks" if words else "say.goodbye", call.language)
+                promises.say_more(session, call.promise, words)
+            said = text(_thanks(session, call) if words else "say.goodbye", call.language)
         call.said = [*call.said, {"at": now.isoformat(), "text": said}]
         return twiml.farewell(said=[said], language=call.language)
 
     return _once(session, sid, f"about/{number}", now, answer)
+
+
+def message_left(
+    session: Session,
+    sid: str,
+    number: int,
+    recording_sid: str,
+    seconds: int | None,
+    now: datetime,
+) -> bytes:
+    """The caller has spoken after the tone."""
+    call = held(session, sid)
+
+    def answer() -> bytes:
+        recordings.arrived(session, call, recording_sid, seconds, now)
+        said = text(_thanks(session, call), call.language)
+        call.said = [*call.said, {"at": now.isoformat(), "text": said}]
+        return twiml.farewell(said=[said], language=call.language)
+
+    return _once(session, sid, f"message/{number}", now, answer)
+
+
+def recording(
+    session: Session, sid: str, recording_sid: str, status: str, seconds: int | None, now: datetime
+) -> None:
+    """The carrier says what became of a recording: it is ready, or there was nothing to record."""
+    call = held(session, sid)
+    if status == "completed":
+        recordings.arrived(session, call, recording_sid, seconds, now)
+    elif status == "absent":
+        call.recording_asked_at = None
+
+
+def _thanks(session: Session, call: Call) -> str:
+    promise = session.get(Promise, call.promise) if call.promise is not None else None
+    # Whom nobody can ring isn't told that we will speak soon.
+    return "say.about_thanks" if promise is not None and promise.number else "say.hidden_thanks"
 
 
 def _by_somebody_else(session: Session, call: Call, now: datetime) -> str | None:
@@ -528,24 +565,14 @@ def _by_somebody_else(session: Session, call: Call, now: datetime) -> str | None
 def number_given(
     session: Session, sid: str, number: int, given: str, now: datetime, deployment: Deployment
 ) -> bytes:
-    """A caller whose number is hidden named one: promise to ring it, or say that we can't."""
+    """A caller whose number is hidden was asked for one, for the first time or `again`."""
     call = held(session, sid)
 
     def answer() -> bytes:
         facts = _read(session, call, now, deployment)
-        zone = facts.line.calendar.timezone
-        country = known_facts.line_country(session, call.line) or deployment.defaults.country
-        e164 = to_e164(spoken_numbers.digits(given), country)
-        if e164 is None or not may_be_called(e164):
-            said = text("say.number_not_understood", call.language)
-        else:
-            due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
-            ladder.owe(session, call, facts, facts.owner, due, "promise_nobody", now, number=e164)
-            heard = " ".join(spoken_numbers.digits(given))  # digit by digit, or it is read as an amount
-            sentence = Sentence("number_promised", {"number": heard, "time": ("before", due)})
-            said = speech.words(sentence, call.language, zone, now)
-        call.said = [*call.said, {"at": now.isoformat(), "text": said}]
-        return twiml.farewell(said=[said], language=call.language)
+        said, reply = hidden.number_given(session, call, facts, given, now, deployment, again=again)
+        call.said = [*call.said, *({"at": now.isoformat(), "text": sentence} for sentence in said)]
+        return reply
 
     return _once(session, sid, f"number/{number}", now, answer)
 
@@ -607,6 +634,9 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
         ladder.owe(
             session, call, facts, None if left else facts.owner, due, "promise_hung_up_while_ringing", now
         )
+    elif call.bridged_at is None and call.promise is None and step and step.kind in hidden.NOBODY_LEFT:
+        hidden.keep(session, call, _read(session, call, now, deployment), now)
+        was_waiting = True
     promised = call.promise is not None
     call.outcome = lifecycle.outcome(call, promised=promised, waited_or_told=was_waiting)
     lifecycle.move(call, CallState.ENDED)

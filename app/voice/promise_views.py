@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from flask import Blueprint, Flask, Response, abort, jsonify, make_response, redirect, request
+from flask import Blueprint, Flask, Response, abort, current_app, jsonify, make_response, redirect, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -12,7 +12,8 @@ from app.agents.sign_in import desk_of_reader, require_agent
 from app.clock import utcnow
 from app.db import transaction
 from app.errors import InvalidField
-from app.voice import callbacks, promises
+from app.voice import callbacks, card, playing, promises
+from app.voice.ladder import Deployment
 from app.voice.models import Promise
 
 bp = Blueprint("desk_promises", __name__, url_prefix="/desk/promises")
@@ -22,7 +23,22 @@ def register(app: Flask) -> None:
     app.register_blueprint(bp)
 
 
-@bp.post("/<int:promise_id>/<any(now, move, kept, withdraw):action>")
+@bp.get("/<int:promise_id>/recordings/<sid>")
+@require_agent
+def listen(promise_id: int, sid: str) -> Response:
+    """Play what the caller said after the tone; it is written down who listened."""
+    agent = desk_of_reader()
+    with transaction() as session:
+        promise = session.get(Promise, promise_id)
+        if promise is None or not card.may_see_promise(session, promise, agent):
+            abort(404)
+        sound = playing.heard(session, promise, sid, agent, utcnow())
+    if sound is None:
+        abort(404)
+    return playing.played(sound)
+
+
+@bp.post("/<int:promise_id>/<any(now, number, move, kept, withdraw):action>")
 @require_agent
 def act(promise_id: int, action: str) -> Response:
     """Do it, and go back to the desk; a script gets 204, and the desk's stream brings the news."""
@@ -62,12 +78,25 @@ def _act(session: Session, promise: Promise, action: str, agent: str, now: datet
             if promise.agent is None:
                 promises.hand_over(session, promise.id, agent, agent, now)
             promises.ring_now(session, promise.id, agent, now)
+        case "number":
+            _ring_number(session, promise, agent, now)
         case "move":
             callbacks.agree_on(session, promise.id, _moment(session, promise), agent, now)
         case "kept":
             promises.keep(session, promise.id, agent, now)
         case "withdraw":
             promises.withdraw(session, promise.id, agent, now)
+
+
+def _ring_number(session: Session, promise: Promise, agent: str, now: datetime) -> None:
+    """The agent knows which number the caller hid: let them ring it now."""
+    if promise.agent is None:
+        promises.hand_over(session, promise.id, agent, agent, now)
+    deployment = Deployment.of(current_app.config["SETTINGS"])
+    number = request.form.get("number", "")
+    owed = callbacks.learn_number(session, promise.id, number, agent, now, deployment)
+    if owed.id == promise.id:
+        promises.ring_now(session, promise.id, agent, now)
 
 
 def _moment(session: Session, promise: Promise) -> datetime:

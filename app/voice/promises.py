@@ -1,6 +1,6 @@
 """Which callbacks do we owe? A promise is made in one place, moves by one table, and is never deleted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from app.agents import desk_events
 from app.agents.models import Agent
+from app.callers.numbers import may_be_called
 from app.catalogue import codes, text, times
 from app.errors import InvalidField, InvalidTransition
 from app.voice import attempts, delivery
 from app.voice.facts import OWED
-from app.voice.models import AttemptOutcome, Promise, PromiseEvent, PromiseState
+from app.voice.models import AttemptOutcome, Promise, PromiseEvent, PromiseState, Recording
 
 _S = PromiseState
 FOLLOWS: dict[PromiseState, frozenset[PromiseState]] = {
@@ -39,7 +40,7 @@ def make(
     session: Session,
     *,
     origin: str,
-    number: str,
+    number: str | None,
     line: str | None,
     customer: str | None,
     case: str | None,
@@ -55,7 +56,7 @@ def make(
 
     A number that is already owed one is owed that same one: the earlier time stands, since it was spoken. One
     whose time has passed was broken, which stays written, and is promised anew for the new time. `origin`
-    makes asking twice harmless.
+    makes asking twice harmless. Without a number nobody can be dialled: it asks a human of the team at once.
     """
     if (owed := of_origin(session, origin) or unfinished_for(session, number)) is not None:
         if owed.origin != origin:
@@ -75,7 +76,7 @@ def make(
         about=about,
         created_at=now,
         # Whoever works promises off finds out when its time comes: see callbacks.work_off.
-        next_at=now,
+        next_at=now if number else None,
         tries=0,
     )
     try:
@@ -105,17 +106,41 @@ def _ask_again(session: Session, owed: Promise, agent: str | None, due_at: datet
 
 def _owe_by(promise: Promise, due_at: datetime, now: datetime) -> None:
     promise.due_at, promise.not_before, promise.tries = due_at, None, 0
-    promise.next_at = now
+    _look_at(promise, now)
+
+
+def _look_at(promise: Promise, at: datetime) -> None:
+    """Let it be looked at by itself; one without a number waits for a human all the same."""
+    promise.next_at = at if promise.number else None
 
 
 def of_origin(session: Session, origin: str) -> Promise | None:
     return session.scalar(select(Promise).where(Promise.origin == origin))
 
 
-def unfinished_for(session: Session, number: str) -> Promise | None:
+def unfinished_for(session: Session, number: str | None) -> Promise | None:
     """Return the callback that a number is still owed, if any."""
+    if number is None:
+        return None  # hidden callers have nothing in common
     return session.scalar(
         select(Promise).where(Promise.number == number, Promise.state.in_(OWED)).with_for_update()
+    )
+
+
+def unheard_of(session: Session, line: str) -> Promise | None:
+    """Return what is kept of hidden callers who hung up without a word, if nobody has seen to it."""
+    heard = select(Recording.sid).where(Recording.promise == Promise.id)
+    return session.scalar(
+        select(Promise)
+        .where(
+            Promise.number.is_(None),
+            Promise.line == line,
+            Promise.state.in_(OWED),
+            Promise.about == "",
+            ~heard.exists(),
+        )
+        .order_by(Promise.id.desc())
+        .limit(1)
     )
 
 
@@ -161,7 +186,8 @@ def hand_over(session: Session, promise_id: int, agent: str, who: str, now: date
     promise = _still_owed(session, promise_id)
     if promise.agent == agent:
         return promise
-    before, promise.agent, promise.next_at = promise.agent, agent, now
+    before, promise.agent = promise.agent, agent
+    _look_at(promise, now)
     if promise.state == PromiseState.BROKEN:
         note(session, promise, "promise_handed_over", now, who, {"agent": agent})
     else:
@@ -171,15 +197,64 @@ def hand_over(session: Session, promise_id: int, agent: str, who: str, now: date
     return promise
 
 
+def give_to_team(session: Session, promise_id: int, why: str, now: datetime) -> None:
+    """Let the whole team owe what one agent owed; nothing happens to a promise that is settled."""
+    promise = session.get(Promise, promise_id, with_for_update=True, populate_existing=True)
+    if promise is None or promise.state not in OWED or promise.agent is None:
+        return
+    before, promise.agent = promise.agent, None
+    _look_at(promise, now)
+    if promise.state == PromiseState.BROKEN:
+        note(session, promise, why, now)
+    else:
+        move(session, promise, PromiseState.REASSIGNED, why, now)
+    _tell(session, promise, now, to=before)
+
+
 def ring_now(session: Session, promise_id: int, who: str, now: datetime) -> Promise:
-    """Work it off as soon as somebody is free, whatever its time. Raises InvalidField as withdraw() does."""
+    """Work it off as soon as somebody is free, whatever its time.
+
+    Raises InvalidField as withdraw() does, and when there is no number to ring.
+    """
     promise = _still_owed(session, promise_id)
+    if promise.number is None:
+        raise InvalidField("number", "the caller hid their number; fill in the one they said")
     if promise.state != PromiseState.CALLING:
         promise.next_at = now
         if promise.state in (PromiseState.OPEN, PromiseState.REASSIGNED):
             promise.state = PromiseState.DUE
         _note(session, promise, "promise_now", now, who)
         _tell(session, promise, now)
+    return promise
+
+
+def give_number(
+    session: Session, promise_id: int, number: str, due_at: datetime, who: str, now: datetime
+) -> Promise:
+    """Somebody found out which number a hidden caller meant: from now on it is a promise like any other.
+
+    The number is owed one callback at a time: when it is owed one already, this promise becomes part of that
+    one, which is returned. `due_at` replaces a time that has passed. Raises InvalidField as withdraw() does,
+    when it has a number, and when that one must not be rung.
+    """
+    promise = _still_owed(session, promise_id)
+    if promise.number is not None:
+        raise InvalidField("number", f"promise {promise_id} has its number")
+    if not may_be_called(number):
+        raise InvalidField("number", "this number must not be rung")
+    if (owed := unfinished_for(session, number)) is not None:
+        move(session, promise, PromiseState.MERGED, "promise_number_known", now, who)
+        session.execute(update(Recording).where(Recording.promise == promise.id).values(promise=owed.id))
+        if promise.about:
+            say_more(session, owed.id, promise.about)
+        note(session, owed, "promise_repeated", now, who)
+        return owed
+    promise.number = number
+    if promise.due_at <= now:
+        promise.broken_at = promise.broken_at or promise.due_at
+        promise.due_at = due_at
+    promise.next_at = now
+    move(session, promise, PromiseState.OPEN, "promise_number_given", now, who)
     return promise
 
 
@@ -197,20 +272,6 @@ def _still_owed(session: Session, promise_id: int) -> Promise:
     if promise.state not in OWED:
         raise InvalidField("id", f"promise {promise_id} is already {promise.state}")
     return promise
-
-def give_to_team(session: Session, promise_id: int, why: str, now: datetime) -> None:
-    """Let the whole team owe what one agent owed; nothing happens to a promise that is settled."""
-    promise = session.get(Promise, promise_id, with_for_update=True, populate_existing=True)
-    if promise is None or promise.state not in OWED or promise.agent is None:
-        return
-    before, promise.agent = promise.agent, None
-    _look_at(promise, now)
-    if promise.state == PromiseState.BROKEN:
-        note(session, promise, why, now)
-    else:
-        move(session, promise, PromiseState.REASSIGNED, why, now)
-    _tell(session, promise, now, to=before)
-
 
 
 def move(
@@ -261,6 +322,11 @@ def note(
     _tell(session, promise, now)
 
 
+def write_down(session: Session, promise: Promise, why: str, now: datetime, who: str) -> None:
+    """Write down what nobody's desk needs to know at once."""
+    _note(session, promise, why, now, who)
+
+
 def say_about(session: Session, promise_id: int, about: str) -> None:
     """Attach what the caller said it is about, in their own words."""
     session.execute(update(Promise).where(Promise.id == promise_id).values(about=about[:2000]))
@@ -286,9 +352,14 @@ def _note(
 
 
 def _tell(session: Session, promise: Promise, now: datetime, to: str | None = None) -> None:
-    """Show it at the desk of who owes it."""
+    """Show it at the desk of who owes it; at those of the whole team when it asks for somebody."""
     agent = to or promise.agent
-    if agent is None:
+    if agent is not None:
+        agents: Sequence[str] = [agent]
+    elif promise.next_at is None and promise.team:
+        team = select(Agent.key).where(Agent.team == promise.team, Agent.enabled).order_by(Agent.key)
+        agents = session.scalars(team).all()
+    else:
         return
     data = {
         "promise": promise.id,
@@ -297,7 +368,8 @@ def _tell(session: Session, promise: Promise, now: datetime, to: str | None = No
         "case": promise.case,
         "customer": promise.customer,
     }
-    desk_events.tell(session, agent, "promise", data, now)
+    for one in agents:
+        desk_events.tell(session, one, "promise", data, now)
 
 
 # --- in words -----------------------------------------------------------------------------------------

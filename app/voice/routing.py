@@ -55,6 +55,7 @@ class LineFacts:
     language: str
     calendar: Calendar
     greeting: str = ""
+    records_messages: bool = False  # what callers say after the tone; they are told
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,5 @@
 """Which rules are in force? The ladder's parameters, published by an admin, loaded by version."""
 
-import re
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -32,12 +31,7 @@ class Ladder:
     # whoever doesn't know it yet; None: never.
     counter_to_counter: int | None = 3
     speaks_names: bool = True  # an agent's spoken name may be said to a caller whom nobody has checked
-    recording_lines: tuple[str, ...] = ()  # on which a message is recorded, which callers are told; E.164
-    recordings_days: int = 30  # how long a message is kept after what it asked for was dealt with
-
-    def records(self, line: str) -> bool:
-        """Tell whether what callers to this line say after the tone may be recorded."""
-        return line in self.recording_lines
+    recordings_days: int = 30  # how long a recorded message is kept once what it asked for is dealt with
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,8 +45,10 @@ class Ladder:
             problem = _LIMITS[name](value)
             if problem:
                 raise InvalidField(name, problem)
-        lists = {name: tuple(value) for name, value in values.items() if isinstance(value, list)}
-        return cls(**(values | lists))
+        picked = dict(values)
+        if "extra_teams" in picked:
+            picked["extra_teams"] = tuple(picked["extra_teams"])
+        return cls(**picked)
 
 
 def _between(least: int, most: int, *, or_none: bool = False) -> Callable[[Any], str]:
@@ -68,13 +64,6 @@ def _between(least: int, most: int, *, or_none: bool = False) -> Callable[[Any],
 def _teams(value: Any) -> str:
     fine = isinstance(value, list | tuple) and all(isinstance(team, str) and team for team in value)
     return "" if fine else "must be a list of team names"
-
-
-def _numbers(value: Any) -> str:
-    fine = isinstance(value, list | tuple) and all(
-        isinstance(one, str) and re.fullmatch(r"\+[1-9][0-9]{6,14}", one) for one in value
-    )
-    return "" if fine else "must be a list of our own numbers, written as +31201234567"
 
 
 def _yes_or_no(value: Any) -> str:
@@ -96,7 +85,6 @@ _LIMITS: dict[str, Callable[[Any], str]] = {
     "direct_calls_per_hour": _between(1, 1000, or_none=True),
     "counter_to_counter": _between(2, 100, or_none=True),
     "speaks_names": _yes_or_no,
-    "recording_lines": _numbers,
     "recordings_days": _between(1, 3650),
 }
 

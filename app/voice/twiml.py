@@ -186,8 +186,6 @@ def leave_queue() -> bytes:
     return _bytes(response)
 
 
-def promise(*, said: Sequence[str], question: str, language: str, addresses: Addresses) -> bytes:
-    """Speak a promise that was already written down; then listen, once, to what it is about."""
 def ask_again(url: str) -> bytes:
     """Have the carrier ask, in a second, what it is to do."""
     response = VoiceResponse()
@@ -196,6 +194,8 @@ def ask_again(url: str) -> bytes:
     return _bytes(response)
 
 
+def promise(*, said: Sequence[str], question: str, language: str, addresses: Addresses) -> bytes:
+    """Speak a promise that was already written down; then listen, once, to what it is about."""
     response = VoiceResponse()
     _say(response, said, language)
     _listen(response, question, language, addresses.of("about"), "speech", seconds=6)
@@ -319,9 +319,7 @@ def ring_numbers(
     return _bytes(response)
 
 
-def take_message(
-    *, said: Sequence[str], language: str, action: str, status_url: str, goodbye: str
-) -> bytes:
+def take_message(*, said: Sequence[str], language: str, action: str, status_url: str, goodbye: str) -> bytes:
     """Record what the caller says after a tone, which was announced in what is said before it.
 
     Of whoever says nothing the carrier keeps nothing and asks no `action`: they hear `goodbye` at once.

@@ -216,7 +216,7 @@ def find_somebody(error: Exception) -> Response | HTTPException:
             return _degraded(OWNER, error)
         case "status":
             return _keep_end()
-        case "leg" | "phone_leg":
+        case "leg" | "phone_leg" | "recording":
             return forms.done()
         case "wait" | "wish":
             return forms.xml(twiml.leave_queue())
@@ -442,11 +442,40 @@ def about(sid: str, number: int) -> Response:
 
 
 @bp.post("/calls/<sid>/<int(signed=True):number>/number")
-def number_given(sid: str, number: int) -> Response:
-    """A caller whose number is hidden named one."""
+@bp.post("/calls/<sid>/<int(signed=True):number>/number/<any(again):again>")
+def number_given(sid: str, number: int, again: str = "") -> Response:
+    """A caller whose number is hidden named one, or something else."""
     given = forms.value("Digits") or forms.value("SpeechResult")
     deployment = _voice().deployment
-    return _answer(lambda session: progress.number_given(session, sid, number, given, utcnow(), deployment))
+    return _answer(
+        lambda session: progress.number_given(
+            session, sid, number, given, utcnow(), deployment, again=again != ""
+        )
+    )
+
+
+@bp.post("/calls/<sid>/<int(signed=True):number>/message")
+def message_left(sid: str, number: int) -> Response:
+    """The caller has spoken after the tone."""
+    voice = _voice()
+    recording_sid, seconds = forms.value("RecordingSid"), forms.seconds("RecordingDuration")
+    try:
+        return forms.xml(
+            voice.store.run(
+                lambda session: progress.message_left(session, sid, number, recording_sid, seconds, utcnow())
+            )
+        )
+    except (StoreUnavailable, progress.UnknownCall):
+        kept = last_resort.keep_message(voice.left)
+        return forms.xml(voice.left.degraded.thanks(forms.value("To")[:32], kept=kept))
+
+
+@bp.post("/calls/<sid>/<int(signed=True):number>/recording")
+def recording(sid: str, number: int) -> Response:
+    """The carrier says what became of a recording; when this is lost, it is asked."""
+    recording_sid, word = forms.value("RecordingSid"), forms.value("RecordingStatus")
+    seconds = forms.seconds("RecordingDuration")
+    return _noted(lambda session: progress.recording(session, sid, recording_sid, word, seconds, utcnow()))
 
 
 # --- helpers ------------------------------------------------------------------------------------------

@@ -140,7 +140,7 @@ def test_nothing_of_somebody_who_is_forgotten_is_left(world: Api) -> None:
     seen = world.get("/calls/CA1").json
     assert (seen["from"], seen["customer"], seen["case"], seen["outcome"]) == (None, None, None, "talked")
     gone = world.get(f"/promises/{promise}").json
-    assert (gone["state"], gone["number"], gone["customer"], gone["about"]) == ("withdrawn", "", None, "")
+    assert (gone["state"], gone["number"], gone["customer"], gone["about"]) == ("withdrawn", None, None, "")
     assert gone["events"][-1]["who"] == "api:crm"
 
 

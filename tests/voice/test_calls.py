@@ -9,6 +9,8 @@ from sqlalchemy import select
 from app import db
 from app.agents import presence
 from app.agents.models import Activity, DeskEvent, Intent, Reach, Slot
+from app.callers import history
+from app.callers.models import Channel, Direction
 from app.voice import controls
 from app.voice.ladder import Deployment
 from app.voice.models import Call, CallState, Outcome, Promise, PromiseState
@@ -342,3 +344,30 @@ def test_presence_returns_when_the_wrap_up_is_over(call: Line) -> None:
         assert presence.end_overdue_wrap_ups(session, datetime.now(UTC) + timedelta(minutes=1)) == ["anna"]
 
     assert slot("anna").activity == Activity.IDLE
+
+
+@pytest.mark.parametrize("owner_is_free", [True, False])
+def test_a_contact_without_notes_does_not_hide_what_was_said_before_it(
+    call: Line, owner_is_free: bool
+) -> None:
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        history.record(
+            session,
+            contact="silent",
+            case="Z1",
+            agent="carla",
+            channel=Channel.CALL,
+            direction=Direction.INBOUND,
+            started_at=now - timedelta(hours=1),
+        )
+    if not owner_is_free:
+        change("carla", intent=Intent.BREAK)
+
+    call.comes_in()
+
+    pop = events("carla" if owner_is_free else "anna")[-1][1]
+    assert (pop["last_contact"]["agent"], pop["last_contact"]["summary"]) == (
+        "carla",
+        "Laatste woorden van anna.",
+    )

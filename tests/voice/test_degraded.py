@@ -21,7 +21,7 @@ from sqlalchemy import func, make_url, select
 import config
 from app import bus, db
 from app.agents.models import Activity, Intent
-from app.voice import merging
+from app.voice import merging, recordings
 from app.voice.degraded import Spool
 from app.voice.ladder import Deployment
 from app.voice.models import Call, CallState, Inbox, Outcome, Promise
@@ -246,7 +246,7 @@ def test_without_a_database_a_call_goes_down_every_rung_and_counts_afterwards(
         call.post(whisper, context="whisper")
         assert "Toets een of zeg ja" in call.said
         call.post(following, DialCallStatus="completed", DialBridged="false")
-        assert call.verbs == ["Say", "Record"]
+        assert call.verbs == ["Say", "Record", "Say", "Hangup"]
         call.post(call.attribute("Record", "action"), RecordingSid=RECORDING)
         assert call.said == "Dank u wel. Een collega luistert uw bericht af."
         call.hangs_up()
@@ -256,7 +256,9 @@ def test_without_a_database_a_call_goes_down_every_rung_and_counts_afterwards(
     ended = town.call(call.sid)
     assert (ended.state, ended.outcome) == (CallState.ENDED, Outcome.PROMISED)
     [promise] = town.promises()
-    assert (promise.number, promise.agent, promise.recording_sid) == (ADA, "anna", RECORDING)
+    assert (promise.number, promise.agent) == (ADA, "anna")
+    with db.transaction() as session:
+        assert [one.sid for one in recordings.of_promise(session, promise.id)] == [RECORDING]
     town.everybody_free_again()
     assert in_the_usual_way(another, from_="anonymous").verbs == ["Dial"]
 
@@ -292,6 +294,30 @@ def test_a_hidden_caller_shows_our_own_number_which_the_carrier_passes_on(
         assert call.attribute("Dial", "callerId") == LINE
         call.post("/voice/fallback", ErrorCode="11200")
         assert (numbers(call), call.attribute("Dial", "callerId")) == ([EMERGENCY], LINE)
+
+
+def test_the_message_of_a_hidden_caller_is_heard_by_somebody_all_the_same(
+    outage: Outage, another: Another, merge: Callable[[], int]
+) -> None:
+    call = another(from_="anonymous")
+    with outage(refusing):  # type: ignore[attr-defined]
+        call.comes_in()
+        for _ in range(2):
+            call.dial_ends("no-answer")
+        status_url = call.attribute("Record", "recordingStatusCallback")
+        call.post(call.attribute("Record", "action"), RecordingSid=RECORDING, RecordingDuration="9")
+        call.post(status_url, RecordingSid=RECORDING, RecordingStatus="completed", RecordingDuration="9")
+        call.hangs_up()
+
+    merge()
+
+    ended = town.call(call.sid)
+    assert (ended.state, ended.outcome) == (CallState.ENDED, Outcome.PROMISED)
+    [promise] = town.promises()
+    assert (promise.number, promise.next_at, promise.team) == (None, None, "Burgerzaken")
+    with db.transaction() as session:
+        [recording] = recordings.of_promise(session, promise.id)
+        assert (recording.sid, recording.seconds) == (RECORDING, 9)
 
 
 def test_a_call_that_waited_when_the_database_went_is_not_fetched_from_whom_it_reached(
@@ -405,7 +431,7 @@ def test_the_last_resort_asks_neither_database_nor_redis(outage: Outage, another
         assert call.post("/voice/fallback", ErrorCode="11200").status_code == 200
         assert numbers(call) == [EMERGENCY]
         call.dial_ends("no-answer")
-        assert call.verbs == ["Say", "Record"]
+        assert call.verbs == ["Say", "Record", "Say", "Hangup"]
 
 
 def test_without_numbers_for_emergencies_the_last_resort_takes_a_message(
@@ -417,7 +443,7 @@ def test_without_numbers_for_emergencies_the_last_resort_takes_a_message(
 
     call.post("/voice/fallback")
 
-    assert call.verbs == ["Say", "Record"]
+    assert call.verbs == ["Say", "Record", "Say", "Hangup"]
 
 
 # --- what is kept on disk -----------------------------------------------------------------------------

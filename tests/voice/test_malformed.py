@@ -22,7 +22,7 @@ from tests.voice.conftest import Another, signed
 ROUNDS = 1000  # on each database
 
 LEADS_TO_A_HUMAN = {"Dial", "Enqueue", "Record", "Gather"}
-NEWS = ("/voice/status", "/leg")  # asks for nothing, so gets nothing
+NEWS = ("/voice/status", "/leg", "/recording")  # asks for nothing, so gets nothing
 ON_THE_AGENTS_SIDE = ("/whisper", "/accept")
 
 WORDS = {
@@ -36,6 +36,7 @@ WORDS = {
     "DialCallDuration": ["0", "64"],
     "CallDuration": ["0", "64"],
     "RecordingSid": ["RE" + "1" * 32],
+    "RecordingStatus": ["completed", "absent"],
     "StirVerstat": ["TN-Validation-Passed-A", "No-TN-Validation"],
     "From": [ADA, "anonymous", "0612345678", "+266696687", "client:anna", "sip:x@y.example"],
     "To": [LINE, "+31201234599", "0201234500"],
@@ -48,6 +49,7 @@ NONSENSE = [
 SIDS = ["CA" + "z" * 32, "CA1", "%00", "x" * 300, "é", "-", "CA" + "0" * 33, " "]
 NUMBERS = ["0", "1", "2", "7", "-1", "99999", "2147483648", "9" * 40]
 STEPS = ["", "/ended", "/leg", "/whisper", "/accept", "/wait", "/left", "/about", "/number"]
+STEPS += ["/number/again", "/message", "/recording"]
 ELSEWHERE = [
     *(
         "/voice/incoming",
@@ -58,6 +60,7 @@ ELSEWHERE = [
     ),
     *("/voice/degraded/after/nothing", "/voice/degraded/after/message?line=%00", "/voice/degraded/whisper"),
     *("/voice/degraded/accept?line=x", f"/voice/degraded/thanks?line={quote(LINE)}"),
+    "/voice/degraded/recording?line=x",
 ]
 
 

@@ -53,7 +53,10 @@ export function send(form, button) {
 /** Put HTML that our own server rendered in its place; keyboard focus stays where it was, if that still exists. */
 export function place(target, html) {
   const had = target.contains(document.activeElement) ? describe(document.activeElement) : null;
+  const playing = [...target.querySelectorAll("audio")].filter((audio) => !audio.paused);
   target.innerHTML = html;
+  // Put back at once, a message that somebody is listening to goes on.
+  for (const audio of playing) target.querySelector(`audio[src="${CSS.escape(audio.getAttribute("src"))}"]`)?.replaceWith(audio);
   learnClock(target);
   if (had) target.querySelector(had)?.focus();
   tellTimes();
