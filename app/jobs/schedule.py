@@ -81,6 +81,12 @@ class Schedule:
                 lambda: deliver.deliver_due(carrier, deployment, outbox.PLACE_CALLBACK, utcnow()),
                 slow=True,
             ),
+            Job(
+                "ring_tests",
+                1.0,
+                lambda: deliver.deliver_due(carrier, deployment, outbox.RING_TEST, utcnow()),
+                slow=True,
+            ),
             Job("callbacks_late", 5.0, lambda: callbacks.reconcile(carrier, utcnow()), slow=True),
             Job("leases", 1.0, lambda: sweep.end_leases(utcnow())),
             Job(

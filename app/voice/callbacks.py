@@ -16,9 +16,10 @@ from app.agents import desk_events, presence
 from app.agents.models import Agent
 from app.agents.presence import Reachability
 from app.callers.models import Channel, Direction, Line
-from app.callers.numbers import may_be_called
+from app.callers.numbers import may_be_called, to_e164
 from app.carrier import CarrierCall, with_parameters
 from app.catalogue import text, times
+from app.errors import InvalidField
 from app.voice import attempts, lifecycle, messages, outbox, pops, promises, rules, speech, twiml
 from app.voice import facts as known_facts
 from app.voice.announce import record_contact
@@ -38,7 +39,7 @@ from app.voice.models import (
 )
 from app.voice.progress import AT_ONCE, contact_key
 from app.voice.promise_times import Window, by_day, try_again_at
-from app.voice.routing import AgentFacts, Sentence
+from app.voice.routing import AgentFacts, Sentence, due_at
 
 WORKED_OFF = (PromiseState.OPEN, PromiseState.DUE, PromiseState.REASSIGNED, PromiseState.BROKEN)
 NOT_YET_BROKEN = (PromiseState.OPEN, PromiseState.DUE, PromiseState.REASSIGNED)
@@ -177,6 +178,21 @@ def wished(promise: Promise, zone: ZoneInfo, now: datetime) -> str:
     words = times.spoken(promise.not_before, now, zone, language, "at" if language == "nl" else "before")
     until = times.spoken(promise.due_at, now, zone, language, "before")
     return text("message.wished", language, **{"from": words, "time": until})
+
+
+def learn_number(
+    session: Session, promise_id: int, written: str, who: str, now: datetime, deployment: Deployment
+) -> Promise:
+    """Somebody found out a hidden caller's number. Raises InvalidField as promises.give_number does."""
+    promise = session.get_one(Promise, promise_id)
+    line = known_facts.line_of(session, promise.line or "", deployment.defaults)
+    country = known_facts.line_country(session, promise.line or "") or deployment.defaults.country
+    number = to_e164(written, country)
+    if number is None:
+        raise InvalidField("number", "write a telephone number, such as 06 12345678 or +31 6 12345678")
+    in_force = rules.of_version(session, session.scalar(select(rules.newest_version)))
+    due = due_at(line.calendar, now, in_force.ladder.promise_minutes)
+    return promises.give_number(session, promise_id, number, due, who, now)
 
 
 def _ask_a_human(session: Session, promise: Promise, why: str, now: datetime) -> None:

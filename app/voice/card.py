@@ -89,7 +89,7 @@ class PromiseCard:
     case: str | None
     subject: str
     customer: str | None  # a name
-    phone: str  # as people write it, masked
+    phone: str  # as people write it, masked; empty: the caller hid it
     late: bool
     recordings: tuple[RecordingCard, ...]
 

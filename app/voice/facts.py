@@ -41,6 +41,8 @@ Reader = Session | Connection
 
 @dataclass(frozen=True)
 class LastContact:
+    """Who was in touch last, and when; `summary` is older where nothing was noted then."""
+
     agent: str
     at: datetime
     summary: str

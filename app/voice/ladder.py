@@ -423,11 +423,11 @@ def snapshot(known: Situation) -> dict[str, Any]:
         "owner": known.owner,
         "promise": known.caller.promise.id if known.caller.promise else None,
         "can_be_rung_back": known.can_be_rung_back,
+        "calls_lately": known.calls_lately,
         "agents": {
             agent.key: {
                 "reachability": str(agent.reachability),
                 "handled_at": agent.handled_at.isoformat() if agent.handled_at else None,
-        "calls_lately": known.calls_lately,
                 "waiting": agent.callers_waiting,
             }
             for agent in known.agents.values()

@@ -52,6 +52,7 @@ class StepOutcome(StrEnum):
     CALLER_HUNG_UP = "caller_hung_up"
     FREED = "freed"  # the agent who was waited for is free
     WAITED_TOO_LONG = "waited_too_long"
+    ANOTHER_WANTED = "another_wanted"  # the caller asked for somebody else
     PROMISED = "promised"
     ABANDONED = "abandoned"  # the carrier never said how it ended
 

@@ -563,7 +563,14 @@ def _by_somebody_else(session: Session, call: Call, now: datetime) -> str | None
 
 
 def number_given(
-    session: Session, sid: str, number: int, given: str, now: datetime, deployment: Deployment
+    session: Session,
+    sid: str,
+    number: int,
+    given: str,
+    now: datetime,
+    deployment: Deployment,
+    *,
+    again: bool = False,
 ) -> bytes:
     """A caller whose number is hidden was asked for one, for the first time or `again`."""
     call = held(session, sid)
@@ -574,7 +581,7 @@ def number_given(
         call.said = [*call.said, *({"at": now.isoformat(), "text": sentence} for sentence in said)]
         return reply
 
-    return _once(session, sid, f"number/{number}", now, answer)
+    return _once(session, sid, f"number/{number}{'/again' if again else ''}", now, answer)
 
 
 # --- the end ------------------------------------------------------------------------------------------
@@ -613,7 +620,8 @@ def _was_put_through(call: Call, step: CallStep) -> bool:
 def finish(session: Session, call: Call, now: datetime, deployment: Deployment) -> None:
     """Close the call: everybody who was taken for it is free, and it has exactly one outcome.
 
-    A caller who hung up before anybody answered is owed a callback, if their number can be called.
+    A caller who hung up before anybody answered is owed a callback, if their number can be called; if it
+    can't, and nobody was left to be rung, it is kept that they rang.
     """
     if call.state == CallState.ENDED:
         return

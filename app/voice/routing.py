@@ -159,12 +159,12 @@ def decide(situation: Situation) -> Decision:
     return Decision(tuple(_ladder(situation)))
 
 
-def goes_round(rules: Ladder, calls_lately: int, agents: Mapping[str, AgentFacts]) -> bool:
 def next_step(situation: Situation) -> Step:
     """Return the first step of `decide`; what would follow it is not thought out."""
     return next(_ladder(situation))
 
 
+def goes_round(rules: Ladder, calls_lately: int, agents: Mapping[str, AgentFacts]) -> bool:
     """Tell whether a case has seen so many calls that somebody must take charge, or the next agent would be
     one too many.
     """

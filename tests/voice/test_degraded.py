@@ -340,32 +340,6 @@ def test_a_call_that_waited_when_the_database_went_is_not_fetched_from_whom_it_r
     assert [step.kind for step in town.steps(call.sid)] == ["wait", "fallback"]
 
 
-def test_whoever_was_rung_when_the_database_went_is_free_again(
-    outage: Outage, another: Another, merge: Callable[[], int]
-) -> None:
-    call = another().comes_in()
-    call.leg("ringing")
-    with outage(refusing):  # type: ignore[attr-defined]
-        call.dial_ends("no-answer")
-        assert clients(call) == ["anna", "bram", "carla"]
-
-    merge()
-
-    assert (town.slot("anna").activity, town.slot("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
-
-
-def test_an_agent_who_accepts_while_the_database_is_gone_gets_the_caller(
-    outage: Outage, another: Another
-) -> None:
-    town.rings_at_phone("anna")
-    call = another().comes_in()
-    action = call.attribute("Dial", "action")
-    with outage(refusing):  # type: ignore[attr-defined]
-        call.post(call.attribute("Number", "url"), context="whisper")
-        call.post(call.attribute("Gather", "action"), context="whisper", Digits="1")
-        assert call.verbs == []
-
-    in_the_usual_way(another, from_="anonymous")
 def test_a_caller_whose_row_is_held_up_is_asked_about_again_not_sent_elsewhere(
     flask_app: Flask, outage: Outage, another: Another
 ) -> None:
@@ -407,6 +381,32 @@ def held_up(outage: Outage, sid: str) -> Iterator[None]:
         yield
 
 
+def test_whoever_was_rung_when_the_database_went_is_free_again(
+    outage: Outage, another: Another, merge: Callable[[], int]
+) -> None:
+    call = another().comes_in()
+    call.leg("ringing")
+    with outage(refusing):  # type: ignore[attr-defined]
+        call.dial_ends("no-answer")
+        assert clients(call) == ["anna", "bram", "carla"]
+
+    merge()
+
+    assert (town.slot("anna").activity, town.slot("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
+
+
+def test_an_agent_who_accepts_while_the_database_is_gone_gets_the_caller(
+    outage: Outage, another: Another
+) -> None:
+    town.rings_at_phone("anna")
+    call = another().comes_in()
+    action = call.attribute("Dial", "action")
+    with outage(refusing):  # type: ignore[attr-defined]
+        call.post(call.attribute("Number", "url"), context="whisper")
+        call.post(call.attribute("Gather", "action"), context="whisper", Digits="1")
+        assert call.verbs == []
+
+    in_the_usual_way(another, from_="anonymous")
     call.post(action, DialCallStatus="completed", DialBridged="true", DialCallDuration="12")
     assert town.call(call.sid).outcome == Outcome.TALKED
 
