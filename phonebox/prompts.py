@@ -1,15 +1,18 @@
 """What does the caller answer, by voice or keys, to a `<Gather>` or after the tone of a `<Record>`?"""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
 from phonebox import twiml
 from phonebox.calls import Fetch, Input, Leg, LegEnded, Pressed, Prompt, Source, Spoken
 from phonebox.recordings import Recording
+from phonebox.sids import new_sid
 from phonebox.sound import Tape
-from phonebox.timing import rfc2822
+from phonebox.timing import rfc2822, utcnow
 
 if TYPE_CHECKING:
     from phonebox.interpreter import Interpreter
@@ -138,20 +141,23 @@ async def record(on: "Interpreter", verb: Element) -> Source | None:
         on.leg.hears("beep")
     prompt = Prompt("record", speech=True, keys=True)
     on.leg.listen(prompt)
+    sid, started_at = new_sid("RE"), utcnow()
+    _tell_of_recording(
+        on, verb, "in-progress", {"RecordingSid": sid, "RecordingStartTime": rfc2822(started_at) or ""}
+    )
     taken = _Taken(on.world.mixer.record(on.leg))
     try:
         await _take_down(on, verb, prompt, taken)
     except LegEnded:
         taken.ended_by = "hangup"
-        if taken.anything:
-            on.world.tell(on.leg, _finished(on, verb, taken), "action")
+        following = _finished(on, verb, taken, sid, started_at)
+        if following is not None:
+            on.world.tell(on.leg, following, "action")
         raise
     finally:
         on.leg.stop_listening()
         on.world.mixer.stop_recording(on.leg)
-    if not taken.anything:
-        return None
-    return _finished(on, verb, taken)
+    return _finished(on, verb, taken, sid, started_at)
 
 
 @dataclass
@@ -209,11 +215,21 @@ async def _take_down(on: "Interpreter", verb: Element, prompt: Prompt, taken: _T
             await on.leg.pause(len(heard.text) / CHARACTERS_PER_SECOND)
 
 
-def _finished(on: "Interpreter", verb: Element, taken: _Taken) -> Fetch:
-    """Keep the recording, tell those who asked to know, and return the request to the action."""
+def _finished(
+    on: "Interpreter", verb: Element, taken: _Taken, sid: str, started_at: datetime
+) -> Fetch | None:
+    """Keep the recording, tell those who asked to know, and return the request to the action.
+
+    Of silence nothing is kept, and there is no request.
+    """
+    if not taken.anything:
+        _tell_of_recording(on, verb, "absent", {"RecordingSid": sid, "RecordingDuration": "0"})
+        return None
     seconds = taken.seconds(on.world.clock.speed)
     voice = taken.tape.frames if taken.tape is not None and taken.tape.spoken else ()
-    recording = on.world.recordings.add(Recording(on.leg.sid, taken.said, seconds, voice=voice))
+    recording = on.world.recordings.add(
+        Recording(on.leg.sid, taken.said, seconds, sid=sid, started_at=started_at, voice=voice)
+    )
     account = on.world.settings.account_sid
     address = f"{on.world.base_url}/2010-04-01/Accounts/{account}/Recordings/{recording.sid}"
     params = {
@@ -221,15 +237,19 @@ def _finished(on: "Interpreter", verb: Element, taken: _Taken) -> Fetch:
         "RecordingSid": recording.sid,
         "RecordingDuration": str(seconds),
     }
-    callback = verb.get("recordingStatusCallback")
-    events = verb.get("recordingStatusCallbackEvent", "completed").split()
-    if callback and "completed" in events:
-        told = params | {
-            "RecordingStatus": "completed",
-            "RecordingChannels": "1",
-            "RecordingSource": recording.source,
-            "RecordingStartTime": rfc2822(recording.started_at) or "",
-        }
-        method = verb.get("recordingStatusCallbackMethod", "POST")
-        on.world.tell(on.leg, Fetch(on.resolve(callback), method, told), "status")
+    started = {"RecordingStartTime": rfc2822(recording.started_at) or ""}
+    _tell_of_recording(on, verb, "completed", params | started)
     return on.action(verb, params | {"Digits": taken.ended_by})
+
+
+def _tell_of_recording(on: "Interpreter", verb: Element, status: str, params: Mapping[str, str]) -> None:
+    """Report on a recording to `recordingStatusCallback`, if that was asked for.
+
+    https://www.twilio.com/docs/voice/twiml/record#recordingstatuscallback
+    """
+    callback = verb.get("recordingStatusCallback")
+    if not callback or status not in verb.get("recordingStatusCallbackEvent", "completed").split():
+        return
+    told = {"RecordingStatus": status, "RecordingChannels": "1", "RecordingSource": "RecordVerb", **params}
+    method = verb.get("recordingStatusCallbackMethod", "POST")
+    on.world.tell(on.leg, Fetch(on.resolve(callback), method, told), "status")

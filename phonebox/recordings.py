@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from phonebox.sids import new_sid
-from phonebox.sound import SAMPLES_PER_SECOND, Frame, wav_of
+from phonebox.sound import SAMPLES_PER_SECOND, Frame, mp3_of, wav_of
 from phonebox.timing import utcnow
 
 
@@ -25,9 +25,15 @@ class Recording:
 
     def wav(self) -> bytes:
         """Return the voice as a WAV file, or a silent one as long as the recording."""
-        if self.voice:
-            return wav_of(self.voice)
-        return wav_of([array("h", bytes(2 * SAMPLES_PER_SECOND * self.seconds))])
+        return wav_of(self._sound)
+
+    def mp3(self) -> bytes:
+        """Return the same as an MP3 file."""
+        return mp3_of(self._sound)
+
+    @property
+    def _sound(self) -> Sequence[Frame]:
+        return self.voice or [array("h", bytes(2 * SAMPLES_PER_SECOND * self.seconds))]
 
 
 class Recordings:

@@ -11,6 +11,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Protocol, TypeAlias
 
+import av
+from av import AudioFrame
+
 SAMPLES_PER_SECOND = 8000
 FRAME_SECONDS = 0.02
 FRAME_SAMPLES = 160
@@ -194,6 +197,21 @@ def samples_of(wav: bytes) -> Frame:
     if not samples:
         raise NoSound("this WAV file is empty")
     return samples
+
+
+def mp3_of(frames: "Iterable[Frame]") -> bytes:
+    """Return frames as an MP3 file."""
+    out = io.BytesIO()
+    with av.open(out, "w", format="mp3") as file:
+        stream = file.add_stream("libmp3lame", rate=SAMPLES_PER_SECOND)
+        stream.layout = "mono"
+        for samples in frames:
+            frame = AudioFrame(format="s16", layout="mono", samples=len(samples))
+            frame.planes[0].update(samples.tobytes())
+            frame.sample_rate = SAMPLES_PER_SECOND
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    return out.getvalue()
 
 
 def wav_of(frames: "Iterable[Frame]") -> bytes:

@@ -42,11 +42,13 @@ class Recordings(Resource):
         return web.json_response(pictures.recording(recording, self._account))
 
     async def sound(self, request: web.Request, form: Form) -> web.Response:
-        """Return a recording's sound as WAV (also without an ending), or its words with `.txt`."""
+        """Return a recording's sound as WAV (also without an ending) or MP3, or its words with `.txt`."""
         sid, _, ending = request.match_info["sid"].partition(".")
         recording = self._recording(request, sid)
         if ending == "txt":
             return web.Response(text=recording.transcript)
+        if ending == "mp3":
+            return web.Response(body=recording.mp3(), content_type="audio/mpeg")
         if ending not in ("", "wav"):
             raise not_found(request)
         return web.Response(body=recording.wav(), content_type="audio/x-wav")

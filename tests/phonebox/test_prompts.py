@@ -1,5 +1,8 @@
 """Do prompts listen, and recordings record, as with Twilio?"""
 
+import io
+
+import av
 import httpx
 import pytest
 
@@ -122,6 +125,10 @@ def test_a_recording_ends_with_a_key_and_can_be_fetched(app: App, phone: Phonebo
     assert int(recorded["RecordingDuration"]) >= 1
     ready = app.at("/ready")[0].form
     assert (ready["RecordingStatus"], ready["RecordingSid"]) == ("completed", recorded["RecordingSid"])
+    small = httpx.get(recorded["RecordingUrl"] + ".mp3", auth=phone_auth())
+    assert small.headers["content-type"] == "audio/mpeg"
+    with av.open(io.BytesIO(small.content)) as file:
+        assert [stream.type for stream in file.streams] == ["audio"]
     sound = httpx.get(recorded["RecordingUrl"] + ".wav", auth=phone_auth())
     assert sound.content.startswith(b"RIFF")
     words = httpx.get(recorded["RecordingUrl"] + ".txt", auth=phone_auth())
@@ -137,6 +144,22 @@ def test_silence_after_the_tone_makes_no_recording(app: App, phone: Phonebox) ->
 
     assert call.said == ["Niets gehoord."]
     assert app.at("/recorded") == []
+
+
+def test_a_recording_is_reported_on_as_asked(app: App, phone: Phonebox) -> None:
+    asked = 'recordingStatusCallback="/news" recordingStatusCallbackEvent="in-progress completed absent"'
+    app.on("/voice/incoming", f'<Record action="/next" timeout="2" {asked}/>')
+    app.on("/next", f'<Record timeout="2" {asked}/>')
+
+    call = phone.call_in(ADA, LINE)
+    call.wait("prompt:record")
+    call.say("Met Ada.")
+    call.wait("ended")
+
+    told: dict[str, set[str]] = {}
+    for news in app.wait_for("/news", 4):
+        told.setdefault(news.form["RecordingSid"], set()).add(news.form["RecordingStatus"])
+    assert sorted(told.values(), key=sorted) == [{"in-progress", "absent"}, {"in-progress", "completed"}]
 
 
 def test_a_caller_who_hangs_up_after_speaking_leaves_the_recording_behind(app: App, phone: Phonebox) -> None:
