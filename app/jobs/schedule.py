@@ -88,6 +88,7 @@ class Schedule:
                 slow=True,
             ),
             Job("callbacks_late", 5.0, lambda: callbacks.reconcile(carrier, utcnow()), slow=True),
+            Job("dead_desks", 1.0, lambda: sweep.leave_dead_desks(deployment, utcnow())),
             Job("leases", 1.0, lambda: sweep.end_leases(utcnow())),
             Job(
                 "messages",

@@ -26,6 +26,9 @@ ASK_AFTER = {
     CallState.TALKING: timedelta(seconds=60),
 }
 ASK_AGAIN_AFTER = timedelta(seconds=60)
+# A desk gives a sign of life every 5 s. When two are missing while it rings, the caller isn't left there.
+NO_SIGN_OF_LIFE = timedelta(seconds=12)
+SIGN_EXPECTED_WITHIN = timedelta(seconds=7)
 # Without a word from the carrier for this long, a call is over: no call may stay without an outcome.
 GIVEN_UP_AFTER = timedelta(hours=4, minutes=5)
 KEEP_EVENTS = timedelta(hours=24)
@@ -83,6 +86,34 @@ def end_leases(now: datetime) -> list[str]:
             for slot in slots
             if presence.freed(session, slot.agent, slot.call_sid or "", slot.fence, now)
         ]
+
+
+def leave_dead_desks(deployment: Deployment, now: datetime) -> int:
+    """Ring elsewhere for callers whose agent's desk died while it rang; return how many."""
+    with db.reading() as session:
+        rows = session.execute(
+            select(Slot.agent, Call.sid, Call.step)
+            .join(Call, (Call.sid == Slot.call_sid) & (Call.step == Slot.fence))
+            .join(CallStep, (CallStep.call_sid == Call.sid) & (CallStep.number == Call.step))
+            .where(
+                Slot.activity.in_((Activity.RESERVED, Activity.RINGING)),
+                Slot.heartbeat_at < now - NO_SIGN_OF_LIFE,
+                # It was alive when it was chosen: it gets the time for a sign since.
+                CallStep.started_at < now - SIGN_EXPECTED_WITHIN,
+                CallStep.endpoint == "client",
+                Call.state == CallState.RINGING,
+            )
+        ).all()
+    return sum(_leave(row.agent, row.sid, row.step, deployment, now) for row in rows)
+
+
+def _leave(agent: str, sid: str, number: int, deployment: Deployment, now: datetime) -> bool:
+    try:
+        with db.transaction() as session:
+            return controls.desk_is_gone(session, sid, number, agent, now, deployment)
+    except Exception:
+        log.exception("a ring at a dead desk could not be ended", extra={"call_sid": sid})
+        return False
 
 
 def reconcile(carrier: Carrier, deployment: Deployment, now: datetime) -> int:

@@ -32,7 +32,30 @@ def decline(
     if call.state != CallState.RINGING or step is None or step.agent != agent or step.kind not in RING_KINDS:
         return False
     step.declined_why = why
-    progress.release(session, call, step, StepOutcome.DECLINED, now)
+    _ring_elsewhere(session, call, step, StepOutcome.DECLINED, now, deployment)
+    return True
+
+
+def desk_is_gone(
+    session: Session, call_sid: str, number: int, agent: str, now: datetime, deployment: Deployment
+) -> bool:
+    """The desk that rings shows no life any more: the agent's phone rings, or somebody else's telephone.
+
+    False when it doesn't ring there any more.
+    """
+    call = progress.held(session, call_sid)
+    step = session.get(CallStep, (call_sid, number))
+    rings = call.state == CallState.RINGING and call.step == number
+    if not rings or step is None or step.agent != agent or step.endpoint != "client":
+        return False
+    _ring_elsewhere(session, call, step, StepOutcome.FAILED, now, deployment)
+    return True
+
+
+def _ring_elsewhere(
+    session: Session, call: Call, step: CallStep, outcome: StepOutcome, now: datetime, deployment: Deployment
+) -> None:
+    progress.release(session, call, step, outcome, now)
     progress.advance(session, call, now, deployment)
     if step.leg_sid:
         # A caller whom nobody has answered can't be redirected (error 21220): end the agent's ring, and the
@@ -42,7 +65,6 @@ def decline(
         outbox.add(session, outbox.END_LEG, key, payload, now)
     else:
         send_on(session, call, now)
-    return True
 
 
 def send_on(session: Session, call: Call, now: datetime) -> None:

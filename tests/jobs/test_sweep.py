@@ -14,7 +14,7 @@ from flask import Flask
 from sqlalchemy import update
 
 from app import db
-from app.agents.models import Activity, Intent
+from app.agents.models import Activity, Agent, Intent
 from app.carrier import Carrier
 from app.jobs import deliver, sweep
 from app.voice import outbox
@@ -223,6 +223,46 @@ def test_news_of_a_conversation_that_comes_after_its_reservation_ended_takes_the
     assert (town.slot("anna").activity, town.slot("anna").call_sid) == (Activity.TALKING, call.sid)
     call.dial_ends("completed", DialBridged="true", DialCallDuration="30")
     assert town.slot("anna").activity == Activity.WRAPPING_UP
+
+
+def test_a_caller_is_not_left_ringing_at_a_desk_that_died(another: Another, deployment: Deployment) -> None:
+    call = another().comes_in()
+    call.leg("ringing")
+    action = call.attribute("Dial", "action")
+    soon, later = now() + timedelta(seconds=5), now() + timedelta(seconds=13)
+    assert sweep.leave_dead_desks(deployment, soon) == 0
+
+    assert sweep.leave_dead_desks(deployment, later) == 1
+    assert sweep.leave_dead_desks(deployment, later) == 0
+
+    [ends] = [row for row in town.outbox() if row.kind == outbox.END_LEG]
+    assert ends.payload == {"leg_sid": "CA" + "e" * 32}
+    call.post(action, DialCallStatus="no-answer")
+    assert call.rings == "client:bram"
+    assert call.said == "Anna is op dit moment niet te bereiken. Ik verbind u door met Bram."
+    assert town.slot("anna").activity == Activity.IDLE
+
+
+def test_a_desk_that_died_leaves_the_agents_ordinary_phone(another: Another, deployment: Deployment) -> None:
+    with db.transaction() as session:
+        session.get_one(Agent, "anna").phone = town.PHONE
+    call = another().comes_in()
+    call.leg("ringing")
+
+    sweep.leave_dead_desks(deployment, now() + timedelta(seconds=13))
+
+    call.post(call.attribute("Dial", "action"), DialCallStatus="no-answer")
+    assert call.rings == town.PHONE
+
+
+def test_a_desk_that_lives_is_left_to_ring(another: Another, deployment: Deployment) -> None:
+    call = another().comes_in()
+    call.leg("ringing")
+    later = now() + timedelta(seconds=13)
+    town.change("anna", heartbeat_at=later - timedelta(seconds=4))
+
+    assert sweep.leave_dead_desks(deployment, later) == 0
+    assert town.call(call.sid).step == 1
 
 
 def test_wrapping_up_ends_by_itself_and_not_before(another: Another) -> None:
