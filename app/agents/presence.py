@@ -346,8 +346,10 @@ def reserve(
     return number
 
 
-def rings(session: Session, agent: str, call_sid: str, fence: int, now: datetime) -> bool:
-    """The agent's telephone was seen to ring."""
+def rings(
+    session: Session, agent: str, call_sid: str, fence: int, now: datetime, *, at_desk: bool = True
+) -> bool:
+    """The agent's telephone was seen to ring; one that rings elsewhere says nothing good of the desk."""
     return _move(
         session,
         agent,
@@ -355,7 +357,7 @@ def rings(session: Session, agent: str, call_sid: str, fence: int, now: datetime
         _ring(call_sid, fence) & (Slot.activity == Activity.RESERVED),
         activity=Activity.RINGING,
         proven_at=now,
-        suspect_until=None,
+        **({"suspect_until": None} if at_desk else {}),
     )
 
 

@@ -435,7 +435,8 @@ def agent_leg(session: Session, call_sid: str, status: str, leg_sid: str, now: d
     elif status == "ringing" and step.rang_at is None:
         step.rang_at, step.leg_sid = now, attempt.agent_leg
         attempt.lease_until = now + RINGING
-        presence.rings(session, attempt.agent, call_sid, STEP, now)
+        at_desk = attempt.address.startswith("client:")
+        presence.rings(session, attempt.agent, call_sid, STEP, now, at_desk=at_desk)
         attempts.tell(session, attempt, "ringing", now)
 
 

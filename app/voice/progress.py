@@ -115,7 +115,8 @@ def leg(
         presence.suspect(session, step.agent, now)
     if status == "ringing" and step.rang_at is None and step.outcome is None:
         step.rang_at = now
-        presence.rings(session, step.agent, sid, number, now)
+        at_desk = step.endpoint != "phone" and not on_phone
+        presence.rings(session, step.agent, sid, number, now, at_desk=at_desk)
         _tell(session, step.agent, call, "ringing", now)
     elif picked_up:
         _talks(session, call, step, now)

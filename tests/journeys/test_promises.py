@@ -78,6 +78,8 @@ def test_a_promise_is_kept_by_whoever_made_it(town: Town) -> None:
     town.phonebox.endpoint(ADA).register("answer")
     owe(town)
     callback(town)
+    [ring] = town.phonebox.endpoint("client:anna").state()["ringing"]
+    assert ring["parameters"] == {"call_sid": pop["call_sid"], "case": "Z1", "customer": "ada"}
     [pop] = town.pops("anna")
     assert (pop["case"]["case"], pop["about"], pop["direction"]) == ("Z1", "Het paspoort", "outbound")
 

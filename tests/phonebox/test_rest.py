@@ -96,6 +96,16 @@ def test_a_machine_that_answers_is_told_apart_where_that_was_asked(
     assert app.wait_for("/talk")[0].form["AnsweredBy"] == "machine_start"
 
 
+def test_a_call_to_a_client_may_bring_parameters(app: App, phone: Phonebox, twilio: Client) -> None:
+    app.on("/talk", "<Pause/>")
+    anna = phone.endpoint(ANNA).register()
+
+    created = twilio.calls.create(to=f"{ANNA}?call_sid=CB1&case=Z%201%262", from_=LINE, url=f"{app.url}/talk")
+
+    assert anna.wait("ringing")["ringing"][0]["parameters"] == {"call_sid": "CB1", "case": "Z 1&2"}
+    assert [call.sid for call in twilio.calls.list(to=ANNA)] == [created.sid]
+
+
 @pytest.mark.parametrize(
     ("behaviour", "status"), [("busy", "busy"), ("decline", "busy"), ("no_answer", "no-answer")]
 )

@@ -63,7 +63,7 @@ function tell() {
   switchOn.hidden = !["asks", "denied", "no_microphone"].includes(state);
   trust.hidden = !(state === "unreachable" && trustAddress);
   if (trustAddress) trust.querySelector("a").href = trustAddress;
-  setUp.hidden = ["asks", "insecure", "asleep"].includes(state);
+  setUp.hidden = ["asks", "denied", "insecure", "asleep"].includes(state);
   for (const button of document.querySelectorAll("[data-needs-telephone]")) button.disabled = state !== "ready" || softphone.call !== null;
 }
 

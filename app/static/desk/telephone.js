@@ -81,11 +81,9 @@ function show(isNew) {
   const talks = softphone.talks;
   const side = talks ? "talking" : "ringing";
   const hadFocus = bar.contains(document.activeElement);
-  const since = bar.querySelector("[data-since]");
-  if (bar.dataset.side !== side) since.dataset.since = new Date().toISOString();
   bar.dataset.side = side;
   bar.hidden = false;
-  says.textContent = words(softphone.isTest ? `telephone_test_${side}` : `telephone_${side}`);
+  says.textContent = words(softphone.isTest ? `telephone_test_${side}` : `telephone_${softphone.isMuted ? "muted" : side}`);
   answerButton.hidden = talks;
   muteButton.hidden = !talks || softphone.isTest;
   keypad.hidden = !talks || softphone.isTest;
