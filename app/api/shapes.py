@@ -282,6 +282,7 @@ PROMISE = _object(
         "language": TEXT,
         "due_at": {**MOMENT, "description": "about_due_at"},
         "about": TEXT,
+        "recordings": {**WHOLE, "description": "about_recordings"},
         "created_at": MOMENT,
         "finished_at": _or_null(MOMENT),
         "next_at": {**_or_null(MOMENT), "description": "about_next_at"},

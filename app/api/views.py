@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, g, jsonify, render_template, reque
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select, and_, or_, select
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
+from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload, undefer
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
@@ -429,7 +429,7 @@ _PROMISE_FILTERS = (
 
 @operation("GET", "/promises", scope=READ, answers={200: "Promise"}, is_page=True, query=_PROMISE_FILTERS)
 def list_promises() -> ResponseReturnValue:
-    statement = select(Promise).order_by(Promise.id)
+    statement = select(Promise).options(undefer(Promise.recordings)).order_by(Promise.id)
     for name, column, read in (
         ("state", Promise.state, fields.one_of(PromiseState)),
         ("agent", Promise.agent, fields.agent_key),

@@ -4,8 +4,19 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text, UniqueConstraint, text
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from app.callers.models import Direction
 from app.db import Base, Json, UtcDateTime
@@ -176,6 +187,46 @@ class CallStep(Base):
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
+class RecordingState(StrEnum):
+    """Where the sound is: at the carrier at first, then here, and in the end nowhere."""
+
+    AT_CARRIER = "at_carrier"  # to be fetched
+    STORED = "stored"  # here; the carrier's is to be deleted
+    KEPT = "kept"  # here alone
+    UNWANTED = "unwanted"  # nowhere here; the carrier's is to be deleted
+    GONE = "gone"
+
+
+TO_BE_HEARD = (RecordingState.AT_CARRIER, RecordingState.STORED, RecordingState.KEPT)
+
+
+class Recording(Base):
+    """What a caller said after the tone; the row outlives the sound, so that late news of it changes nothing."""
+
+    __tablename__ = "recordings"
+    __table_args__ = (
+        Index("ix_recordings_call_sid", "call_sid"),
+        Index("ix_recordings_promise", "promise"),
+        Index(
+            "ix_recordings_next_at",
+            "next_at",
+            postgresql_where=text("next_at IS NOT NULL"),
+            sqlite_where=text("next_at IS NOT NULL"),
+        ),
+    )
+
+    sid: Mapped[str] = mapped_column(String(64), primary_key=True)  # the carrier's
+    call_sid: Mapped[str] = mapped_column(String(64))
+    promise: Mapped[int | None] = mapped_column(Integer)  # on which it is heard
+    state: Mapped[RecordingState] = mapped_column(String(12), default=RecordingState.AT_CARRIER)
+    seconds: Mapped[int | None] = mapped_column(Integer)  # None: the carrier hasn't said
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the carrier is asked; None: no more
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    content_type: Mapped[str] = mapped_column(String(40), default="")
+    sound: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+
+
 _OWED = "state IN ('open', 'due', 'calling', 'reassigned', 'broken')"
 
 
@@ -223,6 +274,14 @@ class Promise(Base):
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # at the customer
     broken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # stays, whatever becomes of it
+    # How many messages there are to listen to; counted only where somebody asks.
+    recordings: Mapped[int] = column_property(
+        select(func.count())
+        .where(Recording.promise == id, Recording.state.in_(TO_BE_HEARD))
+        .correlate_except(Recording)
+        .scalar_subquery(),
+        deferred=True,
+    )
 
 
 class PromiseAttempt(Base):
@@ -277,43 +336,6 @@ class PromiseEvent(Base):
     who: Mapped[str] = mapped_column(String(254), default="")  # an agent, a user, or empty for the system
     # What goes into the words: {"agent": a key, "time": a moment as ISO 8601}.
     details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
-
-
-class RecordingState(StrEnum):
-    """Where the sound is: at the carrier at first, then here, and in the end nowhere."""
-
-    AT_CARRIER = "at_carrier"  # to be fetched
-    STORED = "stored"  # here; the carrier's is to be deleted
-    KEPT = "kept"  # here alone
-    UNWANTED = "unwanted"  # nowhere here; the carrier's is to be deleted
-    GONE = "gone"
-
-
-class Recording(Base):
-    """What a caller said after the tone; the row stays when the sound is gone, so that news of it is known."""
-
-    __tablename__ = "recordings"
-    __table_args__ = (
-        Index("ix_recordings_call_sid", "call_sid"),
-        Index("ix_recordings_promise", "promise"),
-        Index(
-            "ix_recordings_next_at",
-            "next_at",
-            postgresql_where=text("next_at IS NOT NULL"),
-            sqlite_where=text("next_at IS NOT NULL"),
-        ),
-    )
-
-    sid: Mapped[str] = mapped_column(String(64), primary_key=True)  # the carrier's
-    call_sid: Mapped[str] = mapped_column(String(64))
-    promise: Mapped[int | None] = mapped_column(Integer)  # on which it is heard
-    state: Mapped[RecordingState] = mapped_column(String(12), default=RecordingState.AT_CARRIER)
-    seconds: Mapped[int | None] = mapped_column(Integer)  # None: the carrier hasn't said
-    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
-    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the carrier is asked; None: no more
-    attempts: Mapped[int] = mapped_column(Integer, default=0)
-    content_type: Mapped[str] = mapped_column(String(40), default="")
-    sound: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
 
 
 class Message(Base):

@@ -14,7 +14,15 @@ from sqlalchemy.orm import Session, undefer
 from app import bus
 from app.agents import desk_events
 from app.voice import promises
-from app.voice.models import Call, CallState, Promise, PromiseState, Recording, RecordingState
+from app.voice.models import (
+    TO_BE_HEARD,
+    Call,
+    CallState,
+    Promise,
+    PromiseState,
+    Recording,
+    RecordingState,
+)
 
 SID = re.compile(r"RE[0-9a-fA-F]{32}")
 # Whoever takes one holds it this long; fetching a long message over a slow line takes less.
@@ -26,7 +34,6 @@ MAY_STILL_COME = timedelta(hours=24)
 ASKED_AFTER = timedelta(minutes=1)
 
 AT_CARRIER = (RecordingState.AT_CARRIER, RecordingState.STORED)
-TO_BE_HEARD = (RecordingState.AT_CARRIER, RecordingState.STORED, RecordingState.KEPT)
 
 
 def arrived(session: Session, call: Call, sid: str, seconds: int | None, now: datetime) -> None:

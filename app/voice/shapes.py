@@ -78,6 +78,7 @@ def promise(row: Promise) -> Json:
         "language": row.language,
         "due_at": at(row.due_at),
         "about": row.about,
+        "recordings": row.recordings,
         "created_at": at(row.created_at),
         "finished_at": at(row.finished_at),
         "next_at": at(row.next_at),
