@@ -11,7 +11,7 @@ from app.api import shapes
 from app.api.fields import Problem, Refused
 from app.api.models import Scope
 from app.api.problems import ApiProblem
-from app.api.routes import AFTER, LIMIT, body, operation, refuse_unknown_parameters, settings
+from app.api.routes import body, operation, refuse_unknown_parameters, settings
 from app.clock import utcnow
 from app.errors import InvalidField
 from app.voice import hooks
@@ -43,10 +43,9 @@ def wanted(said: dict[str, Any], *, strict: bool) -> tuple[str, list[Event]]:
 
 
 def list_hooks() -> ResponseReturnValue:
-    refuse_unknown_parameters((AFTER, LIMIT))
+    refuse_unknown_parameters(())
     with db.reading() as session:
-        # Nobody has more than a page of them.
-        return jsonify(items=[shapes.hook(one) for one in hooks.every(session)], next=None)
+        return jsonify(items=[shapes.hook(one) for one in hooks.every(session)])
 
 
 def add_hook() -> ResponseReturnValue:
@@ -88,7 +87,7 @@ def _known(work: Callable[[], T]) -> T:
 def enter() -> None:
     """Enter the requests where the description is to show them."""
     scope = Scope.WRITE
-    operation("GET", "/hooks", scope=scope, answers={200: "Hook"}, is_page=True)(list_hooks)
+    operation("GET", "/hooks", scope=scope, answers={200: "Hooks"})(list_hooks)
     operation("POST", "/hooks", scope=scope, body="HookWritten", answers={201: "HookAdded"})(add_hook)
     operation("GET", _ONE, scope=scope, answers={200: "Hook"})(get_hook)
     operation("DELETE", _ONE, scope=scope, answers={204: None})(remove_hook)

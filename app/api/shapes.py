@@ -385,6 +385,7 @@ SCHEMAS: dict[str, Schema] = {
     "PromiseWritten": PROMISE_WRITTEN,
     "PromiseWithEvents": PROMISE_WITH_EVENTS,
     "Hook": HOOK,
+    "Hooks": _object({"items": {"type": "array", "items": HOOK}}),
     "HookWritten": HOOK_WRITTEN,
     "HookAdded": HOOK_ADDED,
     "Problem": PROBLEM,

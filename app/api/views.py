@@ -1,7 +1,6 @@
 """What may other systems read and write? The views of /api/v1."""
 
 import uuid
-from contextlib import AbstractContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
@@ -112,7 +111,7 @@ def _serve(
             if missing := store.missing_references(session, kind, [record]):
                 raise Refused(missing[0])
             is_known = store.exists_already(session, kind, key)
-            with _watching(session, kind, record):
+            with announce.watching(session, _cases_of(session, kind, record, key)):
                 store.write(session, kind, [record])
             if kind is CONTACTS and not is_known:
                 announce.contact_created(session, key)
@@ -145,11 +144,13 @@ def _serve(
         return _page(statement, queries, shape, lambda row: getattr(row, column.key))
 
 
-def _watching(session: Session, kind: Kind[Any], record: Any) -> AbstractContextManager[None]:
-    """Let others hear when a case gets another owner by this record."""
-    if kind is CONTACTS or (kind is CASES and store.exists_already(session, kind, record.case)):
-        return announce.watching(session, record.case)
-    return nullcontext()
+def _cases_of(session: Session, kind: Kind[Any], record: Any, key: str) -> set[str]:
+    """Return the cases that may get another owner by a record; one that is new has had none."""
+    if kind is CASES:
+        return {key} if store.exists_already(session, kind, key) else set()
+    if kind is CONTACTS:
+        return {record.case, session.scalar(select(Contact.case).where(Contact.key == key)) or record.case}
+    return set()
 
 
 def _loaded(statement: Select[Any]) -> Select[Any]:

@@ -113,8 +113,11 @@ def _fallback_numbers(settings: Settings) -> str:
 
 
 def _hooks() -> str:
-    with db.reading() as session:
-        hooks = list(session.scalars(select(Hook).order_by(Hook.id)))
+    try:
+        with db.reading() as session:
+            hooks = list(session.scalars(select(Hook).order_by(Hook.id)))
+    except SQLAlchemyError as error:
+        raise Sick(f"unknown while the database is not well ({type(error).__name__})") from None
     disabled = [str(hook.id) for hook in hooks if hook.disabled_at is not None]
     failing = [f"{hook.id} ({hook.last_result})" for hook in hooks if hook.failing_since is not None]
     if disabled:

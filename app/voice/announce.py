@@ -6,7 +6,7 @@ it is written, and told as it stands at its end. What is written past the ORM is
 
 import logging
 import secrets
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
@@ -46,7 +46,7 @@ def _facts(session: Session) -> _Facts:
 
 def record_contact(session: Session, *, contact: str, case: str, **fields: Any) -> None:
     """Write down a contact, as history.record() does, and let others hear of it and of a new owner."""
-    with watching(session, case):
+    with watching(session, {case}):
         if history.record(session, contact=contact, case=case, **fields):
             contact_created(session, contact)
 
@@ -56,11 +56,12 @@ def contact_created(session: Session, contact: str) -> None:
 
 
 @contextmanager
-def watching(session: Session, case: str) -> Iterator[None]:
-    """What is written meanwhile may give a case another owner."""
+def watching(session: Session, cases: Collection[str]) -> Iterator[None]:
+    """What is written meanwhile may give these cases another owner."""
     owners = _facts(session).owners
-    if case not in owners:
-        owners[case] = session.scalar(select(owner_of(Case)).where(Case.key == case))
+    if unknown := set(cases) - owners.keys():
+        found = select(Case.key, owner_of(Case)).where(Case.key.in_(sorted(unknown)))
+        owners.update(session.execute(found).all())
     yield
 
 

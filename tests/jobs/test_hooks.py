@@ -23,7 +23,8 @@ from app import db
 from app.agents import presence
 from app.api import erasure
 from app.jobs import hooks as delivery
-from app.jobs import sweep
+from app.jobs import sweep, worker
+from app.jobs.models import CarrierLook
 from app.voice import hooks, promises
 from app.voice.hooks import Event
 from app.voice.models import Hook, Outbox, Promise, PromiseState
@@ -232,6 +233,29 @@ def test_a_broken_promise_that_is_made_anew_is_told_again(receiver: Receiver) ->
     deliver()
 
     assert [fact["data"]["due_at"] for fact in receiver.told] == [due_at.isoformat()]
+
+
+def test_a_running_worker_tells_it_beside_its_other_work(receiver: Receiver, settings: Settings) -> None:
+    subscribe(receiver)
+    here = db.current()
+    schedule = worker.prepare(settings)  # the carrier of these settings isn't there, which holds up nothing
+    running = threading.Thread(target=schedule.run)
+    running.start()
+    try:
+        owed()
+        deadline = time.monotonic() + 15
+        while not receiver.told and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        schedule.stop()
+        for thread in (running, *(job.thread for job in schedule.jobs if job.thread)):
+            thread.join()
+        db.current().dispose()
+        db.bind(here)
+
+    assert receiver.events() == ["promise.made"]
+    with db.reading() as session:
+        assert session.get(CarrierLook, "calls") is not None, "calls are compared with the carrier's, too"
 
 
 # --- how it is told -----------------------------------------------------------------------------------
