@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # Some environments forbid to keep bytecode: each start would then compile every library anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run serve install test test-pg check format bench browser clean venv-run venv-dev
+.PHONY: help run serve install test test-pg check format bench soak browser clean venv-run venv-dev
 
 help:
 	@echo 'make run      the whole product with demo data and a telephone to try it with'
@@ -14,6 +14,7 @@ help:
 	@echo 'make test-pg  all tests, on PostgreSQL only'
 	@echo 'make check    format, lint, types'
 	@echo 'make bench    what a call costs, as ratios to a floor'
+	@echo 'make soak     kill the parts during live calls, and count what was lost'
 	@echo 'make install  what running needs, into .venv'
 	@echo 'make serve    web and worker as the environment or .env says, on PORT'
 	@echo 'make browser  a Chromium for the tests, where there is none'
@@ -47,6 +48,10 @@ format: venv-dev
 
 bench: venv-dev
 	@$(PY) -m bench $(ARGS)
+
+# make soak ARGS='--kills 2000 --seed 7 --database postgresql'
+soak: venv-dev
+	@$(PY) -m tests.soak $(ARGS)
 
 browser: venv-dev
 	@$(PY) -m startup.browser

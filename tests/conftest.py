@@ -14,7 +14,6 @@ What a test starts ends with it, and with pytest, also when that is killed.
 
 import os
 import shutil
-import subprocess
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
@@ -30,14 +29,14 @@ import app.db
 import config
 from app import create_app
 from app.voice import webhooks
-from startup import commands, ports
+from startup import ports
 from startup.browser import NONE_FOUND, find_browser
 from startup.postgres_server import PostgresServer
 from startup.postgres_server import postgres_server as new_postgres_server
 from startup.process import Process
 from startup.redis_server import redis_server as new_redis_server
 from startup.warden import Warden
-from tests.parts import ROOT, Product, clean_environment, running_product, test_settings
+from tests.parts import Product, migrate, running_product, test_settings
 
 DATABASES = ("sqlite", "postgresql")
 TEMPLATE = "migrated"
@@ -136,7 +135,7 @@ def postgres_server(warden: Warden) -> Iterator[PostgresServer]:
 def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database file in its newest shape, to be copied."""
     file = tmp_path_factory.mktemp("migrated") / "rechtdoor.db"
-    _migrate(f"sqlite:///{file}", file.parent)
+    migrate(f"sqlite:///{file}", file.parent)
     return file
 
 
@@ -144,7 +143,7 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def migrated_postgres(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a database in its newest shape, to be cloned."""
     _in_postgres(postgres_server, f"CREATE DATABASE {TEMPLATE}")
-    _migrate(postgres_server.url(TEMPLATE), tmp_path_factory.mktemp("migrated"))
+    migrate(postgres_server.url(TEMPLATE), tmp_path_factory.mktemp("migrated"))
     return TEMPLATE
 
 
@@ -239,20 +238,6 @@ def page(browser: Browser) -> Iterator[Page]:
     )
     yield context.new_page()
     context.close()
-
-
-def _migrate(url: str, folder: Path) -> None:
-    """Bring a database to its newest shape as an operator would."""
-    made = subprocess.run(
-        commands.flask("db", "upgrade"),
-        env={**clean_environment(), **test_settings(url, "redis://127.0.0.1:1/0", folder)},
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert made.returncode == 0, f"`flask --app wsgi db upgrade` failed:\n{made.stdout}"
 
 
 def _in_postgres(server: PostgresServer, *statements: str) -> None:

@@ -15,6 +15,13 @@ ADA = "+31612345678"
 BEN = "+31687654321"
 
 
+def noon_zone(now: datetime) -> str:
+    """Return a time zone in which it is about noon: at night promises aren't worked off."""
+    offset = 12 - now.astimezone(UTC).hour
+    # In these names the sign is the other way round.
+    return f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
+
+
 def line(
     session: Session, number: str = LINE, *, team: str = "Burgerzaken", hours: str = "", **more: object
 ) -> Line:

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -44,6 +45,20 @@ def test_settings(database_url: str, redis_url: str, folder: Path) -> dict[str, 
 
 # Its name begins as a test's does.
 test_settings.__test__ = False  # type: ignore[attr-defined]
+
+
+def migrate(url: str, folder: Path) -> None:
+    """Bring a database to its newest shape as an operator would."""
+    made = subprocess.run(
+        commands.flask("db", "upgrade"),
+        env={**clean_environment(), **test_settings(url, "redis://127.0.0.1:1/0", folder)},
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert made.returncode == 0, f"`flask --app wsgi db upgrade` failed:\n{made.stdout}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,7 @@ from app.callers.models import Direction, Line
 from app.voice import promises
 from app.voice.models import AttemptOutcome, CallState, Outcome, Promise, PromiseAttempt, PromiseState
 from phonebox.client import PhoneCall
-from tests.factories import ADA, LINE
+from tests.factories import ADA, LINE, noon_zone
 from tests.journeys.conftest import Town
 
 SOON = timedelta(minutes=20)
@@ -19,10 +19,8 @@ SOON = timedelta(minutes=20)
 @pytest.fixture(autouse=True)
 def midday(town: Town) -> None:
     """Let it be about noon where the line is, at whatever hour these stories are told."""
-    offset = 12 - datetime.now(UTC).hour
     with town.written() as session:
-        # In these names the sign is the other way round.
-        session.get_one(Line, LINE).timezone = f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
+        session.get_one(Line, LINE).timezone = noon_zone(datetime.now(UTC))
 
 
 def owe(town: Town, *, due_in: timedelta = SOON, agent: str | None = "anna") -> int:
@@ -78,10 +76,10 @@ def test_a_promise_is_kept_by_whoever_made_it(town: Town) -> None:
     town.phonebox.endpoint(ADA).register("answer")
     owe(town)
     callback(town)
-    [ring] = town.phonebox.endpoint("client:anna").state()["ringing"]
-    assert ring["parameters"] == {"call_sid": pop["call_sid"], "case": "Z1", "customer": "ada"}
     [pop] = town.pops("anna")
     assert (pop["case"]["case"], pop["about"], pop["direction"]) == ("Z1", "Het paspoort", "outbound")
+    [ring] = town.phonebox.endpoint("client:anna").state()["ringing"]
+    assert ring["parameters"] == {"call_sid": pop["call_sid"], "case": "Z1", "customer": "ada"}
 
     town.phonebox.endpoint("client:anna").answer()
     ada = town.phonebox.endpoint(ADA)

@@ -1,0 +1,247 @@
+"""Who lives in the town: agents at their telephones, and customers, each with a case that somebody knows?"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from heapq import heappop, heappush
+from typing import TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from app.agents import presence
+from app.agents.models import Intent, Reach, Slot
+from app.api import auth
+from app.api.models import Scope
+from app.db import Database
+from app.errors import InvalidField
+from app.voice import promises, rules
+from app.voice.models import Promise, PromiseState
+from phonebox.client import DrivingError, Phonebox
+from tests import factories
+from tests.soak.witness import Leg, Point, Witness
+
+T = TypeVar("T")
+
+LINE, CLOSED_LINE = factories.LINE, "+31201234501"
+DESKS = ("anna", "bram", "carla", "dirk", "els")
+BY_PHONE = {"farid": "+31201112233"}
+AGENTS = (*DESKS, *BY_PHONE)
+# Desks of a soak are alive as long as it lasts.
+ALIVE = timedelta(days=2)
+# Of the clock on the wall, whatever the carrier's speed is.
+RULES = rules.Ladder(wrap_up_seconds=2, wait_for_owner_seconds=12, wait_for_team_seconds=12)
+LOOK_EVERY_SECONDS = 1.0
+PATIENCE_SECONDS = 60.0
+
+WITHOUT_DATABASE = (OperationalError, InterfaceError, DBAPIError)
+
+
+@dataclass
+class Town:
+    """The people, as the stories know them; everything that a person does goes through the carrier."""
+
+    phonebox: Phonebox
+    witness: Witness
+    database: Database
+    speed: float
+    chance: random.Random
+    token: str = ""
+    numbers: "Iterator[str]" = field(default_factory=lambda: iter(()))
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def new_customer(self) -> tuple[str, int]:
+        """Return the number of somebody who has never phoned, and which one they are."""
+        with self._lock:
+            number = next(self.numbers)
+        return number, int(number[4:])
+
+    @contextmanager
+    def written(self) -> Iterator[Session]:
+        with self.database.transaction() as session:
+            yield session
+
+    def patiently(self, work: Callable[[Session], T], seconds: float = PATIENCE_SECONDS) -> T:
+        """Do something in the database, which may be dead for a moment."""
+        deadline = time.monotonic() + seconds
+        while True:
+            try:
+                with self.written() as session:
+                    return work(session)
+            except WITHOUT_DATABASE:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
+
+
+def number_of(customer: int) -> str:
+    return f"+316{customer:08d}"
+
+
+def settle_in(town: Town, customers: int, now: datetime) -> None:
+    """Write down who lives here. It is about noon where the lines are, whatever the hour of the run."""
+    first = 10_000_000
+    with town.written() as session:
+        zone = factories.noon_zone(now)
+        factories.line(session).timezone = zone
+        closed = factories.line(session, CLOSED_LINE, hours="Mo-Su 03:00-04:00")
+        closed.timezone = zone
+        for key in AGENTS:
+            phone = BY_PHONE.get(key)
+            factories.agent(
+                session, key, now=now + ALIVE, phone=phone, reach=Reach.PHONE if phone else Reach.DESK
+            )
+        rules.publish(session, RULES, "soak", "nobody waits for long", now)
+        town.token = auth.create(session, "soak", Scope.WRITE, None, now)
+    for start in range(first, first + customers, 200):
+        with town.written() as session:
+            for customer in range(start, min(start + 200, first + customers)):
+                factories.customer(session, f"c{customer}", number_of(customer))
+                knows, knew = (
+                    AGENTS[customer % len(AGENTS)],
+                    AGENTS[(customer // len(AGENTS) + 1) % len(AGENTS)],
+                )
+                handled_by = (knows,) if knew == knows else (knew, knows)
+                factories.case(session, f"Z{customer}", f"c{customer}", handled_by=handled_by)
+    town.numbers = map(number_of, range(first, first + customers))
+    for key in AGENTS:
+        answers(town, key)
+
+
+def telephone(agent: str) -> str:
+    """Return the address at which an agent is rung."""
+    return BY_PHONE.get(agent, f"client:{agent}")
+
+
+def answers(town: Town, agent: str, behaviour: str = "answer") -> None:
+    presses = {"presses": "1"} if agent in BY_PHONE else {"presses": ""}
+    town.phonebox.endpoint(telephone(agent)).register(behaviour, answer_after=3, **presses)
+
+
+@dataclass
+class Talks:
+    """Ends every conversation after a while, by one of the two; some are over before they began."""
+
+    town: Town
+    chance: random.Random
+    _due: list[tuple[float, int, Leg]] = field(default_factory=list)
+    _count: int = 0
+    _wake: threading.Condition = field(default_factory=threading.Condition)
+    _stopped: bool = False
+
+    def start(self) -> None:
+        self.town.witness.listeners.append(self.began)
+        threading.Thread(target=self._run, name="talks", daemon=True).start()
+
+    def stop(self) -> None:
+        with self._wake:
+            self._stopped = True
+            self._wake.notify()
+
+    def began(self, point: Point) -> None:
+        if point.name not in ("talking", "callback_bridged") or point.leg is None:
+            return
+        seconds = self.chance.choice((3, 8, 12, 15, 20, 30, 45)) / self.town.speed
+        with self._wake:
+            self._count += 1
+            heappush(self._due, (time.monotonic() + seconds, self._count, point.leg))
+            self._wake.notify()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                if self._stopped:
+                    return
+                wait = self._due[0][0] - time.monotonic() if self._due else None
+                if wait is None or wait > 0:
+                    self._wake.wait(wait)
+                    continue
+                _, _, leg = heappop(self._due)
+            children = [child for child in self.town.witness.children(leg.sid) if child.is_live]
+            who = self.chance.choice([leg, *children])
+            try:
+                self.town.phonebox.call(who.sid).hang_up()
+            except (DrivingError, OSError):
+                continue  # over already
+
+
+@dataclass
+class Agents:
+    """Keeps the agents at work: whoever missed a ring comes back; now and then one does not pick up."""
+
+    town: Town
+    chance: random.Random
+    lively: bool = True  # False: everybody answers everything, so that the town comes to rest
+    seen: list[tuple[float, frozenset[str]]] = field(default_factory=list)
+    _stopped: threading.Event = field(default_factory=threading.Event)
+    _thread: threading.Thread | None = None
+    _moody: dict[str, float] = field(default_factory=dict)
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=self._run, name="agents", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._stopped.set()
+        if self._thread:
+            self._thread.join(10)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(LOOK_EVERY_SECONDS):
+            try:
+                self._come_back()
+                self._hurry()
+                self._moods()
+            except (SQLAlchemyError, InvalidField, OSError, DrivingError):
+                # The database is dead for a moment, or the promise was kept meanwhile.
+                continue
+
+    def _come_back(self) -> None:
+        now = datetime.now(UTC)
+        with self.town.written() as session:
+            rows = session.scalars(select(Slot)).all()
+            free = {
+                slot.agent
+                for slot in rows
+                if presence.reachability(slot, enabled=True, phone=BY_PHONE.get(slot.agent), now=now)
+                == presence.Reachability.FREE
+            }
+            self.seen.append((time.time(), frozenset(free)))
+            for slot in rows:
+                if slot.intent != Intent.AVAILABLE:
+                    presence.set_intent(session, slot.agent, Intent.AVAILABLE, now)
+                    session.get_one(Slot, slot.agent, populate_existing=True).heartbeat_at = now + ALIVE
+
+    def _hurry(self) -> None:
+        """A supervisor lets one of those who hung up be rung back now, in place of an hour from now."""
+        if not self.lively or self.chance.random() > 0.5:
+            return
+        with self.town.written() as session:
+            waiting = session.scalars(
+                select(Promise.id)
+                .where(
+                    Promise.state == PromiseState.OPEN,
+                    Promise.origin.startswith("call:"),
+                    Promise.number.is_not(None),
+                )
+                .order_by(Promise.id.desc())
+                .limit(5)
+            ).all()
+            if waiting:
+                promises.ring_now(session, self.chance.choice(waiting), "soak", datetime.now(UTC))
+
+    def _moods(self) -> None:
+        now = time.monotonic()
+        for agent, until in list(self._moody.items()):
+            if until < now or not self.lively:
+                del self._moody[agent]
+                answers(self.town, agent)
+        if self.lively and self.chance.random() < 0.3:
+            agent = self.chance.choice(AGENTS)
+            self._moody[agent] = now + self.chance.uniform(1, 5)
+            answers(self.town, agent, self.chance.choice(("decline", "no_answer", "no_answer", "fail")))
