@@ -1,41 +1,39 @@
-"""What can an operator type? `flask --app wsgi …`."""
+"""What can an operator type? `flask --app wsgi …`.
+
+The commands are imported when they are asked for: a web process starts sooner without what they need.
+"""
+
+from importlib import import_module
 
 import click
 from flask import Flask
 from flask.cli import AppGroup
 
-from app import migrations
-from app.commands.carrier import carrier_commands
-from app.commands.doctor import doctor
-from app.commands.hooks import hook_commands
-from app.commands.load import load_commands
-from app.commands.people import token_commands, user_commands
-from app.commands.rules import rules_commands
-from app.db import Database
-from config import Settings
+_COMMANDS = {
+    "carrier": ("app.commands.carrier", "carrier_commands"),
+    "db": ("app.commands.database", "db_commands"),
+    "doctor": ("app.commands.doctor", "doctor"),
+    "hooks": ("app.commands.hooks", "hook_commands"),
+    "load": ("app.commands.load", "load_commands"),
+    "rules": ("app.commands.rules", "rules_commands"),
+    "tokens": ("app.commands.people", "token_commands"),
+    "users": ("app.commands.people", "user_commands"),
+}
 
-db_commands = AppGroup("db", help="The database's shape.")
+
+class _Commands(AppGroup):
+    """https://click.palletsprojects.com/en/stable/complex/#lazily-loading-subcommands"""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return sorted({*super().list_commands(context), *_COMMANDS})
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name not in _COMMANDS:
+            return super().get_command(context, name)
+        module, attribute = _COMMANDS[name]
+        command: click.Command = getattr(import_module(module), attribute)
+        return command
 
 
 def register(app: Flask) -> None:
-    for commands in (
-        db_commands,
-        load_commands,
-        user_commands,
-        token_commands,
-        rules_commands,
-        carrier_commands,
-        hook_commands,
-        doctor,
-    ):
-        app.cli.add_command(commands)
-
-
-@db_commands.command("upgrade")
-@click.pass_context
-def upgrade(context: click.Context) -> None:
-    """Bring the database to the newest shape."""
-    settings: Settings = context.obj.load_app().config["SETTINGS"]
-    database = Database(settings.database_url, patient=True)
-    click.echo(f"database is at {migrations.upgrade(database)}")
-    database.dispose()
+    app.cli = _Commands(app.name)
