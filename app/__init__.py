@@ -9,6 +9,7 @@ from app.voice import (
     callback_webhooks,
     callers_page,
     desk_views,
+    message_views,
     message_webhooks,
     promise_views,
     ring_test_webhooks,
@@ -34,6 +35,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     web.register(app)
     desk_views.register(app)
     promise_views.register(app)
+    message_views.register(app)
     admin_promises.register(app)
     api.register(app)
     cli.register(app)

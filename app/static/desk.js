@@ -135,9 +135,12 @@ function hear(kind, data) {
     refreshPresence();
   } else if (kind === "promise") {
     refreshBoard();
+    if (data.asks_human) announce(words("say_asks_human"));
   } else if (kind === "message") {
     refreshBoard();
-    announce(words("say_message"));
+    document.dispatchEvent(new CustomEvent("desk:message"));
+    if (data.status === "received") announce(words("say_message"));
+    else if (["failed", "undelivered"].includes(data.status)) announce(words("say_not_arrived"));
   }
 }
 

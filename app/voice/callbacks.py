@@ -196,9 +196,10 @@ def learn_number(
 
 
 def _ask_a_human(session: Session, promise: Promise, why: str, now: datetime) -> None:
-    """Leave it to people: nothing rings any more until somebody decides."""
+    """Leave it to people: nothing rings any more until somebody decides; supervisors are told."""
     promise.next_at = None
     promises.note(session, promise, why, now)
+    promises.tell(session, promise, messages.supervisors(session), now, asks_human=True)
 
 
 def candidates(
@@ -692,6 +693,8 @@ def _is_over(
         if attempt.bridged_at is not None and attempt.bridged_at > promise.due_at:
             promise.broken_at = promise.broken_at or promise.due_at
         promises.move(session, promise, PromiseState.KEPT, "promise_kept", now, attempt.agent, details)
+        # Whoever has spoken to them has dealt with what they wrote.
+        messages.see_to(session, attempt.number, attempt.agent, now)
         _leave_contact(session, attempt, now)
         return
     back = PromiseState.BROKEN if promise.due_at <= now else PromiseState.DUE
@@ -710,7 +713,7 @@ def _was_in_vain(session: Session, promise: Promise, attempt: PromiseAttempt, no
     promise.tries += 1
     promise.next_at = try_again_at(promise.tries, now, zone)
     if promise.next_at is None:
-        promises.note(session, promise, "promise_asks_human", now)
+        _ask_a_human(session, promise, "promise_asks_human", now)
     if promise.tries == 1 or promise.next_at is None:
         code = "message_again" if promise.next_at is not None else "message_not_reached"
         body = text(f"promise.{code}", promise.language)

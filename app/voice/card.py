@@ -203,6 +203,12 @@ def may_be(session: Session, call_sid: str, customer: str) -> bool:
     return session.get(CustomerNumber, (call.from_e164 or "", customer)) is not None
 
 
+def zone_of_desk(session: Session, agent: str) -> str | None:
+    """Return the time zone of the clock on an agent's wall: where their team is called, if anywhere."""
+    team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
+    return session.scalar(select(Line.timezone).order_by(Line.team != team, Line.number).limit(1))
+
+
 # --- the parts ---------------------------------------------------------------------------------------
 
 
@@ -391,7 +397,7 @@ def promise_card(
         case=promise.case,
         subject=case.subject if case else "",
         customer=customer.name if customer else None,
-        phone=_written(promise.number, masked=True) if promise.number else "",
+        phone=masked_phone(promise.number) if promise.number else "",
         late=promise.due_at < now,
         recordings=tuple(
             RecordingCard(one.sid, one.seconds, one.state != RecordingState.AT_CARRIER)
@@ -433,6 +439,11 @@ def _written(e164: str, *, masked: bool) -> str:
         return "•••" if masked else e164
     written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
     return mask(written) if masked else written
+
+
+def masked_phone(e164: str) -> str:
+    """Return a number as people write it, of which only the country and the last two digits can be read."""
+    return _written(e164, masked=True)
 
 
 def mask(written: str) -> str:

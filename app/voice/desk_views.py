@@ -1,6 +1,7 @@
 """What does the desk show of calls? The page, the card, notes, declining, and what the agent owes."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -24,25 +25,26 @@ from app import catalogue, web
 from app.agents import desk as desk_of_agent
 from app.agents import desk_events, sign_in, softphone
 from app.agents.desk import MINUTES_AWAY, PULSE_SECONDS, standing_of
-from app.agents.models import Agent, Slot
+from app.agents.models import Agent, Role, Slot
 from app.agents.sign_in import desk_of_reader, require_agent
-from app.callers.models import Case, Customer, Direction, Line
+from app.callers.models import Case, Customer
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.errors import InvalidField
 from app.voice import card as cards
-from app.voice import controls, ring_tests
+from app.voice import controls, messages, ring_tests, threads
 from app.voice.card import CallCard, PromiseCard
 from app.voice.facts import OWED
 from app.voice.ladder import RING_KINDS, Deployment
-from app.voice.models import Call, CallState, CallStep, Message, Promise, PromiseState, StepKind, StepOutcome
+from app.voice.models import Call, CallState, CallStep, Promise, PromiseState, StepKind, StepOutcome
+from app.voice.threads import Conversation
 from config import Settings
 
 bp = Blueprint("desk_calls", __name__, url_prefix="/desk")
 log = logging.getLogger(__name__)
 
 RECENT_CALLS = 8
-RECENT_MESSAGES = 5
+ASKING_SHOWN = 10
 TELEPHONE_KINDS = (*RING_KINDS, StepKind.CALLBACK)
 RECENT_FOR = timedelta(days=7)
 WATCHDOG_SECONDS = 25
@@ -59,16 +61,6 @@ class RecentCall:
 
 
 @dataclass(frozen=True)
-class MessageCard:
-    """What a customer wrote."""
-
-    at: datetime
-    customer: str | None  # a name
-    subject: str
-    body: str
-
-
-@dataclass(frozen=True)
 class WaitingCaller:
     sid: str
     since: datetime
@@ -82,8 +74,9 @@ class Board:
     """What stands beside the card: what the agent owes, who waits, what was."""
 
     promises: tuple[PromiseCard, ...]
+    asking: tuple[PromiseCard, ...]  # for supervisors: everybody's that wait for a decision
     waiting: tuple[WaitingCaller, ...]
-    messages: tuple[MessageCard, ...]
+    messages: tuple[Conversation, ...]
     recent: tuple[RecentCall, ...]
 
 
@@ -120,11 +113,18 @@ def desk() -> Response:
             now=now,
             pulse_seconds=PULSE_SECONDS,
             watchdog_seconds=WATCHDOG_SECONDS,
+            sees_promises=_sees_promises(),
             **_words_for_card(card),
         )
     )
     response.headers["Content-Security-Policy"] = softphone.security_policy(settings)
     return response
+
+
+def _sees_promises() -> bool:
+    """Tell whether the reader may see everybody's promises; see app/admin/promises.py."""
+    reader = sign_in.current()
+    return reader is not None and reader.role in (Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR)
 
 
 @bp.get("/board")
@@ -179,9 +179,7 @@ def _reason_in_words(card: CallCard | None) -> str:
 
 def _use_zone_of(db: Session, agent: str) -> None:
     """Show times as on the clock where the agent's team is called."""
-    team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
-    zone = db.scalar(select(Line.timezone).order_by(Line.team != team, Line.number).limit(1))
-    if zone:
+    if zone := cards.zone_of_desk(db, agent):
         web.show_times_in(zone)
 
 
@@ -219,21 +217,12 @@ def board_of(db: Session, agent: str, now: datetime) -> Board:
         .order_by(CallStep.started_at.desc())
         .limit(RECENT_CALLS)
     ).all()
-    messages = db.scalars(
-        select(Message)
-        .where(
-            Message.agent == agent,
-            Message.direction == Direction.INBOUND,
-            Message.at > now - RECENT_FOR,
-        )
-        .order_by(Message.at.desc())
-        .limit(RECENT_MESSAGES)
-    ).all()
-    about: list[Call | Message] = [*waiting, *(call for _, call in steps), *messages]
+    about = [*waiting, *(call for _, call in steps)]
     customers = _texts(db, Customer.key, Customer.name, [one.customer for one in about])
     subjects = _texts(db, Case.key, Case.subject, [one.case for one in about])
     return Board(
         promises=tuple(cards.promise_card(db, promise, agent, now, names) for promise in owed),
+        asking=tuple(cards.promise_card(db, one, agent, now, names) for one in _asking(db, agent)),
         waiting=tuple(
             WaitingCaller(
                 call.sid,
@@ -244,15 +233,7 @@ def board_of(db: Session, agent: str, now: datetime) -> Board:
             )
             for call in waiting
         ),
-        messages=tuple(
-            MessageCard(
-                message.at,
-                customers.get(message.customer or ""),
-                subjects.get(message.case or "", ""),
-                message.body,
-            )
-            for message in messages
-        ),
+        messages=threads.at_desk(db, agent, now),
         recent=tuple(
             RecentCall(
                 call.sid,
@@ -274,6 +255,18 @@ def _asks_the_team(team: ScalarSelect[str]) -> ColumnElement[bool]:
         & Promise.next_at.is_(None)
         & (Promise.state != PromiseState.CALLING)
     )
+
+
+def _asking(db: Session, agent: str) -> Sequence[Promise]:
+    """Return the promises that wait for a decision, for somebody who supervises; none for anybody else."""
+    if agent not in messages.supervisors(db):
+        return ()
+    return db.scalars(
+        select(Promise)
+        .where(Promise.state.in_(OWED), Promise.state != PromiseState.CALLING, Promise.next_at.is_(None))
+        .order_by(Promise.due_at)
+        .limit(ASKING_SHOWN)
+    ).all()
 
 
 def _texts(

@@ -106,17 +106,23 @@ def withdraw(session: Session, key: str, now: datetime) -> None:
         message.status = "withdrawn"
 
 
-def answer(session: Session, to: Message | Promise, body: str, author: Agent, now: datetime) -> Message:
+def answer(
+    session: Session, to: Message | Promise, body: str, author: Agent, now: datetime, *, once: str = ""
+) -> Message | None:
     """Let an agent write to the customer of a message or a promise, and take what they wrote for answered.
 
-    It goes out on the channel that they use. Raises InvalidField, whose message is a code of the catalogue, when
-    it is empty or too long, or when nothing can be sent to this number.
+    It goes out on the channel that they use, and only once for each form, which `once` names: None the next
+    time. Raises InvalidField, whose message is a code of the catalogue, when it is empty or too long, or when
+    nothing can be sent to this number.
     """
     body = body.strip()
     if not body:
         raise InvalidField("body", "body_empty")
     if len(body) > LONGEST:
         raise InvalidField("body", "body_too_long")
+    key = f"answer/{author.key}/{once or _new_sid()}"
+    if outbox.is_asked_for(session, key):
+        return None
     channel, line, why = way_to(session, to, now)
     if why or line is None:
         raise InvalidField("number", why or "no_line")
@@ -137,7 +143,7 @@ def answer(session: Session, to: Message | Promise, body: str, author: Agent, no
         at=now,
         handled_at=now,
     )
-    _leave(session, message, f"answer/{message.sid}", now)
+    _leave(session, message, key, now)
     see_to(session, message.number, author.key, now)
     if message.case is not None:
         record_contact(

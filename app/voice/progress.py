@@ -284,6 +284,8 @@ def need_not_be_rung(session: Session, number: str, who: str, now: datetime) -> 
     merged = promises.merge(session, number, who, now)
     if merged is not None:
         messages.withdraw(session, outbox.key_of_promise(merged.id), now)
+    # Whoever has spoken to them has dealt with what they wrote.
+    messages.see_to(session, number, who, now)
 
 
 def release(session: Session, call: Call, step: CallStep, outcome: StepOutcome, now: datetime) -> None:
@@ -645,8 +647,8 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
         )
     elif call.bridged_at is None and call.promise is None and step and step.kind in hidden.NOBODY_LEFT:
         hidden.keep(session, call, _read(session, call, now, deployment), now)
-        was_waiting = True
-    promised = call.promise is not None
+    promise = session.get(Promise, call.promise) if call.promise is not None else None
+    promised = promise is not None and promise.number is not None
     call.outcome = lifecycle.outcome(call, promised=promised, waited_or_told=was_waiting)
     lifecycle.move(call, CallState.ENDED)
     call.ended_at = now

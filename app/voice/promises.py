@@ -361,12 +361,18 @@ def _tell(session: Session, promise: Promise, now: datetime, to: str | None = No
         agents = session.scalars(team).all()
     else:
         return
+    tell(session, promise, agents, now)
+
+
+def tell(session: Session, promise: Promise, agents: Sequence[str], now: datetime, **more: bool) -> None:
+    """Show a promise at these desks; `asks_human` says that nothing happens until somebody decides."""
     data = {
         "promise": promise.id,
         "state": str(promise.state),
         "due_at": promise.due_at.isoformat(),
         "case": promise.case,
         "customer": promise.customer,
+        **more,
     }
     for one in agents:
         desk_events.tell(session, one, "promise", data, now)

@@ -465,9 +465,15 @@ def test_without_a_script_the_buttons_still_work(anna: FlaskClient) -> None:
 # --- every page --------------------------------------------------------------------------------------
 
 
+def example_of(rule: str) -> str:
+    """Return an address that a rule takes, whatever it stands for."""
+    path = re.sub(r"<any\((\w+)[^>]*>", r"\1", rule).replace("<call_sid>", "CA1")
+    return re.sub(r"<(?:int:)?\w+>", "1", path)
+
+
 def changing_routes(flask_app: Flask) -> list[str]:
     return sorted(
-        rule.rule.replace("<call_sid>", "CA1")
+        example_of(rule.rule)
         for rule in flask_app.url_map.iter_rules()
         if (rule.methods or set()) - web.SAFE_METHODS and not rule.rule.startswith(web.WITHOUT_SESSION)
     )
@@ -526,8 +532,7 @@ def test_every_route_of_the_desk_asks_who_one_is(flask_app: Flask) -> None:
         session["csrf"] = "token"
 
     for route in routes:
-        path = re.sub(r"<any\((\w+)[^>]*>", r"\1", route).replace("<int:promise_id>", "1")
-        path = path.replace("<call_sid>", "CA1")
+        path = example_of(route)
         answers = {
             client.get(path).status_code,
             client.post(path, headers={"X-CSRF-Token": "token"}).status_code,
@@ -543,7 +548,7 @@ def test_every_route_of_the_desk_needs_a_desk(flask_app: Flask) -> None:
 
     for rule in flask_app.url_map.iter_rules():
         if rule.rule.startswith("/desk") and "GET" in (rule.methods or set()):
-            assert client.get(rule.rule.replace("<call_sid>", "CA1")).status_code == 403, rule.rule
+            assert client.get(example_of(rule.rule)).status_code == 403, rule.rule
 
 
 @pytest.mark.parametrize("path", ["/login", "/desk", "/nowhere"])

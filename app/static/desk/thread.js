@@ -1,0 +1,113 @@
+// How does an agent answer a customer's message without leaving the call? A thread beside the card.
+
+import { ask, place, send } from "./page.js";
+
+const panel = document.querySelector("#thread");
+const drafts = new Map(); // address of a thread -> what was written there and not yet sent
+let address = null; // of the thread that is open
+let opener = null; // where the keyboard was before
+
+async function open(href) {
+  const response = await ask(href);
+  if (!response.ok) return;
+  keepDraft();
+  address = new URL(href, location.href).pathname;
+  show(await response.text());
+  panel.hidden = false;
+  panel.querySelector("#thread-title").focus();
+  panel.scrollIntoView({ block: "nearest" });
+}
+
+function show(html) {
+  place(panel, html);
+  const field = panel.querySelector("textarea");
+  if (field && !field.value) field.value = drafts.get(address) ?? "";
+  toNewest();
+}
+
+function toNewest() {
+  const scroll = panel.querySelector(".thread-scroll");
+  if (scroll) scroll.scrollTop = scroll.scrollHeight;
+}
+
+function keepDraft() {
+  const field = panel.querySelector("textarea");
+  if (address && field) drafts.set(address, field.value);
+}
+
+function close() {
+  keepDraft();
+  panel.hidden = true;
+  panel.replaceChildren();
+  address = null;
+  // The list may have been rendered anew since: the same link stands there again.
+  const back = opener && document.querySelector(`[data-open-thread][href="${CSS.escape(opener)}"]`);
+  (back ?? document.querySelector("#call")).focus();
+}
+
+document.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const link = event.target.closest("[data-open-thread]");
+  if (link) {
+    event.preventDefault();
+    opener = link.getAttribute("href");
+    link.closest(".menu")?.removeAttribute("open");
+    open(link.href);
+  } else if (event.target.closest("[data-close-thread]") && panel.contains(event.target)) {
+    event.preventDefault();
+    close();
+  }
+});
+
+panel.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  event.stopPropagation();
+  close();
+});
+
+panel.addEventListener("input", keepDraft);
+
+panel.addEventListener("submit", async (event) => {
+  const form = event.target;
+  event.preventDefault();
+  const button = form.querySelector("button");
+  button.disabled = true;
+  try {
+    const response = await send(form, button);
+    if (response.headers.get("Content-Type")?.startsWith("text/html") && response.ok) {
+      drafts.delete(address);
+      form.reset();
+      show(await response.text());
+    } else {
+      const problem = await response.json();
+      complain(problem.detail ?? problem.title);
+    }
+  } catch {
+    complain(panel.dataset.unsent);
+  } finally {
+    button.disabled = false;
+  }
+});
+
+/** What was written stays in the form; a sentence says why it was not sent. */
+function complain(words) {
+  const problem = panel.querySelector("#thread-problem");
+  if (!problem) return;
+  problem.textContent = words;
+  problem.hidden = false;
+}
+
+// Something came in, or became of what was sent: only what was said is shown anew, so that typing goes on.
+document.addEventListener("desk:message", async () => {
+  if (!address) return;
+  const shown = address;
+  try {
+    const response = await ask(`${shown}?part=said`);
+    const list = panel.querySelector(".thread-scroll");
+    if (!response.ok || address !== shown || !list) return;
+    place(list, await response.text());
+    toNewest();
+  } catch {
+    // The stream's own alarm tells.
+  }
+});
