@@ -104,7 +104,7 @@ def note_message(
         why = "promise_nobody" if may_be_called(call.from_e164) else "promise_hidden"
         owe(session, call, facts, facts.owner, due, why, now)
     recordings.arrived(session, call, recording_sid, seconds, now)
-    if call.state == CallState.ENDED and call.outcome in (Outcome.MISSED_PROMISED, Outcome.NOT_CALLABLE):
+    if call.state == CallState.ENDED and call.outcome == Outcome.MISSED_PROMISED:
         call.outcome = Outcome.PROMISED  # the end was told first; the caller heard what was promised
     elif call.state in (CallState.RINGING, CallState.WAITING):
         lifecycle.move(call, CallState.PROMISING)

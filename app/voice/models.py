@@ -37,7 +37,8 @@ class Outcome(StrEnum):
     PROMISED = "promised"
     MISSED_PROMISED = "missed_promised"  # hung up before anybody answered; will be rung back
     REFUSED = "refused"
-    NOT_CALLABLE = "not_callable"  # hung up unheard, and there is no number to ring back
+    # There is no number to ring back. Who spoke after everybody was tried has a promise without a number.
+    NOT_CALLABLE = "not_callable"
     NOT_REACHED = "not_reached"  # a callback of ours that came to no conversation
 
 

@@ -132,7 +132,8 @@ def test_hanging_up_at_the_question_is_kept_and_the_next_who_does_adds_to_it(
     other.hangs_up()
 
     assert why(kept()) == ["promise_hidden", "promise_hidden_again"]
-    assert [town.call(one.sid).outcome for one in (call, other)] == [Outcome.PROMISED] * 2
+    assert [town.call(one.sid).outcome for one in (call, other)] == [Outcome.NOT_CALLABLE] * 2
+    assert [town.call(one.sid).promise for one in (call, other)] == [kept().id] * 2
     assert [row.kind for row in town.outbox()] == []
 
     third = another(from_="anonymous").comes_in()

@@ -314,7 +314,7 @@ def at_the_question_for_a_number(call: Line) -> None:
         (while_waiting, Outcome.PROMISED, 1),
         (while_talking, Outcome.TALKED, 0),
         (while_the_promise_is_spoken, Outcome.PROMISED, 1),
-        (at_the_question_for_a_number, Outcome.PROMISED, 0),
+        (at_the_question_for_a_number, Outcome.NOT_CALLABLE, 0),
     ],
 )
 def test_a_caller_who_hangs_up_leaves_one_outcome_and_nobody_taken(
