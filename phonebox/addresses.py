@@ -11,6 +11,10 @@ E164 = re.compile(r"\+[1-9][0-9]{1,14}")
 CLIENT_IDENTITY = re.compile(r"[^\s<>#%\"{}|\\^\[\]`\x00-\x1f]{1,256}")
 
 
+# https://www.twilio.com/docs/whatsapp/api: the same number, by another way.
+WHATSAPP = "whatsapp:"
+
+
 class AddressKind(StrEnum):
     """The three kinds of telephones that can be rung."""
 
@@ -46,6 +50,24 @@ def is_phone_number(text: str) -> bool:
         return phonenumbers.is_possible_number(phonenumbers.parse(text))
     except phonenumbers.NumberParseException:
         return False
+
+
+def number_of(address: str) -> str:
+    """Return the number of an address for messages, by whichever way it is written to."""
+    return address.removeprefix(WHATSAPP)
+
+
+def is_whatsapp(address: str) -> bool:
+    """Say whether this is somebody's WhatsApp rather than their text messages."""
+    return address.startswith(WHATSAPP)
+
+
+def is_fixed_line(address: str) -> bool:
+    """Say whether this is a number of a fixed line, where text messages don't arrive."""
+    if not E164.fullmatch(address):
+        return False
+    kind = phonenumbers.number_type(phonenumbers.parse(address))
+    return bool(kind == phonenumbers.PhoneNumberType.FIXED_LINE)
 
 
 def country_of(address: str) -> str:

@@ -264,9 +264,9 @@ class Phonebox:
         first: Json = answer["messages"][0]
         return first
 
-    def undeliverable(self, *numbers: str) -> None:
-        """Let no message be delivered to these numbers."""
-        self._http.ask("PUT", "/phonebox/messages/undeliverable", {"numbers": numbers})
+    def undeliverable(self, *numbers: str, code: int = 30005) -> None:
+        """Let no message be delivered to these numbers, for the reason that this error tells."""
+        self._http.ask("PUT", "/phonebox/messages/undeliverable", {"numbers": numbers, "code": code})
 
     def requests(self, containing: str = "") -> list[Json]:
         """Return the webhooks whose URL contains a text, in order."""

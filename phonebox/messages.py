@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from phonebox import debugger, twiml
-from phonebox.addresses import country_of
+from phonebox.addresses import country_of, is_fixed_line, is_whatsapp, number_of
 from phonebox.sids import new_sid
 from phonebox.timing import utcnow
 from phonebox.twiml import TwimlError
@@ -26,6 +26,10 @@ GSM_7 = frozenset(
 STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT"})
 START_WORDS = frozenset({"START", "YES", "UNSTOP"})
 OPTED_OUT = 21610
+# https://www.twilio.com/docs/api/errors: what a delivery may end with
+UNKNOWN_HANDSET, FIXED_LINE, OUTSIDE_WINDOW = 30005, 30006, 63016
+# Only so long after somebody's own message does WhatsApp take free words for them.
+WHATSAPP_WINDOW = timedelta(hours=24)
 
 
 class MessageStatus(StrEnum):
@@ -71,6 +75,7 @@ class Message:
             "body": self.body,
             "direction": self.direction,
             "status": self.status.value,
+            "error_code": self.error_code,
             "at": self.created_at.isoformat(),
         }
 
@@ -82,8 +87,8 @@ class Messages:
         self._world = world
         self._messages: dict[str, Message] = {}
         self.opted_out: set[tuple[str, str]] = set()
-        # Numbers to which nothing can be delivered, because a test wants it so.
-        self.undeliverable: set[str] = set()
+        # Numbers to which nothing can be delivered, because a test wants it so, and the error that tells why.
+        self.undeliverable: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Message]:
         return iter(self._messages.values())
@@ -112,6 +117,21 @@ class Messages:
         """Say whether somebody has asked for no more messages from this number (error 21610)."""
         return (from_, to) in self.opted_out
 
+    def _why_lost(self, message: Message) -> int | None:
+        """Return the error with which a message won't be delivered, None when it will."""
+        if (code := self.undeliverable.get(number_of(message.to))) is not None:
+            return code
+        if is_whatsapp(message.to) and not self._has_written(message.to, message.from_):
+            return OUTSIDE_WINDOW
+        return FIXED_LINE if is_fixed_line(message.to) else None
+
+    def _has_written(self, from_: str, to: str) -> bool:
+        since = utcnow() - WHATSAPP_WINDOW
+        return any(
+            (one.from_, one.to, one.direction) == (from_, to, "inbound") and one.created_at > since
+            for one in self
+        )
+
     def send(self, from_: str, to: str, body: str, callback: str, direction: str = "outbound-api") -> Message:
         """Take a message on; it is delivered in the background."""
         message = self._keep(Message(from_, to, body, direction, MessageStatus.QUEUED, callback))
@@ -119,12 +139,12 @@ class Messages:
         return message
 
     async def _deliver(self, message: Message) -> None:
-        lost = message.to in self.undeliverable
-        last = MessageStatus.UNDELIVERED if lost else MessageStatus.DELIVERED
+        why_lost = self._why_lost(message)
+        last = MessageStatus.UNDELIVERED if why_lost else MessageStatus.DELIVERED
         for seconds, status in ((SECONDS_TO_SEND, MessageStatus.SENT), (SECONDS_TO_DELIVER, last)):
             await self._world.clock.sleep(seconds)
             message.status, message.updated_at = status, utcnow()
-            message.error_code = 30005 if status is MessageStatus.UNDELIVERED else None
+            message.error_code = why_lost if status is MessageStatus.UNDELIVERED else None
             self._changed(message)
             if message.callback:
                 await self._tell(message)
@@ -161,7 +181,7 @@ class Messages:
         return message
 
     async def _pass_on(self, message: Message) -> None:
-        number = self._world.numbers.own(message.to)
+        number = self._world.numbers.own(number_of(message.to))
         if not number.sms_url:
             return
         try:
@@ -174,8 +194,9 @@ class Messages:
             self._world.debugger.error(error.code, error.message, url=number.sms_url)
 
     def _incoming_params(self, message: Message) -> dict[str, str]:
-        country = country_of(message.from_)
-        return {
+        country = country_of(number_of(message.from_))
+        of_whatsapp = {"ProfileName": "", "WaId": number_of(message.from_).lstrip("+")}
+        return (of_whatsapp if is_whatsapp(message.from_) else {}) | {
             "AccountSid": self._world.settings.account_sid,
             "ApiVersion": "2010-04-01",
             "Body": message.body,
@@ -191,7 +212,7 @@ class Messages:
             "SmsSid": message.sid,
             "SmsStatus": "received",
             "To": message.to,
-            "ToCountry": country_of(message.to),
+            "ToCountry": country_of(number_of(message.to)),
         }
 
     def _answer(self, message: Message, document: twiml.Document) -> None:

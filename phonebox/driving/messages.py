@@ -5,6 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from phonebox.driving.reading import Part, Route, read_json, required, seconds_in
+from phonebox.messages import UNKNOWN_HANDSET
 
 
 class Messages(Part):
@@ -43,7 +44,11 @@ class Messages(Part):
         return web.json_response({"messages": arrived()}, status=200 if in_time else 408)
 
     async def undeliverable(self, request: web.Request) -> web.Response:
-        """Name the numbers to which no message can be delivered."""
-        numbers = [str(number) for number in (await read_json(request)).get("numbers", [])]
-        self._world.messages.undeliverable = set(numbers)
-        return web.json_response({"numbers": numbers})
+        """Name the numbers to which no message can be delivered, and the error that tells why."""
+        asked = await read_json(request)
+        numbers = [str(number) for number in asked.get("numbers", [])]
+        code = asked.get("code", UNKNOWN_HANDSET)
+        if not isinstance(code, int):
+            raise web.HTTPBadRequest(text="code is one of the carrier's errors, such as 30003")
+        self._world.messages.undeliverable = dict.fromkeys(numbers, code)
+        return web.json_response({"numbers": numbers, "code": code})

@@ -269,9 +269,12 @@ async function showMessages() {
   const mine = fromNumber();
   const { messages } = await ask("GET", "/messages");
   const list = $("#messages");
-  list.replaceChildren(...messages.filter((each) => each.from === mine || each.to === mine).map((each) => {
-    const item = make("li", each.to === mine ? "in" : "out", each.body);
-    item.append(make("small", "", word(`message_${each.status}`)));
+  const ofMine = (address) => address.replace(/^whatsapp:/, "") === mine;
+  list.replaceChildren(...messages.filter((each) => ofMine(each.from) || ofMine(each.to)).map((each) => {
+    const item = make("li", ofMine(each.to) ? "in" : "out", each.body);
+    const way = each.from.startsWith("whatsapp:") ? "WhatsApp · " : "";
+    const why = each.error_code ? ` (${each.error_code})` : "";
+    item.append(make("small", "", `${way}${word(`message_${each.status}`)}${why}`));
     return item;
   }));
   list.scrollTop = list.scrollHeight;
@@ -595,7 +598,7 @@ function listen() {
     const message = JSON.parse(data);
     if (!$("#texts").hidden) {
       attempt(showMessages);
-    } else if (message.to === fromNumber() && message.status === "delivered") {
+    } else if (message.to.replace(/^whatsapp:/, "") === fromNumber() && message.status === "delivered") {
       unread += 1;
       showUnread();
     }
@@ -709,7 +712,9 @@ function wire() {
     event.preventDefault();
     const text = $("#text");
     if (text.value.trim()) {
-      attempt(() => ask("POST", "/messages", { from: fromNumber(), to: lineNumber(), body: text.value.trim() }));
+      const way = $("#by-whatsapp").checked ? "whatsapp:" : "";
+      const [from, to] = [fromNumber(), lineNumber()].map((number) => way + number);
+      attempt(() => ask("POST", "/messages", { from, to, body: text.value.trim() }));
     }
     text.value = "";
   });

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from phonebox.addresses import AddressKind, kind_of, without_parameters
+from phonebox.addresses import AddressKind, is_whatsapp, kind_of, number_of, without_parameters
 from phonebox.faults import Fault, FaultRule
 from phonebox.rest.calls import Calls
 from phonebox.rest.conferences import Conferences
@@ -118,8 +118,10 @@ class RestApi:
             raise ApiError(400, 21603, "A 'From' phone number is required")
         if not form.get("Body") and not form.get("MediaUrl") and not form.get("ContentSid"):
             raise ApiError(400, 21602, "Message body is required")
-        if kind_of(form.get("To").removeprefix("whatsapp:")) is not AddressKind.PHONE:
+        if kind_of(number_of(form.get("To"))) is not AddressKind.PHONE:
             raise ApiError(400, 21211, "'To' is not a phone number in E.164")
+        if form.get("From") and is_whatsapp(form.get("From")) != is_whatsapp(form.get("To")):
+            raise ApiError(400, 21910, "'From' and 'To' must be of the same channel")
         if len(form.get("Body")) > 1600:
             raise ApiError(400, 21617, "The message body has more than 1600 characters")
 

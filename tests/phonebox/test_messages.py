@@ -27,13 +27,37 @@ def test_a_message_of_ours_is_delivered_and_its_fate_told(app: App, phone: Phone
 
 
 def test_a_message_that_cannot_be_delivered_says_so(app: App, phone: Phonebox, twilio: Client) -> None:
-    phone.undeliverable(ADA)
+    phone.undeliverable(ADA, code=30003)
 
     sent = twilio.messages.create(to=ADA, from_=LINE, body="Hallo", status_callback=f"{app.url}/fate")
 
     fate = app.wait_for("/fate", 2)[-1].form
-    assert (fate["MessageStatus"], fate["ErrorCode"]) == ("undelivered", "30005")
-    assert twilio.messages(sent.sid).fetch().error_code == 30005
+    assert (fate["MessageStatus"], fate["ErrorCode"]) == ("undelivered", "30003")
+    assert twilio.messages(sent.sid).fetch().error_code == 30003
+
+
+def test_a_message_to_a_fixed_line_does_not_arrive(app: App, twilio: Client) -> None:
+    twilio.messages.create(to="+31201112233", from_=LINE, body="Hallo", status_callback=f"{app.url}/fate")
+
+    assert app.wait_for("/fate", 2)[-1].form["ErrorCode"] == "30006"
+
+
+def test_whatsapp_goes_the_same_way_and_takes_free_words_only_as_an_answer(
+    app: App, phone: Phonebox, twilio: Client
+) -> None:
+    ada, line = f"whatsapp:{ADA}", f"whatsapp:{LINE}"
+    twilio.messages.create(to=ada, from_=line, body="Zomaar iets", status_callback=f"{app.url}/fate")
+    assert app.wait_for("/fate", 2)[-1].form["ErrorCode"] == "63016"
+
+    phone.write(ada, line, "Bel mij maar na vijven")
+    received = app.wait_for("/messages/incoming")[0]
+    assert (received.form["From"], received.form["To"]) == (ada, line)
+    twilio.messages.create(to=ada, from_=line, body="Goed", status_callback=f"{app.url}/answered")
+
+    assert [each.form["MessageStatus"] for each in app.wait_for("/answered", 2)] == ["sent", "delivered"]
+    with pytest.raises(TwilioRestException) as refused:
+        twilio.messages.create(to=ada, from_=LINE, body="Door elkaar")
+    assert refused.value.code == 21910
 
 
 def test_what_somebody_writes_reaches_the_application_which_may_answer(app: App, phone: Phonebox) -> None:
