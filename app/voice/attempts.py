@@ -30,6 +30,9 @@ STEP = 1
 # At most so many times a day anybody is rung by us, whoever asks for it.
 MOST_DIALS = 3
 DIALS_WITHIN = timedelta(hours=24)
+# Whoever took a callback still holds the telephone when it is over: they hear a sentence, or the call is being
+# ended. A softphone that is in use lets a second ring go unheard.
+TELEPHONE_BUSY_SECONDS = 5
 
 _STEP_OUTCOMES = {
     AttemptOutcome.AGENT_DECLINED: StepOutcome.DECLINED,
@@ -124,6 +127,8 @@ def close(
     call.outcome = Outcome.TALKED if reached else Outcome.NOT_REACHED
     step.outcome = StepOutcome.ANSWERED if reached else _STEP_OUTCOMES.get(outcome, StepOutcome.ABANDONED)
     step.ended_at = step.ended_at or now
+    if attempt.accepted_at is not None and attempt.agent_left_at is None:
+        wrap_up_seconds = max(wrap_up_seconds, TELEPHONE_BUSY_SECONDS)
     free_agent(session, attempt, outcome, now, wrap_up_seconds)
     if ends_leg and attempt.agent_left_at is None:
         end_agent_leg(session, attempt, now)

@@ -133,7 +133,9 @@ def test_a_customer_who_does_not_answer_is_tried_again_and_told_by_message(town:
         if tries < 3:
             assert promise(town).state == PromiseState.DUE
             assert promise(town).next_at is not None
-            assert town.slot("anna").activity == Activity.IDLE
+            town.until(
+                lambda: town.slot("anna").activity == Activity.IDLE, "Anna has heard that nobody answered"
+            )
             with town.written() as session:
                 session.get_one(Promise, promise(town).id).next_at = datetime.now(UTC)
 

@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, func, select, update
 
 from app import db
+from app.agents import presence
 from app.agents.models import Activity, Intent
 from app.callers.models import Line
 from app.jobs import callbacks as jobs
@@ -249,6 +250,20 @@ def test_an_agent_who_does_not_take_it_costs_no_try_at_the_customer(
     assert (town.slot("anna").intent, town.slot("anna").activity) == (intent, Activity.IDLE)
 
 
+def test_nobody_is_rung_while_they_still_hear_that_the_customer_did_not_answer(begin: Callback) -> None:
+    begin.is_taken()
+
+    begin.ends("no-answer")
+
+    assert "niet opgenomen" in begin.said
+    assert town.slot("anna").activity == Activity.WRAPPING_UP
+    until = town.slot("anna").wrap_up_until
+    with db.transaction() as session:
+        assert until is not None
+        presence.end_overdue_wrap_ups(session, until)
+    assert town.slot("anna").activity == Activity.IDLE
+
+
 def test_an_agent_who_hangs_up_before_the_customer_answers_costs_no_try(begin: Callback) -> None:
     begin.is_taken()
     begin.tell("agent", CallStatus="completed")
@@ -276,7 +291,8 @@ def test_a_promise_that_is_withdrawn_stops_its_callback(begin: Callback, taken: 
 
     assert attempts()[0].outcome == AttemptOutcome.CALLED_OFF
     assert ends_asked_for() == 1
-    assert town.slot("anna").activity == Activity.IDLE
+    # Who has taken it is not rung again before their telephone is free.
+    assert town.slot("anna").activity == (Activity.WRAPPING_UP if taken else Activity.IDLE)
     begin.tell("picked-up")
     assert begin.rings is None
     assert "hoeft niet meer" in begin.said
@@ -339,6 +355,7 @@ def test_a_number_is_rung_three_times_a_day_at_most(
         with db.transaction() as session:
             session.execute(update(Promise).values(next_at=datetime.now(UTC), tries=0))
         Callback.begin(client, settings, deployment).is_taken().ends("busy")
+        town.everybody_free_again()
     with db.transaction() as session:
         session.execute(update(Promise).values(next_at=datetime.now(UTC), tries=0))
 
