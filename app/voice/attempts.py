@@ -30,8 +30,8 @@ STEP = 1
 # At most so many times a day anybody is rung by us, whoever asks for it.
 MOST_DIALS = 3
 DIALS_WITHIN = timedelta(hours=24)
-# Whoever took a callback still holds the telephone when it is over: they hear a sentence, or the call is being
-# ended. A softphone that is in use lets a second ring go unheard.
+# Whoever took a callback still holds the telephone when it is over: they hear a sentence, or their leg is
+# being ended. A softphone that is in use lets a second ring go unheard.
 TELEPHONE_BUSY_SECONDS = 5
 
 _STEP_OUTCOMES = {

@@ -20,7 +20,6 @@ from app.voice.models import (
     PromiseAttempt,
     PromiseEvent,
     PromiseState,
-    StepKind,
 )
 from tests.soak.stories import Returned
 from tests.soak.witness import Leg
@@ -81,13 +80,6 @@ class Books:
     def events_of(self, promise: int) -> list[PromiseEvent]:
         return [event for event in self.events if event.promise == promise]
 
-    def is_without_database(self, call_sid: str) -> bool:
-        """Tell whether this call was served from memory, while nobody could be reserved."""
-        return (
-            any(step.kind == StepKind.FALLBACK for step in self.steps if step.call_sid == call_sid)
-            or call_sid not in self.calls
-        )
-
 
 @dataclass
 class Account:
@@ -124,6 +116,12 @@ class Account:
     @property
     def inbound(self) -> list[Leg]:
         return [leg for leg in self.legs if leg.is_inbound]
+
+    def is_without_database(self, leg: Leg) -> bool:
+        """Tell whether a telephone rang for a call that was served from memory: nobody could be reserved."""
+        return any(one.without_database for one in (leg, *self.children(leg.parent))) or (
+            leg.parent in self.by_sid and self.by_sid[leg.parent].without_database
+        )
 
 
 @dataclass
@@ -269,13 +267,13 @@ def _kept_without(account: Account, books: Books) -> Iterator[Finding]:
                 )
         elif promise.state == PromiseState.MERGED and promise.number is not None:
             since = _asked_at(promise, account)
-            calls = account.phoned(promise.number)
+            calls = [*account.phoned(promise.number), *account.rung(promise.number)]
             if not any(leg.bridged_at is not None and (leg.ended_at or 0) > since for leg in calls):
                 yield Finding(KEPT_WITHOUT, "merged with a call that never was", promise=promise.id)
 
 
 def _asked_at(promise: Promise, account: Account) -> float:
-    """Return when somebody began to be owed a call: of one whom nobody heard that is known only afterwards."""
+    """Return since when somebody is owed a call: that nobody answered is known only afterwards."""
     leg = account.by_sid.get(promise.origin.removeprefix("call:"))
     made = _seconds(promise.created_at) - 1
     return min(leg.began_at, made) if leg is not None else made
@@ -289,7 +287,7 @@ def _doubled_agents(account: Account, books: Books, telephones: Iterable[str]) -
     findings, without_database = [], 0
     for telephone in telephones:
         for earlier, later in _overlapping(account.rung(telephone)):
-            if any(books.is_without_database(_call_of(leg, books)) for leg in (earlier, later)):
+            if account.is_without_database(earlier) or account.is_without_database(later):
                 without_database += 1
                 continue
             call, other = _call_of(later, books), _call_of(earlier, books)

@@ -15,7 +15,8 @@ def story(
     finding: Finding, books: Books, account: Account, phonebox: Phonebox, kills: list[Kill]
 ) -> Iterator[str]:
     """Yield all that is known of what a finding is about, in the order in which it happened."""
-    yield f"{finding.kind}: {finding.what} (call {finding.call_sid}, {finding.other}, promise {finding.promise})"
+    about = ", ".join(filter(None, (finding.call_sid, finding.other)))
+    yield f"{finding.kind}: {finding.what} (calls {about or 'none'}, promise {finding.promise})"
     lines: list[Line] = []
     promise = finding.promise
     sids = {sid for sid in (finding.call_sid, finding.other) if sid}
@@ -108,6 +109,8 @@ def _webhooks(sid: str, phonebox: Phonebox) -> Iterator[Line]:
     for request in requests:
         at = datetime.fromisoformat(request["at"]).timestamp()
         path = request["url"].partition("/voice")[2][:90]
+        if path.endswith("/wait") and "<Pause" in request["body"]:
+            continue  # a waiting caller is asked after each second
         status = request["params"].get("DialCallStatus") or request["params"].get("CallStatus")
         answered = request["status"] or request["error"]
         yield at, f"webhook …{path} {status} → {answered} in {request['ms']} ms {_verbs(request['body'])}"

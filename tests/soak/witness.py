@@ -37,6 +37,7 @@ class Leg:
     status: str = ""
     queued: bool = False
     promised: bool = False  # the caller was told that they will be rung back
+    without_database: bool = False  # served from memory
     bridged_at: float | None = None
     # In the carrier's own seconds, which may go faster: how long two people could talk.
     _bridged_from: float | None = None
@@ -147,6 +148,8 @@ class Witness:
                 leg.status = data["status"]
             case "status" if leg is not None:
                 leg.stands(data["status"], now)
+            case "request" if leg is not None and "/voice/degraded/" in data["url"]:
+                leg.without_database = True
             case "caption" if leg is not None:
                 leg.hears(data["kind"], data["text"], data["at"], now)
         name = self._point(kind, data, leg)
