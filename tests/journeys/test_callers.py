@@ -80,8 +80,8 @@ def test_a_caller_who_hangs_up_while_waiting_is_told_by_message_when_the_owner_r
     town.until(lambda: town.call(call.sid).outcome == Outcome.PROMISED, "the call is closed")
 
     # The message says that it can be answered, so an answer arrives: at the promise and at the owner's desk.
-    town.phonebox.write(ADA, LINE, "Liever na vijven")
-    town.until(lambda: "Liever na vijven" in town.promises()[0].about, "the answer lies at the promise")
+    town.phonebox.write(ADA, LINE, "Mijn paspoort is ook kwijt")
+    town.until(lambda: "paspoort" in town.promises()[0].about, "the answer lies at the promise")
     assert [event["promise"] for event in town.told("anna", "message")] == [town.promises()[0].id]
 
 

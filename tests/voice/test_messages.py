@@ -1,7 +1,7 @@
 """What becomes of a message: theirs, which may move a callback, and ours, which may not arrive?"""
 
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from itertools import permutations
 
 import pytest
@@ -20,7 +20,7 @@ from app.voice import callbacks, messages, outbox, promises
 from app.voice.ladder import Deployment
 from app.voice.models import Message, MessageStop, Promise, PromiseEvent, PromiseState
 from config import Settings
-from tests.factories import ADA, BEN, LINE
+from tests.factories import ADA, BEN, LINE, noon_zone
 from tests.jobs.test_sweep import FakeCarrier, carrier, fake  # noqa: F401  (fixtures)
 from tests.voice import town
 from tests.voice.conftest import signed
@@ -56,12 +56,9 @@ def people(client: FlaskClient, settings: Settings) -> People:
 def noon(flask_app: Flask) -> None:
     """The town, always open, where it is about noon at whatever hour the tests run."""
     town.settle()
-    offset = 12 - datetime.now(UTC).hour
     with db.transaction() as session:
         line = session.get_one(Line, LINE)
-        line.hours = "24/7"
-        # In these names the sign is the other way round.
-        line.timezone = f"Etc/GMT{-offset:+d}" if offset else "Etc/GMT"
+        line.hours, line.timezone = "24/7", noon_zone(utcnow())
 
 
 def owe(number: str = ADA) -> int:
