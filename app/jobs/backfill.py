@@ -80,6 +80,10 @@ def look(carrier: Carrier, deployment: Deployment, now: datetime) -> Comparison 
     since = _take(now)
     if since is None:
         return None
+    if since < now - LOOK_BACK:
+        log.error(
+            "calls of long ago are left to `carrier reconcile --since`", extra={"since": since.isoformat()}
+        )
     try:
         compared = compare(carrier, deployment, max(since, now - LOOK_BACK), now, at_each_page=_hold)
     except CarrierError as error:
@@ -137,7 +141,8 @@ def finished(compared: Comparison, now: datetime) -> None:
         if look is None:
             look = CarrierLook(name=CALLS, complete_until=compared.complete_until, next_at=now, added=0)
             session.add(look)
-        if compared.since <= look.complete_until:
+        # What is too long ago to be looked at by itself must not be waited for.
+        if compared.since <= max(look.complete_until, now - LOOK_BACK):
             look.complete_until = max(look.complete_until, compared.complete_until)
         look.next_at = now + LOOK_EVERY
         look.added += len(compared.added)

@@ -13,6 +13,7 @@ from app import db
 from app.carrier import Carrier
 from app.commands import carrier as commands
 from app.jobs import backfill
+from app.jobs.models import CarrierLook
 from app.voice import promises
 from app.voice.ladder import Deployment
 from app.voice.models import Call, CallState, Outcome, PromiseState
@@ -124,7 +125,7 @@ def test_each_missed_call_gets_its_outcome_and_its_caller_a_callback(
     assert {one.sid: one.outcome for one in first.added} == {
         ada.sid: Outcome.MISSED_PROMISED,
         again.sid: Outcome.MISSED_PROMISED,
-        hidden.sid: town.call(hidden.sid).outcome,
+        hidden.sid: Outcome.NOT_CALLABLE,
     }
     assert (second.added, second.closed, second.failed) == ([], [], [])
     owed = [one for one in town.promises() if one.number]
@@ -255,6 +256,23 @@ def test_the_worker_goes_on_where_it_was_complete_however_long_ago_that_is(
     assert backfill.complete_until(began + 2 * AN_HOUR) == began + AN_HOUR - backfill.OVERLAP
     with db.reading() as session:
         assert session.get(Call, before.sid) is None
+
+
+def test_an_outage_of_weeks_is_caught_up_with_as_far_as_makes_sense_and_then_over(
+    phonebox: Phonebox, carrier: Carrier, deployment: Deployment
+) -> None:
+    call = missed(phonebox)
+    with db.transaction() as session:
+        weeks_ago = now() - timedelta(weeks=5)
+        session.add(CarrierLook(name=backfill.CALLS, complete_until=weeks_ago, next_at=weeks_ago, added=0))
+
+    compared = backfill.look(carrier, deployment, now() + LATER)
+
+    assert compared is not None
+    assert [one.sid for one in compared.added] == [call.sid]
+    complete = backfill.complete_until(now())
+    assert complete is not None
+    assert complete > now() - AN_HOUR, "the next look need not begin weeks ago"
 
 
 def test_two_workers_that_compare_at_once_add_each_call_once(
