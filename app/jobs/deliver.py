@@ -14,7 +14,7 @@ from app.jobs import callbacks, sweep
 from app.voice import links, messages, outbox, ring_tests
 from app.voice.ladder import Deployment
 from app.voice.lifecycle import CARRIER_SAYS_ENDED
-from app.voice.models import Call, CallState, CallStep
+from app.voice.models import Call, CallState, CallStep, StepKind
 from app.voice.twiml import Addresses
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ def _deliver(carrier: Carrier, deployment: Deployment, delivery: Delivery) -> st
     match delivery.kind:
         case outbox.REDIRECT_CALL:
             sid = payload["call_sid"]
-            if not _is_still_to_be_sent_on(sid, payload["step"]):
+            if not _is_still_to_be_sent_on(sid, payload["step"]) or _talks(carrier, sid, payload["step"]):
                 return "went on by itself"
             carrier.redirect_call(sid, Addresses(public_url, sid, payload["step"]).of())
             return "redirected"
@@ -142,3 +142,18 @@ def _is_still_to_be_sent_on(sid: str, number: int) -> bool:
     if call is None or step is None or call.step != number:
         return False
     return call.state not in (CallState.TALKING, CallState.ENDED) and step.leg_sid is None
+
+
+def _talks(carrier: Carrier, sid: str, number: int) -> bool:
+    """Tell whether a caller who waited was put through while the database was gone.
+
+    What is known of that lies on a disk still, perhaps another machine's; sent on, they would be cut off.
+    """
+    with db.reading() as session:
+        before = session.get(CallStep, (sid, number - 1))
+    if before is None or before.kind != StepKind.WAIT:
+        return False
+    try:
+        return any(leg.status == "in-progress" for leg in carrier.legs_of(sid))
+    except CarrierError:
+        return False  # whoever waits is not to wait for the answer

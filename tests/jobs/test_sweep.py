@@ -42,6 +42,7 @@ class FakeCarrier:
     calls: dict[str, dict[str, object]] = field(default_factory=dict)
     redirects: list[tuple[str, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
+    talking: set[str] = field(default_factory=set)  # callers who were put through to somebody
     refuses: int | None = None  # its own error code
     url: str = ""
 
@@ -59,6 +60,9 @@ class FakeCarrier:
         if form is not None:
             self.redirects.append((sid, form["Url"][0]))
             return 200, {"sid": sid, "status": "in-progress"}
+        if parent := re.search(r"/Calls\.json\?.*ParentCallSid=(\w+)", path):
+            leg = {"sid": "CA" + "9" * 32, "status": "in-progress", "direction": "outbound-dial"}
+            return 200, {"calls": [leg] if parent[1] in self.talking else []}
         if sid not in self.calls:
             return 404, {"code": 20404, "status": 404, "message": "not found", "more_info": ""}
         return 200, self.calls[sid]
@@ -426,6 +430,19 @@ def test_a_redirect_that_comes_too_late_does_not_break_off_the_conversation(
 
     assert fake.redirects == []
     assert town.call(call.sid).state == CallState.TALKING
+
+
+def test_a_caller_who_was_put_through_while_the_database_was_gone_is_not_cut_off(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
+    call = waiting_for_anna(another)
+    fake.talking.add(call.sid)
+    frees("anna")
+    sweep.serve_waiting(deployment, now())
+
+    assert deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now()) == 1
+
+    assert fake.redirects == []
 
 
 def test_a_refused_redirect_of_a_caller_who_has_hung_up_frees_the_agent_at_once(
