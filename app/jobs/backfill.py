@@ -89,7 +89,7 @@ def look(carrier: Carrier, deployment: Deployment, now: datetime) -> Comparison 
     except CarrierError as error:
         log.warning("calls could not be compared with the carrier's", extra={"code": error.code})
         return None
-    finished(compared, utcnow())
+    finished(compared, max(now, utcnow()))
     return compared
 
 
