@@ -20,7 +20,7 @@ from app.callers.numbers import may_be_called, to_e164
 from app.carrier import CarrierCall, with_parameters
 from app.catalogue import text, times
 from app.errors import InvalidField
-from app.voice import attempts, lifecycle, messages, outbox, pops, promises, rules, speech, twiml
+from app.voice import attempts, dropped, lifecycle, messages, outbox, pops, promises, rules, speech, twiml
 from app.voice import facts as known_facts
 from app.voice.announce import record_contact
 from app.voice.attempts import STEP
@@ -298,6 +298,8 @@ def _reserve(
         endpoint = agent.endpoint
         if endpoint is None:
             continue
+        if agent.key == promise.agent and dropped.is_one(promise):
+            reason = Sentence("callback_dropped")
         number = presence.reserve(
             session, agent.key, sid, STEP, now, lease, unless=_somebody_waits_for(agent)
         )
@@ -448,6 +450,10 @@ def _agent_leg_is_over(
         attempt.agent_left_at = now
         at_once = step.rang_at is None and now - step.started_at < AT_ONCE
         _is_over(session, attempt, promise, _not_taken(status, at_once), now)
+        return
+    if status == "failed" and attempt.bridged_at is not None and not attempt.machine:
+        attempt.agent_left_at = now
+        _is_over(session, attempt, promise, AttemptOutcome.DROPPED, now)
         return
     # What became of the customer's side is still to be told; the agent is free from now on.
     attempt.agent_left_at = attempt.agent_left_at or now
@@ -640,7 +646,11 @@ def ended(
         outcome = _outcome(session, attempt, dial.status, dial.bridged, dial.seconds, agent_is_gone, now)
         _is_over(session, attempt, promise, outcome, now, ends_leg=False)
     language = _language_of(session, attempt.agent)
-    said = [text("promise.not_reached", language)] if attempt.outcome in AT_THE_CUSTOMER else []
+    said = []
+    if attempt.outcome == AttemptOutcome.DROPPED:
+        said = [text("promise.ringing_again", language)]
+    elif attempt.outcome in AT_THE_CUSTOMER:
+        said = [text("promise.not_reached", language)]
     return twiml.farewell(said=said, language=language)
 
 
@@ -655,6 +665,8 @@ def _outcome(
 ) -> AttemptOutcome:
     """Read how the customer's side ended; an unknown word is a failure, never a conversation."""
     match status:
+        case "failed" if attempt.bridged_at is not None and not attempt.machine:
+            return AttemptOutcome.DROPPED
         case "completed" | "answered" if bridged is not False:
             since = attempt.bridged_at or now
             lasted = seconds if seconds is not None else (now - since).total_seconds()
@@ -683,7 +695,7 @@ def _is_over(
     ends_leg: bool = True,
 ) -> None:
     """Close a try and say what is next for its promise."""
-    wrap_up = _wrap_up_seconds(session, attempt)
+    wrap_up = 0 if outcome == AttemptOutcome.DROPPED else _wrap_up_seconds(session, attempt)
     attempts.close(session, attempt, outcome, now, wrap_up_seconds=wrap_up, ends_leg=ends_leg)
     session.flush()
     if promise.state != PromiseState.CALLING:

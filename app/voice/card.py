@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app.agents.models import Agent
 from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
 from app.callers.recognition import KnownCustomer, OpenCase, OwedPromise, recognise
-from app.voice import recordings
+from app.voice import dropped, recordings
 from app.voice.facts import OWED
 from app.voice.models import Call, CallState, CallStep, Promise, RecordingState, StepOutcome
 from app.voice.progress import contact_key
@@ -129,6 +129,7 @@ class CallCard:
     promises: tuple[PromiseCard, ...]
     notes: Notes | None
     can_decline: bool
+    can_be_rung_back: bool  # its line dropped, the agent may say
     on_phone: bool  # it rings on the agent's ordinary phone, not in the window
     at_desk: bool  # it rings in the window, and nowhere else
     language: str
@@ -189,6 +190,8 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         promises=_promises_to(session, call, customer, agent, now, names),
         notes=notes_of(session, call_sid, agent),
         can_decline=side == Side.RINGING,
+        can_be_rung_back=dropped.can_be_rung_back(call, agent, now)
+        and dropped.of_call(session, call_sid) is None,
         on_phone=step is not None and step.endpoint == "phone",
         at_desk=step is not None and step.endpoint == "client",
         language=call.language,
@@ -201,6 +204,11 @@ def may_be(session: Session, call_sid: str, customer: str) -> bool:
     if call.customer == customer:
         return True
     return session.get(CustomerNumber, (call.from_e164 or "", customer)) is not None
+
+
+def zone_of_house(session: Session) -> str | None:
+    """Return the time zone in which those read times who aren't of any team: the first line's."""
+    return session.scalar(select(Line.timezone).order_by(Line.number).limit(1))
 
 
 def zone_of_desk(session: Session, agent: str) -> str | None:

@@ -5,9 +5,10 @@ from datetime import datetime
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
+from app.agents import presence
 from app.callers.models import Case, Customer
 from app.errors import InvalidField
-from app.voice import attempts, callbacks, outbox, progress
+from app.voice import attempts, callbacks, dropped, outbox, progress
 from app.voice.ladder import RING_KINDS, Deployment
 from app.voice.models import Call, CallState, CallStep, StepOutcome
 
@@ -100,6 +101,18 @@ def note_checked(session: Session, call_sid: str, agent: str, now: datetime) -> 
         .where(CallStep.call_sid == call_sid, CallStep.number == newest, CallStep.checked_at.is_(None))
         .values(checked_at=now)
     )
+
+
+def line_dropped(session: Session, call_sid: str, agent: str, now: datetime) -> None:
+    """The line of the agent's last conversation dropped: ring the other side back at once.
+
+    Raises InvalidField when this call isn't theirs, isn't just over, or has no number to ring.
+    """
+    call = _own(session, call_sid, agent)
+    if not dropped.can_be_rung_back(call, agent, now):
+        raise InvalidField("call_sid", "this call can't be rung back: going on, too long ago, or no number")
+    dropped.owe(session, call, agent, now)
+    presence.end_wrap_up(session, agent, now)
 
 
 def save_notes(

@@ -25,7 +25,7 @@ from app import catalogue, web
 from app.agents import desk as desk_of_agent
 from app.agents import desk_events, sign_in, softphone
 from app.agents.desk import MINUTES_AWAY, PULSE_SECONDS, standing_of
-from app.agents.models import Agent, Role, Slot
+from app.agents.models import Agent, Slot
 from app.agents.sign_in import desk_of_reader, require_agent
 from app.callers.models import Case, Customer
 from app.clock import utcnow
@@ -124,7 +124,7 @@ def desk() -> Response:
 def _sees_promises() -> bool:
     """Tell whether the reader may see everybody's promises; see app/admin/promises.py."""
     reader = sign_in.current()
-    return reader is not None and reader.role in (Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR)
+    return reader is not None and reader.role in sign_in.OVERSEERS
 
 
 @bp.get("/board")
@@ -336,6 +336,19 @@ def decline(call_sid: str) -> Response:
     if not in_time:
         # It was picked up or went on meanwhile: the card says what is so.
         log.info("a decline came too late", extra={"call_sid": call_sid})
+    return _card_or_desk(call_sid)
+
+
+@bp.post("/calls/<call_sid>/dropped")
+@require_agent
+def dropped(call_sid: str) -> Response:
+    """The line dropped: the agent is rung, and then whom they were talking to."""
+    agent = _only_if_offered(call_sid)
+    try:
+        with transaction() as db:
+            controls.line_dropped(db, call_sid, agent, utcnow())
+    except InvalidField:
+        return _problem(422, "line_dropped_not")
     return _card_or_desk(call_sid)
 
 

@@ -90,6 +90,7 @@ class AttemptOutcome(StrEnum):
     MACHINE = "machine"
     TOO_SHORT = "too_short"  # put through, and over before anything can have been said
     FAILED = "failed"
+    DROPPED = "dropped"  # they talked, and the line failed
     # at the agent's side: no try at the customer
     AGENT_DECLINED = "agent_declined"
     AGENT_NO_ANSWER = "agent_no_answer"
@@ -202,7 +203,7 @@ TO_BE_HEARD = (RecordingState.AT_CARRIER, RecordingState.STORED, RecordingState.
 
 
 class Recording(Base):
-    """What a caller said after the tone; the row outlives the sound, so that late news of it changes nothing."""
+    """What a caller said after the tone; the row outlives the sound, for late news of it."""
 
     __tablename__ = "recordings"
     __table_args__ = (

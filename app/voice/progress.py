@@ -11,8 +11,21 @@ from app.agents.models import Agent
 from app.callers.models import Case, Channel, Contact, Direction
 from app.callers.numbers import may_be_called
 from app.catalogue import text
+from app.voice import (
+    attempts,
+    dropped,
+    hidden,
+    ladder,
+    lifecycle,
+    messages,
+    outbox,
+    promises,
+    recordings,
+    rules,
+    speech,
+    twiml,
+)
 from app.voice import facts as known_facts
-from app.voice import hidden, ladder, lifecycle, messages, outbox, promises, recordings, rules, speech, twiml
 from app.voice.announce import record_contact
 from app.voice.facts import Facts
 from app.voice.ladder import RING_KINDS, Deployment
@@ -120,6 +133,8 @@ def leg(
         _tell(session, step.agent, call, "ringing", now)
     elif picked_up:
         _talks(session, call, step, now)
+    elif status == "failed" and call.state == CallState.TALKING and call.step == number:
+        _line_dropped(session, call, now)
 
 
 def whisper(session: Session, sid: str, number: int, deployment: Deployment) -> bytes:
@@ -190,9 +205,12 @@ def _ring_is_over(
             _talked_after_all(session, call, step, began_at, now)
         _talks(session, call, step, began_at)
     if call.state == CallState.TALKING:
-        _conversation_is_over(session, call, step, now)
+        has_failed = dial.status == "failed" or dial.call_status == "failed"
+        promise = _line_dropped(session, call, now) if has_failed else dropped.of_call(session, call.sid)
+        _conversation_is_over(session, call, step, now, rings_back=_is_rung_back(promise))
         finish(session, call, now, deployment)
-        return twiml.farewell(said=(), language=call.language)
+        said = [] if promise is None else [_about_dropped_line(session, call, promise, now)]
+        return twiml.farewell(said=said, language=call.language)
     if call.state == CallState.ENDED or step.outcome is not None:
         return reply_of_step(session, call)
     if caller_is_gone:
@@ -206,8 +224,30 @@ def _ring_is_over(
     return advance(session, call, now, deployment)
 
 
+def _line_dropped(session: Session, call: Call, now: datetime) -> Promise | None:
+    return dropped.owe(session, call, call.bridged_to, now) if call.bridged_to is not None else None
+
+
+def _is_rung_back(promise: Promise | None) -> bool:
+    return promise is not None and promise.number is not None
+
+
+def _about_dropped_line(session: Session, call: Call, promise: Promise, now: datetime) -> str:
+    """Say to a caller who is still on the line, though the agent isn't, what happens next."""
+    agent = session.get(Agent, promise.agent) if promise.agent else None
+    may_be_named = rules.of_version(session, call.rule_version).ladder.speaks_names
+    name = agent.spoken_name if agent and may_be_named else text("say.a_colleague", call.language)
+    code = "line_dropped" if _is_rung_back(promise) else "line_dropped_hidden"
+    zone = known_facts.line_zone(session, call.line)
+    said = speech.words(Sentence(code, {"agent": name}), call.language, zone, now)
+    call.said = [*call.said, {"at": now.isoformat(), "text": said}]
+    return said
+
+
 def _put_through(step: CallStep, dial: DialEnded) -> bool:
     """Tell whether the carrier bridged the two; where it doesn't say, an answer at a desk is a human's."""
+    if dial.status == "failed":
+        return dial.bridged is True  # they talked until the line failed
     if dial.status not in ("completed", "answered"):
         return False
     return step.endpoint == "client" if dial.bridged is None else dial.bridged
@@ -303,11 +343,16 @@ def release(session: Session, call: Call, step: CallStep, outcome: StepOutcome, 
     _tell(session, step.agent, call, str(outcome), now)
 
 
-def _conversation_is_over(session: Session, call: Call, step: CallStep, now: datetime) -> None:
+def _conversation_is_over(
+    session: Session, call: Call, step: CallStep, now: datetime, *, rings_back: bool = False
+) -> None:
     step.ended_at = step.ended_at or now
     if step.agent is None:
         return
-    wrap_up = rules.of_version(session, call.rule_version).ladder.wrap_up_seconds
+    # Nothing is over for an agent whose line dropped: they ring back as soon as their telephone is down.
+    wrap_up = attempts.TELEPHONE_BUSY_SECONDS
+    if not rings_back:
+        wrap_up = rules.of_version(session, call.rule_version).ladder.wrap_up_seconds
     presence.hung_up(session, step.agent, call.sid, step.number, now, wrap_up)
     if call.bridged_at is not None:
         leave_contact(session, call, step.agent, now)
@@ -608,6 +653,9 @@ def status(
     step = session.get(CallStep, (sid, call.step))
     if call_status == "completed" and seconds and step is not None and _was_put_through(call, step):
         _talks(session, call, step, now - timedelta(seconds=seconds))
+    if call_status == "failed" and call.state == CallState.TALKING and step is not None:
+        promise = _line_dropped(session, call, now)
+        _conversation_is_over(session, call, step, now, rings_back=_is_rung_back(promise))
     finish(session, call, now, deployment)
 
 

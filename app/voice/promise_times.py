@@ -9,6 +9,8 @@ DAY_BEGINS, DAY_ENDS = time(8), time(21)
 RING_BEFORE_DUE = timedelta(minutes=30)
 # Whoever has just hung up has still got the telephone in their hand.
 LEAST_AFTER_MADE = timedelta(minutes=2)
+# Promised for so soon it is meant at once, as when a line dropped.
+AT_ONCE = timedelta(seconds=90)
 ESCALATE_BEFORE_DUE = timedelta(minutes=15)
 # A night call that was promised may be a little late; after that it waits for the morning.
 LATE_AT_NIGHT = timedelta(minutes=30)
@@ -29,6 +31,8 @@ class Window:
     def ring_from(self) -> datetime:
         """Return the first moment at which it may ring: half an hour before it is due, if that is by day."""
         soonest = self.made_at + min(LEAST_AFTER_MADE, (self.due_at - self.made_at) / 2)
+        if self.due_at - self.made_at <= AT_ONCE:
+            soonest = self.made_at
         start = max(self.due_at - RING_BEFORE_DUE, soonest, self.not_before or soonest)
         return start if self.is_at_night else by_day(start, self.zone)
 

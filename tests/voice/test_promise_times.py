@@ -25,6 +25,9 @@ def at(text: str) -> datetime:
         # Never within two minutes, unless the promise itself is shorter than that.
         ("2026-11-24 10:00", "2026-11-24 10:15", "2026-11-24 10:02"),
         ("2026-11-24 10:00", "2026-11-24 10:02", "2026-11-24 10:01"),
+        # So soon it is meant at once: the line dropped, at night too.
+        ("2026-11-24 10:00", "2026-11-24 10:01:30", "2026-11-24 10:00"),
+        ("2026-11-24 02:00", "2026-11-24 02:01:30", "2026-11-24 02:00"),
         # Not before eight in the morning.
         ("2026-11-24 20:50", "2026-11-25 08:15", "2026-11-25 08:00"),
         # What was agreed for the night is done in the night.
