@@ -127,7 +127,7 @@ PRESENCE = _object(
         "why": TEXT,
         "reach": _one_of(Reach),
         "reachable": BOOLEAN,
-        "rings_at": _or_null(_one_of(["client", "phone"])),
+        "rings_at": _or_null(_one_of(["client", "phone", "both"])),
         "heartbeat_at": _or_null(MOMENT),
         "softphone": _one_of(Softphone),
         "visible": BOOLEAN,

@@ -170,6 +170,13 @@ function connectionChanged(state) {
   }
 }
 
+const tell = (reported, options) => ask("/desk/heartbeat", {
+  method: "POST",
+  headers: { "Content-Type": "application/json" },
+  body: JSON.stringify({ visible: !document.hidden, softphone: reported }),
+  ...options,
+});
+
 let beating = false;
 let beatAgain = false;
 
@@ -180,12 +187,7 @@ async function beat() {
   if (beating) return;
   beating = true;
   try {
-    await ask("/desk/heartbeat", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ visible: !document.hidden, softphone: softphone.reported }),
-      signal: AbortSignal.timeout(4000),
-    });
+    await tell(softphone.reported, { signal: AbortSignal.timeout(4000) });
   } catch {
     // The stream notices by itself when the server is gone.
   } finally {
@@ -221,12 +223,12 @@ document.addEventListener("submit", async (event) => {
       const html = await response.text();
       if (target === presencePlace) place(presencePlace, html);
       else if (wanted === ofCall) placeCard(html, false);
-      if (target === presencePlace) refreshPresence();
+      // A refusal stands until the agent has read it.
+      if (target === presencePlace && response.ok) refreshPresence();
       // The server has sent the caller on already; here it need not ring any longer.
       if (form.action.endsWith("/decline") && response.ok) softphone.refuse(ofCall);
     } else if (!response.ok) {
-      const problem = await response.json();
-      announce(problem.title);
+      refuse(form, await response.json());
     } else if (target === boardPlace) refreshBoard();
   } catch {
     announce(words("alarm_dead"));
@@ -234,6 +236,16 @@ document.addEventListener("submit", async (event) => {
     if (button) button.disabled = false;
   }
 });
+
+/** Say in the form itself why the server did not do it; what was filled in stays. */
+function refuse(form, { title, detail }) {
+  form.querySelector(".refusal")?.remove();
+  const sentence = document.createElement("p");
+  sentence.className = "refusal";
+  sentence.setAttribute("role", "alert");
+  form.append(sentence);
+  sentence.textContent = detail ? `${title} ${detail}` : title;
+}
 
 document.addEventListener("click", (event) => {
   const open = event.target.closest("[data-open-call]");
@@ -320,5 +332,11 @@ if (shown) {
 offerNotifications();
 tellTimes();
 setInterval(tellTimes, 1000);
-setInterval(beat, Number(desk.dataset.pulseSeconds) * 1000);
+const pulse = new Worker("/static/desk/pulse.js");
+pulse.addEventListener("message", beat);
+pulse.postMessage(Number(desk.dataset.pulseSeconds) * 1000);
 document.addEventListener("visibilitychange", beat);
+// Nothing rings here from now on; the server need not find that out by waiting.
+addEventListener("pagehide", () => {
+  if (stream.isAlive && softphone.reported !== "none") tell("none", { keepalive: true }).catch(() => {});
+});

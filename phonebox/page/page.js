@@ -674,6 +674,8 @@ async function fillChoices() {
   const pace = String(settings.speed);
   if (![...$("#speed").options].some(({ value }) => value === pace)) $("#speed").append(new Option(`${pace}×`, pace));
   $("#speed").value = pace;
+  $("#trust").hidden = settings.signal === null;
+  if (settings.signal !== null) $("#trust-link").href = `https://${settings.signal}/`;
   sound.able = settings.signal !== null && Boolean(navigator.mediaDevices);
   showTyped();
 }

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
 from app.agents.models import Activity, Reach, Slot, Softphone
 from app.db import Database
@@ -333,7 +333,17 @@ def test_the_ring_brings_its_card_when_the_stream_is_late(desks: Desks, town: To
 
 
 def test_an_agent_tries_the_telephone_before_the_shift(desks: Desks, town: Town) -> None:
+    renewed: list[str] = []
+
+    def short_lived(route: Route) -> None:
+        answer = route.fetch().json()
+        renewed.append(answer["token"])
+        route.fulfill(json=answer | {"seconds": 2})
+
+    desks.context.route("**/desk/access-token", short_lived)
     desk = desks.ready()
+    until(desk, lambda: len(renewed) > 1, "a second token")
+    desks.context.unroute_all()
     desk.get_by_role("button", name="Microfoon en geluid").click()
     dialog = desk.get_by_role("dialog")
     expect(dialog.locator("#microphone-says")).to_have_text("Wij horen u.")
