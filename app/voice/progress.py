@@ -589,7 +589,7 @@ def recording(
     if status == "completed":
         recordings.arrived(session, call, recording_sid, seconds, now)
     elif status == "absent":
-        call.recording_asked_at = None
+        recordings.absent(session, call, recording_sid)
 
 
 def _thanks(session: Session, call: Call) -> str:

@@ -68,6 +68,14 @@ def arrived(session: Session, call: Call, sid: str, seconds: int | None, now: da
     desk_events.ring_after_commit(session, bus.WORKERS, "recordings")
 
 
+def absent(session: Session, call: Call, sid: str) -> None:
+    """There was nothing to record, or only silence, which the carrier has thrown away."""
+    call.recording_asked_at = None
+    known = session.get(Recording, sid)
+    if known is not None and known.state == RecordingState.AT_CARRIER:
+        known.state, known.next_at = RecordingState.GONE, None
+
+
 def of_promise(session: Session, promise_id: int) -> list[Recording]:
     """Return what can be heard, or soon can, of a promise, oldest first; without the sound."""
     return list(

@@ -17,7 +17,7 @@ from app.db import Database
 from app.voice import controls
 from app.voice.facts import Defaults
 from app.voice.ladder import Deployment
-from app.voice.models import Call, CallStep, Promise
+from app.voice.models import Call, CallStep, Promise, Recording
 from phonebox.client import Phonebox
 from tests import factories
 from tests.factories import ADA
@@ -84,6 +84,12 @@ class Town:
     def promises(self) -> list[Promise]:
         with self.database.transaction() as session:
             found = list(session.scalars(select(Promise)))
+            session.expunge_all()
+            return found
+
+    def recordings(self) -> list[Recording]:
+        with self.database.transaction() as session:
+            found = list(session.scalars(select(Recording)))
             session.expunge_all()
             return found
 

@@ -5,8 +5,12 @@ from datetime import UTC, datetime
 
 import pytest
 
+import config
 from app.agents.models import Activity, Intent
-from app.voice.models import CallState, Outcome, PromiseState
+from app.callers.models import Line
+from app.carrier import Carrier
+from app.voice import recordings
+from app.voice.models import CallState, Outcome, PromiseState, RecordingState
 from phonebox.client import PhoneCall
 from tests.factories import ADA, BEN, LINE
 from tests.journeys.conftest import Town
@@ -146,6 +150,34 @@ def test_a_caller_with_a_hidden_number_can_name_one(town: Town) -> None:
     call.wait("ended")
 
     assert [promise.number for promise in town.promises()] == [BEN]
+
+
+def test_a_hidden_caller_leaves_a_message_that_is_kept_here_and_nowhere_else(town: Town) -> None:
+    with town.written() as session:
+        session.get_one(Line, LINE).records_messages = True
+    for agent in ("anna", "bram", "carla"):
+        town.change(agent, intent=Intent.OFF)
+
+    call = town.phonebox.call_in("anonymous", LINE)
+    call.wait("prompt")
+    call.say("Over mijn paspoort")
+    call.wait("caption:cijfer voor cijfer")
+    call.wait("prompt")
+    call.say("Dat weet ik niet")
+    call.wait("prompt:record")
+    call.say("Met Mieke van hiernaast")
+    call.wait("ended")
+
+    assert call.said[-1] == "Dank u wel. Dat geef ik door."
+    [promise] = town.promises()
+    assert (promise.number, promise.about) == (None, "Over mijn paspoort\nDat weet ik niet")
+    town.until(lambda: [one.state for one in town.recordings()] == [RecordingState.KEPT], "it is here")
+    with town.written() as session:
+        sound = recordings.sound_of(session, promise.id, town.recordings()[0].sid)
+    assert sound is not None
+    assert (sound.content_type, len(sound.data) > 100) == ("audio/mpeg", True)
+    assert Carrier(config.load(town.product.settings)).recordings_of(call.sid) == []
+    assert town.phonebox.debugger() == []
 
 
 @pytest.mark.parametrize("fault", ["drop", "twice", "5xx"])

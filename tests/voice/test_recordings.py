@@ -222,11 +222,21 @@ def test_a_message_of_which_all_news_was_lost_is_asked_for_after_the_call(
     assert jobs.reconcile(carrier, deployment, later(200)) == 0
 
 
-def test_whoever_says_nothing_is_not_asked_about(call: Line, carrier: Carrier, settings: Settings) -> None:
-    call.post(call.attribute("Record", "recordingStatusCallback"), RecordingStatus="absent")
+@pytest.mark.parametrize("action_came", [False, True])
+def test_whoever_says_nothing_is_not_asked_about(
+    call: Line, carrier: Carrier, settings: Settings, action_came: bool
+) -> None:
+    status_url = call.attribute("Record", "recordingStatusCallback")
+    if action_came:
+        call.post(call.attribute("Record", "action"), RecordingSid=RECORDING, RecordingDuration="1")
+    call.post(status_url, RecordingStatus="absent", RecordingSid=RECORDING)
     call.hangs_up()
 
     assert jobs.reconcile(carrier, Deployment.of(settings), later(90)) == 0
+    assert jobs.carry(carrier, later(90)) == 0
+    [promise] = town.promises()
+    with db.transaction() as session:
+        assert recordings.of_promise(session, promise.id) == []
 
 
 @pytest.mark.parametrize("fetched", [True, False])
