@@ -3,6 +3,7 @@
 from flask import Flask
 
 from app import bus, cli, db, operations, web
+from app.admin import promise_figures
 from app.admin import promises as admin_promises
 from app.api import views as api
 from app.voice import (
@@ -37,6 +38,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     promise_views.register(app)
     message_views.register(app)
     admin_promises.register(app)
+    promise_figures.register(app)
     api.register(app)
     cli.register(app)
     return app

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -18,31 +18,33 @@ from flask import (
     render_template,
     request,
 )
-from sqlalchemy import ColumnElement, and_, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
+from sqlalchemy.orm import Session, aliased
 
 from app import catalogue, web
+from app.admin import keeping
 from app.agents.models import Agent, Role
-from app.agents.sign_in import current, require_role
-from app.callers.models import Customer, Line
+from app.agents.sign_in import OVERSEERS, current, require_role
+from app.callers.models import Customer, Direction
 from app.callers.numbers import mask
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.errors import ApplicationError
-from app.voice import callbacks, playing, promises, recordings
+from app.voice import callbacks, playing, promises, recordings, threads
 from app.voice.callbacks import zone_of
+from app.voice.card import zone_of_house
+from app.voice.delivery import NOT_DELIVERED, TOLD_APART, why_not
 from app.voice.facts import OWED
 from app.voice.ladder import Deployment
-from app.voice.models import Promise, PromiseAttempt, PromiseEvent, PromiseState
+from app.voice.models import Message, Promise, PromiseAttempt, PromiseEvent, PromiseState
 
 bp = Blueprint("admin_promises", __name__, url_prefix="/admin/promises")
 
-MAY_READ = (Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR)
 MAY_ACT = (Role.SUPERVISOR, Role.ADMIN)
 SHOWN = 200
 SOON = timedelta(hours=1)
 COUNTED_OVER = timedelta(days=30)
-VIEWS = ("owed", "soon", "late", "human", "kept", "merged", "withdrawn", "all")
+VIEWS = ("owed", "soon", "late", "human", "untold", "kept", "merged", "withdrawn", "all")
 # A spreadsheet takes a cell that begins so for a formula; a telephone number does.
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
@@ -62,23 +64,16 @@ class Row:
     about: str
     tries: int
     waits_for_human: bool
+    untold: bool  # the customer could not be told of it
 
 
 @dataclass(frozen=True)
 class Figures:
-    """How well promises were kept lately; shares are of those whose outcome is known."""
+    """What is owed now, and how well promises were kept lately."""
 
     owed: int
     late: int
-    kept: int
-    kept_in_time: int
-    broken: int
-    minutes_late: int | None  # the median of those that were kept late; None when none was
-
-    @property
-    def percent_in_time(self) -> int | None:
-        judged = self.kept + self.broken
-        return round(100 * self.kept_in_time / judged) if judged else None
+    lately: keeping.Line
 
 
 @dataclass(frozen=True)
@@ -86,7 +81,6 @@ class Happening:
     at: datetime
     words: str
     who: str
-    state: PromiseState
 
 
 def register(app: Flask) -> None:
@@ -98,11 +92,16 @@ def words(code: str, **values: object) -> str:
     return catalogue.text(f"promise.{code}", web.language(), **values)
 
 
+def about_messages(code: str, **values: object) -> str:
+    """Return a text about messages in the reader's language."""
+    return catalogue.text(f"message.{code}", web.language(), **values)
+
+
 # --- pages --------------------------------------------------------------------------------------------
 
 
 @bp.get("")
-@require_role(*MAY_READ)
+@require_role(*OVERSEERS)
 def overview() -> Response:
     now = utcnow()
     with reading() as session:
@@ -111,6 +110,8 @@ def overview() -> Response:
         page = render_template(
             "admin/promises.html",
             rows=rows(session, chosen(now), now, names, SHOWN),
+            unanswered=threads.still_waiting(session, _of_team()),
+            has_desk=_has_desk(),
             figures=figures(session, now),
             agents=_agents(session),
             teams=session.scalars(select(Agent.team).distinct().order_by(Agent.team)).all(),
@@ -120,12 +121,14 @@ def overview() -> Response:
             now=now,
             may_act=_may_act(),
             w=words,
+            m=about_messages,
+            why_not=lambda code: why_not(code, web.language()),
         )
     return make_response(page)
 
 
 @bp.get("/export.csv")
-@require_role(*MAY_READ)
+@require_role(*OVERSEERS)
 def export() -> Response:
     """The same list as a file, safe to open in a spreadsheet; numbers are masked there too."""
     now = utcnow()
@@ -158,7 +161,7 @@ def safe_cell(value: object) -> str:
 
 
 @bp.get("/<int:promise_id>")
-@require_role(*MAY_READ)
+@require_role(*OVERSEERS)
 def story(promise_id: int) -> Response:
     """Everything that one promise went through, in plain words."""
     now = utcnow()
@@ -172,7 +175,7 @@ def story(promise_id: int) -> Response:
         page = render_template(
             "admin/promise.html",
             promise=promise,
-            row=_row(promise, _customers(session, [promise]), now, names),
+            row=rows(session, [Promise.id == promise_id], now, names, 1)[0],
             happenings=happenings(session, promise, zone, names),
             dials=session.scalar(
                 select(func.count()).where(
@@ -262,6 +265,11 @@ def _who() -> str:
     return reader.email if reader else ""
 
 
+def _has_desk() -> bool:
+    reader = current()
+    return reader is not None and reader.agent is not None
+
+
 def _may_act() -> bool:
     reader = current()
     return reader is not None and reader.role in MAY_ACT
@@ -283,6 +291,7 @@ def chosen(now: datetime) -> list[ColumnElement[bool]]:
         "soon": and_(owed, Promise.due_at > now, Promise.due_at <= now + SOON),
         "late": or_(and_(owed, Promise.due_at <= now), Promise.broken_at.is_not(None)),
         "human": and_(owed, Promise.next_at.is_(None), Promise.state != PromiseState.CALLING),
+        "untold": and_(owed, Promise.id.in_(untold())),
         "kept": Promise.state == PromiseState.KEPT,
         "merged": Promise.state == PromiseState.MERGED,
         "withdrawn": Promise.state == PromiseState.WITHDRAWN,
@@ -293,6 +302,12 @@ def chosen(now: datetime) -> list[ColumnElement[bool]]:
     if team := request.args.get("team"):
         conditions.append(Promise.team == team)
     return conditions
+
+
+def _of_team() -> list[ColumnElement[bool]]:
+    """Return what the reader's choice of a team asks of a message."""
+    team = request.args.get("team")
+    return [Message.team == team] if team else []
 
 
 def rows(
@@ -307,10 +322,32 @@ def rows(
     order = (over, Promise.finished_at.desc(), Promise.due_at, Promise.id)
     found = session.scalars(select(Promise).where(*conditions).order_by(*order).limit(limit)).all()
     customers = _customers(session, found)
-    return [_row(promise, customers, now, names) for promise in found]
+    ids = [promise.id for promise in found]
+    lost = set(session.scalars(untold().where(Message.promise.in_(ids)))) if ids else set()
+    return [_row(promise, customers, now, names, lost) for promise in found]
 
 
-def _row(promise: Promise, customers: Mapping[str, str], now: datetime, names: Mapping[str, str]) -> Row:
+def untold() -> Select[int | None]:
+    """Select the promises of which the newest message did not arrive."""
+    later = aliased(Message)
+    is_newest = ~exists().where(
+        later.promise == Message.promise, later.direction == Message.direction, later.at > Message.at
+    )
+    return select(Message.promise).where(
+        Message.promise.is_not(None),
+        Message.direction == Direction.OUTBOUND,
+        Message.status.in_(NOT_DELIVERED),
+        is_newest,
+    )
+
+
+def _row(
+    promise: Promise,
+    customers: Mapping[str, str],
+    now: datetime,
+    names: Mapping[str, str],
+    lost: Collection[int | None],
+) -> Row:
     owed = promise.state in OWED
     return Row(
         id=promise.id,
@@ -325,6 +362,7 @@ def _row(promise: Promise, customers: Mapping[str, str], now: datetime, names: M
         about=promise.about,
         tries=promise.tries,
         waits_for_human=owed and promise.next_at is None and promise.state != PromiseState.CALLING,
+        untold=promise.id in lost,
     )
 
 
@@ -337,25 +375,11 @@ def _customers(session: Session, found: Sequence[Promise]) -> dict[str, str]:
 
 def figures(session: Session, now: datetime) -> Figures:
     """Count what is owed now, and what became of the promises that were due in the last thirty days."""
-    due_lately = Promise.due_at.between(now - COUNTED_OVER, now)
     owed = Promise.state.in_(OWED)
-    kept = Promise.state == PromiseState.KEPT
-    late = sorted(
-        (finished_at - broken_at).total_seconds() / 60
-        for finished_at, broken_at in session.execute(
-            select(Promise.finished_at, Promise.broken_at).where(
-                kept, due_lately, Promise.broken_at.is_not(None), Promise.finished_at.is_not(None)
-            )
-        ).all()
-        if finished_at is not None and broken_at is not None
-    )
     return Figures(
         owed=_count(session, owed),
         late=_count(session, owed, Promise.due_at <= now),
-        kept=_count(session, kept, due_lately),
-        kept_in_time=_count(session, kept, due_lately, Promise.broken_at.is_(None)),
-        broken=_count(session, owed, due_lately),
-        minutes_late=round(late[len(late) // 2]) if late else None,
+        lately=keeping.line_of("", keeping.outcomes(session, now - COUNTED_OVER, now)),
     )
 
 
@@ -371,15 +395,29 @@ def happenings(
         select(PromiseEvent).where(PromiseEvent.promise == promise.id).order_by(PromiseEvent.id)
     ).all()
     language = web.language()
-    return [
-        Happening(
-            event.at,
-            promises.in_words(event, language, zone, names),
-            names.get(event.who, event.who),
-            event.state,
-        )
+    written = session.scalars(select(Message).where(Message.promise == promise.id)).all()
+    found = [
+        Happening(event.at, promises.in_words(event, language, zone, names), names.get(event.who, event.who))
         for event in events
+    ] + [
+        Happening(message.at, _in_words(message, language), names.get(message.author or "", ""))
+        for message in written
     ]
+    return sorted(found, key=lambda one: one.at)
+
+
+def _in_words(message: Message, language: str) -> str:
+    if message.direction == Direction.INBOUND:
+        return catalogue.text("message.story_theirs", language, body=message.body)
+    fate = message.status if message.status in TOLD_APART else "sent"
+    return catalogue.text(
+        "message.story_ours",
+        language,
+        body=message.body,
+        fate=why_not(message.error, language)
+        if message.status in NOT_DELIVERED
+        else catalogue.text(f"message.status_{fate}", language),
+    )
 
 
 def _agents(session: Session) -> list[tuple[str, str]]:
@@ -388,5 +426,5 @@ def _agents(session: Session) -> list[tuple[str, str]]:
 
 
 def _use_zone(session: Session) -> None:
-    if zone := session.scalar(select(Line.timezone).order_by(Line.number).limit(1)):
+    if zone := zone_of_house(session):
         web.show_times_in(zone)

@@ -37,6 +37,9 @@ bp = Blueprint("sign_in", __name__)
 P = ParamSpec("P")
 View = Callable[P, Response]
 
+# Those who may read what everybody owes and did.
+OVERSEERS = (Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR)
+
 SHIFT = timedelta(hours=14)  # after this one signs in again, whatever happened meanwhile
 REMEMBERED = timedelta(hours=1)  # refused attempts
 # One person at one place: five mistakes are human. A whole office behind one address makes more.

@@ -19,6 +19,8 @@ RANK = {
     "read": 5,
 }
 NOT_DELIVERED = frozenset({"undelivered", "failed", "canceled"})
+# Those that people are told apart from “sent”.
+TOLD_APART = frozenset({"waiting", "withdrawn", "delivered", "read"})
 ARRIVED = frozenset({"delivered", "read"})
 
 # https://www.twilio.com/docs/api/errors/21610: they answered STOP, to us or to the carrier

@@ -191,7 +191,7 @@ def _said(message: Message, names: Mapping[str, str]) -> Said:
         author=names.get(message.author or "", message.author or ""),
         body=message.body,
         channel=message.channel,
-        status=message.status,
+        status=message.status if message.status in delivery.TOLD_APART else "sent",
         arrived=message.status in delivery.ARRIVED,
         why_not=_why_not(message),
         read_as=message.read_as,

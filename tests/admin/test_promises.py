@@ -5,11 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from app import db
 from app.agents.models import Role
-from app.voice import promises
-from app.voice.models import Promise, PromiseState
+from app.voice import messages, promises
+from app.voice.models import Message, Promise, PromiseState
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA, BEN, LINE
@@ -131,12 +132,74 @@ def test_figures_count_what_was_kept_late_as_not_in_time(client: FlaskClient, to
         promises.move(
             session, session.get_one(Promise, late), PromiseState.BROKEN, "promise_broken", datetime.now(UTC)
         )
-        for promise in (late, in_time):
-            promises.keep(session, promise, "anna", datetime.now(UTC))
+        promises.keep(session, late, "anna", datetime.now(UTC))
+        promises.keep(session, in_time, "anna", datetime.now(UTC) - timedelta(minutes=10))
 
     page = client.get("/admin/promises").text
 
     assert "50%" in page
+
+
+def lose_message_of(promise: int) -> None:
+    """We wrote to whom it is owed, and that did not arrive; they wrote as well."""
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        messages.tell(session, session.get_one(Promise, promise), "Wij bellen u.", "test", now)
+        [lost] = session.scalars(select(Message))
+        messages.status(session, lost.sid, "SM1", "undelivered", 30003, now)
+        session.add(
+            Message(
+                sid="SM2",
+                direction="inbound",
+                number=ADA,
+                line=LINE,
+                body="Hallo <i>daar</i>?",
+                promise=promise,
+                team="Burgerzaken",
+                status="received",
+                at=now,
+            )
+        )
+
+
+def test_who_could_not_be_told_is_shown_with_the_reason(client: FlaskClient, token: str) -> None:
+    promise = owe()
+    owe(BEN, customer=None)
+    lose_message_of(promise)
+
+    untold = client.get("/admin/promises?view=untold").text
+    assert f'href="/admin/promises/{promise}"' in untold
+    assert untold.count('type="checkbox"') == 1
+    assert "De klant kon niet worden ingelicht: de telefoon van de klant staat uit" in client.get(
+        f"/admin/promises/{promise}"
+    ).text.replace("\n", " ")
+
+
+def test_the_story_tells_what_went_to_and_fro(client: FlaskClient, token: str) -> None:
+    promise = owe()
+    lose_message_of(promise)
+
+    story = client.get(f"/admin/promises/{promise}").text
+
+    assert "Bericht aan de klant: “Wij bellen u.”" in story
+    assert "De klant schreef: “Hallo &lt;i&gt;daar&lt;/i&gt;?”" in story
+    assert "Berichten waar nog niemand naar keek" in client.get("/admin/promises").text
+
+
+def test_the_figures_are_for_those_who_run_the_house(flask_app: Flask) -> None:
+    late = owe(due_in=-50)
+    with db.transaction() as session:
+        promises.keep(session, late, "anna", datetime.now(UTC))
+    for who, status in (("anna", 403), ("auditor", 200), ("supervisor", 200)):
+        client = flask_app.test_client()
+        office.sign_in(client, f"{who}@example.nl")
+        assert client.get("/admin/promises/figures").status_code == status, who
+
+    page = client.get("/admin/promises/figures?days=7&team=Burgerzaken").text
+
+    assert "Anna Jansen" in page
+    assert "15 tot 60 minuten te laat" in page
+    assert "geen belofte" in client.get("/admin/promises/figures?team=Belastingen").text
 
 
 def test_an_auditor_reads_and_does_not_act(client: FlaskClient) -> None:
