@@ -4,14 +4,14 @@ import { words } from "./page.js";
 import { announce } from "./signals.js";
 import { soundOf, softphone } from "./softphone.js";
 
-const bar = document.querySelector("#telephone");
-const says = bar.querySelector("#telephone-says");
-const quality = bar.querySelector("#telephone-quality");
-const answerButton = bar.querySelector("#telephone-answer");
-const muteButton = bar.querySelector("#telephone-mute");
-const keypad = bar.querySelector("#telephone-keypad");
-const hangUpButton = bar.querySelector("#telephone-hang-up");
-const showButton = bar.querySelector("#telephone-show");
+const bar = document.querySelector("#telephone"); // null where desks are no telephones
+const says = bar?.querySelector("#telephone-says");
+const quality = bar?.querySelector("#telephone-quality");
+const answerButton = bar?.querySelector("#telephone-answer");
+const muteButton = bar?.querySelector("#telephone-mute");
+const keypad = bar?.querySelector("#telephone-keypad");
+const hangUpButton = bar?.querySelector("#telephone-hang-up");
+const showButton = bar?.querySelector("#telephone-show");
 const RINGER = "rechtdoor.ringer";
 const CARD_WITHIN_MILLISECONDS = 1200;
 
