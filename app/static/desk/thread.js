@@ -78,6 +78,8 @@ panel.addEventListener("submit", async (event) => {
       drafts.delete(address);
       form.reset();
       show(await response.text());
+      // The button that was pressed is gone; the keyboard goes on where one writes.
+      (panel.querySelector("textarea") ?? panel.querySelector("#thread-title")).focus();
     } else {
       const problem = await response.json();
       complain(problem.detail ?? problem.title);
