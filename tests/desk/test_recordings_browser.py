@@ -1,0 +1,110 @@
+"""Does an agent hear, in a real browser, what a caller said after the tone?"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+
+import pytest
+from flask import Flask
+from playwright.sync_api import ConsoleMessage, Page, expect
+
+from app import db
+from app.voice import promises
+from app.voice.models import Promise, PromiseEvent, Recording, RecordingState
+from phonebox.sound import Frame, Tone, mp3_of
+from tests import factories
+from tests.desk import office
+from tests.factories import LINE
+
+pytestmark = pytest.mark.any_database
+
+RECORDING = "RE" + "9" * 32
+SECONDS = 20
+
+
+def hum() -> Iterator[Frame]:
+    tone = Tone(440)
+    while (frame := tone.frame()) is not None:
+        yield frame
+
+
+@pytest.fixture
+def kept(flask_app: Flask) -> int:
+    """A hidden caller has left a message with Anna's team."""
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        factories.line(session)
+        factories.agent(session, "anna")
+        office.user(session, "anna")
+        promise = promises.make(
+            session,
+            origin="test",
+            number=None,
+            line=LINE,
+            customer=None,
+            case=None,
+            agent=None,
+            team="Burgerzaken",
+            language="nl",
+            due_at=now + timedelta(hours=1),
+            why="promise_hidden",
+            now=now,
+        )
+        session.add(
+            Recording(
+                sid=RECORDING,
+                call_sid="CA1",
+                promise=promise.id,
+                state=RecordingState.KEPT,
+                seconds=SECONDS,
+                made_at=now,
+                content_type="audio/mpeg",
+                sound=mp3_of(islice(hum(), 50 * SECONDS)),
+            )
+        )
+        return promise.id
+
+
+@pytest.fixture
+def desk(page: Page, flask_app: Flask, kept: int, free_port: int) -> Iterator[Page]:
+    complaints: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning"):
+            complaints.append(message.text)
+
+    page.on("console", hear)
+    with office.serving(flask_app, free_port) as url:
+        page.goto(f"{url}/desk")
+        page.get_by_label(re.compile("E-mail")).fill("anna@example.nl")
+        page.get_by_label(re.compile("Wachtwoord")).fill(office.PASSWORD)
+        page.keyboard.press("Enter")
+        page.wait_for_url(f"{url}/desk")
+        yield page
+    assert complaints == [], "nothing that the page's own policy forbids"
+
+
+def test_a_message_goes_on_playing_while_the_list_is_shown_anew_and_its_number_is_filled_in(
+    desk: Page, kept: int
+) -> None:
+    audio = desk.get_by_label("Ingesproken bericht, 20 seconden")
+    expect(audio).to_be_visible()
+    audio.evaluate("(sound) => sound.play()")
+    desk.wait_for_function("() => document.querySelector('audio').currentTime > 0.3")
+
+    with db.transaction() as session:
+        promises.say_more(session, kept, "Met Mieke")
+        promises.note(session, session.get_one(Promise, kept), "promise_said_more", datetime.now(UTC))
+    expect(desk.locator("#board")).to_contain_text("Met Mieke")
+
+    assert audio.evaluate("(sound) => !sound.paused && sound.currentTime > 0.3")
+    with db.transaction() as session:
+        assert [one.why for one in session.query(PromiseEvent) if one.who == "anna"] == ["promise_listened"]
+    desk.locator("#board details.menu summary").click()
+    desk.get_by_label("Het nummer dat de beller bedoelde").fill("06 12345678")
+    desk.get_by_role("button", name="Dit nummer nu bellen").click()
+    expect(desk.get_by_role("button", name="Nu bellen")).to_be_attached()
+    with db.transaction() as session:
+        promise = session.get_one(Promise, kept)
+        assert (promise.number, promise.agent) == ("+31612345678", "anna")
