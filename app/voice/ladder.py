@@ -314,7 +314,9 @@ def _promise(
     stop_waiting(call)
     owe(session, call, facts, step.agent, step.due_at, f"{step.reason.code}", now)
     if facts.line.records_messages:
-        return record(call, [*said, text("say.about_recorded", call.language)], addresses, now)
+        announced = text("say.about_recorded", call.language)
+        call.said = [*call.said, {"at": now.isoformat(), "text": announced}]
+        return record(call, [*said, announced], addresses, now)
     return twiml.promise(
         said=said, question=text("say.about", call.language), language=call.language, addresses=addresses
     )
