@@ -616,11 +616,13 @@ def used_codes() -> set[str]:
     found: set[str] = set()
     named = re.compile(r"""\bt\(f?["']([a-z_0-9]+)(["']\s*~|{)?""")
     # What stands behind w( is of another page's own file.
-    listed = re.compile(r'(?<!\bw\()"((?:alarm|notify|title|say|notes|shortcut)_[a-z_]*[a-z])"')
+    for_scripts = "alarm|notify|title|say|notes|shortcut|softphone|telephone|quality|device|microphone"
+    listed = re.compile(rf'(?<!\bw\()"((?:{for_scripts})_[a-z_]*[a-z])"')
     for file in [*(APP / "templates").rglob("*.html"), *APP.rglob("*.py")]:
         text = file.read_text()
         found |= {code + ("*" if is_put_together else "") for code, is_put_together in named.findall(text)}
         found |= set(re.findall(r'_problem\(\d+, "([a-z_]+)"', text))
+        found |= set(re.findall(r'return "(ring_test_[a-z_]+)"', text))
         if file.suffix == ".html":
             found |= set(listed.findall(text))
     return found
