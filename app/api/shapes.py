@@ -285,6 +285,7 @@ PROMISE = _object(
         "recordings": {**WHOLE, "description": "about_recordings"},
         "created_at": MOMENT,
         "finished_at": _or_null(MOMENT),
+        "not_before": {**_or_null(MOMENT), "description": "about_not_before"},
         "next_at": {**_or_null(MOMENT), "description": "about_next_at"},
         "broken_at": {**_or_null(MOMENT), "description": "about_broken_at"},
         "tries": {**WHOLE, "description": "about_tries"},

@@ -14,7 +14,7 @@ from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumb
 from app.callers.recognition import KnownCustomer, OpenCase, OwedPromise, recognise
 from app.voice import dropped, recordings
 from app.voice.facts import OWED
-from app.voice.models import Call, CallState, CallStep, Promise, RecordingState, StepOutcome
+from app.voice.models import Call, CallState, CallStep, MessageStop, Promise, RecordingState, StepOutcome
 from app.voice.progress import contact_key
 
 CONTACTS_SHOWN = 12
@@ -92,6 +92,8 @@ class PromiseCard:
     phone: str  # as people write it, masked; empty: the caller hid it
     late: bool
     recordings: tuple[RecordingCard, ...]
+    not_before: datetime | None  # as the customer wished
+    no_messages: bool  # the customer wants none
 
 
 @dataclass(frozen=True)
@@ -411,6 +413,8 @@ def promise_card(
             RecordingCard(one.sid, one.seconds, one.state != RecordingState.AT_CARRIER)
             for one in recordings.of_promise(session, promise.id)
         ),
+        not_before=promise.not_before,
+        no_messages=promise.number is not None and session.get(MessageStop, promise.number) is not None,
     )
 
 

@@ -81,6 +81,7 @@ def promise(row: Promise) -> Json:
         "recordings": row.recordings,
         "created_at": at(row.created_at),
         "finished_at": at(row.finished_at),
+        "not_before": at(row.not_before),
         "next_at": at(row.next_at),
         "broken_at": at(row.broken_at),
         "tries": row.tries,

@@ -17,6 +17,7 @@ from app.carrier import Carrier
 from app.clock import utcnow
 from app.jobs import deliver
 from app.voice import callbacks, messages, outbox, promises
+from app.voice.card import promise_card
 from app.voice.ladder import Deployment
 from app.voice.models import Message, MessageStop, Promise, PromiseEvent, PromiseState
 from config import Settings
@@ -43,7 +44,7 @@ class People:
 
     def hears(self, sid: str, status: str, **more: str) -> None:
         """The carrier tells how far a message of ours has come."""
-        form = MultiDict({"MessageSid": "SM" + "1" * 32, "MessageStatus": status, **more})
+        form = MultiDict({"MessageSid": "SM" + sid[2:], "MessageStatus": status, **more})
         assert signed(self.client, self.settings, f"/messages/status?message={sid}", form).status_code == 204
 
 
@@ -125,7 +126,7 @@ def tell(number: str = ADA) -> Message:
     """Write to whom something is owed, as the product does by itself; return the message."""
     owed = owe(number)
     with db.transaction() as session:
-        messages.tell(session, session.get_one(Promise, owed), "Wij bellen u.", f"test {owed}", utcnow())
+        messages.tell(session, session.get_one(Promise, owed), "Wij bellen u.", secrets.token_hex(8), utcnow())
     return ours(number)[-1]
 
 
@@ -155,6 +156,8 @@ def test_nobody_is_rung_before_the_time_they_asked_for(people: People, settings:
     assert moved.not_before is not None
 
     with db.transaction() as session:
+        card = promise_card(session, session.get_one(Promise, owed), "anna", utcnow(), {})
+        assert (card.not_before, card.no_messages) == (moved.not_before, False)
         callbacks.work_off(session, owed, utcnow(), Deployment.of(settings))
     assert promise(owed).next_at == moved.not_before + timedelta(minutes=30)
 
