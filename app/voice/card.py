@@ -421,7 +421,7 @@ def promise_card(
 def may_see_promise(session: Session, promise: Promise, agent: str) -> bool:
     """Say whether an agent may see a promise: theirs, their team's, or on the card of a call of theirs."""
     team = session.scalar(select(Agent.team).where(Agent.key == agent))
-    if promise.agent == agent or promise.team == team:
+    if promise.agent == agent or promise.team in (team, ""):
         return True
     about = [Call.promise == promise.id]
     if promise.number:

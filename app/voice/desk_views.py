@@ -251,7 +251,7 @@ def _asks_the_team(team: ScalarSelect[str]) -> ColumnElement[bool]:
     """Nothing rings by itself for these and nobody in particular owes them: the team has to look."""
     return (
         Promise.agent.is_(None)
-        & (Promise.team == team)
+        & or_(Promise.team == team, Promise.team == "")
         & Promise.next_at.is_(None)
         & (Promise.state != PromiseState.CALLING)
     )

@@ -66,7 +66,7 @@ def _own(session: Session, promise_id: int, agent: str) -> Promise:
     if (
         promise is None
         or promise.agent not in (None, agent)
-        or (promise.agent is None and promise.team != team)
+        or (promise.agent is None and promise.team not in (team, ""))
     ):
         abort(404)
     return promise

@@ -356,8 +356,10 @@ def _tell(session: Session, promise: Promise, now: datetime, to: str | None = No
     agent = to or promise.agent
     if agent is not None:
         agents: Sequence[str] = [agent]
-    elif promise.next_at is None and promise.team:
-        team = select(Agent.key).where(Agent.team == promise.team, Agent.enabled).order_by(Agent.key)
+    elif promise.next_at is None:
+        everybody = select(Agent.key).where(Agent.enabled).order_by(Agent.key)
+        # On a line that nobody described whoever is there answers.
+        team = everybody.where(Agent.team == promise.team) if promise.team else everybody
         agents = session.scalars(team).all()
     else:
         return

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from werkzeug.datastructures import MultiDict
 
 from app import db
@@ -95,6 +95,18 @@ def test_without_a_number_the_caller_hears_the_truth_and_the_team_what_it_is_abo
     with db.transaction() as session:
         told = set(session.scalars(select(DeskEvent.agent).where(DeskEvent.kind == "promise")))
     assert told == {"anna", "bram", "carla"}, "it asks for somebody of the team"
+
+
+def test_on_a_line_that_nobody_described_it_asks_whoever_is_there(call: Line, another: Another) -> None:
+    with db.transaction() as session:
+        session.execute(delete(DeskEvent))
+
+    another(from_="anonymous", to="+31201234599").comes_in().hangs_up()
+
+    assert kept().team == ""
+    with db.transaction() as session:
+        told = set(session.scalars(select(DeskEvent.agent).where(DeskEvent.kind == "promise")))
+    assert told == {"anna", "bram", "carla"}
 
 
 def test_where_the_line_records_a_message_is_taken(call: Line) -> None:
