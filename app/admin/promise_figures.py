@@ -8,7 +8,7 @@ from sqlalchemy import select
 from app import catalogue, web
 from app.admin import keeping
 from app.agents.models import Agent
-from app.agents.sign_in import OVERSEERS, require_role
+from app.agents.sign_in import OVERSEERS, has_desk, require_role
 from app.clock import utcnow
 from app.db import reading
 from app.voice import promises
@@ -47,6 +47,7 @@ def page() -> Response:
             periods=PERIODS,
             team=team,
             teams=teams,
+            has_desk=has_desk(),
             w=words,
         )
     )

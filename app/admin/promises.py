@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session, aliased
 from app import catalogue, web
 from app.admin import keeping
 from app.agents.models import Agent, Role
-from app.agents.sign_in import OVERSEERS, current, require_role
+from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
 from app.callers.models import Customer, Direction
 from app.callers.numbers import mask
 from app.clock import utcnow
@@ -111,7 +111,7 @@ def overview() -> Response:
             "admin/promises.html",
             rows=rows(session, chosen(now), now, names, SHOWN),
             unanswered=threads.still_waiting(session, _of_team()),
-            has_desk=_has_desk(),
+            has_desk=has_desk(),
             figures=figures(session, now),
             agents=_agents(session),
             teams=session.scalars(select(Agent.team).distinct().order_by(Agent.team)).all(),
@@ -184,6 +184,7 @@ def story(promise_id: int) -> Response:
             ),
             recordings=recordings.of_promise(session, promise.id),
             agents=_agents(session),
+            has_desk=has_desk(),
             now=now,
             may_act=_may_act() and promise.state in OWED,
             may_listen=_may_act(),
@@ -263,11 +264,6 @@ def _back(refused: int) -> Response:
 def _who() -> str:
     reader = current()
     return reader.email if reader else ""
-
-
-def _has_desk() -> bool:
-    reader = current()
-    return reader is not None and reader.agent is not None
 
 
 def _may_act() -> bool:

@@ -132,6 +132,12 @@ def require_role(*roles: Role) -> Callable[[View[P]], View[P]]:
     return guard
 
 
+def has_desk() -> bool:
+    """Say whether the reader has a desk of their own."""
+    reader = current()
+    return reader is not None and reader.agent is not None
+
+
 def desk_of_reader() -> str:
     """Return the key of the agent who asks. Only beneath require_agent."""
     reader = current()
@@ -258,7 +264,13 @@ def sign_in() -> Response:
     with transaction() as db:
         forgive(db, throttle)
     _start_session(user)
-    return make_response(redirect(web.safe_next(request.form.get("next", "")), 303))
+    return make_response(redirect(_first_page(user, web.safe_next(request.form.get("next", ""))), 303))
+
+
+def _first_page(user: User, asked: str) -> str:
+    """Return where somebody goes who has signed in: who has no desk, to what they may see."""
+    has_no_desk = user.agent is None and user.role in OVERSEERS
+    return "/admin/promises" if has_no_desk and asked == "/desk" else asked
 
 
 def _start_session(user: User) -> None:

@@ -55,6 +55,8 @@ AT_THE_CUSTOMER = frozenset(
 # A conversation shorter than this is a wrong connection, not a promise kept.
 KEPT_FROM_SECONDS = 10
 CUSTOMER_RING_SECONDS = 35
+# Whoever was told longer ago that they would be rung is reminded shortly before.
+REMINDED_AFTER = timedelta(hours=12)
 # Nobody was free: look again soon; the telephone of somebody who refused stays quiet for a while.
 LOOK_AGAIN_AFTER = timedelta(seconds=5)
 REFUSAL_HOLDS = timedelta(minutes=10)
@@ -104,12 +106,25 @@ def work_off(session: Session, promise_id: int, now: datetime, deployment: Deplo
             promise.next_at = window.ring_from
             return None
         promises.move(session, promise, PromiseState.DUE, "promise_due", now)
+        _remind(session, promise, window.zone, now)
     if not window.may_ring(now):
         promise.next_at = by_day(now, window.zone)
         return None
     if _is_held_back(session, promise, window.zone, now):
         return None
     return _ring_somebody(session, promise, window, now, deployment)
+
+
+def _remind(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> None:
+    """Tell who was last told long ago that they are about to be rung, so that their telephone is at hand."""
+    if (
+        now - max(promise.created_at, messages.newest_to(session, promise) or promise.created_at)
+        < REMINDED_AFTER
+    ):
+        return
+    words = times.spoken(promise.due_at, now, zone, promise.language, "before")
+    key = f"promise/{promise.id}/soon/{promise.due_at.isoformat()}"
+    messages.tell(session, promise, text("message.soon", promise.language, time=words), key, now)
 
 
 def zone_of(session: Session, promise: Promise) -> ZoneInfo:

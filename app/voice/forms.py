@@ -52,6 +52,11 @@ def value(name: str) -> str:
 
 def seconds(name: str) -> int | None:
     """Return a duration of the form; None when there is none, or it is none."""
+    return number(name)
+
+
+def number(name: str) -> int | None:
+    """Return a whole number of the form; None when there is none, or it is none."""
     text = value(name)
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None
 

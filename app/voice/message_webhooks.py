@@ -42,7 +42,12 @@ def incoming() -> Response:
         log.warning("message without a usable MessageSid")
         return _nothing()
     message = replies.IncomingMessage(
-        sid, forms.value("From"), forms.value("To"), forms.value("Body"), forms.value("OptOutType")
+        sid,
+        forms.value("From"),
+        forms.value("To"),
+        forms.value("Body"),
+        forms.value("OptOutType"),
+        forms.number("NumMedia") or 0,
     )
     try:
         voice.store.run(lambda session: replies.receive(session, message, utcnow(), voice.deployment))
@@ -58,8 +63,7 @@ def incoming() -> Response:
 def status() -> Response:
     """How far a message of ours has come; the address says which, in our own words."""
     own, sid = request.args.get("message", "")[:64], forms.value("MessageSid")[:64]
-    word, code = forms.value("MessageStatus"), forms.value("ErrorCode")
-    error = int(code) if code.isascii() and code.isdigit() and len(code) < 7 else None
+    word, error = forms.value("MessageStatus"), forms.number("ErrorCode")
     try:
         _voice().store.run(lambda session: messages.status(session, own, sid, word, error, utcnow()))
     except (StoreUnavailable, IntegrityError):

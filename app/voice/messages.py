@@ -184,6 +184,7 @@ def see_to(session: Session, number: str, who: str, now: datetime) -> None:
     waiting = select(Message).where(Message.number == number, Message.handled_at.is_(None)).with_for_update()
     for message in session.scalars(waiting):
         message.handled_at, message.handled_by = now, who
+        message.agent = message.agent or who or None  # what was the team's is theirs who took it
 
 
 def channel_to(session: Session, number: str, now: datetime) -> MessageChannel:
@@ -192,6 +193,15 @@ def channel_to(session: Session, number: str, now: datetime) -> MessageChannel:
     if newest is None or newest.channel == MessageChannel.SMS or newest.at < now - WHATSAPP_WINDOW:
         return MessageChannel.SMS
     return MessageChannel.WHATSAPP
+
+
+def newest_to(session: Session, promise: Promise) -> datetime | None:
+    """Return when something was last written about a promise to whom it is owed."""
+    return session.scalar(
+        select(func.max(Message.at)).where(
+            Message.promise == promise.id, Message.direction == Direction.OUTBOUND
+        )
+    )
 
 
 def _newest_from(session: Session, number: str) -> Message | None:

@@ -36,6 +36,7 @@ class IncomingMessage:
     to_raw: str
     body: str
     opt_out: str = ""  # STOP, START or HELP, where the carrier itself has read it so
+    attachments: int = 0  # pictures and the like, which stay with the carrier
 
 
 def receive(session: Session, incoming: IncomingMessage, now: datetime, deployment: Deployment) -> bool:
@@ -76,7 +77,7 @@ def _kept(
         channel=channel,
         number=number or from_raw[:32],
         line=line,
-        body=incoming.body[:4000],
+        body=_body(incoming, facts.language),
         customer=customer.key if customer else None,
         case=(owed.case if owed else None) or (case.key if case else None),
         # Whoever has left reads nothing: then it is the team's.
@@ -89,6 +90,14 @@ def _kept(
     session.add(message)
     session.flush()
     return message, facts
+
+
+def _body(incoming: IncomingMessage, language: str) -> str:
+    """Return what they wrote; a picture with it is named, so that somebody asks what it shows."""
+    body = incoming.body[:4000]
+    if not incoming.attachments:
+        return body
+    return f"{body}\n{text('message.attachments', language, count=incoming.attachments)}".strip()
 
 
 def _address(raw: str) -> tuple[MessageChannel, str]:

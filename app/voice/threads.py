@@ -84,7 +84,7 @@ def at_desk(session: Session, agent: str, now: datetime) -> tuple[Conversation, 
     lately = session.scalars(
         select(Message)
         .where(
-            theirs,
+            Message.agent == agent,
             Message.direction == Direction.INBOUND,
             Message.handled_at.is_not(None),
             Message.at > now - RECENT_FOR,

@@ -40,6 +40,16 @@ def test_the_right_password_opens_the_desk(client: FlaskClient, anna: str) -> No
     assert "Anna Jansen" in client.get("/desk").text
 
 
+def test_who_has_no_desk_comes_to_what_everybody_owes(flask_app: Flask, client: FlaskClient) -> None:
+    with transaction() as session:
+        email = office.user(session, None, Role.AUDITOR)
+
+    response = try_password(client, email, PASSWORD)
+
+    assert (response.status_code, response.location) == (303, "/admin/promises")
+    assert client.get(response.location).status_code == 200
+
+
 def test_a_wrong_password_and_an_unknown_account_get_the_same_answer(client: FlaskClient, anna: str) -> None:
     wrong = try_password(client, anna, "iets anders dan dat")
     unknown = try_password(client, "nobody@example.nl", "iets anders dan dat")

@@ -126,7 +126,9 @@ def tell(number: str = ADA) -> Message:
     """Write to whom something is owed, as the product does by itself; return the message."""
     owed = owe(number)
     with db.transaction() as session:
-        messages.tell(session, session.get_one(Promise, owed), "Wij bellen u.", secrets.token_hex(8), utcnow())
+        messages.tell(
+            session, session.get_one(Promise, owed), "Wij bellen u.", secrets.token_hex(8), utcnow()
+        )
     return ours(number)[-1]
 
 
@@ -160,6 +162,38 @@ def test_nobody_is_rung_before_the_time_they_asked_for(people: People, settings:
         assert (card.not_before, card.no_messages) == (moved.not_before, False)
         callbacks.work_off(session, owed, utcnow(), Deployment.of(settings))
     assert promise(owed).next_at == moved.not_before + timedelta(minutes=30)
+
+
+def test_who_was_told_long_ago_is_reminded_shortly_before(settings: Settings) -> None:
+    owed, now = owe(), utcnow()
+    with db.transaction() as session:
+        made = session.get_one(Promise, owed)
+        made.created_at, made.next_at = now - timedelta(days=1), now + timedelta(minutes=90)
+    for moment in (now + timedelta(minutes=91), now + timedelta(minutes=92)):
+        with db.transaction() as session:
+            callbacks.work_off(session, owed, moment, Deployment.of(settings))
+
+    [reminder] = ours()
+    assert "Wij bellen u zo terug" in reminder.body
+
+
+def test_who_was_told_today_is_not_reminded(settings: Settings) -> None:
+    owed, now = owe(), utcnow()
+    with db.transaction() as session:
+        session.get_one(Promise, owed).next_at = now + timedelta(minutes=90)
+    with db.transaction() as session:
+        callbacks.work_off(session, owed, now + timedelta(minutes=91), Deployment.of(settings))
+
+    assert ours() == []
+
+
+def test_a_picture_is_said_to_be_there_and_read_by_a_human(people: People) -> None:
+    owe()
+
+    written = people.write("na vijven graag", NumMedia="2")
+
+    assert written.body == "na vijven graag\n[met 2 bijlage(n), die hier niet te zien zijn]"
+    assert written.handled_at is None
 
 
 def test_what_is_not_understood_waits_for_whoever_owes_the_call_and_is_not_answered(people: People) -> None:
