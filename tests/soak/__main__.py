@@ -62,12 +62,13 @@ def shown(kind: str, plan: Plan, report: Report) -> str:
         f"{kind}, seed {plan.seed}: {report.seconds:.0f} s; at rest {rest}",
         "killed: " + ", ".join(f"{part} {count}" for part, count in sorted(killed.items())),
         "told: " + ", ".join(f"{name} {count}" for name, count in sorted(report.told.items())),
+        *(f"still going on: {what}" for what in report.unsettled),
         *(f"story broken off: {why}" for why in report.failed[:5]),
         *(f"  {name:48s} {count:7d}" for name, count in {**result.counts, **report.notes}.items()),
         "",
         *(f"  {name:48s} {len(result.of(name)):7d}" for name in KINDS),
         f"  {'worst lateness with an agent free, s':48s} {result.worst_late:7.0f}",
-        "clean" if result.is_clean else "NOT CLEAN",
+        "clean" if result.is_clean and not report.unsettled else "NOT CLEAN",
     ]
     return "\n".join(lines)
 

@@ -354,8 +354,9 @@ def _late(account: Account, books: Books) -> Iterator[tuple[Finding, float]]:
 def _free_seconds(free: Sequence[tuple[float, frozenset[str]]], since: float, until: float) -> float:
     """Return for how long somebody could have been rung; moments at which nobody looked don't count."""
     total = 0.0
-    for (at, agents), (following, _) in pairwise(free):
-        if agents and at >= since and following <= until:
+    for (at, agents), (following, still) in pairwise(free):
+        # Free at both looks: on a busy day somebody is free at any moment, and taken the next.
+        if agents & still and at >= since and following <= until:
             total += min(following - at, 3.0)
     return total
 

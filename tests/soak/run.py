@@ -15,7 +15,8 @@ from app import db
 from app.agents.models import Activity, Slot
 from app.carrier import Carrier
 from app.db import Database
-from app.jobs import backfill, callbacks, sweep
+from app.jobs import backfill, callbacks, deliver, sweep
+from app.voice import outbox
 from app.voice.ladder import Deployment
 from app.voice.models import Call, CallState, Outbox, Promise, PromiseAttempt
 from config import load
@@ -47,6 +48,7 @@ class Plan:
     kills: int
     speed: float = 10.0
     callers: int = 5
+    due_seconds: tuple[float, float] = (5, 25)  # in which promises of other systems are to be kept
     leaps: bool = False  # a short run: time is not waited for, the product's jobs are told that it is later
 
 
@@ -60,6 +62,7 @@ class Report:
     failed: list[str]
     seconds: float
     settled_after: float | None  # None: it never came to rest
+    unsettled: list[str]  # what was still going on then
     stories: list[str]
     notes: dict[str, int]
 
@@ -125,7 +128,7 @@ def _told(
     witness.start()
     talks = Talks(town, random.Random(f"{plan.seed}/talks"))
     agents = Agents(town, random.Random(f"{plan.seed}/agents"))
-    callers = Callers(town, product.url, plan.seed)
+    callers = Callers(town, product.url, plan.seed, plan.due_seconds)
     killer = Killer(parts, random.Random(f"{plan.seed}/kills"), plan.kills, say)
     witness.listeners.append(killer.hears)
     seen = _Seen(database)
@@ -138,7 +141,7 @@ def _told(
     say("all parts stand; waiting until everybody has hung up")
     callers.stop()
     agents.lively = False
-    settled_after = _settle(plan, product, witness, database, say)
+    settled_after, unsettled = _settle(plan, product, witness, database)
     seen.stop()
     agents.stop()
     talks.stop()
@@ -163,6 +166,7 @@ def _told(
         callers.failed,
         time.monotonic() - began,
         settled_after,
+        unsettled,
         stories,
         notes,
     )
@@ -194,24 +198,24 @@ class _Seen:
 
 
 def _settle(
-    plan: Plan, product: Product, witness: Witness, database: Database, say: Callable[[str], None]
-) -> float | None:
-    """Wait until nothing moves any more; return after how long, None when it never came to that."""
+    plan: Plan, product: Product, witness: Witness, database: Database
+) -> tuple[float | None, list[str]]:
+    """Wait until nothing moves any more; return after how long, or None and what never came to rest."""
     began = time.monotonic()
     quiet_since: float | None = None
+    moving: list[str] = []
     while time.monotonic() - began < SETTLES_WITHIN_SECONDS:
         if plan.leaps and not witness.live:
-            _leap(product, database)
+            _leap(product)
         moving = _moving(witness, database)
         if moving:
             quiet_since = None
         elif quiet_since is None:
             quiet_since = time.monotonic()
         elif time.monotonic() - quiet_since > (2.0 if plan.leaps else QUIET_SECONDS):
-            return quiet_since - began
+            return quiet_since - began, []
         time.sleep(0.5)
-    say(f"it never came to rest: {', '.join(moving)}")
-    return None
+    return None, moving
 
 
 def _moving(witness: Witness, database: Database) -> list[str]:
@@ -220,7 +224,7 @@ def _moving(witness: Witness, database: Database) -> list[str]:
     inbound = {leg.sid for leg in witness.inbound}
     try:
         with database.reading() as session:
-            calls = dict(session.execute(select(Call.sid, Call.state)).tuples().all())
+            calls = {row.sid: row.state for row in session.execute(select(Call.sid, Call.state))}
             counts = {
                 "agents": session.scalars(select(Slot.agent).where(Slot.activity != Activity.IDLE)).all(),
                 "tries": session.scalars(
@@ -235,7 +239,7 @@ def _moving(witness: Witness, database: Database) -> list[str]:
     return moving + [f"{len(found)} {name}" for name, found in counts.items() if found]
 
 
-def _leap(product: Product, database: Database) -> None:
+def _leap(product: Product) -> None:
     """Let the product's own jobs do now what they would do within the next minutes."""
     settings = load(product.settings)
     carrier, deployment = Carrier(settings), Deployment.of(settings)
@@ -243,3 +247,9 @@ def _leap(product: Product, database: Database) -> None:
     sweep.reconcile(carrier, deployment, later)
     callbacks.reconcile(carrier, later)
     backfill.compare(carrier, deployment, later - timedelta(hours=1), later)
+    # What came of it is due then, too.
+    afterwards = later + timedelta(minutes=1)
+    sweep.end_wrap_ups(afterwards)
+    sweep.end_leases(afterwards)
+    for kind in (outbox.END_LEG, outbox.REDIRECT_CALL, outbox.PLACE_CALLBACK, outbox.SEND_MESSAGE):
+        deliver.deliver_due(carrier, deployment, kind, afterwards)

@@ -15,13 +15,14 @@ from http.client import HTTPException
 from typing import Any
 
 from phonebox.client import DrivingError, PhoneCall, WaitedInVain
-from tests.soak.town import CLOSED_LINE, LINE, Town
+from tests.soak.town import CLOSED_LINE, LINE, Town, owner
 from tests.soak.witness import Point
 
 # What a customer's telephone does when it is rung, and how many of ten do so.
 CUSTOMERS = ("answer",) * 6 + ("no_answer", "voicemail", "busy", "decline")
 # Nobody holds the line for longer; seconds of the carrier.
 LONGEST_CALL = 400
+LONGEST_GOODBYE = 60
 API_PATIENCE_SECONDS = 60.0
 
 
@@ -41,6 +42,7 @@ class Callers:
     town: Town
     api_url: str
     seed: int
+    due_seconds: tuple[float, float]
     returned: list[Returned] = field(default_factory=list)
     impatient: int = 0  # calls that had to be put down because nothing ended them
     told: dict[str, int] = field(default_factory=dict)
@@ -177,16 +179,22 @@ class Callers:
         time.sleep(seconds / self.town.speed)
 
     def _stays(self, call: PhoneCall) -> None:
-        """Stay on the line until it ends; nobody waits for ever."""
-        try:
-            call.wait("ended", seconds=max(10.0, LONGEST_CALL / self.town.speed))
-        except WaitedInVain:
-            self.impatient += 1
-            call.hang_up()
+        """Stay on the line until it ends; nobody waits for ever, and less long when the day is over."""
+        deadline = time.monotonic() + LONGEST_CALL / self.town.speed
+        while True:
+            with suppress(WaitedInVain):
+                call.wait("ended", seconds=1)
+                return
+            if self._stopped.is_set():
+                deadline = min(deadline, time.monotonic() + LONGEST_GOODBYE / self.town.speed)
+            if time.monotonic() > deadline:
+                self.impatient += not self._stopped.is_set()
+                call.hang_up()
+                return
 
     def _owe(self, number: str, customer: int, chance: random.Random) -> datetime:
         """Another system asks for a callback, as often as it takes; return by when."""
-        due_at = datetime.now(UTC) + timedelta(seconds=chance.uniform(5, 25))
+        due_at = datetime.now(UTC) + timedelta(seconds=chance.uniform(*self.due_seconds))
         body = {
             "number": number,
             "due_at": due_at.isoformat(),
@@ -196,7 +204,7 @@ class Callers:
         }
         key = uuid.UUID(int=chance.getrandbits(128)).hex
         if chance.random() < 0.7:
-            body["agent"] = self._knows(customer)
+            body["agent"] = owner(customer)
         deadline = time.monotonic() + API_PATIENCE_SECONDS
         while True:
             for listener in self.town.witness.listeners:
@@ -216,11 +224,6 @@ class Callers:
             if time.monotonic() > deadline:
                 raise TimeoutError("the API did not make a promise")
             time.sleep(0.3)
-
-    def _knows(self, customer: int) -> str:
-        from tests.soak.town import AGENTS
-
-        return AGENTS[customer % len(AGENTS)]
 
     def _ask(self, method: str, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
         request = urllib.request.Request(

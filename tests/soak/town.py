@@ -102,15 +102,16 @@ def settle_in(town: Town, customers: int, now: datetime) -> None:
         with town.written() as session:
             for customer in range(start, min(start + 200, first + customers)):
                 factories.customer(session, f"c{customer}", number_of(customer))
-                knows, knew = (
-                    AGENTS[customer % len(AGENTS)],
-                    AGENTS[(customer // len(AGENTS) + 1) % len(AGENTS)],
-                )
-                handled_by = (knows,) if knew == knows else (knew, knows)
-                factories.case(session, f"Z{customer}", f"c{customer}", handled_by=handled_by)
+                knew = AGENTS[(customer + 1) % len(AGENTS)]
+                factories.case(session, f"Z{customer}", f"c{customer}", handled_by=(knew, owner(customer)))
     town.numbers = map(number_of, range(first, first + customers))
     for key in AGENTS:
         answers(town, key)
+
+
+def owner(customer: int) -> str:
+    """Return the agent who handled a customer's case last."""
+    return AGENTS[customer % len(AGENTS)]
 
 
 def telephone(agent: str) -> str:
