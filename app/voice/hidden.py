@@ -9,9 +9,9 @@ from app.callers.numbers import may_be_called, to_e164
 from app.catalogue import text
 from app.voice import facts as known_facts
 from app.voice import ladder, promises, speech, spoken_numbers, twiml
-from app.voice.facts import Facts
+from app.voice.facts import OWED, Facts
 from app.voice.ladder import Deployment
-from app.voice.models import Call, StepKind
+from app.voice.models import Call, Promise, StepKind
 from app.voice.routing import Sentence, due_at
 
 # Where a call is when nobody is left to be rung.
@@ -58,10 +58,12 @@ def number_given(
 
 
 def _promise(session: Session, call: Call, facts: Facts, e164: str, due: datetime, now: datetime) -> None:
-    if call.promise is None:
-        ladder.owe(session, call, facts, facts.owner, due, "promise_nobody", now, number=e164)
+    kept = session.get(Promise, call.promise) if call.promise is not None else None
+    if kept is not None and kept.number is None and kept.state in OWED:
+        call.promise = promises.give_number(session, kept.id, e164, due, "", now).id
     else:
-        call.promise = promises.give_number(session, call.promise, e164, due, "", now).id
+        # Nothing was kept yet, or somebody has seen to it since.
+        ladder.owe(session, call, facts, facts.owner, due, "promise_nobody", now, number=e164)
 
 
 def _keep_words(session: Session, call: Call, facts: Facts, words: str, due: datetime, now: datetime) -> None:

@@ -55,6 +55,7 @@ def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> No
         return
     if fact["kind"] == "message":
         recording_sid, seconds = str(fact.get("recording_sid") or ""), fact.get("seconds")
+        known = progress.held(session, sid)
         answering.note_message(session, known, recording_sid, seconds, at, deployment)
     elif fact["kind"] == "talked":
         progress.talked_without_us(session, sid, int(fact["seconds"]), at)

@@ -197,5 +197,6 @@ def forget(session: Session, which: ColumnElement[bool], now: datetime) -> None:
 
 def forget_old(session: Session, days: int, now: datetime) -> None:
     """Forget what was said once it has been dealt with for so many days; what is still owed is kept."""
-    dealt_with = select(Promise.id).where(Promise.finished_at < now - timedelta(days=days))
-    forget(session, Recording.promise.in_(dealt_with), now)
+    old = now - timedelta(days=days)
+    dealt_with = Recording.promise.in_(select(Promise.id).where(Promise.finished_at < old))
+    forget(session, dealt_with | (Recording.promise.is_(None) & (Recording.made_at < old)), now)

@@ -70,6 +70,20 @@ def test_a_number_that_is_not_understood_is_asked_for_once_more(call: Line) -> N
     assert town.call(call.sid).outcome == Outcome.PROMISED
 
 
+def test_a_number_that_comes_after_somebody_saw_to_it_is_promised_all_the_same(call: Line) -> None:
+    answers(call, SpeechResult="Hallo?")
+    with db.transaction() as session:
+        promises.withdraw(session, kept().id, "carla", datetime.now(UTC))
+
+    answers(call, Digits="0687654321")
+
+    assert "Wij bellen u terug op 0 6 8 7 6 5 4 3 2 1" in call.said
+    assert [(one.number, one.state) for one in town.promises()] == [
+        (None, PromiseState.WITHDRAWN),
+        (BEN, PromiseState.OPEN),
+    ]
+
+
 @pytest.mark.parametrize(
     ("hours", "truth"),
     [
