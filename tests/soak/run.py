@@ -32,7 +32,6 @@ from tests.soak.stories import Callers
 from tests.soak.town import AGENTS, WITHOUT_DATABASE, Agents, Talks, Town, settle_in, telephone
 from tests.soak.witness import Witness
 
-CUSTOMERS_PER_KILL = 20
 # G-1: five minutes after its end every call has its outcome. A little more, since a look takes a while.
 SETTLES_WITHIN_SECONDS = 330.0
 QUIET_SECONDS = 8.0
@@ -124,7 +123,7 @@ def _told(
     witness = Witness(product.phonebox_url)
     chance = random.Random(plan.seed)
     town = Town(phonebox, witness, database, plan.speed, chance)
-    settle_in(town, 60 + plan.kills * CUSTOMERS_PER_KILL, datetime.now(UTC))
+    settle_in(town, datetime.now(UTC))
     witness.start()
     talks = Talks(town, random.Random(f"{plan.seed}/talks"))
     agents = Agents(town, random.Random(f"{plan.seed}/agents"))

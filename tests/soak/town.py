@@ -3,12 +3,11 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from heapq import heappop, heappush
-from typing import TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
@@ -19,14 +18,12 @@ from app.agents.models import Intent, Reach, Slot
 from app.api import auth
 from app.api.models import Scope
 from app.db import Database
-from app.errors import InvalidField
+from app.errors import ApplicationError
 from app.voice import promises, rules
 from app.voice.models import Promise, PromiseState
 from phonebox.client import DrivingError, Phonebox
 from tests import factories
 from tests.soak.witness import Leg, Point, Witness
-
-T = TypeVar("T")
 
 LINE, CLOSED_LINE = factories.LINE, "+31201234501"
 DESKS = ("anna", "bram", "carla", "dirk", "els")
@@ -37,9 +34,33 @@ ALIVE = timedelta(days=2)
 # Of the clock on the wall, whatever the carrier's speed is.
 RULES = rules.Ladder(wrap_up_seconds=2, wait_for_owner_seconds=12, wait_for_team_seconds=12)
 LOOK_EVERY_SECONDS = 1.0
-PATIENCE_SECONDS = 60.0
 
-WITHOUT_DATABASE = (OperationalError, InterfaceError, DBAPIError)
+WITHOUT_DATABASE = (OperationalError, InterfaceError, DBAPIError, TimeoutError)
+
+
+@dataclass(frozen=True)
+class Customer:
+    """One customer with one number, and a case that an agent has handled; `known` when it is written down."""
+
+    place: int
+    known: bool
+
+    @property
+    def number(self) -> str:
+        return f"+316{self.place:08d}"
+
+    @property
+    def case(self) -> str:
+        return f"Z{self.place}"
+
+    @property
+    def owner(self) -> str:
+        """The agent who handled the case last."""
+        return AGENTS[self.place % len(AGENTS)]
+
+    @property
+    def handled_by(self) -> tuple[str, str]:
+        return AGENTS[(self.place + 1) % len(AGENTS)], self.owner
 
 
 @dataclass
@@ -52,40 +73,28 @@ class Town:
     speed: float
     chance: random.Random
     token: str = ""
-    numbers: "Iterator[str]" = field(default_factory=lambda: iter(()))
+    _customers: int = 10_000_000
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def new_customer(self) -> tuple[str, int]:
-        """Return the number of somebody who has never phoned, and which one they are."""
+    def new_customer(self) -> "Customer":
+        """Return somebody who has never phoned; without a database, somebody whom we know nothing of."""
         with self._lock:
-            number = next(self.numbers)
-        return number, int(number[4:])
+            self._customers += 1
+            customer = Customer(self._customers, known=False)
+        with suppress(*WITHOUT_DATABASE), self.written() as session:
+            factories.customer(session, f"c{customer.place}", customer.number)
+            factories.case(session, customer.case, f"c{customer.place}", handled_by=customer.handled_by)
+            return replace(customer, known=True)
+        return customer
 
     @contextmanager
     def written(self) -> Iterator[Session]:
         with self.database.transaction() as session:
             yield session
 
-    def patiently(self, work: Callable[[Session], T], seconds: float = PATIENCE_SECONDS) -> T:
-        """Do something in the database, which may be dead for a moment."""
-        deadline = time.monotonic() + seconds
-        while True:
-            try:
-                with self.written() as session:
-                    return work(session)
-            except WITHOUT_DATABASE:
-                if time.monotonic() > deadline:
-                    raise
-                time.sleep(0.2)
 
-
-def number_of(customer: int) -> str:
-    return f"+316{customer:08d}"
-
-
-def settle_in(town: Town, customers: int, now: datetime) -> None:
+def settle_in(town: Town, now: datetime) -> None:
     """Write down who lives here. It is about noon where the lines are, whatever the hour of the run."""
-    first = 10_000_000
     with town.written() as session:
         zone = factories.noon_zone(now)
         factories.line(session).timezone = zone
@@ -98,20 +107,8 @@ def settle_in(town: Town, customers: int, now: datetime) -> None:
             )
         rules.publish(session, RULES, "soak", "nobody waits for long", now)
         town.token = auth.create(session, "soak", Scope.WRITE, None, now)
-    for start in range(first, first + customers, 200):
-        with town.written() as session:
-            for customer in range(start, min(start + 200, first + customers)):
-                factories.customer(session, f"c{customer}", number_of(customer))
-                knew = AGENTS[(customer + 1) % len(AGENTS)]
-                factories.case(session, f"Z{customer}", f"c{customer}", handled_by=(knew, owner(customer)))
-    town.numbers = map(number_of, range(first, first + customers))
     for key in AGENTS:
         answers(town, key)
-
-
-def owner(customer: int) -> str:
-    """Return the agent who handled a customer's case last."""
-    return AGENTS[customer % len(AGENTS)]
 
 
 def telephone(agent: str) -> str:
@@ -198,7 +195,7 @@ class Agents:
                 self._come_back()
                 self._hurry()
                 self._moods()
-            except (SQLAlchemyError, InvalidField, OSError, DrivingError):
+            except (SQLAlchemyError, ApplicationError, OSError, DrivingError):
                 # The database is dead for a moment, or the promise was kept meanwhile.
                 continue
 
