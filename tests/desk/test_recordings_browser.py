@@ -71,7 +71,7 @@ def desk(page: Page, flask_app: Flask, kept: int, free_port: int) -> Iterator[Pa
     complaints: list[str] = []
 
     def hear(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning"):
+        if "Content Security Policy" in message.text:
             complaints.append(message.text)
 
     page.on("console", hear)
