@@ -37,7 +37,7 @@ export function useDevices() {
   });
   for (const [key, select] of outputs()) select.addEventListener("change", () => {
     remember(key, select.value);
-    if (key === SPEAKER) softphone.useDevices({ microphone: localStorage.getItem(MICROPHONE), speaker: select.value });
+    if (key === SPEAKER) softphone.useDevices({ microphone: null, speaker: select.value });
   });
   for (const button of dialog.querySelectorAll("[data-plays]")) button.addEventListener("click", () => play(button));
   softphone.addEventListener("call", () => {
@@ -59,11 +59,11 @@ function tell() {
   const isFine = state === "ready" || state === "asleep";
   says.hidden = isFine;
   if (!isFine) says.querySelector("span").textContent = words(`softphone_${state}`);
-  says.classList.toggle("bad", ["denied", "no_microphone", "insecure", "unreachable", "refused"].includes(state));
+  says.classList.toggle("bad", ["denied", "no_microphone", "insecure", "unsupported", "unreachable", "refused"].includes(state));
   switchOn.hidden = !["asks", "denied", "no_microphone"].includes(state);
   trust.hidden = !(state === "unreachable" && trustAddress);
   if (trustAddress) trust.querySelector("a").href = trustAddress;
-  setUp.hidden = ["asks", "denied", "insecure", "asleep"].includes(state);
+  setUp.hidden = ["asks", "denied", "insecure", "unsupported", "asleep"].includes(state);
   for (const button of document.querySelectorAll("[data-needs-telephone]")) button.disabled = state !== "ready" || softphone.call !== null;
 }
 

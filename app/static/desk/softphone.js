@@ -1,10 +1,10 @@
 // Is there a telephone in this window? Twilio's own Device, kept registered while this tab is the desk, and its call.
 //
 // `state` is one of
-//   absent       this installation has no softphones, or this browser can't be one
+//   absent       this installation has no softphones
 //   asleep       another tab is the desk
 //   asks         the agent must allow the microphone first: a browser wants a click for that
-//   denied, no_microphone, insecure   why it can't be one, which only the agent can mend
+//   denied, no_microphone, insecure, unsupported   why it can't be one, which only the agent can mend
 //   starting, unreachable, refused    on its way; the carrier can't be reached; it doesn't accept us
 //   ready        it would ring
 // Whoever wants to know listens to "change" (the state), "call" (a ring, a talk, or its end) and "quality".
@@ -41,7 +41,6 @@ class Softphone extends EventTarget {
   constructor() {
     super();
     if (this.state === "absent") return;
-    if (!Twilio.Device.isSupported) this.state = "absent";
     navigator.mediaDevices?.addEventListener("devicechange", () => this.#lookAgain());
     document.addEventListener("visibilitychange", () => {
       // Whoever comes back may just have accepted a certificate, or allowed the microphone.
@@ -86,6 +85,7 @@ class Softphone extends EventTarget {
     if (this.state === "absent") return;
     this.#wanted = true;
     if (!navigator.mediaDevices) return this.#become("insecure");
+    if (!Twilio.Device.isSupported) return this.#become("unsupported");
     const permission = await microphonePermission((changed) => changed && this.#lookAgain());
     if (!this.#wanted || this.#device) return undefined;
     if (permission === "denied") return this.#become("denied");
@@ -289,12 +289,12 @@ class Softphone extends EventTarget {
     if (this.talks) this.call.sendDigits(key);
   }
 
-  /** Speak into another microphone and hear by another loudspeaker, also in the middle of a talk. */
+  /** Speak into another microphone, hear by another loudspeaker, also in the middle of a talk; null changes nothing. */
   async useDevices({ microphone, speaker }) {
     const audio = this.#device?.audio;
     if (!audio) return;
     if (speaker !== null && audio.isOutputSelectionSupported) await audio.speakerDevices.set(speaker || "default").catch(() => {});
-    if (!this.talks) return;
+    if (microphone === null || !this.talks) return;
     await audio.setInputDevice(microphone || "default").catch(() => {});
     this.call?.once("disconnect", () => audio.unsetInputDevice().catch(() => {}));
   }
