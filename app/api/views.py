@@ -35,7 +35,6 @@ from app.api.routes import (
     settings,
 )
 from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
-from app.callers.numbers import may_be_called
 from app.clock import utcnow
 from app.errors import InvalidField
 from app.voice import announce, callbacks, promises
@@ -503,7 +502,7 @@ def _owed(session: Session, said: dict[str, Any], now: datetime) -> dict[str, An
         name: _said(said, name, read, found, required=name in {"number", "due_at"})
         for name, read in _PROMISE_FIELDS.items()
     }
-    if values["number"] and not may_be_called(values["number"]):
+    if values["number"] and not promises.may_ring(session, values["number"]):
         found.append(Problem("number", "not_callable"))
     if values["due_at"] and values["due_at"] <= now:
         found.append(Problem("due_at", "in_the_past"))

@@ -16,7 +16,7 @@ from app.agents import desk_events, presence
 from app.agents.models import Agent
 from app.agents.presence import Reachability
 from app.callers.models import Channel, Direction, Line
-from app.callers.numbers import may_be_called, to_e164
+from app.callers.numbers import to_e164
 from app.carrier import CarrierCall, with_parameters
 from app.catalogue import text, times
 from app.errors import InvalidField
@@ -134,7 +134,7 @@ def zone_of(session: Session, promise: Promise) -> ZoneInfo:
 
 def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> bool:
     """Tell whether this number must not be rung now; when it may be, or that a human is asked, is written."""
-    if promise.number is None or not may_be_called(promise.number):
+    if promise.number is None or not promises.may_ring(session, promise.number):
         _ask_a_human(session, promise, "promise_not_callable", now)
         return True
     promise.line = promise.line or _line_to_show(session, promise.team)
@@ -563,7 +563,7 @@ def _may_dial(session: Session, promise: Promise, now: datetime) -> bool:
     """Ask again at the last moment: the policy may have changed, the day's number of dials be used up."""
     return (
         promise.number is not None
-        and may_be_called(promise.number)
+        and promises.may_ring(session, promise.number)
         and len(attempts.dials_lately(session, promise.number, now)) < attempts.MOST_DIALS
     )
 

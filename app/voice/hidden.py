@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app.callers.numbers import may_be_called, to_e164
+from app.callers.numbers import to_e164
 from app.catalogue import text
 from app.voice import facts as known_facts
 from app.voice import ladder, promises, speech, spoken_numbers, twiml
@@ -42,7 +42,7 @@ def number_given(
     digits = spoken_numbers.digits(given)
     e164 = to_e164(digits, country)
     due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
-    if e164 is not None and may_be_called(e164):
+    if e164 is not None and promises.may_ring(session, e164):
         _promise(session, call, facts, e164, due, now)
         # Digit by digit, or it is read as an amount.
         sentence = Sentence("number_promised", {"number": " ".join(digits), "time": ("before", due)})

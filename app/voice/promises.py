@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.agents import desk_events
 from app.agents.models import Agent
+from app.callers.models import Line
 from app.callers.numbers import may_be_called
 from app.catalogue import codes, text, times
 from app.errors import InvalidField, InvalidTransition
@@ -116,6 +117,11 @@ def _look_at(promise: Promise, at: datetime) -> None:
 
 def of_origin(session: Session, origin: str) -> Promise | None:
     return session.scalar(select(Promise).where(Promise.origin == origin))
+
+
+def may_ring(session: Session, number: str | None) -> bool:
+    """Tell whether we ring this number back: one that may be called, and not our own, which would ring us."""
+    return may_be_called(number) and session.get(Line, number) is None
 
 
 def unfinished_for(session: Session, number: str | None) -> Promise | None:
@@ -240,7 +246,7 @@ def give_number(
     promise = _still_owed(session, promise_id)
     if promise.number is not None:
         raise InvalidField("number", f"promise {promise_id} has its number")
-    if not may_be_called(number):
+    if not may_ring(session, number):
         raise InvalidField("number", "this number must not be rung")
     if (owed := unfinished_for(session, number)) is not None:
         move(session, promise, PromiseState.MERGED, "promise_number_known", now, who)

@@ -66,6 +66,7 @@ def test_what_is_finished_cannot_be_withdrawn(world: Api) -> None:
     [
         ({"number": "0900 1234"}, "number", "one that we don't ring back"),
         ({"number": "+14158675309"}, "number", "one that we don't ring back"),
+        ({"number": "+31201234567"}, "number", "one that we don't ring back"),  # our own line
         ({"number": "anonymous"}, "number", "no valid telephone number"),
         ({"number": None}, "number", "is missing"),
         ({"due_at": "2020-01-01T00:00:00Z"}, "due_at", "lies in the past"),

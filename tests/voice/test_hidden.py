@@ -70,6 +70,13 @@ def test_a_number_that_is_not_understood_is_asked_for_once_more(call: Line) -> N
     assert town.call(call.sid).outcome == Outcome.PROMISED
 
 
+def test_who_names_a_line_of_ours_is_asked_once_more(call: Line) -> None:
+    answers(call, Digits=LINE.replace("+31", "0"))
+
+    assert "Noemt u het nog eens, cijfer voor cijfer" in call.said
+    assert kept().number is None, "we would ring ourselves"
+
+
 def test_a_number_that_comes_after_somebody_saw_to_it_is_promised_all_the_same(call: Line) -> None:
     answers(call, SpeechResult="Hallo?")
     with db.transaction() as session:
