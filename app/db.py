@@ -31,7 +31,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -42,6 +43,9 @@ CONNECT_SECONDS = 2  # the least that libpq accepts; the webhook's own deadline 
 STATEMENT_MILLISECONDS = 800
 LOCK_MILLISECONDS = 300
 SQLITE_BUSY_SECONDS = 5.0
+
+# How a database says, or fails to say, that it is slow, busy or gone.
+OUT_OF_REACH = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
 
 READ_ONLY = "read_only"
 

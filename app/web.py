@@ -1,5 +1,6 @@
 """What does every page share? Security headers, the guard on forms, the reader's language, error pages."""
 
+import logging
 import secrets
 from collections.abc import Sequence
 from datetime import datetime
@@ -11,8 +12,11 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from app import catalogue
+from app.db import OUT_OF_REACH
 from app.errors import ApplicationError
 from config import Settings
+
+log = logging.getLogger(__name__)
 
 bp = Blueprint("web", __name__)
 
@@ -59,6 +63,8 @@ def register(app: Flask) -> None:
         app.add_template_filter(template_filter)
     app.register_error_handler(FormRefused, _form_refused)
     app.register_error_handler(HTTPException, _error_page)
+    for error in OUT_OF_REACH:
+        app.register_error_handler(error, _out_of_reach)
     app.register_blueprint(bp)
 
 
@@ -217,6 +223,14 @@ def _error_page(error: HTTPException) -> Response | HTTPException:
         for key, value in error.get_headers(request.environ):
             if key == name:
                 page.headers[name] = value
+    return page
+
+
+def _out_of_reach(error: Exception) -> Response:
+    """The database is slow or away: nothing was changed, and trying again in a moment is what helps."""
+    log.warning("database out of reach", extra={"error": type(error).__name__, "endpoint": request.endpoint})
+    page = error_page(503)
+    page.headers["Retry-After"] = "2"
     return page
 
 

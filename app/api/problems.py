@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 
 from flask import Blueprint, Response, current_app, jsonify, request
-from sqlalchemy.exc import OperationalError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import catalogue, web
 from app.api.fields import Refused
+from app.db import OUT_OF_REACH
 from app.errors import ApplicationError, InvalidField
 
 log = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def of_http(error: HTTPException) -> Response:
 
 
 def _unforeseen(error: Exception) -> Response:
-    if isinstance(error, OperationalError | TimeoutError):
+    if isinstance(error, OUT_OF_REACH):
         log.warning("database out of reach", extra={"error": type(error).__name__})
         response = _response(503, "unavailable", {})
         response.headers["Retry-After"] = "2"

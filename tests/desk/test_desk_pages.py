@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 
 import app
 import config
-from app import web
+from app import db, web
 from app.agents.models import Activity, Agent, Intent, Reach, Role, Slot, Softphone
 from app.callers.models import CaseStatus, Contact
 from app.db import transaction
@@ -642,3 +642,17 @@ def test_every_word_on_a_page_exists_in_both_languages_and_is_used() -> None:
         assert set(by_language) == {"nl", "en"}, code
         fields = [set(re.findall(r"{(\w+)}", text)) for text in by_language.values()]
         assert fields[0] == fields[1], code
+
+
+def test_a_database_that_is_away_is_told_as_something_that_passes(anna: FlaskClient, tmp_path: Path) -> None:
+    real, away = db.current(), db.bind(db.Database(f"sqlite:///{tmp_path}"))  # a folder is no database
+    try:
+        answer = anna.get("/desk/presence")
+        page = anna.get("/desk", headers={"Accept": "text/html"})
+    finally:
+        db.bind(real)
+        away.dispose()
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert page.status_code == 503
+    assert "It is too busy right now" in seen(page.text) or "Het is nu te druk" in seen(page.text)
