@@ -217,9 +217,6 @@ def _lost_promises(account: Account, books: Books) -> Iterator[Finding]:
             yield Finding(LOST, f"the API returned promise {made.id}, and it is not there", promise=made.id)
     for gone in account.seen - set(books.promises):
         yield Finding(LOST, f"promise {gone} stood in the database and is gone", promise=gone)
-    keys = [made.key for made in account.returned]
-    for key in {key for key in keys if keys.count(key) > 1} if len(keys) != len(set(keys)) else ():
-        yield Finding(DOUBLED, f"the API made two promises for {key}")
 
 
 def _not_conserved(books: Books) -> Iterator[Finding]:

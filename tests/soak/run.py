@@ -4,12 +4,12 @@ import random
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import db
 from app.agents.models import Activity, Slot
@@ -17,6 +17,7 @@ from app.carrier import Carrier
 from app.db import Database
 from app.jobs import backfill, callbacks, deliver, sweep
 from app.voice import outbox
+from app.voice.callbacks import WORKED_OFF
 from app.voice.ladder import Deployment
 from app.voice.models import Call, CallState, Outbox, Promise, PromiseAttempt
 from config import load
@@ -206,6 +207,7 @@ def _settle(
     while time.monotonic() - began < SETTLES_WITHIN_SECONDS:
         if plan.leaps and not witness.live:
             _leap(product)
+        _put_off(database)
         moving = _moving(witness, database)
         if moving:
             quiet_since = None
@@ -215,6 +217,18 @@ def _settle(
             return quiet_since - began, []
         time.sleep(0.5)
     return None, moving
+
+
+def _put_off(database: Database) -> None:
+    """Let what was tried once wait for another day: trying again would go on for an hour."""
+    tried = select(PromiseAttempt.id).where(PromiseAttempt.promise == Promise.id).exists()
+    now = datetime.now(UTC)
+    with suppress(*WITHOUT_DATABASE), database.transaction() as session:
+        session.execute(
+            update(Promise)
+            .where(Promise.state.in_(WORKED_OFF), Promise.next_at < now + timedelta(hours=1), tried)
+            .values(next_at=now + timedelta(hours=2))
+        )
 
 
 def _moving(witness: Witness, database: Database) -> list[str]:

@@ -32,7 +32,6 @@ class Returned:
 
     id: int
     number: str
-    key: str
 
 
 @dataclass
@@ -167,10 +166,10 @@ class Callers:
         return customer
 
     def _another(self, customer: Customer, chance: random.Random) -> str:
-        """Return the number of a new customer; now and then of nobody whom we know."""
+        """Return the number of another customer of the same agent; now and then of nobody whom we know."""
         if chance.random() < 0.2:
             return f"+3164{customer.place % 10_000_000:07d}"
-        return self.town.new_customer().number
+        return self.town.new_customer(customer.owner).number
 
     def _passes(self, seconds: float) -> None:
         time.sleep(seconds / self.town.speed)
@@ -217,7 +216,7 @@ class Callers:
             except (OSError, HTTPException):
                 pass
             else:
-                self.returned.append(Returned(int(made["id"]), customer.number, key))
+                self.returned.append(Returned(int(made["id"]), customer.number))
                 return int(made["id"]), due_at
             if time.monotonic() > deadline:
                 raise TimeoutError("the API did not make a promise")

@@ -126,7 +126,7 @@ class Day:
         )
         free = [(at(second), frozenset({"anna"})) for second in range(400)]
         account = Account(
-            list(self.legs.values()), [Returned(7, ADA, "key")], frozenset({7}), free, ended_at=at(300)
+            list(self.legs.values()), [Returned(7, ADA)], frozenset({7}), free, ended_at=at(300)
         )
         return [finding.kind for finding in audit(account, books, [ANNA], self.spooled).findings]
 

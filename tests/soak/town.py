@@ -43,6 +43,7 @@ class Customer:
     """One customer with one number, and a case that an agent has handled; `known` when it is written down."""
 
     place: int
+    owner: str  # the agent who handled the case last
     known: bool
 
     @property
@@ -54,13 +55,9 @@ class Customer:
         return f"Z{self.place}"
 
     @property
-    def owner(self) -> str:
-        """The agent who handled the case last."""
-        return AGENTS[self.place % len(AGENTS)]
-
-    @property
     def handled_by(self) -> tuple[str, str]:
-        return AGENTS[(self.place + 1) % len(AGENTS)], self.owner
+        """Return who knows the case, the owner last."""
+        return AGENTS[(AGENTS.index(self.owner) + 1) % len(AGENTS)], self.owner
 
 
 @dataclass
@@ -76,11 +73,12 @@ class Town:
     _customers: int = 10_000_000
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def new_customer(self) -> "Customer":
+    def new_customer(self, owner: str | None = None) -> Customer:
         """Return somebody who has never phoned; without a database, somebody whom we know nothing of."""
         with self._lock:
             self._customers += 1
-            customer = Customer(self._customers, known=False)
+            place = self._customers
+        customer = Customer(place, owner or AGENTS[place % len(AGENTS)], known=False)
         with suppress(*WITHOUT_DATABASE), self.written() as session:
             factories.customer(session, f"c{customer.place}", customer.number)
             factories.case(session, customer.case, f"c{customer.place}", handled_by=customer.handled_by)
