@@ -473,9 +473,11 @@ def make_promise() -> ResponseReturnValue:
     origin = f"api:{g.api_token.hash[:16]}:{asked}"
     said = body()
     with db.transaction() as session:
-        promise = promises.make(
-            session, origin=origin, why="promise_asked", now=now, **_owed(session, said, now)
-        )
+        wanted = _owed(session, said, now)
+        promise = promises.make(session, origin=origin, why="promise_asked", now=now, **wanted)
+        if promise.number not in (wanted["number"], None):
+            # None: the customer was erased. Anything else would leave the second number without a promise.
+            raise Refused([Problem("Idempotency-Key", "key_of_another_number")])
         session.flush()
         is_new = promise.origin == origin and promise.created_at == now
         answer = _promise_with_events(session, promise)

@@ -62,6 +62,8 @@ def make(
     if (owed := of_origin(session, origin) or unfinished_for(session, number)) is not None:
         if owed.origin != origin:
             _ask_again(session, owed, agent, due_at, now)
+            if about not in owed.about:
+                say_more(session, owed.id, about)
         return owed
     promise = Promise(
         origin=origin,

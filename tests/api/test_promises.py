@@ -37,11 +37,22 @@ def test_asking_twice_makes_one_promise(world: Api) -> None:
     assert first.json["id"] == again.json["id"]
 
 
+def test_a_key_that_was_used_for_another_number_is_refused_rather_than_answered_with_that_promise(
+    world: Api,
+) -> None:
+    world.post("/promises", OWED, headers={"Idempotency-Key": "request-1"})
+    other = world.post("/promises", OWED | {"number": "0687654322"}, headers={"Idempotency-Key": "request-1"})
+    assert "about another number" in errors_of(other)["Idempotency-Key"]
+
+
 def test_a_number_that_is_owed_a_call_keeps_that_promise(world: Api) -> None:
-    first = world.post("/promises", OWED)
-    other = world.post("/promises", OWED | {"due_at": "2126-06-01T16:00:00+02:00"})
+    first = world.post("/promises", OWED | {"about": "Het paspoort."})
+    later = OWED | {"due_at": "2126-06-01T16:00:00+02:00", "about": "En de verhuizing."}
+    world.post("/promises", later)
+    other = world.post("/promises", later)
     assert (other.status_code, other.json["id"]) == (200, first.json["id"])
     assert other.json["due_at"] == first.json["due_at"]
+    assert other.json["about"] == "Het paspoort.\nEn de verhuizing.", "nothing is lost, or said twice"
 
 
 def test_a_promise_is_withdrawn_once_and_stays_to_be_seen(world: Api) -> None:
