@@ -60,8 +60,13 @@ class Deployment:
         return cls(settings.public_url, defaults, settings.secret_key)
 
 
-def situation(call: Call, facts: Facts, steps: Sequence[CallStep], now: datetime) -> Situation:
-    """Return everything that the decision may depend on, at this moment of the call."""
+def situation(
+    call: Call, facts: Facts, steps: Sequence[CallStep], now: datetime, *, may_ring: bool | None = None
+) -> Situation:
+    """Return everything that the decision may depend on, at this moment of the call.
+
+    `may_ring` is what promises.may_ring() says of the caller's number; without it the number's kind decides.
+    """
     finished = [step for step in steps if step.outcome is not None]
     return Situation(
         now=now,
@@ -70,7 +75,7 @@ def situation(call: Call, facts: Facts, steps: Sequence[CallStep], now: datetime
         owner=facts.owner,
         agents=facts.agents,
         rules=facts.rules.ladder,
-        can_be_rung_back=may_be_called(call.from_e164),
+        can_be_rung_back=may_be_called(call.from_e164) if may_ring is None else may_ring,
         tried=tuple(
             Tried(
                 kind=StepKind(step.kind),
@@ -107,7 +112,7 @@ def advance(
     An agent who was taken by another call between the reading and the reservation counts as busy, and the
     decision is made again; each round has one agent fewer to try, so it ends.
     """
-    known = situation(call, facts, steps, now)
+    known = situation(call, facts, steps, now, may_ring=promises.may_ring(session, call.from_e164))
     if not call.situation:
         call.situation = snapshot(known)
     step, event_number = _reserved(session, call, known)

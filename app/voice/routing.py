@@ -431,7 +431,8 @@ def _promise(situation: Situation, why: str, say: tuple[Sentence, ...]) -> MakeP
     team = case.team if case else situation.line.team
     reason = Sentence(f"promise_{why}")
     if not situation.can_be_rung_back:
-        return AskForNumber(agent, team, due_at, reason, (*say, Sentence("ask_for_number")))
+        question = "ask_for_number" if situation.caller.e164 is None else "ask_for_other_number"
+        return AskForNumber(agent, team, due_at, reason, (*say, Sentence(question)))
     code = "promise_by_agent" if debtor else "promise"
     values = (_name(debtor) if debtor else {}) | {"time": ("before", due_at)}
     return MakePromise(agent, team, due_at, reason, (*say, Sentence(code, values)))

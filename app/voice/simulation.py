@@ -13,7 +13,7 @@ from app.callers.hours import calendar
 from app.callers.numbers import to_e164
 from app.callers.recognition import Caller, KnownCustomer, OpenCase
 from app.voice import facts as known_facts
-from app.voice import ladder, speech
+from app.voice import ladder, promises, speech
 from app.voice.models import Call
 from app.voice.routing import AgentFacts, AskForNumber, LineFacts, MakePromise, Ring, Situation, Wait, decide
 from app.voice.rules import Ladder
@@ -60,7 +60,7 @@ def simulate(
     e164 = to_e164(from_raw, country)
     facts = known_facts.read(session, "", line, e164, now, deployment.defaults)
     call = Call(sid="", from_e164=e164, line=line, attestation="", step=0, said=[])
-    situation = ladder.situation(call, facts, (), at)
+    situation = ladder.situation(call, facts, (), at, may_ring=promises.may_ring(session, e164))
     agents = {key: _placed(agent, (presence or {}).get(key)) for key, agent in situation.agents.items()}
     zone = facts.line.calendar.timezone
     return [

@@ -70,6 +70,17 @@ def test_a_number_that_is_not_understood_is_asked_for_once_more(call: Line) -> N
     assert town.call(call.sid).outcome == Outcome.PROMISED
 
 
+@pytest.mark.parametrize("number", ["+14158675309", "+31900123456", LINE])
+@pytest.mark.usefixtures("call")
+def test_who_calls_from_a_number_that_we_never_ring_is_asked_for_another(
+    another: Another, number: str
+) -> None:
+    foreign = another(from_=number).comes_in()
+
+    assert "Het nummer waarmee u belt kunnen we niet terugbellen. Noemt u een ander nummer" in foreign.said
+    assert "niet zien" not in foreign.said
+
+
 def test_who_names_a_line_of_ours_is_asked_once_more(call: Line) -> None:
     answers(call, Digits=LINE.replace("+31", "0"))
 
