@@ -7,6 +7,7 @@ they take it the customer is. All of it is written down before the carrier is as
 from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, exists, or_, select
@@ -102,6 +103,8 @@ def work_off(session: Session, promise_id: int, now: datetime, deployment: Deplo
     if promise.next_at is None or promise.next_at > now:
         return None
     if promise.state in (PromiseState.OPEN, PromiseState.REASSIGNED):
+        if _is_capped_until_too_late(session, promise, window.zone, now):
+            return None
         if now < window.ring_from:
             promise.next_at = window.ring_from
             return None
@@ -141,15 +144,38 @@ def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datet
     if promise.line is None:
         _ask_a_human(session, promise, "promise_no_line", now)
         return True
-    dials = attempts.dials_lately(session, promise.number, now)
-    if len(dials) >= attempts.MOST_DIALS:
-        promise.next_at = by_day(dials[-attempts.MOST_DIALS] + attempts.DIALS_WITHIN, zone)
-        promises.note(session, promise, "promise_capped", now, details={"time": promise.next_at.isoformat()})
+    if _is_capped_until_too_late(session, promise, zone, now):
+        return True
+    if (again_from := _capped_until(session, promise, zone, now)) is not None:
+        promise.next_at = again_from
+        promises.note(session, promise, "promise_held_back", now, details={"time": again_from.isoformat()})
         return True
     if _is_calling_in(session, promise.number):
         promise.next_at = now + LOOK_AGAIN_AFTER
         return True
     return False
+
+
+def _capped_until(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """Return from when the number may be rung again; None when it may be now."""
+    if promise.number is None:
+        return None
+    dials = attempts.dials_lately(session, promise.number, now)
+    if len(dials) < attempts.MOST_DIALS:
+        return None
+    return by_day(dials[-attempts.MOST_DIALS] + attempts.DIALS_WITHIN, zone)
+
+
+def _is_capped_until_too_late(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> bool:
+    """Tell whether the day's dials are used up until after the spoken time: then a human is asked at once.
+
+    Conversations count like any other dial: whoever asks in somebody else's name has them rung, too.
+    """
+    again_from = _capped_until(session, promise, zone, now)
+    if again_from is None or again_from <= promise.due_at:
+        return False
+    _ask_a_human(session, promise, "promise_capped", now, {"time": again_from.isoformat()})
+    return True
 
 
 def _is_calling_in(session: Session, number: str | None) -> bool:
@@ -210,10 +236,16 @@ def learn_number(
     return promises.give_number(session, promise_id, number, due, who, now)
 
 
-def _ask_a_human(session: Session, promise: Promise, why: str, now: datetime) -> None:
+def _ask_a_human(
+    session: Session,
+    promise: Promise,
+    why: str,
+    now: datetime,
+    details: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Leave it to people: nothing rings any more until somebody decides; supervisors are told."""
     promise.next_at = None
-    promises.note(session, promise, why, now)
+    promises.note(session, promise, why, now, details=details)
     promises.tell(session, promise, messages.supervisors(session), now, asks_human=True)
 
 
@@ -305,6 +337,7 @@ def _reserve(
     if now >= window.colleagues_from:
         agents = known_facts.supervisors(session, now) | agents
     refused = {*attempts.refused_lately(session, promise.id, now - REFUSAL_HOLDS)}
+    refused |= promises.given_away_by(session, promise.id, now - REFUSAL_HOLDS) - {promise.agent}
     case = facts.caller.case
     if case is not None and case.avoided not in (None, promise.agent):
         refused.add(str(case.avoided))

@@ -13,9 +13,10 @@ from sqlalchemy import delete, func, select, update
 from app import db
 from app.agents import presence
 from app.agents.models import Activity, Intent
-from app.callers.models import Line
+from app.callers.models import Direction, Line
 from app.jobs import callbacks as jobs
 from app.voice import controls, promises
+from app.voice.attempts import new_sid
 from app.voice.ladder import Deployment
 from app.voice.models import (
     AttemptOutcome,
@@ -347,7 +348,55 @@ def test_whoever_holds_the_line_for_an_agent_goes_before_a_callback(
     assert stored(promise).state == PromiseState.DUE
 
 
-def test_a_number_is_rung_three_times_a_day_at_most(
+def was_rung(number: str, hours_ago: float, times: int = 3) -> None:
+    """The number was rung so many times then, for a promise that was kept since."""
+    then = datetime.now(UTC) - timedelta(hours=hours_ago)
+    with db.transaction() as session:
+        for _ in range(times):
+            session.add(
+                Call(
+                    sid=(sid := new_sid()),
+                    direction=Direction.OUTBOUND,
+                    from_e164=number,
+                    line=LINE,
+                    language="nl",
+                    state=CallState.ENDED,
+                    rule_version=0,
+                    situation={},
+                    said=[],
+                    created_at=then,
+                    step=1,
+                )
+            )
+            kept = Promise(
+                origin=f"earlier {sid}",
+                number=number,
+                team="Burgerzaken",
+                language="nl",
+                due_at=then,
+                state=PromiseState.KEPT,
+                created_at=then,
+            )
+            session.add(kept)
+            session.flush()
+            session.add(
+                PromiseAttempt(
+                    promise=kept.id,
+                    call_sid=sid,
+                    number=number,
+                    agent="anna",
+                    address="client:anna",
+                    started_at=then,
+                    dialled_at=then,
+                    ended_at=then,
+                    machine=False,
+                    outcome=AttemptOutcome.KEPT,
+                    lease_until=then,
+                )
+            )
+
+
+def test_a_number_is_rung_three_times_a_day_at_most_and_then_a_human_is_asked(
     client: FlaskClient, settings: Settings, deployment: Deployment
 ) -> None:
     promise = owe()
@@ -360,8 +409,35 @@ def test_a_number_is_rung_three_times_a_day_at_most(
         session.execute(update(Promise).values(next_at=datetime.now(UTC), tries=0))
 
     assert jobs.work_off(deployment, datetime.now(UTC)) == 0
-    assert why(promise)[-1] == "promise_capped"
-    assert stored(promise).next_at > datetime.now(UTC) + timedelta(hours=12)  # type: ignore[operator]
+    assert (why(promise)[-1], stored(promise).next_at) == ("promise_capped", None)
+
+
+def test_a_time_that_was_spoken_though_the_days_dials_are_used_up_asks_a_human_at_once(
+    deployment: Deployment,
+) -> None:
+    was_rung(ADA, hours_ago=3)
+    promise = owe(due_in=120 * MINUTE)
+
+    assert jobs.work_off(deployment, datetime.now(UTC)) == 0
+    assert (why(promise)[-1], stored(promise).next_at) == ("promise_capped", None)
+    assert stored(promise).state == PromiseState.OPEN
+
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        promises.set_time(session, promise, now + timedelta(hours=26), "anna", now)
+    jobs.work_off(deployment, now)
+    assert (stored(promise).next_at or now) > now + timedelta(hours=21)
+
+
+def test_a_day_whose_dials_can_be_made_again_in_time_asks_nobody(deployment: Deployment) -> None:
+    was_rung(ADA, hours_ago=23.8)
+    promise = owe(due_in=20 * MINUTE)
+
+    assert jobs.work_off(deployment, datetime.now(UTC)) == 0
+    assert why(promise)[-1] == "promise_held_back"
+    next_at = stored(promise).next_at
+    assert next_at is not None
+    assert next_at < stored(promise).due_at
 
 
 # Premium, satellite, and a line of our own, which would only ring us.
