@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from app import catalogue
 from app.db import OUT_OF_REACH
-from app.errors import ApplicationError
+from app.errors import ApplicationError, InvalidField
 from config import Settings
 
 log = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 DEFAULT_ZONE = ZoneInfo("Europe/Amsterdam")
 SELF = "'self'"
+_PAGE_CODES = frozenset(catalogue.codes("page"))
 
 
 def content_security_policy(connect: Sequence[str] = (), media: Sequence[str] = ()) -> str:
@@ -224,6 +225,18 @@ def _error_page(error: HTTPException) -> Response | HTTPException:
             if key == name:
                 page.headers[name] = value
     return page
+
+
+def refused(error: InvalidField, title: str) -> Response:
+    """Answer a script whose form can't be done as it stands: what to mend, in the words of who reads it."""
+    has_words = f"invalid_{error.field}" in _PAGE_CODES
+    detail = t(f"invalid_{error.field}") if has_words else error.message
+    response = current_app.make_response(
+        current_app.json.response({"title": title, "status": 422, "detail": detail, "field": error.field})
+    )
+    response.status_code = 422
+    response.mimetype = "application/problem+json"
+    return response
 
 
 def _out_of_reach(error: Exception) -> Response:

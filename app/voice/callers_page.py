@@ -154,6 +154,8 @@ def change(signed: str) -> Response:
         with transaction() as session:
             promise = _found(session, now)
             _change(session, promise, done, now)
+    except InvalidField as error:
+        done = "other_time" if error.field == "due_at" else "too_late"
     except ApplicationError:
         done = "too_late"
     return make_response(redirect(f"/c/{signed}?done={done}", 303))
@@ -164,7 +166,7 @@ def _change(session: Session, promise: Promise, what: str, now: datetime) -> Non
         case "move":
             moment = _moment(session, promise, request.form.get("due_at", ""), now)
             if promise.state == PromiseState.CALLING:
-                raise InvalidField("due_at", "they are being rung right now")
+                raise InvalidField("id", "they are being rung right now")
             promises.set_time(session, promise.id, moment, "customer", now)
         case "withdraw":
             promises.withdraw(session, promise.id, "customer", now)

@@ -404,8 +404,7 @@ def notes(call_sid: str) -> Response:
                 now=now,
             )
     except InvalidField as error:
-        body = {"title": web.t("notes_refused"), "status": 422, "detail": error.message, "field": error.field}
-        return make_response(jsonify(body), 422, {"Content-Type": "application/problem+json"})
+        return web.refused(error, web.t("notes_refused"))
     if request.headers.get("X-Requested-With") == "fetch":
         return current_app.make_response(current_app.json.response({"saved_at": now.isoformat()}))
     return make_response(redirect(f"/desk?call={call_sid}", 303))

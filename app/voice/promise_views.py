@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from flask import Blueprint, Flask, Response, abort, current_app, jsonify, make_response, redirect, request
+from flask import Blueprint, Flask, Response, abort, current_app, make_response, redirect, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -47,13 +47,7 @@ def act(promise_id: int, action: str) -> Response:
         with transaction() as session:
             _act(session, _own(session, promise_id, agent), action, agent, now)
     except InvalidField as error:
-        problem = {
-            "title": web.t("promise_refused"),
-            "status": 422,
-            "detail": error.message,
-            "field": error.field,
-        }
-        return make_response(jsonify(problem), 422, {"Content-Type": "application/problem+json"})
+        return web.refused(error, web.t("promise_refused"))
     if request.headers.get("X-Requested-With") == "fetch":
         return Response(status=204)
     return make_response(redirect("/desk", 303))

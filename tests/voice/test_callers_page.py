@@ -93,8 +93,9 @@ def test_a_moment_that_was_not_offered_changes_nothing(
 ) -> None:
     before = stored(promise).due_at
 
-    send(client, address, what="move", due_at=moment)
+    page = send(client, address, what="move", due_at=moment)
 
+    assert "Kies een ander moment." in page
     assert stored(promise).due_at == before
 
 
