@@ -14,8 +14,6 @@ from startup.postgres_server import PostgresServer
 from startup.process import NotReady
 from tests.soak.witness import POINTS, Point
 
-# A point that doesn't come is not waited for longer than this.
-PATIENCE_SECONDS = 6.0
 FLUSH = "FLUSHALL"
 
 
@@ -83,6 +81,7 @@ class Killer:
     parts: Mapping[str, Part]
     chance: random.Random
     how_many: int
+    patience: float  # seconds; a point that doesn't come is not waited for longer
     say: Callable[[str], None] = lambda _: None
     kills: list[Kill] = field(default_factory=list)
     _points: "queue.Queue[tuple[float, Point]]" = field(default_factory=queue.Queue)
@@ -114,7 +113,7 @@ class Killer:
             self._points.get_nowait()
         asked_at = time.monotonic()
         last = Point("any moment")
-        while (left := asked_at + PATIENCE_SECONDS - time.monotonic()) > 0:
+        while (left := asked_at + self.patience - time.monotonic()) > 0:
             try:
                 _, last = self._points.get(timeout=left)
             except queue.Empty:

@@ -49,6 +49,7 @@ class Plan:
     speed: float = 10.0
     callers: int = 5
     due_seconds: tuple[float, float] = (5, 25)  # in which promises of other systems are to be kept
+    patience: float = 6  # seconds for which the killer waits for its point
     leaps: bool = False  # a short run: time is not waited for, the product's jobs are told that it is later
 
 
@@ -129,7 +130,7 @@ def _told(
     talks = Talks(town, random.Random(f"{plan.seed}/talks"))
     agents = Agents(town, random.Random(f"{plan.seed}/agents"))
     callers = Callers(town, product.url, plan.seed, plan.due_seconds)
-    killer = Killer(parts, random.Random(f"{plan.seed}/kills"), plan.kills, say)
+    killer = Killer(parts, random.Random(f"{plan.seed}/kills"), plan.kills, plan.patience, say)
     witness.listeners.append(killer.hears)
     seen = _Seen(database)
     talks.start()

@@ -8,7 +8,7 @@ from startup.warden import Warden
 from tests.soak.run import Plan, soak
 
 # Web, a worker, and FLUSHALL or the database, while agents and customers are being rung.
-SHORT = Plan(seed=1576, kills=3, speed=20, callers=3, due_seconds=(3, 8), leaps=True)
+SHORT = Plan(seed=1576, kills=3, speed=20, callers=3, due_seconds=(2, 5), patience=2, leaps=True)
 
 
 def test_nothing_is_lost_when_parts_are_killed_during_calls(
