@@ -24,6 +24,8 @@ WHATSAPP_WINDOW = timedelta(hours=24)
 # How many messages a number gets by itself, so that two machines never keep each other awake.
 MOST_BY_ITSELF = 3
 BY_ITSELF_WITHIN = timedelta(hours=1)
+# Whoever calls in somebody else's name must not have us flood them; a usual promise takes six at most.
+MOST_A_DAY = 10
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,9 @@ def tell(
         return
     if wants_none(session, number):
         promises.note(session, promise, "promise_wants_no_messages", now)
+        return
+    if _by_itself_since(session, number, now - timedelta(days=1)) >= MOST_A_DAY:
+        promises.note(session, promise, "promise_told_enough", now)
         return
     line = promise.line or _any_line(session, promise.team)
     if line is None:
@@ -248,13 +253,17 @@ def is_ours(session: Session, number: str) -> bool:
 
 def has_enough(session: Session, number: str, now: datetime) -> bool:
     """Tell whether a number has had so many messages of late that no more go out by themselves."""
-    lately = select(func.count()).where(
+    return _by_itself_since(session, number, now - BY_ITSELF_WITHIN) >= MOST_BY_ITSELF
+
+
+def _by_itself_since(session: Session, number: str, since: datetime) -> int:
+    written = select(func.count()).where(
         Message.number == number,
         Message.direction == Direction.OUTBOUND,
         Message.author.is_(None),
-        Message.at > now - BY_ITSELF_WITHIN,
+        Message.at > since,
     )
-    return (session.scalar(lately) or 0) >= MOST_BY_ITSELF
+    return session.scalar(written) or 0
 
 
 # --- sending ------------------------------------------------------------------------------------------

@@ -132,6 +132,15 @@ def tell(number: str = ADA) -> Message:
     return ours(number)[-1]
 
 
+def test_nobody_is_flooded_with_our_messages(people: People) -> None:
+    for _ in range(12):
+        tell()
+
+    assert len(ours()) == messages.MOST_A_DAY
+    [owed] = {one.promise for one in ours()}
+    assert story(int(str(owed))).count("promise_told_enough") == 2
+
+
 # --- what they ask for --------------------------------------------------------------------------------
 
 
