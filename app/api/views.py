@@ -517,6 +517,10 @@ def _owed(session: Session, said: dict[str, Any], now: datetime) -> dict[str, An
     agent = _referred(session, Agent, "agent", "no_such_agent", values, found)
     if agent and not agent.enabled:
         found.append(Problem("agent", "agent_is_disabled", {"text": agent.key}))
+    if case and not values["agent"] and not values["team"]:
+        # As when the customer rings: it is a matter of whoever owns the case, while they are here.
+        owner = session.get(Agent, case.owner) if case.owner else None
+        values["agent"] = owner.key if owner and owner.enabled else None
     line = _referred(session, Line, "line", "no_such_line", values, found)
     values["team"] = values["team"] or next((one.team for one in (case, agent, line) if one), None)
     if values["team"] is None and not found:

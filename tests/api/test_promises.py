@@ -7,7 +7,7 @@ import pytest
 from app import db
 from app.voice.models import Promise, PromiseState
 from tests.api.conftest import Api, errors_of
-from tests.api.test_records import WORLD
+from tests.api.test_records import ANNA, WORLD
 
 OWED = {"number": "0687654321", "due_at": "2126-05-01T16:00:00+02:00", "case": "Z1", "agent": "anna"}
 
@@ -28,6 +28,17 @@ def test_a_promise_is_made_and_seen(world: Api) -> None:
     assert [event["why"] for event in promise["events"]] == ["Agreed with the caller."]
     assert world.get(f"/promises/{promise['id']}").json == promise
     assert [one["id"] for one in world.get("/promises").json["items"]] == [promise["id"]]
+
+
+def test_a_promise_about_a_case_is_owed_by_its_owner_while_they_are_here(world: Api) -> None:
+    def owes(number: str, **fields: str) -> tuple[str | None, str]:
+        made = world.post("/promises", {"number": number, "due_at": OWED["due_at"], "case": "Z1"} | fields)
+        return made.json["agent"], made.json["team"]
+
+    assert owes("0687654321") == ("anna", "Balie")
+    assert owes("0687654322", team="Vergunningen") == (None, "Vergunningen"), "a team that was named owes it"
+    world.put("/agents/anna", ANNA | {"enabled": False})
+    assert owes("0687654323") == (None, "Balie")
 
 
 def test_asking_twice_makes_one_promise(world: Api) -> None:
