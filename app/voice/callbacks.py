@@ -21,7 +21,19 @@ from app.callers.numbers import to_e164
 from app.carrier import CarrierCall, with_parameters
 from app.catalogue import text, times
 from app.errors import InvalidField
-from app.voice import attempts, dropped, lifecycle, messages, outbox, pops, promises, rules, speech, twiml
+from app.voice import (
+    attempts,
+    briefing,
+    dropped,
+    lifecycle,
+    messages,
+    outbox,
+    pops,
+    promises,
+    rules,
+    speech,
+    twiml,
+)
 from app.voice import facts as known_facts
 from app.voice.announce import record_contact
 from app.voice.attempts import STEP
@@ -534,12 +546,21 @@ def picked_up(session: Session, call_sid: str, now: datetime, deployment: Deploy
     language = _language_of(session, attempt.agent)
     if attempt.ended_at is not None:
         return _no_longer_needed(language)
-    code = "whisper" if promise.agent in (None, attempt.agent) else "whisper_colleague"
     return twiml.whisper_at(
-        said=text(f"promise.{code}", language),
+        said=text(f"promise.{_whisper(attempt, promise)}", language),
         language=language,
         action=address(deployment.public_url, call_sid, "accept"),
     )
+
+
+def _whisper(attempt: PromiseAttempt, promise: Promise) -> str:
+    """Say whose callback it is; nothing of the customer, since a voicemail may be listening.
+
+    Nor that the agent promised it: it may have been handed to them, or asked for by another system.
+    """
+    if promise.agent is None:
+        return "whisper_team"
+    return "whisper" if promise.agent == attempt.agent else "whisper_colleague"
 
 
 def accept(
@@ -582,7 +603,7 @@ def _connect(
         presence.talks(session, attempt.agent, attempt.call_sid, STEP, now)
         attempts.tell(session, attempt, "accepted", now)
     return twiml.connect_customer(
-        said=[text("promise.connecting", language)],
+        said=_before_the_customer(session, attempt, promise, call, language),
         language=language,
         number=attempt.number,
         line=call.line,
@@ -590,6 +611,16 @@ def _connect(
         action=address(deployment.public_url, attempt.call_sid, "ended"),
         status_url=address(deployment.public_url, attempt.call_sid, "customer"),
     )
+
+
+def _before_the_customer(
+    session: Session, attempt: PromiseAttempt, promise: Promise, call: Call, language: str
+) -> list[str]:
+    """Say what an agent without a card needs to know; at a desk the card says it, and sooner."""
+    if attempt.address.startswith("client:") or attempt.accepted_at is None:
+        return [text("promise.connecting", language)]
+    zone = zone_of(session, promise)
+    return briefing.of(session, promise, call, language, zone, attempt.accepted_at)
 
 
 def _may_dial(session: Session, promise: Promise, now: datetime) -> bool:

@@ -136,6 +136,34 @@ def begin(client: FlaskClient, settings: Settings, deployment: Deployment) -> "C
     return Callback.begin(client, settings, deployment)
 
 
+@pytest.mark.parametrize(
+    ("agent", "whose"),
+    [
+        ("anna", "U staat genoteerd om iemand terug te bellen"),
+        (None, "Er is iemand beloofd"),
+        ("bram", "Een collega zou"),
+    ],
+)
+def test_an_ordinary_phone_learns_whom_it_is_about_only_after_its_human_accepted(
+    client: FlaskClient, settings: Settings, deployment: Deployment, agent: str | None, whose: str
+) -> None:
+    town.rings_at_phone("anna")
+    town.change("bram", intent=Intent.OFF)
+    town.change("carla", intent=Intent.OFF)
+    owe(agent=agent, due_in=10 * MINUTE)
+    call = Callback.begin(client, settings, deployment).is_taken()
+    assert call.said.startswith(whose)
+    assert "ada" not in call.said
+
+    call.tell("accept", Digits="1")
+
+    assert call.said.startswith("Ik bel Klant ada, over Zaak Z1. Beloofd van")
+    assert call.rings == ADA
+    first = call.raw
+    call.tell("accept", Digits="1")
+    assert call.raw == first
+
+
 def test_the_customer_is_rung_from_our_number_once_the_agent_has_taken_it(begin: Callback) -> None:
     begin.is_taken()
 
