@@ -85,6 +85,18 @@ def dials_lately(session: Session, number: str, now: datetime) -> list[datetime]
     return [at for at in session.scalars(dialled.order_by(PromiseAttempt.dialled_at)) if at is not None]
 
 
+def gave_way(session: Session, agent: str, number: str | None, since: datetime) -> bool:
+    """Tell whether an agent's ordinary phone rang for this number, and stopped because the number rang us."""
+    stopped = select(PromiseAttempt.id).where(
+        PromiseAttempt.number == number,
+        PromiseAttempt.agent == agent,
+        PromiseAttempt.outcome == AttemptOutcome.CUSTOMER_RANG,
+        PromiseAttempt.ended_at >= since,
+        ~PromiseAttempt.address.startswith("client:"),
+    )
+    return session.scalar(stopped.limit(1)) is not None
+
+
 def refused_lately(session: Session, promise_id: int, since: datetime) -> set[str]:
     """Return the agents who did not take this callback since then, whatever their reason."""
     refusals = (

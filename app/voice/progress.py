@@ -46,6 +46,8 @@ from app.voice.wishes import asks_for_another
 
 # A telephone that was not heard to ring within this time can't have been missed by anybody.
 AT_ONCE = timedelta(seconds=4)
+# How long our own ring for a callback may still keep a telephone busy after it gave way to its customer.
+STILL_OURS = timedelta(seconds=10)
 # A caller who waits hears something true at least every 30 s; the sentence itself takes a few.
 SPEAK_AGAIN_AFTER = timedelta(seconds=20)
 
@@ -191,7 +193,41 @@ def ended(
             return reply_of_step(session, call)
         return _ring_is_over(session, call, step, dial, now, deployment)
 
+    if dial.status == "busy" and _was_busy_with_us(session, call, step, dial, now):
+        return _ring_once_more(session, call, step, now, deployment)
     return _once(session, sid, f"ended/{number}", now, answer)
+
+
+def _was_busy_with_us(session: Session, call: Call, step: CallStep, dial: DialEnded, now: datetime) -> bool:
+    """Tell whether it was our own ring that kept the agent's telephone busy, for a callback to this caller.
+
+    It stopped as the caller rang us, and was still there when the telephone was rung anew.
+    """
+    return (
+        call.state == CallState.RINGING
+        and call.step == step.number
+        and step.agent is not None
+        and step.outcome is None
+        and dial.call_status not in lifecycle.CARRIER_SAYS_ENDED
+        and now - step.started_at < STILL_OURS
+        and session.get(Inbox, (call.sid, _once_more(step))) is None
+        and attempts.gave_way(session, step.agent, call.from_e164, step.started_at - STILL_OURS)
+    )
+
+
+def _ring_once_more(
+    session: Session, call: Call, step: CallStep, now: datetime, deployment: Deployment
+) -> bytes:
+    """Ring the same telephone again in a moment; nobody declined, and the agent is still reserved."""
+    step.rang_at = step.leg_sid = None
+    addresses = twiml.Addresses(deployment.public_url, call.sid, step.number)
+    reply = twiml.ask_again(addresses.of())
+    session.add(Inbox(call_sid=call.sid, request=_once_more(step), reply=reply, created_at=now))
+    return reply
+
+
+def _once_more(step: CallStep) -> str:
+    return f"busy/{step.number}"
 
 
 def _ring_is_over(

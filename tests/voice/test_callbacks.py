@@ -347,6 +347,36 @@ def test_a_customer_who_rings_first_reaches_the_promiser_and_is_not_rung(
     assert stored(attempt.promise).state == PromiseState.MERGED
 
 
+def test_a_telephone_that_our_own_callback_keeps_busy_is_rung_once_more_for_its_customer(
+    client: FlaskClient, settings: Settings, deployment: Deployment, another: Another
+) -> None:
+    town.rings_at_phone("anna")
+    owe()
+    Callback.begin(client, settings, deployment).is_taken()
+    call = another().comes_in()
+    assert call.rings == town.PHONE
+
+    call.dial_ends("busy")
+
+    assert (call.verbs, call.said) == (["Pause", "Redirect"], "")
+    call.post(call.reply.findtext("Redirect") or "")
+    assert (call.rings, call.said) == (town.PHONE, "")
+    assert [step.outcome for step in town.steps(call.sid)] == [None]
+    # Busy again it is somebody's no, or another conversation.
+    call.dial_ends("busy")
+    assert call.rings == "client:bram"
+    assert "Anna" in call.said
+
+
+def test_a_busy_telephone_that_rang_for_nobody_else_is_not_rung_again(another: Another) -> None:
+    town.rings_at_phone("anna")
+    call = another().comes_in()
+
+    call.dial_ends("busy")
+
+    assert call.rings == "client:bram"
+
+
 def test_a_customer_who_is_on_the_line_with_a_colleague_is_not_rung(
     begin: Callback, another: Another
 ) -> None:
