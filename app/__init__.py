@@ -3,7 +3,7 @@
 from flask import Flask
 
 from app import bus, cli, db, operations, web
-from app.admin import promise_figures
+from app.admin import leavers, promise_figures
 from app.admin import promises as admin_promises
 from app.api import views as api
 from app.voice import (
@@ -39,6 +39,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     message_views.register(app)
     admin_promises.register(app)
     promise_figures.register(app)
+    leavers.register(app)
     api.register(app)
     cli.register(app)
     return app

@@ -28,6 +28,7 @@ from sqlalchemy import (
     insert,
     make_url,
     select,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
@@ -326,6 +327,13 @@ def reading() -> AbstractContextManager[Session]:
 
 def at_once() -> AbstractContextManager[Connection]:
     return current().at_once()
+
+
+def take_the_time(session: Session) -> None:
+    """Nobody waits on the telephone for this transaction, and it looks through everything."""
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SET LOCAL statement_timeout = '60s'"))
+        session.execute(text("SET LOCAL lock_timeout = '10s'"))
 
 
 def _postgres_engine(url: str, pool_size: int, patient: bool) -> Engine:

@@ -239,21 +239,6 @@ def _act(session: Session, action: str, promise_id: int, agent: str, now: dateti
             callbacks.learn_number(session, promise_id, number, _who(), now, deployment)
 
 
-@bp.post("/leaver")
-@require_role(*MAY_ACT)
-def leaver() -> Response:
-    """Give everything that one agent owes to a colleague, in one step."""
-    leaves, to, now = request.form.get("leaves", ""), request.form.get("agent", ""), utcnow()
-    try:
-        with transaction() as session:
-            owed = select(Promise.id).where(Promise.agent == leaves, Promise.state.in_(OWED))
-            for promise_id in session.scalars(owed.order_by(Promise.id)).all():
-                promises.hand_over(session, promise_id, to, _who(), now)
-    except ApplicationError:
-        return _back(1)
-    return _back(0)
-
-
 def _back(refused: int) -> Response:
     where = web.safe_next(request.form.get("next", "") or "/admin/promises")
     if refused:

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, Text, cast, delete, or_, select, text, update
+from sqlalchemy import Select, Text, cast, delete, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.agents import desk_events
 from app.agents.models import DeskEvent
 from app.callers.models import Case, Customer, CustomerNumber
+from app.db import take_the_time
 from app.voice import outbox, promises, recordings
 from app.voice.models import (
     Call,
@@ -37,7 +38,7 @@ def erase(session: Session, customer: str, who: str, now: datetime) -> bool:
     """
     if session.get(Customer, customer, with_for_update=True) is None:
         return False
-    _take_the_time(session)
+    take_the_time(session)
     cases = list(session.scalars(select(Case.key).where(Case.customer == customer)))
     numbers = _numbers_of_nobody_else(session, customer)
     calls = list(
@@ -65,13 +66,6 @@ def erase(session: Session, customer: str, who: str, now: datetime) -> bool:
     # Numbers, cases and contacts go with them, by the database's own rules.
     session.execute(delete(Customer).where(Customer.key == customer))
     return True
-
-
-def _take_the_time(session: Session) -> None:
-    """Nobody waits on the telephone for this, and it looks through everything."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SET LOCAL statement_timeout = '60s'"))
-        session.execute(text("SET LOCAL lock_timeout = '10s'"))
 
 
 def _numbers_of_nobody_else(session: Session, customer: str) -> list[str]:

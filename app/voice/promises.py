@@ -5,7 +5,7 @@ from datetime import datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
@@ -35,6 +35,8 @@ FOLLOWS: dict[PromiseState, frozenset[PromiseState]] = {
     _S.MERGED: frozenset(),
     _S.WITHDRAWN: frozenset(),
 }
+# Why it is a colleague's: whose it was leaves, and is never rung for it again.
+LEFT_BEHIND = "promise_left_behind"
 
 
 def make(
@@ -186,8 +188,18 @@ def set_time(session: Session, promise_id: int, due_at: datetime, who: str, now:
     return promise
 
 
-def hand_over(session: Session, promise_id: int, agent: str, who: str, now: datetime) -> Promise:
-    """Let another agent owe it. Raises InvalidField when they aren't there, or nothing is owed any more."""
+def hand_over(
+    session: Session,
+    promise_id: int,
+    agent: str,
+    who: str,
+    now: datetime,
+    why: str = "promise_handed_over",
+) -> Promise:
+    """Let another agent owe it. Raises InvalidField when they aren't there, or nothing is owed any more.
+
+    A callback in the air is called off; one in which the two already talk goes on to its end.
+    """
     to = session.get(Agent, agent)
     if to is None or not to.enabled:
         raise InvalidField("agent", f"there is no agent {agent}, or they have left")
@@ -195,14 +207,36 @@ def hand_over(session: Session, promise_id: int, agent: str, who: str, now: date
     if promise.agent == agent:
         return promise
     before, promise.agent = promise.agent, agent
-    _look_at(promise, now)
-    if promise.state == PromiseState.BROKEN:
-        note(session, promise, "promise_handed_over", now, who, {"agent": agent})
+    details = {"agent": agent, "from": before or ""}
+    if _is_spoken_about(session, promise):
+        note(session, promise, why, now, who, details)
     else:
-        move(session, promise, PromiseState.REASSIGNED, "promise_handed_over", now, who, {"agent": agent})
+        _look_at(promise, now)
+        if promise.state == PromiseState.BROKEN:
+            note(session, promise, why, now, who, details)
+        else:
+            move(session, promise, PromiseState.REASSIGNED, why, now, who, details)
     if before is not None:
         _tell(session, promise, now, to=before)
     return promise
+
+
+def _is_spoken_about(session: Session, promise: Promise) -> bool:
+    """Tell whether somebody is talking to the customer this moment, to keep it."""
+    if promise.state != PromiseState.CALLING:
+        return False
+    attempt = attempts.in_the_air(session, promise.id)
+    return attempt is not None and attempt.bridged_at is not None
+
+
+def given_away_by(session: Session, promise_id: int, since: datetime) -> set[str]:
+    """Return whose promise it was and who aren't rung for it: who gave it away since then, or left it."""
+    gone = PromiseEvent.why == LEFT_BEHIND
+    lately = (PromiseEvent.why == "promise_handed_over") & (PromiseEvent.at > since)
+    details = session.scalars(
+        select(PromiseEvent.details).where(PromiseEvent.promise == promise_id, or_(gone, lately))
+    )
+    return {str(one["from"]) for one in details if one and one.get("from")}
 
 
 def give_to_team(session: Session, promise_id: int, why: str, now: datetime) -> None:
@@ -404,8 +438,9 @@ def in_words(event: PromiseEvent, language: str, zone: ZoneInfo, names: Mapping[
     values = dict(event.details or {})
     if "time" in values:
         values["time"] = times.written(datetime.fromisoformat(values["time"]), zone, language)
-    if "agent" in values:
-        values["agent"] = names.get(values["agent"], values["agent"])
+    for role in ("agent", "from"):
+        if role in values:
+            values[role] = names.get(values[role], values[role])
     if "error" in values:
         values["error"] = delivery.why_not(values["error"], language)
     kind = "promise" if event.why in _OWN_CODES else "reason"

@@ -108,14 +108,6 @@ def test_several_are_handed_over_at_once_and_one_that_is_over_keeps_nobody(
     assert stored(over).agent == "anna"
 
 
-def test_everything_of_a_leaver_goes_to_a_colleague_in_one_step(client: FlaskClient, token: str) -> None:
-    mine = [owe(), owe(BEN, customer=None)]
-
-    client.post("/admin/promises/leaver", data={"csrf": token, "leaves": "anna", "agent": "bram"})
-
-    assert {stored(promise).agent for promise in mine} == {"bram"}
-
-
 def test_the_export_holds_no_formula(client: FlaskClient, token: str) -> None:
     owe(BEN, customer=None)
 
