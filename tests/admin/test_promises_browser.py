@@ -28,7 +28,8 @@ def owed(flask_app: Flask) -> int:
     now = datetime.now(UTC)
     with db.transaction() as session:
         factories.line(session, hours="24/7")
-        factories.agent(session, "anna")
+        for key in ("anna", "bram", "clara"):
+            factories.agent(session, key)
         factories.customer(session, "ada", ADA, name="Ada Lovelace")
         office.user(session, "anna", Role.SUPERVISOR)
         ids = []
@@ -99,6 +100,7 @@ def test_nothing_stands_in_the_way_of_anybody_on_a_telephone(
     for path in (
         "/admin/promises",
         "/admin/promises/figures",
+        "/admin/promises/leaver?leaves=anna&agent=bram&agent=clara",
         f"/admin/promises/{owed}",
         f"/desk/messages/promise/{owed}",
         f"{theirs}?lang={language}",
