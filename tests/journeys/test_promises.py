@@ -208,6 +208,24 @@ def test_an_ordinary_phone_is_asked_for_a_human(town: Town) -> None:
     town.phonebox.endpoint(ADA).wait("talking")
 
 
+def test_a_customer_who_rings_while_the_phone_hears_of_their_callback_gets_that_phone(town: Town) -> None:
+    town.rings_at("anna", "+31201112233")
+    phone = town.phonebox.endpoint("+31201112233").register()
+    owe(town)
+    phone.answer()
+    phone.wait("prompt")
+
+    call = town.phonebox.call_in(ADA, LINE)
+
+    call.wait("ringing:+31201112233", seconds=15)
+    assert call.said == []
+    phone.answer()
+    phone.wait("prompt")
+    phone.press("1")
+    call.wait("bridged:+31201112233")
+    is_in(town, PromiseState.MERGED)
+
+
 def test_an_answer_that_was_lost_does_not_ring_the_agent_twice(town: Town) -> None:
     town.phonebox.fault("/Calls.json", "lost_reply", times=1)
     owe(town)
