@@ -55,10 +55,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers",
-        "any_database: what this test is about can't depend on the database; one of them will do",
-    )
-    config.addinivalue_line(
-        "markers",
         "product(speed=20, **settings): how this test wants the product: "
         "phonebox's speed, and settings beside the usual ones",
     )
@@ -68,7 +64,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "database_kind" in metafunc.fixturenames:
         chosen = metafunc.config.getoption("--database")
         kinds = DATABASES if chosen == "both" else (chosen,)
-        if metafunc.definition.get_closest_marker("any_database"):
+        # A page can't tell where its server keeps what it shows; tests without a browser ask both.
+        if "browser" in metafunc.fixturenames:
             kinds = kinds[:1]
         metafunc.parametrize("database_kind", kinds, scope="session")
 

@@ -22,9 +22,6 @@ from tests import factories
 from tests.desk import office
 from tests.factories import ADA, BEN
 
-# A page can't tell where its server keeps what it shows; tests/desk/test_desk_pages.py asks both.
-pytestmark = pytest.mark.any_database
-
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 
 

@@ -17,8 +17,6 @@ from tests import factories
 from tests.desk import office
 from tests.factories import LINE
 
-pytestmark = pytest.mark.any_database
-
 RECORDING = "RE" + "9" * 32
 SECONDS = 20
 
