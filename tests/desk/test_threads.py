@@ -28,9 +28,9 @@ SID = "SM" + "a" * 32
 
 @pytest.fixture
 def settled(flask_app: Flask) -> None:
-    """Anna and Ben of one team, Carla of another; Ada's case is Anna's."""
+    """Anna and Ben of one team, Carla of another; Ada's case is Anna's. It is about noon there."""
     with transaction() as session:
-        factories.line(session)
+        factories.line(session).timezone = factories.noon_zone(utcnow())
         for key, team in (("anna", "Burgerzaken"), ("ben", "Burgerzaken"), ("carla", "Belastingen")):
             factories.agent(session, key, team=team)
             office.user(session, key)

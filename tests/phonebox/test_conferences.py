@@ -26,7 +26,7 @@ def warm(app: App, phone: Phonebox, twilio: Client) -> PhoneCall:
     phone.endpoint(ANNA).register(behaviour="answer")
     phone.endpoint(BEN).register(behaviour="answer")
     call = phone.call_in(ADA, LINE)
-    call.wait("caption:kamer-1")
+    call.wait("caption:Een ogenblik")
     twilio.conferences("kamer-1").participants.create(
         from_=LINE, to=ANNA, label="anna", end_conference_on_exit=True
     )
