@@ -15,6 +15,7 @@ What a test starts ends with it, and with pytest, also when that is killed.
 import os
 import shutil
 from collections.abc import Generator, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 import app.db
 import config
 from app import create_app
+from app.carrier import Carrier
 from app.voice import webhooks
 from startup import ports
 from startup.browser import NONE_FOUND, find_browser
@@ -37,6 +39,7 @@ from startup.process import Process
 from startup.redis_server import redis_server as new_redis_server
 from startup.warden import Warden
 from tests.parts import Product, migrate, running_product, test_settings
+from tests.rest_carrier import FakeCarrier, fake_carrier
 
 DATABASES = ("sqlite", "postgresql")
 TEMPLATE = "migrated"
@@ -173,6 +176,18 @@ def database(database_url: str) -> Iterator[app.db.Database]:
 def settings(database_url: str, redis_url: str, tmp_path: Path) -> config.Settings:
     """Settings over the test's database and Redis."""
     return config.load(test_settings(database_url, redis_url, tmp_path))
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeCarrier]:
+    """A REST API of the carrier that does as it is told; `carrier` is our way to it."""
+    with fake_carrier() as running:
+        yield running
+
+
+@pytest.fixture
+def carrier(fake: FakeCarrier, settings: config.Settings) -> Carrier:
+    return Carrier(replace(settings, api_url=fake.url))
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
 """What is in the database when the story begins? Each factory states only what the test is about."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.agents.models import Agent, Intent, Reach, Slot, Softphone
 from app.callers import history
 from app.callers.models import Case, CaseStatus, Channel, Customer, CustomerNumber, Direction, Line
+from app.voice import promises
+from app.voice.models import Promise
 
 # A Tuesday morning on which every line of these stories is open.
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -133,3 +136,11 @@ def case(
             summary=f"Laatste woorden van {agent_key}.",
         )
     return made
+
+
+def promise(session: Session, *, now: datetime, due_at: datetime, **more: Any) -> Promise:
+    """A callback that Anna agreed with Ada at `now`; what is owed once to a number is made once."""
+    usual = {"number": ADA, "line": LINE, "customer": None, "case": None, "agent": "anna"}
+    usual |= {"team": "Burgerzaken", "language": "nl", "why": "promise_asked"}
+    values = usual | more
+    return promises.make(session, **{"origin": f"test:{values['number']}"} | values, now=now, due_at=due_at)

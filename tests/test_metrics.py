@@ -8,25 +8,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from app import db
 from app.voice import outbox, promises
 from app.voice.models import Promise, PromiseState
-from tests.factories import LINE, NOW
+from tests import factories
+from tests.factories import NOW
 
 
 def owed(number: str) -> Promise:
     with db.transaction() as session:
-        return promises.make(
-            session,
-            origin=f"test:{number}",
-            number=number,
-            line=LINE,
-            customer=None,
-            case=None,
-            agent=None,
-            team="Burgerzaken",
-            language="nl",
-            due_at=NOW + timedelta(hours=1),
-            why="promise_asked",
-            now=NOW,
-        )
+        return factories.promise(session, number=number, agent=None, due_at=NOW + timedelta(hours=1), now=NOW)
 
 
 def moves(promise: Promise, state: PromiseState, minutes_late: float) -> None:

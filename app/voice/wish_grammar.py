@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 from app.voice.wished_times import UNCLEAR, Clock, Day, Kind, Part, Wish
 
@@ -70,11 +71,11 @@ class _Found:
     dutch_half: bool = False  # “half 3”, which is another time in English
     contradicts: bool = False
 
-    def say(self, **values: object) -> None:
+    def say(self, **values: Any) -> None:
         """Take one part of the wish; the same part said twice is a contradiction."""
         if any(getattr(self.wish, name) is not None for name in values):
             self.contradicts = True
-        self.wish = replace(self.wish, **values)  # type: ignore[arg-type]
+        self.wish = replace(self.wish, **values)
 
 
 def parse(text: str) -> Wish:

@@ -8,10 +8,8 @@ from sqlalchemy import update
 
 from app import db
 from app.admin.keeping import Outcome, bars, line_of, lines, outcomes
-from app.voice import promises
 from app.voice.models import Promise, PromiseState
 from tests import factories
-from tests.factories import ADA, LINE
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -62,20 +60,7 @@ def test_which_promises_count(flask_app: Flask, state: PromiseState, broken: boo
     with db.transaction() as session:
         factories.line(session)
         factories.agent(session, "anna")
-        promises.make(
-            session,
-            origin="test",
-            number=ADA,
-            line=LINE,
-            customer=None,
-            case=None,
-            agent="anna",
-            team="Burgerzaken",
-            language="nl",
-            due_at=NOW,
-            why="promise_asked",
-            now=NOW - 60 * MINUTE,
-        )
+        factories.promise(session, due_at=NOW, now=NOW - 60 * MINUTE)
         values = {"state": state, "broken_at": NOW if broken else None, "finished_at": NOW - MINUTE}
         session.execute(update(Promise).values(values))
 

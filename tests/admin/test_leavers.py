@@ -13,7 +13,7 @@ from app.api import auth
 from app.api.models import Scope
 from app.callers.models import Case, CaseStatus
 from app.jobs import callbacks as jobs
-from app.voice import callbacks, hooks, outbox, promises
+from app.voice import callbacks, hooks, outbox
 from app.voice.hooks import Event
 from app.voice.ladder import Deployment
 from app.voice.models import AttemptOutcome, Message, Outbox, Promise, PromiseAttempt, PromiseState
@@ -45,18 +45,12 @@ def token(client: FlaskClient) -> str:
 def owe(number: str = ADA, case: str | None = None, agent: str = "anna") -> int:
     now = datetime.now(UTC)
     with db.transaction() as session:
-        return promises.make(
+        return factories.promise(
             session,
-            origin=f"test {number}",
             number=number,
-            line=LINE,
-            customer=None,
             case=case,
             agent=agent,
-            team="Burgerzaken",
-            language="nl",
             due_at=now + timedelta(minutes=20),
-            why="promise_asked",
             now=now - timedelta(hours=1),
         ).id
 

@@ -31,18 +31,11 @@ def town(flask_app: Flask) -> None:
 def owe(number: str = ADA, *, customer: str | None = "ada", due_in: int = 30, about: str = "=1+1") -> int:
     now = datetime.now(UTC)
     with db.transaction() as session:
-        return promises.make(
+        return factories.promise(
             session,
-            origin=f"test {number}",
             number=number,
-            line=LINE,
             customer=customer,
-            case=None,
-            agent="anna",
-            team="Burgerzaken",
-            language="nl",
             due_at=now + timedelta(minutes=due_in),
-            why="promise_asked",
             now=now,
             about=about,
         ).id

@@ -34,18 +34,11 @@ def owed(flask_app: Flask) -> int:
         office.user(session, "anna", Role.SUPERVISOR)
         ids = []
         for number, due in ((ADA, 60), (BEN, -50)):
-            made = promises.make(
+            made = factories.promise(
                 session,
-                origin=f"test {number}",
                 number=number,
-                line=LINE,
                 customer="ada" if number == ADA else None,
-                case=None,
-                agent="anna",
-                team="Burgerzaken",
-                language="nl",
                 due_at=now + timedelta(minutes=due),
-                why="promise_asked",
                 now=now - timedelta(hours=2),
             )
             ids.append(made.id)

@@ -15,7 +15,6 @@ from app.voice.models import Promise, PromiseEvent, Recording, RecordingState
 from phonebox.sound import Frame, Tone, mp3_of
 from tests import factories
 from tests.desk import office
-from tests.factories import LINE
 
 RECORDING = "RE" + "9" * 32
 SECONDS = 20
@@ -35,19 +34,8 @@ def kept(flask_app: Flask) -> int:
         factories.line(session)
         factories.agent(session, "anna")
         office.user(session, "anna")
-        promise = promises.make(
-            session,
-            origin="test",
-            number=None,
-            line=LINE,
-            customer=None,
-            case=None,
-            agent=None,
-            team="Burgerzaken",
-            language="nl",
-            due_at=now + timedelta(hours=1),
-            why="promise_hidden",
-            now=now,
+        promise = factories.promise(
+            session, number=None, agent=None, due_at=now + timedelta(hours=1), why="promise_hidden", now=now
         )
         session.add(
             Recording(

@@ -14,7 +14,6 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 from app.agents.models import Activity, Agent, Reach, Slot, Softphone
 from app.callers.models import Line
 from app.db import Database
-from app.voice import promises
 from app.voice.models import Call, CallStep, StepOutcome
 from phonebox.client import Phonebox, PhoneCall
 from startup.warden import Warden
@@ -382,18 +381,14 @@ def test_a_callback_that_the_board_asks_for_rings_at_the_desk_with_its_card(desk
     now = datetime.now(UTC)
     with town.database.transaction() as session:
         session.get_one(Line, factories.LINE).timezone = factories.noon_zone(now)
-        promises.make(
+        factories.promise(
             session,
             origin="test:board",
             number=KATHERINE,
             line=factories.LINE,
             customer="K3",
             case="Z4",
-            agent="anna",
-            team="Burgerzaken",
-            language="nl",
             due_at=now + timedelta(hours=2),
-            why="promise_asked",
             now=now - timedelta(hours=1),
         )
     town.phonebox.endpoint(KATHERINE).register("answer")

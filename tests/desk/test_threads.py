@@ -14,7 +14,7 @@ from app.agents import desk_events
 from app.agents.models import Role, User
 from app.clock import utcnow
 from app.db import transaction
-from app.voice import callbacks, promises
+from app.voice import callbacks
 from app.voice.ladder import Deployment
 from app.voice.models import Message, MessageStop, Promise, PromiseState
 from tests import factories
@@ -188,19 +188,8 @@ def test_a_message_of_a_stranger_is_everybodys_until_one_has_seen_it(
 def owe() -> int:
     now = utcnow()
     with transaction() as session:
-        return promises.make(
-            session,
-            origin="test",
-            number=ADA,
-            line=LINE,
-            customer="K1",
-            case="Z1",
-            agent="anna",
-            team="Burgerzaken",
-            language="nl",
-            due_at=now + timedelta(hours=1),
-            why="promise_asked",
-            now=now,
+        return factories.promise(
+            session, customer="K1", case="Z1", due_at=now + timedelta(hours=1), now=now
         ).id
 
 

@@ -14,12 +14,12 @@ from app.carrier import Carrier
 from app.commands import carrier as commands
 from app.jobs import backfill
 from app.jobs.models import CarrierLook
-from app.voice import promises
 from app.voice.ladder import Deployment
 from app.voice.models import Call, CallState, Outcome, PromiseState
 from config import Settings
 from phonebox.client import Phonebox, PhoneCall, running
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
+from tests import factories
 from tests.factories import ADA, BEN, LINE
 from tests.phonebox.scripted import SPEED, Answer, App, Server, handler_for
 from tests.voice import town
@@ -153,21 +153,7 @@ def test_what_was_promised_after_a_talk_stands_when_the_talk_becomes_known(
 ) -> None:
     talks_elsewhere(phonebox, down)
     with db.transaction() as session:
-        promises.make(
-            session,
-            origin="test",
-            number=ADA,
-            line=LINE,
-            customer=None,
-            case=None,
-            agent="anna",
-            team="Burgerzaken",
-            language="nl",
-            due_at=now() + AN_HOUR,
-            why="promise_asked",
-            # The carrier counts in whole seconds.
-            now=now() + timedelta(seconds=2),
-        )
+        factories.promise(session, due_at=now() + AN_HOUR, now=now() + timedelta(seconds=2))
 
     assert [one.outcome for one in compare().added] == [Outcome.TALKED]
 

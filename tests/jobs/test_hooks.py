@@ -30,7 +30,8 @@ from app.voice.hooks import Event
 from app.voice.models import Hook, Outbox, Promise, PromiseState
 from config import Settings
 from phonebox.certificate import tls_context
-from tests.factories import ADA, LINE
+from tests import factories
+from tests.factories import ADA
 from tests.voice import town
 from tests.voice.conftest import Line
 
@@ -126,18 +127,12 @@ def deliver(later: timedelta = timedelta()) -> int:
 
 def owed(number: str = ADA, case: str | None = None) -> int:
     with db.transaction() as session:
-        return promises.make(
+        return factories.promise(
             session,
-            origin=f"test:{number}",
             number=number,
-            line=LINE,
             customer="ada" if case else None,
             case=case,
-            agent="anna",
-            team="Burgerzaken",
-            language="nl",
             due_at=now() + timedelta(hours=1),
-            why="promise_asked",
             now=now(),
         ).id
 

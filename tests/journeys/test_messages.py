@@ -6,8 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from app.callers.models import Line
-from app.voice import callbacks, messages, promises
+from app.voice import callbacks, messages
 from app.voice.models import Message, MessageStop, PromiseEvent
+from tests import factories
 from tests.factories import ADA, LINE, noon_zone
 from tests.journeys.conftest import Town
 
@@ -25,20 +26,7 @@ def midday(town: Town) -> None:
 def owe(town: Town) -> int:
     now = datetime.now(UTC)
     with town.written() as session:
-        return promises.make(
-            session,
-            origin="test",
-            number=ADA,
-            line=LINE,
-            customer="ada",
-            case="Z1",
-            agent="anna",
-            team="Burgerzaken",
-            language="nl",
-            due_at=now + 4 * HOUR,
-            why="promise_asked",
-            now=now,
-        ).id
+        return factories.promise(session, customer="ada", case="Z1", due_at=now + 4 * HOUR, now=now).id
 
 
 def move(town: Town, promise: int, hours: int) -> None:

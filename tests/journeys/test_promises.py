@@ -7,9 +7,9 @@ import pytest
 
 from app.agents.models import Activity, Intent
 from app.callers.models import Direction, Line
-from app.voice import promises
 from app.voice.models import AttemptOutcome, CallState, Outcome, Promise, PromiseAttempt, PromiseState
 from phonebox.client import PhoneCall
+from tests import factories
 from tests.factories import ADA, LINE, noon_zone
 from tests.journeys.conftest import Town
 
@@ -27,18 +27,12 @@ def owe(town: Town, *, due_in: timedelta = SOON, agent: str | None = "anna") -> 
     """Anna promised Ada an hour ago to ring back, `due_in` from now."""
     now = datetime.now(UTC)
     with town.written() as session:
-        promise = promises.make(
+        promise = factories.promise(
             session,
-            origin="test",
-            number=ADA,
-            line=LINE,
             customer="ada",
             case="Z1",
             agent=agent,
-            team="Burgerzaken",
-            language="nl",
             due_at=now + due_in,
-            why="promise_asked",
             now=now - timedelta(hours=1),
             about="Het paspoort",
         )

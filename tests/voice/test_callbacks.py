@@ -30,6 +30,7 @@ from app.voice.models import (
     PromiseState,
 )
 from config import Settings
+from tests import factories
 from tests.factories import ADA, BEN, LINE
 from tests.voice import town
 from tests.voice.conftest import Another
@@ -57,19 +58,8 @@ def owe(number: str = ADA, *, due_in: timedelta = 20 * MINUTE, agent: str | None
     """Somebody promised an hour ago to ring a number back, `due_in` from now; return the promise's id."""
     now = datetime.now(UTC)
     with db.transaction() as session:
-        return promises.make(
-            session,
-            origin=f"test {number}",
-            number=number,
-            line=LINE,
-            customer=None,
-            case=None,
-            agent=agent,
-            team="Burgerzaken",
-            language="nl",
-            due_at=now + due_in,
-            why="promise_asked",
-            now=now - timedelta(hours=1),
+        return factories.promise(
+            session, number=number, agent=agent, due_at=now + due_in, now=now - timedelta(hours=1)
         ).id
 
 
@@ -531,19 +521,8 @@ def test_a_broken_promise_that_is_asked_for_again_is_promised_anew(deployment: D
     promise = owe(due_in=-MINUTE)
     now = datetime.now(UTC)
     with db.transaction() as session:
-        again = promises.make(
-            session,
-            origin="another call",
-            number=ADA,
-            line=LINE,
-            customer=None,
-            case=None,
-            agent="bram",
-            team="Burgerzaken",
-            language="nl",
-            due_at=now + 90 * MINUTE,
-            why="promise_asked",
-            now=now,
+        again = factories.promise(
+            session, origin="another call", agent="bram", due_at=now + 90 * MINUTE, now=now
         ).id
 
     assert again == promise

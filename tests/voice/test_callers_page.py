@@ -7,12 +7,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import db
-from app.voice import links, promises
+from app.voice import links
 from app.voice.models import Promise, PromiseState
 from config import Settings
 from tests import factories
 from tests.desk.office import token_in
-from tests.factories import ADA, LINE
+from tests.factories import ADA
 
 
 @pytest.fixture
@@ -23,18 +23,11 @@ def promise(flask_app: Flask) -> int:
         factories.agent(session, "anna")
         factories.customer(session, "ada", ADA, name="Ada Lovelace")
         factories.case(session, "Z1", "ada")
-        return promises.make(
+        return factories.promise(
             session,
-            origin="test",
-            number=ADA,
-            line=LINE,
             customer="ada",
             case="Z1",
-            agent="anna",
-            team="Burgerzaken",
-            language="nl",
             due_at=now + timedelta(minutes=40),
-            why="promise_asked",
             now=now,
             about="Mijn scheiding",
         ).id

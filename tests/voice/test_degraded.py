@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -161,8 +161,8 @@ class Outage:
     url: str
     server: PostgresServer | None
 
-    def __call__(self, way: Callable[..., Iterator[None]]) -> Iterator[None]:
-        return way(self.url, self.server)  # type: ignore[return-value]
+    def __call__(self, way: Callable[..., AbstractContextManager[None]]) -> AbstractContextManager[None]:
+        return way(self.url, self.server)
 
 
 @pytest.fixture
@@ -232,7 +232,7 @@ def test_without_a_database_a_call_goes_down_every_rung_and_counts_afterwards(
 ) -> None:
     bus.bind(bus.Bus(NOWHERE))  # nor a Redis
     call = another()
-    with outage(way):  # type: ignore[attr-defined]
+    with outage(way):
         call.comes_in()
         assert (call.verbs, call.rings) == (["Dial"], "client:anna"), "the owner, from what is remembered"
         assert call.attribute("Dial", "answerOnBridge") == "true"
@@ -268,7 +268,7 @@ def test_a_conversation_without_a_database_is_no_missed_call_afterwards(
     way: Callable[..., Iterator[None]], outage: Outage, another: Another, merge: Callable[[], int]
 ) -> None:
     call = another()
-    with outage(way):  # type: ignore[attr-defined]
+    with outage(way):
         call.comes_in()
         call.dial_ends("completed", DialBridged="true", DialCallDuration="30")
         assert call.verbs == ["Hangup"]
@@ -286,7 +286,7 @@ def test_a_hidden_caller_shows_our_own_number_which_the_carrier_passes_on(
     outage: Outage, another: Another
 ) -> None:
     call = another(from_="anonymous")
-    with outage(refusing):  # type: ignore[attr-defined]
+    with outage(refusing):
         call.comes_in()
         assert clients(call) == ["anna", "bram", "carla"]
         assert call.attribute("Dial", "callerId") == LINE
@@ -300,7 +300,7 @@ def test_the_message_of_a_hidden_caller_is_heard_by_somebody_all_the_same(
     outage: Outage, another: Another, merge: Callable[[], int]
 ) -> None:
     call = another(from_="anonymous")
-    with outage(refusing):  # type: ignore[attr-defined]
+    with outage(refusing):
         call.comes_in()
         for _ in range(2):
             call.dial_ends("no-answer")
@@ -327,7 +327,7 @@ def test_a_call_that_waited_when_the_database_went_is_not_fetched_from_whom_it_r
     look_around(flask_app)
     call = another().comes_in()
     left = call.attribute("Enqueue", "action")
-    with outage(refusing):  # type: ignore[attr-defined]
+    with outage(refusing):
         call.post(call.attribute("Enqueue", "waitUrl"), context="wait")
         assert call.verbs == ["Leave"]
         call.post(left, QueueResult="leave")
@@ -386,7 +386,7 @@ def test_whoever_was_rung_when_the_database_went_is_free_again(
 ) -> None:
     call = another().comes_in()
     call.leg("ringing")
-    with outage(refusing):  # type: ignore[attr-defined]
+    with outage(refusing):
         call.dial_ends("no-answer")
         assert clients(call) == ["anna", "bram", "carla"]
 
@@ -401,7 +401,7 @@ def test_an_agent_who_accepts_while_the_database_is_gone_gets_the_caller(
     town.rings_at_phone("anna")
     call = another().comes_in()
     action = call.attribute("Dial", "action")
-    with outage(refusing):  # type: ignore[attr-defined]
+    with outage(refusing):
         call.post(call.attribute("Number", "url"), context="whisper")
         call.post(call.attribute("Gather", "action"), context="whisper", Digits="1")
         assert call.verbs == []
@@ -417,7 +417,7 @@ def test_nothing_is_promised_that_could_not_be_written_down(
     spool.folder.parent.mkdir(parents=True, exist_ok=True)
     spool.folder.write_text("no folder can be here")
     call = another()
-    with outage(refusing):  # type: ignore[attr-defined]
+    with outage(refusing):
         assert call.comes_in().rings == "client:anna"
         call.post("/voice/degraded/thanks?line=" + LINE, RecordingSid=RECORDING)
 
@@ -427,7 +427,7 @@ def test_nothing_is_promised_that_could_not_be_written_down(
 def test_the_last_resort_asks_neither_database_nor_redis(outage: Outage, another: Another) -> None:
     bus.bind(bus.Bus(NOWHERE))
     call = another()
-    with outage(refusing):  # type: ignore[attr-defined]
+    with outage(refusing):
         assert call.post("/voice/fallback", ErrorCode="11200").status_code == 200
         assert numbers(call) == [EMERGENCY]
         call.dial_ends("no-answer")
@@ -546,7 +546,7 @@ def test_two_processes_that_merge_the_same_facts_make_each_of_them_count_once(
 
 
 def test_without_a_database_two_callers_do_not_ring_one_agent(outage: Outage, another: Another) -> None:
-    with outage(refusing):  # type: ignore[attr-defined]
+    with outage(refusing):
         first, second = another().comes_in(), another(from_=BEN).comes_in()
 
         assert set(clients(first)) & set(clients(second)) == set()

@@ -1,5 +1,6 @@
 """Is a caller whose line drops rung back by the same agent, without doing anything?"""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -79,9 +80,9 @@ def the_callers_own_leg_fails(call: Line) -> None:
     "ends", [the_agents_leg_fails, the_agents_leg_is_said_to_have_failed, the_callers_own_leg_fails]
 )
 def test_a_line_that_the_carrier_says_has_failed_is_rung_back_at_once(
-    call: Line, deployment: Deployment, ends: object
+    call: Line, deployment: Deployment, ends: Callable[[Line], None]
 ) -> None:
-    ends(call)  # type: ignore[operator]
+    ends(call)
 
     assert (town.call(call.sid).state, town.call(call.sid).outcome) == (CallState.ENDED, Outcome.TALKED)
     [promise] = town.promises()

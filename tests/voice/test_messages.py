@@ -16,13 +16,14 @@ from app.callers.models import Contact, Line
 from app.carrier import Carrier
 from app.clock import utcnow
 from app.jobs import deliver
-from app.voice import callbacks, messages, outbox, promises
+from app.voice import callbacks, messages, outbox
 from app.voice.card import promise_card
 from app.voice.ladder import Deployment
 from app.voice.models import Message, MessageStop, Promise, PromiseEvent, PromiseState
 from config import Settings
+from tests import factories
 from tests.factories import ADA, BEN, LINE, noon_zone
-from tests.jobs.test_sweep import FakeCarrier, carrier, fake  # noqa: F401  (fixtures)
+from tests.rest_carrier import FakeCarrier
 from tests.voice import town
 from tests.voice.conftest import signed
 
@@ -66,20 +67,7 @@ def owe(number: str = ADA) -> int:
     """Anna promised to ring back in two hours; return the promise's id."""
     now = utcnow()
     with db.transaction() as session:
-        return promises.make(
-            session,
-            origin=f"test {number}",
-            number=number,
-            line=LINE,
-            customer=None,
-            case=None,
-            agent="anna",
-            team="Burgerzaken",
-            language="nl",
-            due_at=now + timedelta(hours=2),
-            why="promise_asked",
-            now=now,
-        ).id
+        return factories.promise(session, number=number, due_at=now + timedelta(hours=2), now=now).id
 
 
 def message(sid: str) -> Message:
@@ -298,8 +286,8 @@ def test_short_codes_names_and_ourselves_are_never_answered(people: People, send
 
 def test_a_message_by_whatsapp_is_of_the_same_person_and_answered_there(
     people: People,
-    carrier: Carrier,  # noqa: F811
-    fake: FakeCarrier,  # noqa: F811
+    carrier: Carrier,
+    fake: FakeCarrier,
     settings: Settings,
 ) -> None:
     owed = owe()
@@ -335,8 +323,8 @@ def test_who_says_stop_gets_no_message_until_they_say_so_but_is_still_rung(peopl
 
 def test_a_message_that_waits_to_be_sent_is_not_sent_after_a_stop(
     people: People,
-    carrier: Carrier,  # noqa: F811
-    fake: FakeCarrier,  # noqa: F811
+    carrier: Carrier,
+    fake: FakeCarrier,
     settings: Settings,
 ) -> None:
     waiting = tell()
@@ -390,7 +378,7 @@ def test_what_does_not_arrive_is_told_at_the_promise_and_stands_at_the_desk(peop
 
 def test_news_that_is_quicker_than_the_carriers_own_answer_is_not_lost(
     people: People,
-    carrier: Carrier,  # noqa: F811
+    carrier: Carrier,
     settings: Settings,
 ) -> None:
     sent = tell()
@@ -404,8 +392,8 @@ def test_news_that_is_quicker_than_the_carriers_own_answer_is_not_lost(
 @pytest.mark.parametrize(("code", "stopped"), [(21614, None), (21610, "carrier")])
 def test_a_message_that_the_carrier_refuses_is_told_too(
     people: People,
-    carrier: Carrier,  # noqa: F811
-    fake: FakeCarrier,  # noqa: F811
+    carrier: Carrier,
+    fake: FakeCarrier,
     settings: Settings,
     code: int,
     stopped: str | None,

@@ -8,11 +8,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import db
-from app.voice import promises
 from app.voice.models import Message, Outbox, Promise, PromiseState
 from tests import factories
 from tests.desk import office
-from tests.factories import ADA, LINE
 
 
 @pytest.fixture(autouse=True)
@@ -27,20 +25,7 @@ def town(flask_app: Flask) -> None:
 def owe(agent: str | None = "anna") -> int:
     now = datetime.now(UTC)
     with db.transaction() as session:
-        return promises.make(
-            session,
-            origin="test",
-            number=ADA,
-            line=LINE,
-            customer=None,
-            case=None,
-            agent=agent,
-            team="Burgerzaken",
-            language="nl",
-            due_at=now + timedelta(hours=3),
-            why="promise_asked",
-            now=now,
-        ).id
+        return factories.promise(session, agent=agent, due_at=now + timedelta(hours=3), now=now).id
 
 
 def stored(promise: int) -> Promise:

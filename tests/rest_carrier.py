@@ -1,0 +1,76 @@
+"""A carrier that knows calls, takes redirects and messages: what the jobs ask of its REST API, no more."""
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from urllib.parse import parse_qs
+
+
+@dataclass
+class FakeCarrier:
+    """Speaks the few REST calls that the jobs use: what it knows of calls, and what it was asked."""
+
+    calls: dict[str, dict[str, object]] = field(default_factory=dict)
+    redirects: list[tuple[str, str]] = field(default_factory=list)
+    messages: list[str] = field(default_factory=list)
+    talking: set[str] = field(default_factory=set)  # callers who were put through to somebody
+    refuses: int | None = None  # its own error code
+    url: str = ""
+
+    def knows(self, sid: str, status: str, duration: str | None = None) -> None:
+        self.calls[sid] = {"sid": sid, "status": status, "duration": duration, "direction": "inbound"}
+
+    def answer(self, path: str, form: dict[str, list[str]] | None) -> tuple[int, dict[str, object]]:
+        if form is not None and self.refuses is not None:
+            return 400, {"code": self.refuses, "status": 400, "message": "refused", "more_info": ""}
+        if path.endswith("/Messages.json"):
+            self.messages.append((form or {})["To"][0])
+            return 201, {"sid": "SM" + "1" * 32, "status": "queued"}
+        found = re.search(r"/Calls/(\w+)\.json", path)
+        sid = found[1] if found else ""
+        if form is not None:
+            self.redirects.append((sid, form["Url"][0]))
+            return 200, {"sid": sid, "status": "in-progress"}
+        if parent := re.search(r"/Calls\.json\?.*ParentCallSid=(\w+)", path):
+            leg = {"sid": "CA" + "9" * 32, "status": "in-progress", "direction": "outbound-dial"}
+            return 200, {"calls": [leg] if parent[1] in self.talking else []}
+        if sid not in self.calls:
+            return 404, {"code": 20404, "status": 404, "message": "not found", "more_info": ""}
+        return 200, self.calls[sid]
+
+
+@contextmanager
+def fake_carrier() -> Iterator[FakeCarrier]:
+    carrier = FakeCarrier()
+
+    class Handler(BaseHTTPRequestHandler):
+        def _reply(self, form: dict[str, list[str]] | None) -> None:
+            status, body = carrier.answer(self.path, form)
+            payload = json.dumps(body).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(payload)))
+            self.end_headers()
+            self.wfile.write(payload)
+
+        def do_GET(self) -> None:
+            self._reply(None)
+
+        def do_POST(self) -> None:
+            length = int(self.headers["Content-Length"] or 0)
+            self._reply(parse_qs(self.rfile.read(length).decode()))
+
+        def log_message(self, *words: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        carrier.url = f"http://127.0.0.1:{server.server_port}"
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        yield carrier
+        server.shutdown()
+        thread.join()
