@@ -1,6 +1,7 @@
 """What happened to the call since? News from the carrier, in any order and more than once, moves it on."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
@@ -41,7 +42,7 @@ from app.voice.models import (
     StepKind,
     StepOutcome,
 )
-from app.voice.routing import Sentence, due_at
+from app.voice.routing import Ring, Sentence, Situation, Tried, Wait, due_at, next_step
 from app.voice.wishes import asks_for_another
 
 # A telephone that was not heard to ring within this time can't have been missed by anybody.
@@ -489,7 +490,7 @@ def _avoid(session: Session, call: Call, agent: str, now: datetime) -> None:
     if case is not None:
         case.avoided_agent = agent
     if call.promise is not None:
-        promises.give_to_team(session, call.promise, "promise_another_wanted", now)
+        promises.give_to_team(session, call.promise, now)
 
 
 def serve(
@@ -508,10 +509,11 @@ def serve(
         gone = agent is None or agent.reachability not in _WORTH_WAITING_FOR
     else:
         limit = ladder_rules.wait_for_team_seconds
-        tried = {one.agent for one in ladder.steps_of(session, call.sid)}
-        team = [one for one in facts.agents.values() if one.key not in tried]
-        # Who is free for somebody who waits for them in person isn't free for whoever comes along.
-        free = any(one.reachability == presence.Reachability.FREE and not one.callers_waiting for one in team)
+        steps = ladder.steps_of(session, call.sid)
+        free = _is_led_on(ladder.situation(call, facts, steps, now))
+        case = facts.caller.case
+        left_out = {one.agent for one in steps} | {case.avoided if case else None}
+        team = [one for one in facts.agents.values() if one.key not in left_out]
         gone = not any(one.reachability in _WORTH_WAITING_FOR for one in team)
     free = free and not waits_behind_another(session, call)
     if not (free or gone or waited >= timedelta(seconds=limit)):
@@ -521,6 +523,16 @@ def serve(
     session.flush()
     ladder.advance(session, call, facts, ladder.steps_of(session, call.sid), now, deployment)
     return True
+
+
+def _is_led_on(known: Situation) -> bool:
+    """Tell whether the ladder leads from waiting for the team to somebody, not back to the same wait.
+
+    Not whoever is free is rung: not who was tried, is waited for in person, or isn't wanted by the caller.
+    """
+    freed = Tried(StepKind.WAIT, None, StepOutcome.FREED)
+    step = next_step(replace(known, tried=(*known.tried, freed)))
+    return isinstance(step, Ring) or (isinstance(step, Wait) and step.agent is not None)
 
 
 _WORTH_WAITING_FOR = frozenset(

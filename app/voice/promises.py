@@ -37,6 +37,7 @@ FOLLOWS: dict[PromiseState, frozenset[PromiseState]] = {
 }
 # Why it is a colleague's: whose it was leaves, and is never rung for it again.
 LEFT_BEHIND = "promise_left_behind"
+ANOTHER_WANTED = "promise_another_wanted"
 
 
 def make(
@@ -230,8 +231,8 @@ def _is_spoken_about(session: Session, promise: Promise) -> bool:
 
 
 def given_away_by(session: Session, promise_id: int, since: datetime) -> set[str]:
-    """Return whose promise it was and who aren't rung for it: who gave it away since then, or left it."""
-    gone = PromiseEvent.why == LEFT_BEHIND
+    """Return who aren't rung for what was theirs: who gave it away since then, left, or isn't wanted."""
+    gone = PromiseEvent.why.in_((LEFT_BEHIND, ANOTHER_WANTED))
     lately = (PromiseEvent.why == "promise_handed_over") & (PromiseEvent.at > since)
     details = session.scalars(
         select(PromiseEvent.details).where(PromiseEvent.promise == promise_id, or_(gone, lately))
@@ -239,17 +240,17 @@ def given_away_by(session: Session, promise_id: int, since: datetime) -> set[str
     return {str(one["from"]) for one in details if one and one.get("from")}
 
 
-def give_to_team(session: Session, promise_id: int, why: str, now: datetime) -> None:
-    """Let the whole team owe what one agent owed; nothing happens to a promise that is settled."""
+def give_to_team(session: Session, promise_id: int, now: datetime) -> None:
+    """The customer wants somebody else: the rest of the team owes it, unless the promise is settled."""
     promise = session.get(Promise, promise_id, with_for_update=True, populate_existing=True)
     if promise is None or promise.state not in OWED or promise.agent is None:
         return
     before, promise.agent = promise.agent, None
     _look_at(promise, now)
     if promise.state == PromiseState.BROKEN:
-        note(session, promise, why, now)
+        note(session, promise, ANOTHER_WANTED, now, details={"from": before})
     else:
-        move(session, promise, PromiseState.REASSIGNED, why, now)
+        move(session, promise, PromiseState.REASSIGNED, ANOTHER_WANTED, now, details={"from": before})
     _tell(session, promise, now, to=before)
 
 

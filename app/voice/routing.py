@@ -387,12 +387,12 @@ def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
     waited = any(
         tried.outcome == StepOutcome.WAITED_TOO_LONG and tried.agent is None for tried in situation.tried
     )
-    teams = _teams(situation)
+    teams, case = _teams(situation), situation.caller.case
     busy = any(
         agent.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
         and (agent.team in teams or None in teams)
         for agent in situation.agents.values()
-        if agent.key != situation.owner
+        if agent.key not in (situation.owner, case.avoided if case else None)
     )
     if waited or not busy or situation.rules.wait_for_team_seconds <= 0:
         return None

@@ -1,14 +1,21 @@
 """What becomes of a caller who asks for somebody else? They get them at once, and again the next time."""
 
+from datetime import UTC, datetime
+
 import pytest
 from flask import Flask
 
 from app import db
 from app.agents.models import Role, User
-from app.callers.models import Case
-from app.voice.models import PromiseState
+from app.callers.models import Case, CaseStatus
+from app.callers.models import Line as OurLine
+from app.voice import callbacks
+from app.voice.ladder import Deployment
+from app.voice.models import Promise, PromiseState
 from app.voice.wishes import asks_for_another
+from config import Settings
 from tests import factories
+from tests.factories import LINE, noon_zone
 from tests.voice import town
 from tests.voice.conftest import Another
 
@@ -126,3 +133,60 @@ def test_the_third_call_in_a_week_goes_to_a_supervisor_before_a_stranger(another
     assert call.rings == "client:eva"
     [step] = town.steps(call.sid)
     assert (step.kind, step.reason) == ("colleague", "supervisor_takes_charge")
+
+
+@pytest.mark.usefixtures("settled")
+def test_who_waits_for_the_others_is_not_led_round_by_the_one_they_do_not_want(another: Another) -> None:
+    with db.transaction() as session:
+        session.get_one(Case, "Z1").avoided_agent = "anna"
+    for key in ("bram", "carla"):
+        town.talks_elsewhere(key)
+    call = another().comes_in()
+    wait = call.attribute("Enqueue", "waitUrl")
+
+    for _ in range(3):
+        call.post(wait, context="wait", QueueTime="5")
+        assert call.verbs == ["Pause"], "Anna is free, and isn't who they wait for"
+
+    assert len(town.steps(call.sid)) == 1
+    town.change("carla", activity="idle", call_sid=None)
+    call.post(wait, context="wait", QueueTime="6")
+    assert call.verbs == ["Leave"]
+    assert town.steps(call.sid)[1].agent == "carla"
+
+
+@pytest.mark.usefixtures("settled")
+def test_when_only_the_unwanted_agent_is_there_a_callback_by_others_is_promised(another: Another) -> None:
+    with db.transaction() as session:
+        session.get_one(Case, "Z1").avoided_agent = "anna"
+    town.talks_elsewhere("anna")
+    for key in ("bram", "carla"):
+        town.change(key, intent="off")
+
+    call = another().comes_in()
+
+    assert "Wij bellen u terug" in call.said
+    assert [promise.agent for promise in town.promises()] == [None]
+
+
+@pytest.mark.usefixtures("settled")
+def test_whom_they_did_not_want_does_not_ring_them_back(another: Another, settings: Settings) -> None:
+    with db.transaction() as session:
+        session.get_one(OurLine, LINE).timezone = noon_zone(datetime.now(UTC))
+        session.get_one(Case, "Z1").status = CaseStatus.SOLVED  # with nothing that could keep the wish
+    town.talks_elsewhere("anna")
+    call = another().comes_in()
+    call.post(call.attribute("Enqueue", "waitUrl"), context="wait", QueueTime="0")
+    call.post(call.attribute("Gather", "action"), context="wait", SpeechResult="iemand anders graag")
+    call.hangs_up()
+    town.everybody_free_again()
+    for key in ("bram", "carla"):
+        town.change(key, intent="off")
+    [promise] = town.promises()
+
+    with db.transaction() as session:
+        session.get_one(Promise, promise.id).next_at = promise.due_at
+        rung = callbacks.work_off(session, promise.id, promise.due_at, Deployment.of(settings))
+
+    assert rung is None
+    assert town.slot("anna").activity == "idle"
