@@ -7,11 +7,13 @@ import logging
 import signal
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 from types import FrameType
 
 import redis as redis_client
 from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from app import bus, db, logs
@@ -50,20 +52,49 @@ def prepare(settings: Settings) -> Schedule:
     return _schedule
 
 
+class _QueueWorker(SimpleWorker):
+    """Takes the queue's jobs until it is asked to stop, or until Redis gives it something to stumble over."""
+
+    log_job_description = False
+    # It waits ever longer for a Redis that is gone; whoever is to be rung back waits for it meanwhile.
+    max_connection_wait_time = REDIS_REST_SECONDS
+
+    def __init__(self, connection: redis_client.Redis, stopped: threading.Event) -> None:
+        queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
+        super().__init__([queue], connection=connection, serializer=JSONSerializer)
+        self._stopped = stopped
+
+    def request_stop(self, signum: int, frame: FrameType | None) -> None:
+        # Known even if what follows fails for want of a Redis: nobody asks twice.
+        self._stopped.set()
+        super().request_stop(signum, frame)
+
+
 def take_from_queue(redis_url: str, stopped: threading.Event) -> None:
-    """Do the queue's jobs until stopped. Without Redis the schedule does them itself, so we only wait."""
+    """Do the queue's jobs until stopped. Without Redis the schedule does them itself, so we only wait.
+
+    Belongs on the main thread: SIGTERM and SIGINT stop it, after the job in hand.
+    """
     while not stopped.is_set():
-        try:
-            with redis_client.Redis.from_url(redis_url, socket_connect_timeout=0.5) as connection:
-                connection.ping()
-                queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
-                worker = SimpleWorker([queue], connection=connection, serializer=JSONSerializer)
-                worker.log_job_description = False
-                # Returns when the process is asked to stop: it listens to the same signals.
-                worker.work(logging_level="ERROR")
-                stopped.set()
-        except redis_client.RedisError:
-            stopped.wait(REDIS_REST_SECONDS)
+        with (
+            suppress(redis_client.RedisError, StopRequested),
+            redis_client.Redis.from_url(redis_url, socket_connect_timeout=0.5) as connection,
+        ):
+            connection.ping()
+            # Also returns when a job vanished under its hands, as by a FLUSHALL.
+            _QueueWorker(connection, stopped).work(logging_level="ERROR")
+        _listen_to_signals(stopped)
+        stopped.wait(REDIS_REST_SECONDS)
+
+
+def _listen_to_signals(stopped: threading.Event) -> None:
+    """Stop when the process is asked to; the queue's worker, while it works, listens in our place."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
 
 
 def main() -> int:
@@ -75,12 +106,7 @@ def main() -> int:
         return 1
     schedule = prepare(settings)
     stopped = threading.Event()
-
-    def stop(number: int, frame: FrameType | None) -> None:
-        stopped.set()
-
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, stop)
+    _listen_to_signals(stopped)
     sweeper = threading.Thread(target=schedule.run, name="schedule")
     sweeper.start()
     log.info("worker is running")

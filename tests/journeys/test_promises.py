@@ -255,3 +255,4 @@ def test_a_promise_is_kept_with_redis_gone(town: Town) -> None:
     owe(town)
 
     callback(town)
+    assert town.product.worker.stop() == 0, "it stops when it is asked to"
