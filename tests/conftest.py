@@ -5,26 +5,27 @@
     database       the same, bound, so that app.db.transaction() speaks to it
     settings       Settings over both
     flask_app, client  the Flask application over them, and its test client
-    product        web, worker, Redis and phonebox as processes (see tests/parts.py)
+    product        web, worker, Redis and phonebox as processes (see tests/parts.py), with nothing in them
     browser, page  a Chromium, and a fresh page in Dutch
     free_port      a port nobody listens on
 
-What a test starts ends with it, and with pytest, also when that is killed.
+What a test starts ends with it, and with pytest, also when that is killed. What takes seconds to start is
+emptied for the next test.
 """
 
 import os
 import shutil
 from collections.abc import Generator, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from playwright.sync_api import Browser, Page, sync_playwright
+from werkzeug.routing import Rule
 
 import app.db
 import config
@@ -38,11 +39,12 @@ from startup.postgres_server import postgres_server as new_postgres_server
 from startup.process import Process
 from startup.redis_server import redis_server as new_redis_server
 from startup.warden import Warden
-from tests.parts import Product, migrate, running_product, test_settings
+from tests import databases
+from tests.databases import PostgresDatabases
+from tests.parts import KeptProduct, Product, migrate, running_product, test_settings
 from tests.rest_carrier import FakeCarrier, fake_carrier
 
 DATABASES = ("sqlite", "postgresql")
-TEMPLATE = "migrated"
 RUNNING: pytest.StashKey[Product] = pytest.StashKey()
 
 
@@ -52,14 +54,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         choices=(*DATABASES, "both"),
         default="both",
         help="on which databases the tests that need one run (default: both)",
-    )
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line(
-        "markers",
-        "product(speed=20, **settings): how this test wants the product: "
-        "phonebox's speed, and settings beside the usual ones",
     )
 
 
@@ -142,26 +136,28 @@ def migrated_sqlite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def migrated_postgres(postgres_server: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The name of a database in its newest shape, to be cloned."""
-    _in_postgres(postgres_server, f"CREATE DATABASE {TEMPLATE}")
-    migrate(postgres_server.url(TEMPLATE), tmp_path_factory.mktemp("migrated"))
-    return TEMPLATE
+    migrate(databases.create(postgres_server, "migrated"), tmp_path_factory.mktemp("migrated"))
+    return "migrated"
+
+
+@pytest.fixture(scope="session")
+def postgres_databases(postgres_server: PostgresServer, migrated_postgres: str) -> PostgresDatabases:
+    return PostgresDatabases(postgres_server, migrated_postgres)
 
 
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> str:
     """A migrated, empty database of its own; the test runs once for each kind (see --database)."""
-    if database_kind == "sqlite":
-        file = tmp_path / "rechtdoor.db"
+    return _new_database(request, database_kind, tmp_path)
+
+
+def _new_database(request: pytest.FixtureRequest, kind: str, folder: Path, name: str = "test") -> str:
+    if kind == "sqlite":
+        file = folder / "rechtdoor.db"
         shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
-        yield f"sqlite:///{file}"
-        return
-    server: PostgresServer = request.getfixturevalue("postgres_server")
-    template = request.getfixturevalue("migrated_postgres")
-    server.start()  # in case the test before this one killed it
-    _in_postgres(
-        server, "DROP DATABASE IF EXISTS test WITH (FORCE)", f"CREATE DATABASE test TEMPLATE {template}"
-    )
-    yield server.url("test")
+        return f"sqlite:///{file}"
+    postgres: PostgresDatabases = request.getfixturevalue("postgres_databases")
+    return postgres.fresh(name)
 
 
 @pytest.fixture
@@ -190,8 +186,28 @@ def carrier(fake: FakeCarrier, settings: config.Settings) -> Carrier:
     return Carrier(replace(settings, api_url=fake.url))
 
 
+@pytest.fixture(scope="session")
+def routes_compiled_once() -> Iterator[None]:
+    """Werkzeug compiles each route anew for each application: a tenth of a second for each test.
+
+    What it compiles depends on the rule's own words, never on the application.
+    """
+    known: dict[tuple[object, ...], object] = {}
+    compiled = Rule._compile_builder
+
+    def once(rule: Rule, append_unknown: bool = True) -> object:
+        words = (*rule._trace, repr(rule.defaults), append_unknown)
+        if words not in known:
+            known[words] = compiled(rule, append_unknown)
+        return known[words]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Rule, "_compile_builder", once)
+        yield
+
+
 @pytest.fixture
-def flask_app(settings: config.Settings) -> Iterator[Flask]:
+def flask_app(settings: config.Settings, routes_compiled_once: None) -> Iterator[Flask]:
     """The application over the test's database and Redis."""
     application = create_app(settings)
     yield application
@@ -204,18 +220,29 @@ def client(flask_app: Flask) -> FlaskClient:
     return flask_app.test_client()
 
 
+@pytest.fixture(scope="session")
+def kept_product(
+    request: pytest.FixtureRequest,
+    database_kind: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    warden: Warden,
+) -> Iterator[KeptProduct]:
+    @contextmanager
+    def start() -> Iterator[Product]:
+        folder = tmp_path_factory.mktemp("product")
+        url = _new_database(request, database_kind, folder, "product")
+        with running_product(url, folder, warden) as running:
+            yield running
+
+    with closing(KeptProduct(start)) as kept:
+        yield kept
+
+
 @pytest.fixture
-def product(
-    request: pytest.FixtureRequest, database_url: str, tmp_path: Path, warden: Warden
-) -> Iterator[Product]:
-    """Web, worker, Redis and phonebox, running; `@pytest.mark.product(speed=…, SETTING="…")` changes how."""
-    wishes: dict[str, Any] = {}
-    for marker in reversed(list(request.node.iter_markers("product"))):
-        wishes |= marker.kwargs
-    speed = float(wishes.pop("speed", 20))
-    with running_product(database_url, tmp_path, warden, settings=wishes, speed=speed) as running:
-        request.node.stash[RUNNING] = running
-        yield running
+def product(request: pytest.FixtureRequest, kept_product: KeptProduct) -> Product:
+    """Web, worker, Redis and phonebox, running, and empty."""
+    running = request.node.stash[RUNNING] = kept_product.fresh()
+    return running
 
 
 @pytest.fixture(scope="session")
@@ -250,11 +277,3 @@ def page(browser: Browser) -> Iterator[Page]:
     )
     yield context.new_page()
     context.close()
-
-
-def _in_postgres(server: PostgresServer, *statements: str) -> None:
-    """Run statements that allow no transaction around them."""
-    plain = server.url("postgres").replace("+psycopg", "")
-    with psycopg.connect(plain, autocommit=True) as connection:
-        for statement in statements:
-            connection.execute(statement)

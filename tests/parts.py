@@ -2,18 +2,23 @@
 
 import os
 import secrets
+import shutil
 import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import redis
+
+from phonebox.client import Phonebox
 from startup import commands
 from startup.ports import LOOPBACK, free_port
 from startup.probes import answers_http
 from startup.process import Process
 from startup.redis_server import redis_server
 from startup.warden import Warden
+from tests import databases
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -117,6 +122,45 @@ def running_product(
     finally:
         for part in reversed(started):
             part.stop()
+
+
+class KeptProduct:
+    """A product that test after test finds running and empty; a new one after a test that stopped a part."""
+
+    def __init__(self, start: Callable[[], AbstractContextManager[Product]]) -> None:
+        """`start` runs a product over a new database."""
+        self._start = start
+        self._running = ExitStack()
+        self._product: Product | None = None
+        self._processes: tuple[int, ...] = ()
+
+    def fresh(self) -> Product:
+        if self._product is not None and self._is_whole(self._product):
+            _clear(self._product)
+            return self._product
+        self.close()
+        self._product = self._running.enter_context(self._start())
+        self._processes = tuple(part.pid for part in self._product.parts)
+        return self._product
+
+    def close(self) -> None:
+        self._product = None
+        self._running.close()
+
+    def _is_whole(self, product: Product) -> bool:
+        is_running = all(part.is_running for part in product.parts)
+        return is_running and tuple(part.pid for part in product.parts) == self._processes
+
+
+def _clear(product: Product) -> None:
+    """Forget all that happened; what the worker was doing just now is forgotten by the second reset."""
+    phonebox = Phonebox(product.phonebox_url)
+    phonebox.reset()
+    databases.empty(product.settings["DATABASE_URL"])
+    with redis.Redis.from_url(product.settings["REDIS_URL"]) as connection:
+        connection.flushall()
+    shutil.rmtree(product.settings["SPOOL_DIR"], ignore_errors=True)
+    phonebox.reset()
 
 
 def _product(

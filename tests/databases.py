@@ -1,0 +1,86 @@
+"""How does each test get an empty database? Emptied, where the one of the test before may be used again."""
+
+import sqlite3
+from contextlib import closing
+from functools import cached_property
+from typing import Any
+
+import psycopg
+from sqlalchemy import make_url
+
+from app.db import Base
+from startup.postgres_server import PostgresServer
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_DELETE_ALL = "; ".join(f'DELETE FROM "{table}"' for table in Base.metadata.tables)
+# What a test may have done beside its rows: renamed a column, dropped a table.
+_SHAPE = """
+SELECT attrelid::regclass::text, attname, atttypid::regtype::text
+FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
+WHERE relnamespace = 'public'::regnamespace AND relkind = 'r' AND attnum > 0 AND NOT attisdropped
+ORDER BY 1, attnum
+"""
+_NUMBER_FROM_ONE = """
+SELECT setval(format('%I.%I', schemaname, sequencename)::regclass, start_value, false)
+FROM pg_sequences WHERE last_value IS NOT NULL
+"""
+# Foreign keys aren't asked after, since all rows go.
+_EMPTY = f"SET session_replication_role = replica; {_DELETE_ALL}; {_NUMBER_FROM_ONE}"
+_SEND_AWAY = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+
+
+class PostgresDatabases:
+    """Empty databases of one server, each in the shape of its template."""
+
+    def __init__(self, server: PostgresServer, template: str) -> None:
+        self._server = server
+        self._template = template
+
+    def fresh(self, name: str) -> str:
+        """Return the URL of an empty database, to which nobody is connected any more."""
+        url = self._server.url(name)
+        self._server.start()  # in case the test before this one killed it
+        with _connect(self._server.url("postgres")) as server:
+            server.execute(_SEND_AWAY, [name])
+            if not self._is_emptied(server, name):
+                server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+                server.execute(f"CREATE DATABASE {name} TEMPLATE {self._template}")
+        return url
+
+    def _is_emptied(self, server: Connection, name: str) -> bool:
+        """Delete its rows, a fiftieth of the work of another copy; False when it is gone, or changed."""
+        if not server.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount:
+            return False
+        right = self._right_shape
+        with _connect(self._server.url(name)) as connection:
+            is_right = connection.execute(_SHAPE).fetchall() == right
+            if is_right:
+                connection.execute(_EMPTY)
+        return is_right
+
+    @cached_property
+    def _right_shape(self) -> list[tuple[Any, ...]]:
+        with _connect(self._server.url(self._template)) as connection:
+            return connection.execute(_SHAPE).fetchall()
+
+
+def create(server: PostgresServer, name: str) -> str:
+    """Make a database of that name, and return its URL."""
+    with _connect(server.url("postgres")) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+    return server.url(name)
+
+
+def empty(url: str) -> None:
+    """Delete all rows of a database that others have open; numbers start at one again."""
+    if (address := make_url(url)).get_backend_name() == "sqlite":
+        with closing(sqlite3.connect(str(address.database), timeout=10)) as file:
+            file.executescript(f"BEGIN IMMEDIATE; {_DELETE_ALL}; COMMIT")
+        return
+    with _connect(url) as connection:
+        connection.execute(_EMPTY)
+
+
+def _connect(url: str) -> Connection:
+    return psycopg.connect(url.replace("+psycopg", ""), autocommit=True)
