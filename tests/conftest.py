@@ -20,16 +20,19 @@ from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import argon2
 import pytest
 import redis
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Browser, Page, sync_playwright
 from werkzeug.routing import Rule
 
 import app.db
 import config
 from app import create_app
+from app.agents import passwords
 from app.carrier import Carrier
 from app.voice import webhooks
 from startup import ports
@@ -206,10 +209,35 @@ def routes_compiled_once() -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="session")
+def compiled_templates(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Templates as Jinja has compiled them, for one application after the other."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("templates")))
+
+
+@pytest.fixture(scope="session")
+def full_cost() -> argon2.PasswordHasher:
+    """What hashes passwords where it matters."""
+    return passwords._hasher
+
+
+@pytest.fixture(scope="session", autouse=True)
+def passwords_cost_little(full_cost: argon2.PasswordHasher) -> Iterator[None]:
+    """A password is made to cost both processors a fifth of a second; each of our many visitors has one."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(
+            passwords, "_hasher", argon2.PasswordHasher(time_cost=1, memory_cost=1024, parallelism=1)
+        )
+        yield
+
+
 @pytest.fixture
-def flask_app(settings: config.Settings, routes_compiled_once: None) -> Iterator[Flask]:
+def flask_app(
+    settings: config.Settings, routes_compiled_once: None, compiled_templates: FileSystemBytecodeCache
+) -> Iterator[Flask]:
     """The application over the test's database and Redis."""
     application = create_app(settings)
+    application.jinja_env.bytecode_cache = compiled_templates
     yield application
     webhooks.stop(application)
     app.db.current().dispose()

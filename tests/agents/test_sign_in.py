@@ -70,6 +70,15 @@ def test_a_password_that_is_too_short_or_absurdly_long_is_refused_in_words(passw
         passwords.hash_password(password)
 
 
+def test_a_password_is_kept_at_the_cost_that_was_chosen(
+    full_cost: argon2.PasswordHasher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "_hasher", full_cost)
+
+    # RFC 9106, section 4: argon2id with 64 MiB and three passes.
+    assert passwords.hash_password(PASSWORD).startswith("$argon2id$v=19$m=65536,t=3,p=4$")
+
+
 def test_guessing_is_slowed_down_with_a_clear_sentence(client: FlaskClient, anna: str) -> None:
     for _ in range(sign_in.FREE_FOR_ACCOUNT):
         assert try_password(client, anna, "mis mis mis mis").status_code == 401

@@ -26,8 +26,6 @@ from config import Settings
 from tests import factories
 
 PASSWORD = "een zin die niemand raadt"
-# Hashing costs what it should: once for all tests.
-_HASH = passwords.hash_password(PASSWORD)
 
 
 def user(
@@ -35,7 +33,15 @@ def user(
 ) -> str:
     """Let somebody sign in, at the desk of `agent` if they have one; return their e-mail address."""
     email = email or f"{agent or role}@example.nl"
-    session.add(User(email=email, password_hash=_HASH, role=role, agent=agent, language=language))
+    session.add(
+        User(
+            email=email,
+            password_hash=passwords.hash_password(PASSWORD),
+            role=role,
+            agent=agent,
+            language=language,
+        )
+    )
     session.flush()
     return email
 
