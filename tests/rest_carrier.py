@@ -19,12 +19,15 @@ class FakeCarrier:
     messages: list[str] = field(default_factory=list)
     talking: set[str] = field(default_factory=set)  # callers who were put through to somebody
     refuses: int | None = None  # its own error code
+    is_away: bool = False
     url: str = ""
 
     def knows(self, sid: str, status: str, duration: str | None = None) -> None:
         self.calls[sid] = {"sid": sid, "status": status, "duration": duration, "direction": "inbound"}
 
     def answer(self, path: str, form: dict[str, list[str]] | None) -> tuple[int, dict[str, object]]:
+        if self.is_away:
+            return 503, {}
         if form is not None and self.refuses is not None:
             return 400, {"code": self.refuses, "status": 400, "message": "refused", "more_info": ""}
         if path.endswith("/Messages.json"):

@@ -24,7 +24,8 @@ TAKEN_FOR = timedelta(seconds=30)
 GIVE_UP_AFTER = {
     REDIRECT_CALL: 1,
     END_LEG: 1,
-    SEND_MESSAGE: 6,
+    # A carrier may be away for half an hour; after that people see it, who know what still helps.
+    SEND_MESSAGE: 11,
     PLACE_CALLBACK: 4,
     RING_TEST: 1,
     CALL_HOOK: 34,

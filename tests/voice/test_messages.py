@@ -1,7 +1,7 @@
 """What becomes of a message: theirs, which may move a callback, and ours, which may not arrive?"""
 
 import secrets
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import permutations
 
 import pytest
@@ -407,3 +407,32 @@ def test_a_message_that_the_carrier_refuses_is_told_too(
     assert (refused.status, refused.error, stop_of(ADA)) == ("failed", code, stopped)
     assert refused.promise is not None
     assert "promise_not_told" in story(refused.promise)
+
+
+def test_a_message_waits_for_a_carrier_that_is_away_and_after_half_an_hour_people_are_told(
+    people: People,
+    carrier: Carrier,
+    fake: FakeCarrier,
+    settings: Settings,
+) -> None:
+    def deliver_for(minutes: int, since: datetime) -> datetime:
+        for second in range(0, minutes * 60, 20):
+            now = since + timedelta(seconds=second)
+            deliver.deliver_due(carrier, Deployment.of(settings), outbox.SEND_MESSAGE, now)
+        return since + timedelta(minutes=minutes)
+
+    fake.is_away = True
+    waited = tell()
+    later = deliver_for(15, utcnow())
+    assert message(waited.sid).status == "waiting"
+    fake.is_away = False
+    later = deliver_for(10, later)
+    assert message(waited.sid).status == "queued"
+    assert fake.messages == [ADA]
+
+    fake.is_away = True
+    lost = tell()
+    deliver_for(60, later)
+    assert message(lost.sid).status == "failed"
+    assert lost.promise is not None
+    assert "promise_not_told" in story(lost.promise)
