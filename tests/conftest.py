@@ -1,11 +1,10 @@
-"""What does every test find ready? Real servers, clean databases, a browser, the running product.
+"""What does every test find ready? Real servers, clean databases, a browser.
 
     redis_url      a real Redis-compatible server, emptied for each test
     database_url   a migrated, empty database; each test that asks for it runs on SQLite and on PostgreSQL
     database       the same, bound, so that app.db.transaction() speaks to it
     settings       Settings over both
     flask_app, client  the Flask application over them, and its test client
-    product        web, worker, Redis and phonebox as processes (see tests/parts.py), with nothing in them
     browser, page  a Chromium, and a fresh page in Dutch
     free_port      a port nobody listens on
 
@@ -16,7 +15,6 @@ emptied for the next test.
 import os
 import shutil
 from collections.abc import Generator, Iterator
-from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -43,12 +41,11 @@ from startup.process import Process
 from startup.redis_server import redis_server as new_redis_server
 from startup.warden import Warden
 from tests import databases
-from tests.databases import PostgresDatabases
-from tests.parts import KeptProduct, Product, migrate, running_product, test_settings
+from tests.databases import NewDatabase, PostgresDatabases
+from tests.parts import RUNNING, migrate, test_settings
 from tests.rest_carrier import FakeCarrier, fake_carrier
 
 DATABASES = ("sqlite", "postgresql")
-RUNNING: pytest.StashKey[Product] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -148,19 +145,25 @@ def postgres_databases(postgres_server: PostgresServer, migrated_postgres: str) 
     return PostgresDatabases(postgres_server, migrated_postgres)
 
 
+@pytest.fixture(scope="session")
+def new_database(request: pytest.FixtureRequest) -> NewDatabase:
+    """Make a migrated, empty database: a file in that folder, or the PostgreSQL database of that name."""
+
+    def make(kind: str, folder: Path, name: str) -> str:
+        if kind == "sqlite":
+            file = folder / "rechtdoor.db"
+            shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
+            return f"sqlite:///{file}"
+        postgres: PostgresDatabases = request.getfixturevalue("postgres_databases")
+        return postgres.fresh(name)
+
+    return make
+
+
 @pytest.fixture
-def database_url(request: pytest.FixtureRequest, database_kind: str, tmp_path: Path) -> str:
+def database_url(new_database: NewDatabase, database_kind: str, tmp_path: Path) -> str:
     """A migrated, empty database of its own; the test runs once for each kind (see --database)."""
-    return _new_database(request, database_kind, tmp_path)
-
-
-def _new_database(request: pytest.FixtureRequest, kind: str, folder: Path, name: str = "test") -> str:
-    if kind == "sqlite":
-        file = folder / "rechtdoor.db"
-        shutil.copyfile(request.getfixturevalue("migrated_sqlite"), file)
-        return f"sqlite:///{file}"
-    postgres: PostgresDatabases = request.getfixturevalue("postgres_databases")
-    return postgres.fresh(name)
+    return new_database(database_kind, tmp_path, "test")
 
 
 @pytest.fixture
@@ -246,31 +249,6 @@ def flask_app(
 @pytest.fixture
 def client(flask_app: Flask) -> FlaskClient:
     return flask_app.test_client()
-
-
-@pytest.fixture(scope="session")
-def kept_product(
-    request: pytest.FixtureRequest,
-    database_kind: str,
-    tmp_path_factory: pytest.TempPathFactory,
-    warden: Warden,
-) -> Iterator[KeptProduct]:
-    @contextmanager
-    def start() -> Iterator[Product]:
-        folder = tmp_path_factory.mktemp("product")
-        url = _new_database(request, database_kind, folder, "product")
-        with running_product(url, folder, warden) as running:
-            yield running
-
-    with closing(KeptProduct(start)) as kept:
-        yield kept
-
-
-@pytest.fixture
-def product(request: pytest.FixtureRequest, kept_product: KeptProduct) -> Product:
-    """Web, worker, Redis and phonebox, running, and empty."""
-    running = request.node.stash[RUNNING] = kept_product.fresh()
-    return running
 
 
 @pytest.fixture(scope="session")

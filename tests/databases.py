@@ -1,8 +1,10 @@
 """How does each test get an empty database? Emptied, where the one of the test before may be used again."""
 
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,6 +13,7 @@ from sqlalchemy import make_url
 from app.db import Base
 from startup.postgres_server import PostgresServer
 
+NewDatabase = Callable[[str, Path, str], str]  # its kind, a folder and a name: its URL
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _DELETE_ALL = "; ".join(f'DELETE FROM "{table}"' for table in Base.metadata.tables)

@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
 import redis
 
 from phonebox.client import Phonebox
@@ -20,6 +21,8 @@ from startup.redis_server import redis_server
 from startup.warden import Warden
 from tests import databases
 
+# Which product a test ran with: what its processes said is shown when the test fails.
+RUNNING: "pytest.StashKey[Product]" = pytest.StashKey()
 ROOT = Path(__file__).resolve().parent.parent
 
 

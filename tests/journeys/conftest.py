@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -19,9 +19,11 @@ from app.voice.facts import Defaults
 from app.voice.ladder import Deployment
 from app.voice.models import Call, CallStep, Promise, Recording
 from phonebox.client import Phonebox
+from startup.warden import Warden
 from tests import factories
+from tests.databases import NewDatabase
 from tests.factories import ADA
-from tests.parts import Product
+from tests.parts import RUNNING, KeptProduct, Product, running_product
 
 # Desks of these stories are alive until the story is over.
 ALIVE = timedelta(hours=1)
@@ -112,6 +114,30 @@ class Town:
         while not true():
             assert time.monotonic() < deadline, f"{what}: not within {seconds} s"
             time.sleep(0.05)
+
+
+@pytest.fixture(scope="package")
+def kept_product(
+    new_database: NewDatabase,
+    database_kind: str,
+    tmp_path_factory: pytest.TempPathFactory,
+    warden: Warden,
+) -> Iterator[KeptProduct]:
+    @contextmanager
+    def start() -> Iterator[Product]:
+        folder = tmp_path_factory.mktemp("product")
+        with running_product(new_database(database_kind, folder, "product"), folder, warden) as running:
+            yield running
+
+    with closing(KeptProduct(start)) as kept:
+        yield kept
+
+
+@pytest.fixture
+def product(request: pytest.FixtureRequest, kept_product: KeptProduct) -> Product:
+    """Web, worker, Redis and phonebox, running, and empty."""
+    running = request.node.stash[RUNNING] = kept_product.fresh()
+    return running
 
 
 @pytest.fixture
