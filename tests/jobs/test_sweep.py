@@ -156,6 +156,7 @@ def test_a_caller_is_not_left_ringing_at_a_desk_that_died(another: Another, depl
     call.leg("ringing")
     action = call.attribute("Dial", "action")
     soon, later = now() + timedelta(seconds=5), now() + timedelta(seconds=13)
+    town.change("bram", heartbeat_at=later)
     assert sweep.leave_dead_desks(deployment, soon) == 0
 
     assert sweep.leave_dead_desks(deployment, later) == 1
