@@ -30,7 +30,8 @@ FROM pg_sequences WHERE last_value IS NOT NULL
 """
 # Foreign keys aren't asked after, since all rows go.
 _EMPTY = f"SET session_replication_role = replica; {_DELETE_ALL}; {_NUMBER_FROM_ONE}"
-_SEND_AWAY = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+# Waits until they are gone: what they were about to commit would come after the emptying.
+_SEND_AWAY = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
 
 
 class PostgresDatabases:
