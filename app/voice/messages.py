@@ -26,6 +26,8 @@ MOST_BY_ITSELF = 3
 BY_ITSELF_WITHIN = timedelta(hours=1)
 # Whoever calls in somebody else's name must not have us flood them; a usual promise takes six at most.
 MOST_A_DAY = 10
+# What had to wait longer for the carrier is looked at again before it leaves: it may no longer be true.
+TRUE_WITHIN = timedelta(minutes=1)
 
 
 @dataclass(frozen=True)
@@ -277,9 +279,24 @@ def to_send(session: Session, sid: str, now: datetime) -> ToSend | None:
     if wants_none(session, message.number):
         _is_not_delivered(session, message, "failed", delivery.WANTS_NONE, now)
         return None
+    promise = session.get(Promise, message.promise) if message.promise is not None else None
+    # An agent's own words are theirs to judge.
+    if promise is not None and message.author is None and now - message.at > TRUE_WITHIN:
+        if _is_overtaken(session, message, promise):
+            message.status = "withdrawn"
+            return None
+        if message.at < promise.due_at <= now:
+            _is_not_delivered(session, message, "failed", None, now)
+            return None
     prefix = WHATSAPP if message.channel == MessageChannel.WHATSAPP else ""
-    promise = message.promise if message.author is None else None
-    return ToSend(prefix + message.number, prefix + message.line, message.body, promise)
+    linked = message.promise if message.author is None else None
+    return ToSend(prefix + message.number, prefix + message.line, message.body, linked)
+
+
+def _is_overtaken(session: Session, message: Message, promise: Promise) -> bool:
+    """Tell whether the promise was settled since a message was written of it, or something newer was said."""
+    is_settled = promise.finished_at is not None and message.at < promise.finished_at
+    return is_settled or newest_to(session, promise) != message.at
 
 
 def sent(session: Session, sid: str, carrier_sid: str, body: str) -> None:

@@ -16,7 +16,7 @@ from app.callers.models import Contact, Line
 from app.carrier import Carrier
 from app.clock import utcnow
 from app.jobs import deliver
-from app.voice import callbacks, messages, outbox
+from app.voice import callbacks, messages, outbox, promises
 from app.voice.card import promise_card
 from app.voice.ladder import Deployment
 from app.voice.models import Message, MessageStop, Promise, PromiseEvent, PromiseState
@@ -436,3 +436,43 @@ def test_a_message_waits_for_a_carrier_that_is_away_and_after_half_an_hour_peopl
     assert message(lost.sid).status == "failed"
     assert lost.promise is not None
     assert "promise_not_told" in story(lost.promise)
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "becomes"),
+    [("nothing", "queued"), ("kept", "withdrawn"), ("said_anew", "withdrawn"), ("too_late", "failed")],
+)
+def test_a_message_that_had_to_wait_leaves_only_if_it_is_still_true(
+    people: People, carrier: Carrier, fake: FakeCarrier, settings: Settings, meanwhile: str, becomes: str
+) -> None:
+    waited = tell()
+    with db.transaction() as session:
+        session.get_one(Message, waited.sid).at = utcnow() - timedelta(minutes=5)
+        promise = session.get_one(Promise, waited.promise)
+        if meanwhile == "kept":
+            promises.move(session, promise, PromiseState.KEPT, "promise_kept", utcnow())
+        elif meanwhile == "too_late":
+            promise.due_at = utcnow() - timedelta(minutes=1)
+        elif meanwhile == "said_anew":
+            messages.tell(session, promise, "Iets anders.", "anew", utcnow())
+
+    deliver.deliver_due(carrier, Deployment.of(settings), outbox.SEND_MESSAGE, utcnow())
+
+    assert message(waited.sid).status == becomes
+    assert fake.messages == ([ADA] if meanwhile in ("nothing", "said_anew") else [])
+
+
+def test_who_withdraws_a_callback_is_told_so_however_late(
+    people: People, carrier: Carrier, fake: FakeCarrier, settings: Settings
+) -> None:
+    owed = owe()
+    people.write("laat maar, is opgelost")
+    [answer] = ours()
+    with db.transaction() as session:
+        five_minutes_ago = utcnow() - timedelta(minutes=5)
+        session.get_one(Message, answer.sid).at = five_minutes_ago
+        session.get_one(Promise, owed).finished_at = five_minutes_ago
+
+    deliver.deliver_due(carrier, Deployment.of(settings), outbox.SEND_MESSAGE, utcnow())
+
+    assert (message(answer.sid).status, fake.messages) == ("queued", [ADA])
