@@ -2,12 +2,13 @@
 
 import json
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
+
+from tests.servers import answering
 
 
 @dataclass
@@ -70,10 +71,5 @@ def fake_carrier() -> Iterator[FakeCarrier]:
         def log_message(self, *words: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        carrier.url = f"http://127.0.0.1:{server.server_port}"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
+    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as carrier.url:
         yield carrier
-        server.shutdown()
-        thread.join()

@@ -22,6 +22,7 @@ from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
 from tests import factories
 from tests.factories import ADA, BEN, LINE
 from tests.phonebox.scripted import SPEED, Answer, App, Server, handler_for
+from tests.servers import answering
 from tests.voice import town
 from tests.voice.conftest import Line
 
@@ -40,14 +41,8 @@ def now() -> datetime:
 def down() -> Iterator[App]:
     """What the carrier reaches in our place: nothing that answers, unless a test says otherwise."""
     app = App()
-    server = Server(("127.0.0.1", 0), handler_for(app))
-    app.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-    thread.start()
-    yield app
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(Server(("127.0.0.1", 0), handler_for(app))) as app.url:
+        yield app
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,6 +33,7 @@ from config import Settings
 from phonebox.certificate import tls_context
 from tests import factories
 from tests.factories import ADA
+from tests.servers import answering
 from tests.voice import town
 from tests.voice.conftest import Line
 
@@ -65,7 +67,7 @@ class _Server(ThreadingHTTPServer):
 
 @pytest.fixture
 def new_receiver() -> Iterator[Callable[..., Receiver]]:
-    servers: list[tuple[ThreadingHTTPServer, threading.Thread]] = []
+    running = ExitStack()
 
     def make(context: ssl.SSLContext | None = None) -> Receiver:
         receiver = Receiver()
@@ -93,17 +95,12 @@ def new_receiver() -> Iterator[Callable[..., Receiver]]:
         server = _Server(("127.0.0.1", 0), Handler)
         if context is not None:
             server.socket = context.wrap_socket(server.socket, server_side=True)
-        receiver.url = f"http{'s' if context else ''}://127.0.0.1:{server.server_port}/in?from=us"
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        servers.append((server, thread))
+        url = running.enter_context(answering(server))
+        receiver.url = f"{url.replace('http', 'https') if context else url}/in?from=us"
         return receiver
 
-    yield make
-    for server, thread in servers:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with running:
+        yield make
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """What do the tests of phonebox stand on: an application that answers as it is told, and a real process."""
 
-import threading
 from collections.abc import Iterator
 
 import pytest
@@ -9,6 +8,7 @@ from twilio.rest import Client
 from phonebox.client import Phonebox, running
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
 from tests.phonebox.scripted import SPEED, App, OtherHost, Server, handler_for
+from tests.servers import answering
 
 
 @pytest.fixture(scope="session")
@@ -16,13 +16,8 @@ def _app() -> Iterator[App]:
     app = App()
     server = Server(("127.0.0.1", 0), handler_for(app))
     server.daemon_threads = True
-    app.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
-    thread.start()
-    yield app
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with answering(server) as app.url:
+        yield app
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,6 @@
 
 import http.server
 import json
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -27,6 +26,7 @@ from config import Settings
 from tests import factories
 from tests.desk import office
 from tests.factories import LINE
+from tests.servers import answering
 from tests.voice import town
 from tests.voice.conftest import Another, Line
 
@@ -88,10 +88,8 @@ def shelf() -> Shelf:
 @pytest.fixture
 def carrier(shelf: Shelf, settings: Settings) -> Iterator[Carrier]:
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), type("Of", (Handler,), {"shelf": shelf}))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield Carrier(replace(settings, api_url=f"http://127.0.0.1:{server.server_port}"))
-    server.shutdown()
-    server.server_close()
+    with answering(server) as url:
+        yield Carrier(replace(settings, api_url=url))
 
 
 @pytest.fixture
