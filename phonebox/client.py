@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import IO, Any
 from urllib.parse import quote, urlencode
 
 Json = dict[str, Any]
@@ -311,10 +311,15 @@ class Phonebox:
 
 
 @contextlib.contextmanager
-def running(app_url: str, *, speed: float = 1.0, more: Sequence[str] = ()) -> Iterator[Phonebox]:
-    """Run a simulator of one's own on a free port, as a process, and stop it at the end."""
+def running(
+    app_url: str, *, speed: float = 1.0, more: Sequence[str] = (), log: IO[str] | None = None
+) -> Iterator[Phonebox]:
+    """Run a simulator of one's own on a free port, as a process, and stop it at the end.
+
+    What goes wrong in it is written to `log`, a real file; without one to where our own goes.
+    """
     command = [sys.executable, "-m", "phonebox", "--port", "0", "--app-url", app_url, "--speed", str(speed)]
-    with subprocess.Popen([*command, *more], stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen([*command, *more], stdout=subprocess.PIPE, stderr=log, text=True) as process:
         try:
             first_line = process.stdout.readline() if process.stdout else ""
             if "http://" not in first_line:

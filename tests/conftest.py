@@ -42,7 +42,7 @@ from startup.redis_server import redis_server as new_redis_server
 from startup.warden import Warden
 from tests import databases
 from tests.databases import NewDatabase, PostgresDatabases
-from tests.parts import RUNNING, migrate, test_settings
+from tests.parts import TELLS, migrate, test_settings
 from tests.rest_carrier import FakeCarrier, fake_carrier
 
 DATABASES = ("sqlite", "postgresql")
@@ -77,11 +77,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_runtest_makereport(
     item: pytest.Item,
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Show what the product's processes said when a test with them fails."""
+    """Show what the processes and pages that a test ran with said, when it fails."""
     report = yield
-    if report.failed and (product := item.stash.get(RUNNING, None)):
-        for part in product.parts:
-            report.sections.append((f"{part.name} said", "\n".join(part.words().splitlines()[-60:])))
+    if report.failed:
+        for name, words in item.stash.get(TELLS, {}).items():
+            report.sections.append((f"{name} said", "\n".join(words().splitlines()[-60:])))
     return report
 
 

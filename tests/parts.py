@@ -21,8 +21,8 @@ from startup.redis_server import redis_server
 from startup.warden import Warden
 from tests import databases
 
-# Which product a test ran with: what its processes said is shown when the test fails.
-RUNNING: "pytest.StashKey[Product]" = pytest.StashKey()
+# What a test ran with, by its name: what it said is shown when the test fails.
+TELLS: "pytest.StashKey[dict[str, Callable[[], str]]]" = pytest.StashKey()
 ROOT = Path(__file__).resolve().parent.parent
 
 

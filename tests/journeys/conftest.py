@@ -23,7 +23,7 @@ from startup.warden import Warden
 from tests import factories
 from tests.databases import NewDatabase
 from tests.factories import ADA
-from tests.parts import RUNNING, KeptProduct, Product, running_product
+from tests.parts import TELLS, KeptProduct, Product, running_product
 
 # Desks of these stories are alive until the story is over.
 ALIVE = timedelta(hours=1)
@@ -136,7 +136,8 @@ def kept_product(
 @pytest.fixture
 def product(request: pytest.FixtureRequest, kept_product: KeptProduct) -> Product:
     """Web, worker, Redis and phonebox, running, and empty."""
-    running = request.node.stash[RUNNING] = kept_product.fresh()
+    running = kept_product.fresh()
+    request.node.stash[TELLS] = {part.name: part.words for part in running.parts}
     return running
 
 

@@ -1,12 +1,14 @@
 """What do the tests of phonebox stand on: an application that answers as it is told, and a real process."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from twilio.rest import Client
 
 from phonebox.client import Phonebox, running
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
+from tests.parts import TELLS
 from tests.phonebox.scripted import SPEED, App, OtherHost, Server, handler_for
 from tests.servers import answering
 
@@ -21,8 +23,13 @@ def _app() -> Iterator[App]:
 
 
 @pytest.fixture(scope="session")
-def _phonebox(_app: App) -> Iterator[Phonebox]:
-    with running(_app.url, speed=SPEED) as phonebox:
+def _log(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("phonebox") / "log"
+
+
+@pytest.fixture(scope="session")
+def _phonebox(_app: App, _log: Path) -> Iterator[Phonebox]:
+    with _log.open("w") as log, running(_app.url, speed=SPEED, log=log) as phonebox:
         yield phonebox
 
 
@@ -35,8 +42,9 @@ def app(_app: App) -> App:
 
 
 @pytest.fixture
-def phone(_phonebox: Phonebox, app: App) -> Iterator[Phonebox]:
+def phone(_phonebox: Phonebox, app: App, _log: Path, request: pytest.FixtureRequest) -> Iterator[Phonebox]:
     """A running phonebox in which nothing has happened yet."""
+    request.node.stash[TELLS] = {"phonebox": _log.read_text}
     _phonebox.reset()
     _phonebox.change(
         speed=SPEED,

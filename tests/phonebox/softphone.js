@@ -4,11 +4,11 @@ const SOUNDS = ["incoming", "outgoing", "disconnect", "dtmf0", "dtmf1", "dtmf2",
   "dtmf6", "dtmf7", "dtmf8", "dtmf9", "dtmfh", "dtmfs"];
 const LOUDNESS = 0.3;
 
-const softphone = { device: null, call: null, seen: [], errors: [], parameters: {} };
+const softphone = { device: null, call: null, microphone: null, seen: [], errors: [], parameters: {} };
 
 // The microphone: a tone, so that a test can tell whose voice it hears.
 function microphone(hz) {
-  const context = new AudioContext();
+  const context = softphone.microphone = new AudioContext();
   const oscillator = context.createOscillator();
   const loudness = context.createGain();
   const voice = context.createMediaStreamDestination();
@@ -59,4 +59,19 @@ function heard() {
   softphone.analyser.getFloatFrequencyData(levels);
   const loudest = levels.indexOf(Math.max(...levels));
   return levels[loudest] < -60 ? 0 : loudest * softphone.width;
+}
+
+// All that is known here of the call and its sound, for somebody who looks for a fault.
+async function story() {
+  const { seen, errors, microphone, device, call } = softphone;
+  const lines = [{ seen, errors, microphone: [microphone?.state, microphone?.currentTime], device: device?.state,
+    call: call?.status(), hears: heard() }];
+  const connection = call?._mediaHandler?.version?.pc;
+  if (connection) {
+    const { connectionState, iceConnectionState, signalingState } = connection;
+    const kinds = ["transport", "candidate-pair", "local-candidate", "media-source", "outbound-rtp", "inbound-rtp"];
+    const stats = [...(await connection.getStats()).values()].filter((each) => kinds.includes(each.type));
+    lines.push({ connectionState, iceConnectionState, signalingState }, ...stats);
+  }
+  return lines.map((line) => JSON.stringify(line)).join("\n");
 }

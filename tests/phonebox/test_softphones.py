@@ -12,6 +12,7 @@ from twilio.jwt.access_token.grants import VoiceGrant
 from phonebox.client import Phonebox, PhoneCall
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_API_KEY, DEVELOPMENT_API_SECRET
 from phonebox.sound import silence, wav_of
+from tests.parts import TELLS
 from tests.phonebox.scripted import Answer, App
 
 ADA = "+31612345678"
@@ -72,6 +73,10 @@ class Softphone:
         """Let the person do something with the call: `accept()`, `reject()`, `mute(true)`, …"""
         self.page.evaluate(f"() => {{ softphone.call.{what}; }}")
 
+    def story(self) -> str:
+        """Tell what came of the tab, for somebody who looks for a fault."""
+        return str(self.page.evaluate("() => story()")) if not self.page.is_closed() else "closed"
+
     @property
     def seen(self) -> list[str]:
         return list(self.page.evaluate("() => softphone.seen"))
@@ -104,13 +109,15 @@ def desks(browser: Browser, phone: Phonebox, app: App) -> Iterator[BrowserContex
 
 
 @pytest.fixture
-def open_tab(desks: BrowserContext, phone: Phonebox, app: App) -> Open:
+def open_tab(desks: BrowserContext, phone: Phonebox, app: App, request: pytest.FixtureRequest) -> Open:
     """Open one more tab with the SDK; with an identity it registers too."""
+    tells = request.node.stash[TELLS]
 
     def opened(identity: str | None = None, hz: int = ANNA_HZ) -> Softphone:
         page = desks.new_page()
         page.goto(f"{app.url}/softphone.html")
         tab = Softphone(page, phone.signal)
+        tells[f"tab {len(tells)}"] = tab.story
         if identity is not None:
             tab.start(token_for(identity), hz).wait_for("registered")
         return tab
