@@ -221,7 +221,7 @@ def test_a_call_is_answered_and_ended_at_the_desk_by_keyboard_alone(desks: Desks
         )
     )
     assert marks["card-painted"] <= marks["ring-shown"]
-    assert town.slot("anna").proven_at is not None
+    until(desk, lambda: town.slot("anna").proven_at is not None, "the proof of the ring")
 
     desk.keyboard.press("a")
     call.wait("bridged:client:anna")
@@ -369,7 +369,7 @@ def test_an_agent_tries_the_telephone_before_the_shift(desks: Desks, town: Town)
 
     desk.get_by_role("button", name="Bel mij ter proef").click()
     expect(desk.locator("#telephone")).to_contain_text("Dit is de proefoproep")
-    assert town.slot("anna").activity == Activity.RINGING
+    until(desk, lambda: town.slot("anna").activity == Activity.RINGING, "Anna rings")
     desk.keyboard.press("a")
     town.phonebox.endpoint("client:anna").wait("caption:Dit is de proefoproep")
     expect(desk.locator("#telephone")).to_be_hidden(timeout=15_000)
