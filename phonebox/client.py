@@ -15,6 +15,8 @@ from urllib.parse import quote, urlencode
 Json = dict[str, Any]
 # Longer than any wait that was asked for, so that the simulator's own answer comes first.
 MARGIN_SECONDS = 10.0
+# How long one waits for what will happen, on a machine that may be busy with others.
+PATIENCE_SECONDS = 30.0
 
 
 class DrivingError(Exception):
@@ -82,7 +84,7 @@ class PhoneCall:
         """Return all that is known of the call."""
         return self._http.get(self._path)
 
-    def wait(self, condition: str, seconds: float = 10) -> Json:
+    def wait(self, condition: str, seconds: float = PATIENCE_SECONDS) -> Json:
         """Wait for `ringing:client:anna`, `bridged`, `caption:…`, `prompt`, `queued`, `ended`, `settled`, ….
         `hears:600` waits for a tone on the line, `not_hears:600` for its end, `hears:0` for silence there:
         these as it is at that moment.
@@ -95,11 +97,11 @@ class PhoneCall:
             raise WaitedInVain(f"not {condition} within {seconds} s: {_story(call)}")
         return call
 
-    def say(self, text: str, seconds: float = 5) -> Json:
+    def say(self, text: str, seconds: float = PATIENCE_SECONDS) -> Json:
         """Say something as soon as anybody or anything listens."""
         return self._http.ask("POST", f"{self._path}/say", {"text": text, "seconds": seconds}, seconds)[1]
 
-    def press(self, digits: str, seconds: float = 5) -> Json:
+    def press(self, digits: str, seconds: float = PATIENCE_SECONDS) -> Json:
         """Press keys as soon as anybody or anything listens."""
         return self._http.ask("POST", f"{self._path}/press", {"digits": digits, "seconds": seconds}, seconds)[
             1
@@ -189,7 +191,7 @@ class Telephone:
         """Return what rings on it and who talks on it."""
         return self._http.get(self._path)
 
-    def wait(self, condition: str = "ringing", seconds: float = 10) -> Json:
+    def wait(self, condition: str = "ringing", seconds: float = PATIENCE_SECONDS) -> Json:
         """Wait for `ringing`, `talking`, `bridged`, `idle`, `registered`, `prompt`, `caption:…`, ….
 
         Raises WaitedInVain after `seconds` real ones.
@@ -200,11 +202,11 @@ class Telephone:
             raise WaitedInVain(f"{self.address} not {condition} within {seconds} s: {state}")
         return state
 
-    def answer(self, seconds: float = 5) -> Json:
+    def answer(self, seconds: float = PATIENCE_SECONDS) -> Json:
         """Pick up, as soon as it rings."""
         return self._http.ask("POST", f"{self._path}/answer", {"seconds": seconds}, seconds)[1]
 
-    def decline(self, seconds: float = 5) -> Json:
+    def decline(self, seconds: float = PATIENCE_SECONDS) -> Json:
         """Push the call away, as soon as it rings."""
         return self._http.ask("POST", f"{self._path}/decline", {"seconds": seconds}, seconds)[1]
 
@@ -212,13 +214,13 @@ class Telephone:
         """Put it down."""
         return self._http.ask("POST", f"{self._path}/hangup", {})[1]
 
-    def press(self, digits: str, seconds: float = 5) -> Json:
+    def press(self, digits: str, seconds: float = PATIENCE_SECONDS) -> Json:
         """Press keys as soon as anybody or anything listens."""
         return self._http.ask("POST", f"{self._path}/press", {"digits": digits, "seconds": seconds}, seconds)[
             1
         ]
 
-    def say(self, text: str, seconds: float = 5) -> Json:
+    def say(self, text: str, seconds: float = PATIENCE_SECONDS) -> Json:
         """Say something as soon as anybody or anything listens."""
         return self._http.ask("POST", f"{self._path}/say", {"text": text, "seconds": seconds}, seconds)[1]
 
@@ -255,7 +257,7 @@ class Phonebox:
         """Return the messages that were sent to a number, oldest first."""
         return list(self._http.get("/phonebox/messages", to=number)["messages"])
 
-    def wait_for_message(self, to: str, containing: str = "", seconds: float = 10) -> Json:
+    def wait_for_message(self, to: str, containing: str = "", seconds: float = PATIENCE_SECONDS) -> Json:
         """Return the first message to a number that contains a text, waiting for it."""
         query = urlencode({"to": to, "containing": containing, "seconds": seconds})
         status, answer = self._http.ask("GET", f"/phonebox/messages/wait?{query}", seconds=seconds)
@@ -272,7 +274,9 @@ class Phonebox:
         """Return the webhooks whose URL contains a text, in order."""
         return list(self._http.get("/phonebox/requests", containing=containing)["requests"])
 
-    def wait_for_requests(self, containing: str, count: int = 1, seconds: float = 10) -> list[Json]:
+    def wait_for_requests(
+        self, containing: str, count: int = 1, seconds: float = PATIENCE_SECONDS
+    ) -> list[Json]:
         """Return the webhooks whose URL contains a text, once so many were answered or given up."""
         query = urlencode({"containing": containing, "count": count, "seconds": seconds})
         status, answer = self._http.ask("GET", f"/phonebox/requests/wait?{query}", seconds=seconds)

@@ -24,7 +24,7 @@ import redis
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.routing import Rule
 
 import app.db
@@ -42,6 +42,7 @@ from startup.redis_server import redis_server as new_redis_server
 from startup.warden import Warden
 from tests import databases
 from tests.databases import NewDatabase, PostgresDatabases
+from tests.pages import PATIENCE
 from tests.parts import TELLS, migrate, test_settings
 from tests.rest_carrier import FakeCarrier, fake_carrier
 
@@ -259,6 +260,7 @@ def browser() -> Iterator[Browser]:
         if os.environ.get("REQUIRE_BROWSER") == "1":
             pytest.fail(NONE_FOUND)
         pytest.skip(NONE_FOUND)
+    expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(
             executable_path=binary,

@@ -3,7 +3,7 @@
 import contextlib
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from app.voice.models import CallStep, Promise, StepOutcome
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA, BEN
+from tests.pages import until
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 
@@ -96,15 +97,6 @@ def until_connected(page: Page) -> None:
 def slot_of(agent: str) -> Slot:
     with transaction() as session:
         return session.get_one(Slot, agent)
-
-
-def until(page: Page, condition: Callable[[], object]) -> None:
-    """Let the page go on until the condition holds."""
-    for _ in range(200):
-        if condition():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError("it did not come about")
 
 
 # --- the pop -----------------------------------------------------------------------------------------
@@ -384,7 +376,7 @@ def test_when_the_server_goes_the_desk_turns_red_and_stops_claiming_to_live(
     assert claims == []
 
     with office.serving(flask_app, free_port):
-        expect(alarm).to_be_hidden(timeout=15000)
+        expect(alarm).to_be_hidden()
         until(page, lambda: claims)
         office.call_in(settings, ADA)
         expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
@@ -411,7 +403,7 @@ def test_a_stream_that_falls_silent_is_not_believed(page: Page, url: str) -> Non
     until_connected(page)
     page.route("**/desk/poll*", lambda route: route.abort())
 
-    expect(page.locator("#alarm")).to_contain_text("Uw werkplek heeft geen verbinding", timeout=15000)
+    expect(page.locator("#alarm")).to_contain_text("Uw werkplek heeft geen verbinding")
 
 
 def impatient(route: Route) -> None:
@@ -426,7 +418,7 @@ def test_where_no_stream_passes_calls_still_appear(page: Page, url: str, setting
     office.call_in(settings, ADA)
 
     expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
-    expect(page.locator("#alarm")).to_contain_text("omweg", timeout=10000)
+    expect(page.locator("#alarm")).to_contain_text("omweg")
 
 
 def test_one_tab_is_the_desk_until_another_takes_over(

@@ -2,7 +2,7 @@
 
 import re
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -20,6 +20,7 @@ from startup.warden import Warden
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA, BEN
+from tests.pages import PATIENCE, until
 from tests.parts import Product, running_product
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
@@ -27,6 +28,8 @@ VOICE = (Path(__file__).parent / "voice.js").read_text()
 CALLER_HZ, AGENT_HZ = 600, 1000
 ANNAS_PHONE, BENS_PHONE = "+31612344567", "+31612344568"
 KATHERINE = "+31612345677"
+# Milliseconds; long before the ring would have ended by itself.
+AT_ONCE = 10_000
 
 
 @pytest.fixture(scope="module")
@@ -153,9 +156,7 @@ class Desks:
 
 
 def until_ready(page: Page) -> None:
-    expect(page.locator("#rings")).to_have_text(
-        re.compile("Oproepen gaan over in dit venster"), timeout=15_000
-    )
+    expect(page.locator("#rings")).to_have_text(re.compile("Oproepen gaan over in dit venster"))
 
 
 @pytest.fixture
@@ -171,15 +172,6 @@ def desks(browser: Browser, town: Town) -> Iterator[Desks]:
     # A page that is left breaks off what it was asking for, and the browser rightly tells.
     broken_off = re.compile("net::ERR|Failed to load|closed before the connection is established")
     assert [text for text in opened.complaints if not broken_off.search(text)] == []
-
-
-def until(page: Page, condition: Callable[[], object], what: str = "it") -> None:
-    """Let the page go on until the condition holds."""
-    for _ in range(200):
-        if condition():
-            return
-        page.wait_for_timeout(50)
-    raise AssertionError(f"{what} did not come about")
 
 
 def violations(page: Page) -> list[str]:
@@ -201,12 +193,12 @@ def tabs_of(town: Town, agent: str) -> int:
 
 def rings(page: Page) -> None:
     # Hidden, it still holds the words of the ring before.
-    expect(page.locator("#telephone")).to_be_visible(timeout=15_000)
+    expect(page.locator("#telephone")).to_be_visible()
     expect(page.locator("#telephone")).to_contain_text("De telefoon gaat")
 
 
 def hears(page: Page, hz: float) -> None:
-    page.wait_for_function("(hz) => Math.abs(heardByTheAgent() - hz) < 12", arg=hz, timeout=10_000)
+    page.wait_for_function("(hz) => Math.abs(heardByTheAgent() - hz) < 12", arg=hz, timeout=PATIENCE)
 
 
 def test_a_call_is_answered_and_ended_at_the_desk_by_keyboard_alone(desks: Desks, town: Town) -> None:
@@ -251,7 +243,7 @@ def test_a_ring_ends_at_once_for_a_caller_who_hangs_up_and_one_who_is_declined_g
     hangs_up = town.call_in()
     rings(desk)
     hangs_up.hang_up()
-    expect(bar).to_be_hidden(timeout=2000)
+    expect(bar).to_be_hidden(timeout=AT_ONCE)
     expect(desk.locator(".call-state")).to_contain_text("Opgehangen")
 
     rings_on_phone(town, "anna", ANNAS_PHONE, Reach.BOTH)
@@ -262,7 +254,7 @@ def test_a_ring_ends_at_once_for_a_caller_who_hangs_up_and_one_who_is_declined_g
     desk.keyboard.press("d")
     desk.get_by_role("button", name="Ik rond nog iets af").click()
 
-    expect(bar).to_be_hidden(timeout=2000)
+    expect(bar).to_be_hidden(timeout=AT_ONCE)
     town.phonebox.endpoint(ANNAS_PHONE).wait("idle")
     declined.wait(f"ringing:{BENS_PHONE}")
     assert town.step(declined.sid, 1).declined_why == "finishing"
@@ -372,7 +364,7 @@ def test_an_agent_tries_the_telephone_before_the_shift(desks: Desks, town: Town)
     until(desk, lambda: town.slot("anna").activity == Activity.RINGING, "Anna rings")
     desk.keyboard.press("a")
     town.phonebox.endpoint("client:anna").wait("caption:Dit is de proefoproep")
-    expect(desk.locator("#telephone")).to_be_hidden(timeout=15_000)
+    expect(desk.locator("#telephone")).to_be_hidden()
 
     until(desk, lambda: town.slot("anna").activity == Activity.IDLE, "Anna is free")
     expect(desk.locator("#presence")).to_contain_text("Laatst gezien dat hij overging: vandaag")

@@ -18,7 +18,7 @@ from app.voice import controls
 from app.voice.facts import Defaults
 from app.voice.ladder import Deployment
 from app.voice.models import Call, CallStep, Promise, Recording
-from phonebox.client import Phonebox
+from phonebox.client import PATIENCE_SECONDS, Phonebox
 from startup.warden import Warden
 from tests import factories
 from tests.databases import NewDatabase
@@ -108,7 +108,7 @@ class Town:
             )
             return [row.data for row in rows]
 
-    def until(self, true: Callable[[], bool], what: str, seconds: float = 10) -> None:
+    def until(self, true: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
         """Wait for what another process writes; there is nothing to be told by."""
         deadline = time.monotonic() + seconds
         while not true():

@@ -12,6 +12,7 @@ from twilio.http.http_client import TwilioHttpClient
 from twilio.http.response import Response as TwilioResponse
 from twilio.request_validator import RequestValidator
 
+from phonebox.client import PATIENCE_SECONDS
 from phonebox.settings import DEVELOPMENT_AUTH_TOKEN
 
 SPEED = 20.0
@@ -69,7 +70,7 @@ class App:
         with self.arrived:
             return [each for each in self.received if each.path == path]
 
-    def wait_for(self, path: str, count: int = 1, seconds: float = 10) -> list[Received]:
+    def wait_for(self, path: str, count: int = 1, seconds: float = PATIENCE_SECONDS) -> list[Received]:
         """Return the requests to a path once so many arrived."""
         with self.arrived:
             there = self.arrived.wait_for(

@@ -12,6 +12,7 @@ from twilio.jwt.access_token.grants import VoiceGrant
 from phonebox.client import Phonebox, PhoneCall
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_API_KEY, DEVELOPMENT_API_SECRET
 from phonebox.sound import silence, wav_of
+from tests.pages import PATIENCE
 from tests.parts import TELLS
 from tests.phonebox.scripted import Answer, App
 
@@ -58,16 +59,16 @@ class Softphone:
         self.page.wait_for_function(
             "([kind, times]) => softphone.seen.filter((each) => each === kind).length >= times",
             arg=[kind, times],
-            timeout=10_000,
+            timeout=PATIENCE,
         )
 
     def wait_for_error(self, code: int) -> None:
         """Wait until the SDK complained with this code."""
-        self.page.wait_for_function("(code) => softphone.errors.includes(code)", arg=code, timeout=10_000)
+        self.page.wait_for_function("(code) => softphone.errors.includes(code)", arg=code, timeout=PATIENCE)
 
     def wait_to_hear(self, hz: float) -> None:
         """Wait until a tone of this pitch arrives (0: until nothing does)."""
-        self.page.wait_for_function("(hz) => Math.abs(heard() - hz) < 12", arg=hz, timeout=10_000)
+        self.page.wait_for_function("(hz) => Math.abs(heard() - hz) < 12", arg=hz, timeout=PATIENCE)
 
     def do(self, what: str) -> None:
         """Let the person do something with the call: `accept()`, `reject()`, `mute(true)`, …"""
