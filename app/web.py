@@ -12,6 +12,7 @@ from werkzeug.datastructures import Headers
 from werkzeug.exceptions import HTTPException
 
 from app import catalogue
+from app.catalogue import times
 from app.db import OUT_OF_REACH
 from app.errors import ApplicationError, InvalidField
 from config import Settings
@@ -112,27 +113,26 @@ def in_their_zone(moment: datetime) -> datetime:
 
 
 def clock_time(moment: datetime) -> str:
-    return f"{in_their_zone(moment):%H:%M}"
+    return times.figures(in_their_zone(moment), language())
 
 
 def due(moment: datetime, now: datetime) -> str:
     """Return “vóór 14:00”, “morgen vóór 10:00”: how a promise's time is said."""
-    local = in_their_zone(moment)
-    at = f"{local:%H:%M}"
+    at = clock_time(moment)
     on = day(moment, now)
     return t("due_today", time=at) if on == t("today") else t("due_day", day=on, time=at)
 
 
 def day(moment: datetime, now: datetime) -> str:
     """Return the day without the time: “gisteren”, “ma 3 nov”."""
-    return day_and_time(moment, now).removesuffix(f" {in_their_zone(moment):%H:%M}")
+    return day_and_time(moment, now).removesuffix(f" {clock_time(moment)}")
 
 
 def day_and_time(moment: datetime, now: datetime) -> str:
     """Return “vandaag 14:05”, “gisteren 9:10”, “ma 3 nov 14:05”, with the year when it is another one."""
     local, today = in_their_zone(moment), in_their_zone(now)
     days = (local.date() - today.date()).days
-    at = f"{local:%H:%M}"
+    at = clock_time(moment)
     near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get(days)
     if near:
         return f"{t(near)} {at}"

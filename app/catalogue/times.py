@@ -16,6 +16,8 @@ _NL_DAYS = "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag".split()
 _EN_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _NL_MONTHS = "januari februari maart april mei juni juli augustus september oktober november december".split()
 _EN_MONTHS = "January February March April May June July August September October November December".split()
+# Of a time that the clock shows twice, the first and the second.
+_TWICE = {"nl": ("zomertijd", "wintertijd"), "en": ("summer time", "winter time")}
 MORNING = 6  # the hour at which a night is over
 _A_DAY = timedelta(days=1)
 
@@ -41,8 +43,10 @@ def spoken(moment: datetime, now: datetime, timezone: ZoneInfo, language: str, p
         days = 0
     word = _PREPOSITIONS["nl" if language == "nl" else "en", preposition]
     if language == "nl":
-        return f"{_nl_day(day, local.hour, days)} {word} {clock_nl(local.hour, local.minute)}"
-    return f"{word} {clock_en(local.hour, local.minute)} {_en_day(day, local.hour, days)}"
+        clock = clock_nl(local.hour, local.minute) + _which(local, language)
+        return f"{_nl_day(day, local.hour, days)} {word} {clock}"
+    clock = clock_en(local.hour, local.minute) + _which(local, language)
+    return f"{word} {clock} {_en_day(day, local.hour, days)}"
 
 
 def written(moment: datetime, timezone: ZoneInfo, language: str) -> str:
@@ -50,7 +54,24 @@ def written(moment: datetime, timezone: ZoneInfo, language: str) -> str:
     local = moment.astimezone(timezone)
     days, months = (_NL_DAYS, _NL_MONTHS) if language == "nl" else (_EN_DAYS, _EN_MONTHS)
     length = 2 if language == "nl" else 3
-    return f"{days[local.weekday()][:length]} {local.day} {months[local.month - 1]} {local:%H:%M}"
+    return (
+        f"{days[local.weekday()][:length]} {local.day} {months[local.month - 1]} {figures(local, language)}"
+    )
+
+
+def figures(local: datetime, language: str) -> str:
+    """Return what a clock on the wall shows, `14:05`; `02:30 wintertijd` where it shows that twice."""
+    return f"{local:%H:%M}{_which(local, language)}"
+
+
+def _which(local: datetime, language: str) -> str:
+    """Return ` zomertijd` or ` wintertijd` in the hour that comes twice as the clock goes back, else nothing.
+
+    Told by which of the two it is, not by dst(): in Ireland's data the winter differs from the standard.
+    """
+    if local.utcoffset() == local.replace(fold=1 - local.fold).utcoffset():
+        return ""
+    return f" {_TWICE['nl' if language == 'nl' else 'en'][local.fold]}"
 
 
 def _named_day(local: datetime) -> date:

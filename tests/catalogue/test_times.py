@@ -5,9 +5,11 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app import web
 from app.catalogue import times
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
@@ -131,6 +133,59 @@ def test_dates_are_counted_as_in_english(day: int, said: str) -> None:
     assert f"the {said} of January" in times.spoken(at, now, AMSTERDAM, "en", "at")
 
 
+SUMMER, WINTER = ("zomertijd", "summer time"), ("wintertijd", "winter time")
+
+
+# Sunday 31 October 2027, in whose night it is two o'clock twice in Amsterdam, and one o'clock in Dublin.
+@pytest.mark.parametrize(
+    ("zone", "utc", "dutch", "english", "shown", "which"),
+    [
+        ("Europe/Amsterdam", "30T23:59", "een voor twee", "one minute to two", "01:59", None),
+        ("Europe/Amsterdam", "31T00:00", "twee uur", "two o'clock", "02:00", SUMMER),
+        ("Europe/Amsterdam", "31T00:30", "half drie", "half past two", "02:30", SUMMER),
+        ("Europe/Amsterdam", "31T01:00", "twee uur", "two o'clock", "02:00", WINTER),
+        ("Europe/Amsterdam", "31T01:30", "half drie", "half past two", "02:30", WINTER),
+        ("Europe/Amsterdam", "31T02:00", "drie uur", "three o'clock", "03:00", None),
+        # In Ireland's data it is the winter that differs from the standard.
+        ("Europe/Dublin", "30T23:45", "kwart voor een", "a quarter to one", "00:45", None),
+        ("Europe/Dublin", "31T00:15", "kwart over een", "a quarter past one", "01:15", SUMMER),
+        ("Europe/Dublin", "31T01:15", "kwart over een", "a quarter past one", "01:15", WINTER),
+        ("Europe/Dublin", "31T02:15", "kwart over twee", "a quarter past two", "02:15", None),
+        ("Africa/Johannesburg", "31T00:30", "half drie", "half past two", "02:30", None),
+        ("UTC", "31T01:30", "half twee", "half past one", "01:30", None),
+    ],
+)
+def test_a_time_that_the_clock_shows_twice_says_which_of_the_two_it_is(
+    zone: str, utc: str, dutch: str, english: str, shown: str, which: tuple[str, str] | None
+) -> None:
+    at, where = datetime.fromisoformat(f"2027-10-{utc}+00:00"), ZoneInfo(zone)
+    now = datetime(2027, 10, 30, 20, tzinfo=UTC)
+    in_dutch, in_english = (f" {which[0]}", f" {which[1]}") if which else ("", "")
+
+    assert times.spoken(at, now, where, "nl", "before") == f"vannacht vóór {dutch}{in_dutch}"
+    assert times.spoken(at, now, where, "en", "at") == f"at {english}{in_english} tonight"
+    assert times.written(at, where, "nl") == f"zo 31 oktober {shown}{in_dutch}"
+    assert times.written(at, where, "en") == f"Sun 31 October {shown}{in_english}"
+
+
+def test_the_hour_that_the_spring_leaves_out_needs_no_word() -> None:
+    before, after = datetime(2027, 3, 28, 0, 59, tzinfo=UTC), datetime(2027, 3, 28, 1, 0, tzinfo=UTC)
+
+    assert times.written(before, AMSTERDAM, "nl") == "zo 28 maart 01:59"
+    assert times.written(after, AMSTERDAM, "nl") == "zo 28 maart 03:00"
+
+
+def test_pages_say_which_of_the_two_it_is_as_well(flask_app: Flask) -> None:
+    now, at = datetime(2027, 10, 30, 10, tzinfo=UTC), datetime(2027, 10, 31, 1, 30, tzinfo=UTC)
+    with flask_app.test_request_context(headers={"Accept-Language": "nl"}):
+        assert web.clock_time(at) == "02:30 wintertijd"
+        assert web.day_and_time(at, now) == "morgen 02:30 wintertijd"
+        assert web.day(at, now) == "morgen"
+        assert web.due(at, now) == "morgen vóór 02:30 wintertijd"
+        assert web.day_and_time(at - timedelta(hours=1), at) == "vandaag 02:30 zomertijd"
+        assert web.day_and_time(now, now) == "vandaag 12:00"
+
+
 DUTCH = re.compile(
     r"(van(nacht|ochtend|middag|avond)|morgen(nacht|ochtend|middag|avond)"
     r"|(maan|dins|woens|donder|vrij|zater|zon)dag(nacht|ochtend|middag|avond)( \d{1,2} [a-z]+)?)"
@@ -155,8 +210,9 @@ def test_every_moment_to_come_is_said_in_words_that_are_understood(
 
 
 @pytest.mark.parametrize("language", ["nl", "en"])
-def test_two_moments_of_the_coming_week_are_never_said_alike(language: str) -> None:
-    now = local("2026-11-24T10:00")
+@pytest.mark.parametrize("start", ["2026-11-24T10:00", "2027-10-29T10:00"])
+def test_two_moments_of_the_coming_week_are_never_said_alike(start: str, language: str) -> None:
+    now = local(start).astimezone(UTC)
     hours = [now + timedelta(hours=ahead) for ahead in range(1, 6 * 24)]
 
     said = [times.spoken(one, now, AMSTERDAM, language, "at") for one in hours]
