@@ -17,7 +17,17 @@ from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise
 from app.catalogue import LANGUAGES, text
 from app.db import Prepared, table_of
 from app.voice import rules as rule_versions
-from app.voice.models import Call, CallStep, Inbox, Promise, PromiseState, RuleVersion, StepKind
+from app.voice.models import (
+    AttemptOutcome,
+    Call,
+    CallStep,
+    Inbox,
+    Promise,
+    PromiseAttempt,
+    PromiseState,
+    RuleVersion,
+    StepKind,
+)
 from app.voice.routing import AgentFacts, LineFacts, goes_round
 from app.voice.rules import Rules
 
@@ -116,6 +126,8 @@ def read(session: Reader, sid: str, line: str, e164: str | None, now: datetime, 
         last = LastContact(newest.last_agent, newest.last_at, words)
     if owner in agents and agents[owner].reachability == presence.Reachability.BUSY:
         agents[owner] = _with_usual_length(session, agents[owner], agent_rows, now)
+    if caller.promise is not None:
+        agents = _with_way_made(session, agents, caller.promise)
     facts = Facts(
         line=line_facts,
         line_name=rows[0].line_name or "",
@@ -520,6 +532,28 @@ def _with_usual_length(
     usual = session.scalar(select(func.avg(lately.c.seconds)))
     left = float(usual or 0) - (now - row.activity_since).total_seconds()
     return replace(owner, free_in_minutes=max(1, round(left / 60))) if left > 0 else owner
+
+
+def _with_way_made(
+    session: Reader, agents: dict[str, AgentFacts], promise: OwedPromise
+) -> dict[str, AgentFacts]:
+    """Mark who had taken the callback that stopped because its customer rang us, until they are free again.
+
+    Nobody has spoken with anybody: there was no conversation of which they could be writing something down.
+    """
+    if all(one.reachability != presence.Reachability.WRAPPING_UP for one in agents.values()):
+        return agents
+    stopped = (
+        select(Slot.agent)
+        .join(PromiseAttempt, PromiseAttempt.call_sid == Slot.call_sid)
+        .where(
+            PromiseAttempt.promise == promise.id,
+            PromiseAttempt.outcome == AttemptOutcome.CUSTOMER_RANG,
+            Slot.activity == Activity.WRAPPING_UP,
+        )
+    )
+    keys = set(session.scalars(stopped)) & agents.keys()
+    return agents | {key: replace(agents[key], makes_way=True) for key in keys}
 
 
 def _without_names(facts: Facts) -> Facts:

@@ -42,6 +42,7 @@ class AgentFacts:
     handled_at: datetime | None = None  # their newest contact on this case
     back_at: datetime | None = None
     free_in_minutes: int | None = None  # what their conversations usually still take; None when unknown
+    makes_way: bool = False  # they were about to ring this very caller, and are putting the telephone down
     callers_waiting: int = 0  # for this agent, before this caller
     direct_calls: int = 0  # within the last hour
     is_supervisor: bool = False
@@ -276,8 +277,14 @@ def _why_owner(situation: Situation) -> str:
 
 def _wait_for(situation: Situation, owner: AgentFacts) -> Wait:
     due_at = promised_by(situation) if situation.can_be_rung_back else None
+    if owner.makes_way and not owner.callers_waiting:
+        # In a few seconds it rings: there is nothing to tell, and nothing that keeps the agent busy.
+        seconds = situation.rules.wait_for_owner_seconds
+        return Wait(owner.key, None, seconds, due_at, Sentence("owner_makes_way", _name(owner)))
     first = Sentence("owner_busy", _name(owner))
-    if owner.reachability == Reachability.WRAPPING_UP:
+    if owner.makes_way:
+        first = Sentence("owner_still_busy", _name(owner))
+    elif owner.reachability == Reachability.WRAPPING_UP:
         first = Sentence("owner_wrapping_up", _name(owner))
     elif owner.free_in_minutes is not None:
         code = "owner_busy_minutes" if owner.free_in_minutes > 1 else "owner_busy_nearly_done"
@@ -388,17 +395,19 @@ def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
         tried.outcome == StepOutcome.WAITED_TOO_LONG and tried.agent is None for tried in situation.tried
     )
     teams, case = _teams(situation), situation.caller.case
-    busy = any(
-        agent.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
-        and (agent.team in teams or None in teams)
+    busy = [
+        agent
         for agent in situation.agents.values()
         if agent.key not in (situation.owner, case.avoided if case else None)
-    )
+        and agent.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
+        and (agent.team in teams or None in teams)
+    ]
     if waited or not busy or situation.rules.wait_for_team_seconds <= 0:
         return None
     due_at = promised_by(situation) if situation.can_be_rung_back else None
-    say = [*said, Sentence("team_busy")]
-    if due_at is not None:
+    makes_way = any(agent.makes_way and not agent.callers_waiting for agent in busy)
+    say = list(said) if makes_way else [*said, Sentence("team_busy")]
+    if due_at is not None and not makes_way:
         say.append(Sentence("team_or_hang_up", {"time": ("before", due_at)}))
     return Wait(
         agent=None,

@@ -117,6 +117,7 @@ def any_agent(draw: st.DrawFn, key: str) -> AgentFacts:
         handled_at=draw(st.none() | _ago),
         back_at=draw(st.none() | st.integers(-60, 600).map(lambda m: NOW + timedelta(minutes=m))),
         free_in_minutes=draw(st.none() | st.integers(1, 20)),
+        makes_way=draw(st.booleans()),
         callers_waiting=draw(st.integers(0, 2)),
         direct_calls=draw(st.integers(0, 12)),
     )

@@ -1,7 +1,9 @@
 """What becomes of a promise that is worked off? News in any order, and people who get in between."""
 
 import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -13,9 +15,11 @@ from sqlalchemy import delete, func, select, update
 from app import db
 from app.agents import presence
 from app.agents.models import Activity, Intent
-from app.callers.models import Direction, Line
+from app.callers.models import Contact, Direction, Line
+from app.carrier import Carrier
 from app.jobs import callbacks as jobs
-from app.voice import controls, promises
+from app.jobs import sweep
+from app.voice import controls, hooks, merging, promises
 from app.voice.attempts import new_sid
 from app.voice.ladder import Deployment
 from app.voice.models import (
@@ -32,6 +36,7 @@ from app.voice.models import (
 from config import Settings
 from tests import factories
 from tests.factories import ADA, BEN, LINE
+from tests.rest_carrier import FakeCarrier
 from tests.voice import town
 from tests.voice.conftest import Another
 from tests.voice.conftest import Line as Caller
@@ -115,6 +120,10 @@ class Callback(Caller):
     def answers(self, **fields: str) -> None:
         self.tell("customer", CallStatus="in-progress", CallSid="CA" + "c" * 32, **fields)
 
+    def hears_who_answered(self, what: str) -> None:
+        """The carrier's verdict, which comes by itself some seconds into the conversation, or later."""
+        self.tell("customer", CallStatus="in-progress", CallSid="CA" + "c" * 32, AnsweredBy=what)
+
     def ends(self, status: str = "completed", **fields: str) -> None:
         self.tell("ended", DialCallStatus=status, **fields)
 
@@ -168,6 +177,7 @@ def test_the_customer_is_rung_from_our_number_once_the_agent_has_taken_it(begin:
 
 NEWS = {
     "answered": lambda call: call.answers(),
+    "who answered": lambda call: call.hears_who_answered("human"),
     "customer's end": lambda call: call.tell("customer", CallStatus="completed", CallDuration="64"),
     "dial's end": lambda call: call.ends(DialBridged="true", DialCallDuration="64"),
     "agent's end": lambda call: call.tell("agent", CallStatus="completed"),
@@ -245,6 +255,224 @@ def test_news_of_a_machine_that_comes_first_is_remembered(begin: Callback) -> No
     begin.ends(DialBridged="true", DialCallDuration="90")
 
     assert attempts()[0].outcome == AttemptOutcome.MACHINE
+
+
+# --- who answered: a human, a machine, or nobody says ------------------------------------------------
+
+
+CUSTOMER_LEG = "CA" + "c" * 32
+
+
+def knows_the_customers_leg(fake: FakeCarrier, answered_by: str | None) -> None:
+    fake.knows(CUSTOMER_LEG, "completed", "12")
+    fake.calls[CUSTOMER_LEG]["answered_by"] = answered_by
+
+
+def talked(begin: Callback, seconds: str = "12") -> Callback:
+    """Anna was put through and hung up, and the carrier hasn't said who or what answered."""
+    begin.is_taken().answers()
+    begin.ends(DialBridged="true", DialCallDuration=seconds)
+    return begin
+
+
+@pytest.mark.parametrize("machine", ["machine_start", "fax"])
+def test_a_machine_of_which_the_word_was_lost_keeps_nothing_since_the_carrier_is_asked(
+    begin: Callback, fake: FakeCarrier, carrier: Carrier, machine: str
+) -> None:
+    knows_the_customers_leg(fake, machine)
+    talked(begin)
+    [attempt] = attempts()
+    assert stored(attempt.promise).state == PromiseState.CALLING
+    assert town.slot("anna").activity == Activity.WRAPPING_UP
+
+    assert jobs.reconcile(carrier, datetime.now(UTC)) == 1
+
+    [attempt] = attempts()
+    assert attempt.outcome == AttemptOutcome.MACHINE
+    assert (stored(attempt.promise).state, stored(attempt.promise).tries) == (PromiseState.DUE, 1)
+    assert "promise_kept" not in why(attempt.promise)
+
+
+def test_a_human_of_whom_the_word_was_lost_keeps_the_promise_as_soon_as_the_carrier_is_asked(
+    begin: Callback, fake: FakeCarrier, carrier: Carrier
+) -> None:
+    knows_the_customers_leg(fake, "human")
+    talked(begin)
+
+    jobs.reconcile(carrier, datetime.now(UTC))
+
+    [attempt] = attempts()
+    assert stored(attempt.promise).state == PromiseState.KEPT
+    assert why(attempt.promise)[-1] == "promise_kept"
+
+
+def test_a_carrier_that_can_not_tell_is_asked_again_before_the_conversation_counts(
+    begin: Callback, fake: FakeCarrier, carrier: Carrier
+) -> None:
+    knows_the_customers_leg(fake, None)
+    promise = attempts()[0].promise
+    talked(begin)
+
+    jobs.reconcile(carrier, datetime.now(UTC))
+    assert stored(promise).state == PromiseState.CALLING
+    jobs.reconcile(carrier, datetime.now(UTC) + MINUTE)
+
+    assert stored(promise).state == PromiseState.KEPT
+    assert why(promise)[-1] == "promise_kept_unclear"
+
+
+def test_a_verdict_that_is_none_keeps_the_promise_and_its_story_says_so(begin: Callback) -> None:
+    begin.is_taken().answers(AnsweredBy="unknown")
+
+    begin.ends(DialBridged="true", DialCallDuration="12")
+
+    assert stored(attempts()[0].promise).state == PromiseState.KEPT
+    assert why(attempts()[0].promise)[-1] == "promise_kept_unclear"
+
+
+def test_a_carrier_that_can_not_be_asked_leaves_it_to_people_and_nobody_is_rung(
+    begin: Callback, fake: FakeCarrier, carrier: Carrier, deployment: Deployment
+) -> None:
+    fake.is_away = True
+    promise = attempts()[0].promise
+    talked(begin)
+
+    jobs.reconcile(carrier, datetime.now(UTC))
+    assert stored(promise).state == PromiseState.CALLING
+    jobs.reconcile(carrier, datetime.now(UTC) + 11 * MINUTE)
+
+    assert (stored(promise).state, stored(promise).next_at) == (PromiseState.DUE, None)
+    assert why(promise)[-1] == "promise_unclear"
+    assert attempts()[0].outcome == AttemptOutcome.UNCLEAR
+    assert jobs.work_off(deployment, datetime.now(UTC) + 12 * MINUTE) == 0
+    # A verdict that comes after that changes nothing: somebody decides.
+    begin.hears_who_answered("human")
+    assert stored(promise).state == PromiseState.DUE
+
+
+def contacts_of_callbacks() -> list[str]:
+    with db.transaction() as session:
+        return list(session.scalars(select(Contact.key).where(Contact.key.startswith("call:CB"))))
+
+
+def events_told() -> list[str]:
+    with db.transaction() as session:
+        told = session.scalars(select(Outbox).where(Outbox.kind == "call_hook").order_by(Outbox.id))
+        return [one.payload["event"] for one in told if one.payload["event"].startswith("promise.")]
+
+
+def test_a_machine_that_is_told_of_too_late_takes_the_kept_promise_back(begin: Callback) -> None:
+    with db.transaction() as session:
+        hooks.add(session, "https://crm.example.nl/", list(hooks.Event), datetime.now(UTC))
+    talked(begin).hears_who_answered("human")
+    promise = attempts()[0].promise
+    assert stored(promise).state == PromiseState.KEPT
+    assert len(contacts_of_callbacks()) == 1
+
+    begin.hears_who_answered("machine_start")
+    begin.hears_who_answered("machine_start")
+
+    after = stored(promise)
+    assert (after.state, after.tries, after.finished_at) == (PromiseState.DUE, 1, None)
+    assert after.next_at is not None
+    assert after.next_at > datetime.now(UTC) + 9 * MINUTE
+    assert why(promise)[-1] == "promise_taken_back"
+    [attempt] = attempts()
+    assert attempt.outcome == AttemptOutcome.MACHINE
+    assert call_of(attempt).outcome == Outcome.NOT_REACHED
+    assert contacts_of_callbacks() == []
+    assert events_told() == ["promise.kept", "promise.made"]
+
+
+def test_a_promise_taken_back_when_another_is_owed_already_becomes_part_of_that_one(
+    begin: Callback,
+) -> None:
+    begin.is_taken().answers(AnsweredBy="unknown")
+    begin.ends(DialBridged="true", DialCallDuration="12")
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        another = factories.promise(session, origin="another call", due_at=now + 90 * MINUTE, now=now).id
+
+    begin.hears_who_answered("fax")
+
+    assert stored(attempts()[0].promise).state == PromiseState.MERGED
+    assert stored(another).state == PromiseState.OPEN
+
+
+@pytest.fixture
+def no_database(flask_app: Flask) -> Callable[[], AbstractContextManager[None]]:
+    """The database is away for the webhooks meanwhile, and the web process leaves merging to the test."""
+    voice = flask_app.extensions["voice"]
+    voice.keeper.when_reachable = None
+
+    @contextmanager
+    def away() -> Iterator[None]:
+        real, dead = db.current(), db.bind(db.Database("postgresql+psycopg://nobody@127.0.0.1:1/gone"))
+        try:
+            yield
+        finally:
+            db.bind(real)
+            dead.dispose()
+            voice.store._resting_until = 0.0
+
+    return away
+
+
+def merge(flask_app: Flask, deployment: Deployment) -> int:
+    return merging.merge(flask_app.extensions["voice"].left.spool, deployment)
+
+
+def test_a_fax_that_is_told_of_while_the_database_is_away_is_remembered(
+    begin: Callback,
+    flask_app: Flask,
+    deployment: Deployment,
+    no_database: Callable[[], AbstractContextManager[None]],
+) -> None:
+    begin.is_taken().answers()
+    with no_database():
+        begin.hears_who_answered("fax")
+    begin.ends(DialBridged="true", DialCallDuration="12")
+
+    assert merge(flask_app, deployment) == 1
+
+    [attempt] = attempts()
+    assert attempt.outcome == AttemptOutcome.MACHINE
+    assert stored(attempt.promise).state == PromiseState.DUE
+
+
+def test_news_that_can_be_kept_nowhere_is_refused_so_that_the_carrier_tells_it_again(
+    begin: Callback, flask_app: Flask, no_database: Callable[[], AbstractContextManager[None]]
+) -> None:
+    spool = flask_app.extensions["voice"].left.spool
+    spool.folder.parent.mkdir(parents=True, exist_ok=True)
+    spool.folder.write_text("no folder can be here")
+
+    with no_database():
+        answer = begin.post(f"/voice/callbacks/{begin.name}/customer", AnsweredBy="fax")
+
+    assert answer.status_code == 503
+
+
+def test_an_agent_who_accepted_while_the_database_was_away_is_not_said_to_have_ignored_it(
+    client: FlaskClient,
+    settings: Settings,
+    flask_app: Flask,
+    deployment: Deployment,
+    no_database: Callable[[], AbstractContextManager[None]],
+) -> None:
+    town.rings_at_phone("anna")
+    promise = owe(due_in=10 * MINUTE)
+    call = Callback.begin(client, settings, deployment).is_taken()
+    with no_database():
+        call.tell("accept", Digits="1")
+        assert "lukt nu even niet" in call.said
+        call.tell("agent", CallStatus="completed")
+
+    merge(flask_app, deployment)
+
+    assert attempts()[0].outcome == AttemptOutcome.CALLED_OFF
+    assert why(promise)[-1] == "promise_called_off"
+    assert (town.slot("anna").intent, town.slot("anna").activity) == (Intent.AVAILABLE, Activity.IDLE)
 
 
 @pytest.mark.parametrize(
@@ -335,6 +563,53 @@ def test_a_customer_who_rings_first_reaches_the_promiser_and_is_not_rung(
     assert jobs.work_off(deployment, datetime.now(UTC) + 2 * MINUTE) == 0  # they are still on the line
     call.talks()
     assert stored(attempt.promise).state == PromiseState.MERGED
+
+
+@pytest.mark.parametrize("at_phone", [False, True])
+def test_a_customer_who_rings_while_their_own_telephone_rings_hears_nothing_untrue(
+    client: FlaskClient, settings: Settings, deployment: Deployment, another: Another, at_phone: bool
+) -> None:
+    if at_phone:
+        town.rings_at_phone("anna")
+    promise = owe()
+    callback = Callback.begin(client, settings, deployment).is_taken()
+    if at_phone:
+        callback.tell("accept", Digits="1")
+    assert callback.rings == ADA
+
+    call = another().comes_in()
+
+    assert attempts()[0].outcome == AttemptOutcome.CUSTOMER_RANG
+    assert ends_asked_for() == 1
+    # There was no conversation before this, and nobody is busy: it rings as soon as Anna has put it down.
+    assert (call.verbs, call.said) == (["Enqueue"], "")
+    left = call.attribute("Enqueue", "action")
+    call.post(call.attribute("Enqueue", "waitUrl"), context="wait", QueueTime="1")
+    assert call.said == ""
+    with db.transaction() as session:
+        presence.end_overdue_wrap_ups(session, datetime.now(UTC) + timedelta(seconds=6))
+    sweep.serve_waiting(deployment, datetime.now(UTC))
+    call.post(left, QueueResult="redirected", QueueTime="5")
+    assert (call.rings, call.said) == (town.PHONE if at_phone else "client:anna", "")
+    if not at_phone:
+        call.talks()
+        assert stored(promise).state == PromiseState.MERGED
+
+
+def test_a_customer_whose_callback_a_colleague_had_taken_is_not_told_that_all_are_on_a_call(
+    client: FlaskClient, settings: Settings, deployment: Deployment, another: Another
+) -> None:
+    promise = owe(agent=None)
+    town.change("anna", intent=Intent.BREAK)
+    town.change("bram", intent=Intent.BREAK)
+    Callback.begin(client, settings, deployment).is_taken()
+    assert attempts()[0].agent == "carla"
+
+    call = another().comes_in()
+
+    assert call.verbs[-1] == "Enqueue"
+    assert "in gesprek" not in call.said
+    assert stored(promise).state == PromiseState.DUE
 
 
 def test_a_telephone_that_our_own_callback_keeps_busy_is_rung_once_more_for_its_customer(
@@ -510,7 +785,7 @@ def test_a_promise_whose_time_passes_is_broken_and_still_worked_off(
     with db.transaction() as session:
         session.execute(update(Promise).values(next_at=datetime.now(UTC)))
     call = Callback.begin(client, settings, deployment).is_taken()
-    call.answers()
+    call.answers(AnsweredBy="human")
     call.ends(DialBridged="true", DialCallDuration="64")
 
     assert stored(promise).state == PromiseState.KEPT

@@ -115,6 +115,23 @@ ROWS = [
         SAID_BUSY.replace("is nog in gesprek", "schrijft nog even iets op van het vorige gesprek"),
     ),
     (
+        "the owner puts the telephone down, having been about to ring this caller",
+        {"agents": owner(Reachability.WRAPPING_UP, makes_way=True)},
+        "wait anna",
+        "owner_makes_way",
+        "",
+    ),
+    (
+        "the owner puts it down, and another caller has waited longer",
+        {"agents": owner(Reachability.WRAPPING_UP, makes_way=True, callers_waiting=2)},
+        "wait anna",
+        "owner_busy",
+        SAID_BUSY.replace("is nog in gesprek", "is nog niet vrij").replace(
+            "bent u de eerste die Anna spreekt",
+            "spreekt u Anna zodra het uw beurt is; er wachten er twee voor u",
+        ),
+    ),
+    (
         "how long it takes is known",
         {"agents": owner(Reachability.BUSY, free_in_minutes=4)},
         "wait anna",
