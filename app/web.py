@@ -2,13 +2,26 @@
 
 import logging
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request, session
-from werkzeug.datastructures import Headers
+from flask import (
+    Blueprint,
+    Flask,
+    Request,
+    Response,
+    abort,
+    current_app,
+    g,
+    redirect,
+    render_template,
+    request,
+    session,
+)
+from werkzeug.datastructures import Headers, ImmutableMultiDict, iter_multi_items
 from werkzeug.exceptions import HTTPException
 
 from app import catalogue
@@ -43,6 +56,28 @@ def content_security_policy(connect: Sequence[str] = (), media: Sequence[str] = 
     )
 
 
+class Fields(ImmutableMultiDict[str, Any]):
+    """The fields of a form or an address, without U+0000: nobody means it, PostgreSQL takes it in no text."""
+
+    def __init__(self, mapping: Mapping[str, Any] | Iterable[tuple[str, Any]] | None = None) -> None:
+        items = iter_multi_items(mapping or ())
+        super().__init__(
+            (name, value.replace("\x00", "") if isinstance(value, str) else value) for name, value in items
+        )
+
+
+class PageRequest(Request):
+    """A request whose fields are `Fields` where people send them.
+
+    The carrier's and the API's stay as they were sent: one signs every byte, the other is told what to mend.
+    """
+
+    def __init__(self, environ: Any, populate_request: bool = True, shallow: bool = False) -> None:
+        super().__init__(environ, populate_request, shallow)
+        if not self.path.startswith(WITHOUT_SESSION):
+            self.parameter_storage_class = Fields
+
+
 class FormRefused(ApplicationError):
     """The request did not come from a page of ours, or from one that is too old."""
 
@@ -58,6 +93,8 @@ def register(app: Flask) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,  # or each heartbeat would send the cookie anew
     )
+    app.request_class = PageRequest
+    app.before_request(refuse_impossible_addresses)
     app.before_request(refuse_foreign_forms)
     app.after_request(add_security_headers)
     app.context_processor(_for_templates)
@@ -148,6 +185,12 @@ def csrf_token() -> str:
     if "csrf" not in session:
         session["csrf"] = secrets.token_urlsafe(24)
     return str(session["csrf"])
+
+
+def refuse_impossible_addresses() -> None:
+    """Nothing of ours is named with what no name can hold, so there is no such page."""
+    if "\x00" in request.path and not request.path.startswith(WITHOUT_SESSION):
+        abort(404)
 
 
 def refuse_foreign_forms() -> None:

@@ -107,6 +107,14 @@ def test_what_the_caller_writes_reaches_whoever_rings(
     assert stored(promise).about == "Mijn scheiding\nOok over <i>de auto</i>"
 
 
+def test_what_no_database_takes_is_left_out_of_what_the_caller_writes(
+    client: FlaskClient, address: str, promise: int
+) -> None:
+    send(client, address, what="about", about="Ook over\x00 de auto")
+
+    assert stored(promise).about == "Mijn scheiding\nOok over de auto"
+
+
 def test_a_promise_that_is_late_says_so(client: FlaskClient, address: str, promise: int) -> None:
     with db.transaction() as session:
         session.get_one(Promise, promise).due_at = datetime.now(UTC) - timedelta(minutes=1)
