@@ -377,6 +377,7 @@ def happenings(
     ).all()
     language = web.language()
     written = session.scalars(select(Message).where(Message.promise == promise.id)).all()
+    names = {"customer": catalogue.text("promise.the_customer", language), **names}
     found = [
         Happening(event.at, promises.in_words(event, language, zone, names), names.get(event.who, event.who))
         for event in events

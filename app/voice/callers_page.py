@@ -4,6 +4,7 @@ Whoever has the link sees it, so it tells who rings and by when, and nothing abo
 """
 
 from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from flask import (
     Blueprint,
@@ -34,6 +35,7 @@ from app.voice.callbacks import zone_of
 from app.voice.facts import OWED
 from app.voice.ladder import Deployment
 from app.voice.models import Promise, PromiseState
+from app.voice.promise_times import by_day, is_day
 from app.voice.routing import due_at
 from config import Settings
 
@@ -45,6 +47,8 @@ LONGEST_ABOUT = 1000
 # How much open time later each choice of another moment is.
 CHOICES_MINUTES = (60, 180, 480, 960)
 FARTHEST = timedelta(days=21)
+# How long after callbacks may ring again the earliest choice of a morning is.
+MORNING_LEAVES = timedelta(hours=1)
 
 
 def register(app: Flask) -> None:
@@ -122,9 +126,19 @@ def _language(promise: Promise) -> str:
 
 
 def _choices(session: Session, promise: Promise, now: datetime) -> list[datetime]:
-    """Return moments to choose from, all within open hours."""
-    calendar = _calendar(session, promise)
-    return sorted({due_at(calendar, now, minutes) for minutes in CHOICES_MINUTES})
+    """Return moments to choose from: within open hours, by day, and not what stands already."""
+    calendar, zone = _calendar(session, promise), zone_of(session, promise)
+    found = {_by_day(due_at(calendar, now, minutes), zone) for minutes in CHOICES_MINUTES}
+    return sorted(
+        one for one in found if one != promise.due_at and calendar.is_open(one - timedelta(minutes=1))
+    )
+
+
+def _by_day(moment: datetime, zone: ZoneInfo) -> datetime:
+    """Return a deadline before which people are rung by day: one in the night becomes the next morning's."""
+    if is_day(moment - timedelta(minutes=1), zone):
+        return moment
+    return by_day(moment - timedelta(minutes=1), zone) + MORNING_LEAVES
 
 
 def _calendar(session: Session, promise: Promise) -> Calendar:

@@ -86,6 +86,17 @@ def test_one_page_tells_what_a_promise_went_through(client: FlaskClient, token: 
     assert client.get("/admin/promises/999999").status_code == 404
 
 
+def test_the_story_says_in_words_that_it_was_the_customer(client: FlaskClient) -> None:
+    promise = owe()
+    with db.transaction() as session:
+        promises.withdraw(session, promise, "customer", datetime.now(UTC))
+    office.sign_in(client, "supervisor@example.nl")
+
+    story = client.get(f"/admin/promises/{promise}").text
+
+    assert '<span class="quiet">de klant</span>' in story
+
+
 def test_several_are_handed_over_at_once_and_one_that_is_over_keeps_nobody(
     client: FlaskClient, token: str
 ) -> None:

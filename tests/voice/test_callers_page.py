@@ -1,6 +1,8 @@
 """Does the link in our message show what was agreed, to nobody else, and let the caller change it?"""
 
+import re
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -78,6 +80,23 @@ def test_the_caller_chooses_another_moment(client: FlaskClient, address: str, pr
 
     assert "De nieuwe tijd staat genoteerd." in page
     assert (stored(promise).due_at, stored(promise).state) == (moment, PromiseState.OPEN)
+
+
+def offered(page: str) -> list[datetime]:
+    return [datetime.fromisoformat(one) for one in re.findall(r'<option value="([^"]+)"', page)]
+
+
+def test_only_other_moments_are_offered_and_only_by_day(
+    client: FlaskClient, address: str, promise: int
+) -> None:
+    first, *others = offered(client.get(address).text)
+    for one in (first, *others):
+        last_minute = (one - timedelta(minutes=1)).astimezone(ZoneInfo("Europe/Amsterdam"))
+        assert 8 <= last_minute.hour < 21
+    with db.transaction() as session:
+        session.get_one(Promise, promise).due_at = first
+
+    assert first not in offered(client.get(address).text)
 
 
 @pytest.mark.parametrize("moment", ["", "2020-01-01T00:00:00+00:00", "2090-01-01T00:00:00+00:00", "nonsense"])
