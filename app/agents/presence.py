@@ -245,6 +245,21 @@ def set_intent(
     _announce(session, agent, now)
 
 
+def signs_out(session: Session, agent: str, now: datetime) -> None:
+    """The agent has closed their desk on purpose: nothing rings them, unless they chose their phone alone.
+
+    A desk of theirs that is open elsewhere says so, and one press there undoes it.
+    """
+    slot = session.get(Slot, agent, populate_existing=True)
+    if slot is None or slot.reach == Reach.PHONE:
+        return
+    _update(session, agent, {"heartbeat_at": None, "softphone": Softphone.NONE, "desk_visible": False})
+    if slot.intent == Intent.AVAILABLE:
+        set_intent(session, agent, Intent.OFF, now, why="signed_out")
+    else:
+        _announce(session, agent, now)
+
+
 def beat(session: Session, agent: str, *, visible: bool, softphone: Softphone, now: datetime) -> None:
     """Write down that the agent's desk is alive. Announced only when it changes where a ring would go."""
     before = session.get(Slot, agent, populate_existing=True)

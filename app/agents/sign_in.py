@@ -26,7 +26,7 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app import web
-from app.agents import passwords
+from app.agents import passwords, presence
 from app.agents.models import Agent, Role, SignInAttempt, User
 from app.clock import utcnow
 from app.db import reading, transaction
@@ -301,13 +301,14 @@ def _wait_in_words(seconds: int) -> str:
 
 @bp.post("/logout")
 def logout() -> Response:
-    """End this session; with `everywhere`, all sessions of this user."""
-    reader = current()
-    if reader and request.form.get("everywhere"):
+    """End this session, and its agent's shift; with `everywhere`, all sessions of this user."""
+    if reader := current():
         with transaction() as db:
-            db.execute(
-                update(User).where(User.email == reader.email).values(session_number=User.session_number + 1)
-            )
+            if reader.agent:
+                presence.signs_out(db, reader.agent, utcnow())
+            if request.form.get("everywhere"):
+                newer = User.session_number + 1
+                db.execute(update(User).where(User.email == reader.email).values(session_number=newer))
     chosen = session.get("language")
     session.clear()
     if chosen:

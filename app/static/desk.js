@@ -3,7 +3,7 @@
 import { useDevices } from "./desk/devices.js";
 import { flushNotes, watchNotes } from "./desk/notes.js";
 import { beTheDesk } from "./desk/one_tab.js";
-import { ask, desk, place, send, tellTimes, words } from "./desk/page.js";
+import { ask, desk, keepFocus, place, send, tellTimes, words } from "./desk/page.js";
 import { useShortcuts } from "./desk/shortcuts.js";
 import { alarmAbout, announce, notRinging, offerNotifications, ringing } from "./desk/signals.js";
 import { softphone } from "./desk/softphone.js";
@@ -14,6 +14,10 @@ const cardPlace = document.querySelector("#card");
 const presencePlace = document.querySelector("#presence");
 const boardPlace = document.querySelector("#board");
 const empty = document.querySelector("#empty");
+const elsewhere = document.querySelector("#elsewhere");
+const notHere = document.querySelector("#not-here");
+// A heartbeat that is lost happens; two in a row say that the server isn't reached.
+const MOST_MISSED_BEATS = 2;
 
 // --- the card ---------------------------------------------------------------------------------------
 
@@ -53,12 +57,13 @@ async function fetchCard(call, { part = "card", announceIt = false } = {}) {
 
 function placeCard(html, announceIt) {
   flushNotes();
+  const old = cardPlace.querySelector(".card");
+  const before = old?.dataset.call === wanted ? sideShown() : null;
   place(cardPlace, html);
   const card = cardPlace.querySelector(".card");
   watchNotes(card);
   desk.classList.add("has-card");
-  cardChanged();
-  showSide(null);
+  showSide(before);
   if (announceIt) {
     announce(words("say_ringing", { name: card.dataset.name }));
     requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("card-painted", { detail: card.dataset.call })));
@@ -66,17 +71,20 @@ function placeCard(html, announceIt) {
 }
 
 function placeState(html) {
-  const before = cardPlace.querySelector(".call-state")?.dataset.side;
+  const before = sideShown();
   place(cardPlace.querySelector("#card-state"), html);
   showSide(before);
 }
 
+const sideShown = () => cardPlace.querySelector(".call-state")?.dataset.side;
+
 function showSide(before) {
-  const side = cardPlace.querySelector(".call-state")?.dataset.side;
+  const side = sideShown();
+  cardChanged();
   if (side === "ringing") ringing(wanted);
   else notRinging();
   tellWhereItIs();
-  if (before && side !== before && ["talking", "ended", "elsewhere"].includes(side)) announce(words(`say_${side}`));
+  if (before && side !== before && ["dialling", "talking", "ended", "elsewhere"].includes(side)) announce(words(`say_${side}`));
 }
 
 // After a reload the card says what the server knows; that the voice isn't here any more only this window knows.
@@ -157,6 +165,7 @@ let graceEnds = null;
 
 function connectionChanged(state) {
   clearTimeout(graceEnds);
+  tellProof();
   if (signedOut) return;
   if (state === "live") {
     alarmAbout(null);
@@ -177,8 +186,17 @@ const tell = (reported, options) => ask("/desk/heartbeat", {
   ...options,
 });
 
+/** What the server last said of this desk's reach holds only while it hears of us. Here stands when it doesn't. */
+function tellProof() {
+  const why = elsewhere.hidden ? { dead: "dead", full: "dead" }[stream.state] : "elsewhere";
+  desk.dataset.unproven = why ?? "";
+  notHere.hidden = !why;
+  notHere.querySelector("span").textContent = why ? words(`alarm_here_${why}`) : "";
+}
+
 let beating = false;
 let beatAgain = false;
+let missedBeats = 0;
 
 // Only a desk that would see a call says that it is alive.
 async function beat() {
@@ -188,8 +206,10 @@ async function beat() {
   beating = true;
   try {
     await tell(softphone.reported, { signal: AbortSignal.timeout(4000) });
+    missedBeats = 0;
   } catch {
-    // The stream notices by itself when the server is gone.
+    missedBeats += 1;
+    if (missedBeats >= MOST_MISSED_BEATS) stream.doubt();
   } finally {
     beating = false;
     if (beatAgain) beat();
@@ -212,6 +232,7 @@ document.addEventListener("submit", async (event) => {
   if (!target) return;
   event.preventDefault();
   const button = event.submitter;
+  const focusBack = keepFocus(target);
   const ofCall = cardPlace.querySelector(".card")?.dataset.call;
   if (target === cardPlace) flushNotes();
   // What a disabled button says is left out of its form, so it is read first.
@@ -234,6 +255,7 @@ document.addEventListener("submit", async (event) => {
     announce(words("alarm_dead"));
   } finally {
     if (button) button.disabled = false;
+    focusBack();
   }
 });
 
@@ -285,12 +307,12 @@ useShortcuts({
   n: () => cardPlace.querySelector("#summary")?.focus(),
 });
 
-const openCard = () => cardPlace.querySelector(".card")?.dataset.call ?? null;
+const openCard = () => cardPlace.querySelector(".card");
 
 useTelephone({
   // The pop may be on its way by the stream already; where it is late, the ring itself names the call.
   open: async (callSid) => {
-    if (openCard() === callSid) return;
+    if (openCard()?.dataset.call === callSid) return;
     if (wanted !== callSid) showCard(callSid, { announceIt: true });
     // News of the call breaks off what was being fetched, and fetches anew.
     for (let fetched = null; fetched !== showing;) {
@@ -298,7 +320,7 @@ useTelephone({
       await fetched;
     }
   },
-  isOpenNow: (callSid) => openCard() === callSid,
+  cardNow: (callSid) => (openCard()?.dataset.call === callSid ? openCard() : null),
 });
 useDevices();
 softphone.addEventListener("change", () => {
@@ -308,10 +330,10 @@ softphone.addEventListener("change", () => {
 
 // --- start ------------------------------------------------------------------------------------------
 
-const elsewhere = document.querySelector("#elsewhere");
 const tab = beTheDesk(
   () => {
     elsewhere.hidden = true;
+    tellProof();
     stream.start();
     softphone.start();
   },
@@ -320,6 +342,7 @@ const tab = beTheDesk(
     stream.stop();
     softphone.stop();
     alarmAbout(null);
+    tellProof();
   },
 );
 document.querySelector("#take-over").addEventListener("click", () => tab.takeOver());

@@ -14,7 +14,16 @@ from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumb
 from app.callers.recognition import KnownCustomer, OpenCase, OwedPromise, recognise
 from app.voice import dropped, recordings
 from app.voice.facts import OWED
-from app.voice.models import Call, CallState, CallStep, MessageStop, Promise, RecordingState, StepOutcome
+from app.voice.models import (
+    Call,
+    CallState,
+    CallStep,
+    MessageStop,
+    Promise,
+    RecordingState,
+    StepKind,
+    StepOutcome,
+)
 from app.voice.progress import contact_key
 
 CONTACTS_SHOWN = 12
@@ -36,6 +45,7 @@ class Side(StrEnum):
     """The call as this agent lives it."""
 
     RINGING = "ringing"
+    DIALLING = "dialling"  # the agent took a callback, and the customer's phone rings
     TALKING = "talking"
     ELSEWHERE = "elsewhere"  # it went on to somebody else
     WAITING = "waiting"  # the caller waits for this agent
@@ -250,7 +260,8 @@ def _side(call: Call, step: CallStep | None, agent: str) -> tuple[Side, datetime
         return Side.ELSEWHERE, call.created_at
     if step.outcome is None and step.number == call.step:
         if step.answered_at:
-            return Side.TALKING, step.answered_at
+            side = Side.DIALLING if step.kind == StepKind.CALLBACK else Side.TALKING
+            return side, step.answered_at
         return Side.RINGING, step.rang_at or step.started_at
     if step.outcome == StepOutcome.ANSWERED and call.bridged_to == agent:
         return Side.ENDED, step.ended_at or call.created_at

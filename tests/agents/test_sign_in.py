@@ -12,8 +12,9 @@ from sqlalchemy import func, select, update
 import app.db
 import config
 from app import create_app
-from app.agents import passwords, sign_in
-from app.agents.models import Agent, Role, SignInAttempt, User
+from app.agents import passwords, presence, sign_in
+from app.agents.models import Agent, Intent, Reach, Role, SignInAttempt, Softphone, User
+from app.clock import utcnow
 from app.db import transaction
 from app.errors import InvalidField
 from tests import factories
@@ -193,6 +194,37 @@ def test_signing_out_ends_the_session(client: FlaskClient, anna: str) -> None:
     assert client.post("/logout", data={"csrf": token}).location == "/login"
 
     assert not is_signed_in(client)
+
+
+@pytest.mark.parametrize("reach", [Reach.DESK, Reach.BOTH])
+def test_who_signs_out_is_rung_no_more(client: FlaskClient, anna: str, reach: Reach) -> None:
+    token = office.sign_in(client, anna)
+    now = utcnow()
+    with transaction() as session:
+        session.execute(update(Agent).where(Agent.key == "anna").values(phone="+31612345670"))
+        presence.set_intent(session, "anna", Intent.AVAILABLE, now, reach=reach)
+        presence.beat(session, "anna", visible=True, softphone=Softphone.READY, now=now)
+
+    client.post("/logout", data={"csrf": token})
+
+    with transaction() as session:
+        view = presence.view(session, "anna", now)
+    assert view is not None
+    assert (view.state, view.reachable, view.why) == ("off", False, "signed_out")
+
+
+def test_who_chose_their_phone_alone_is_rung_there_after_signing_out(client: FlaskClient, anna: str) -> None:
+    token = office.sign_in(client, anna)
+    with transaction() as session:
+        session.execute(update(Agent).where(Agent.key == "anna").values(phone="+31612345670"))
+        presence.set_intent(session, "anna", Intent.AVAILABLE, utcnow(), reach=Reach.PHONE)
+
+    client.post("/logout", data={"csrf": token})
+
+    with transaction() as session:
+        view = presence.view(session, "anna", utcnow())
+    assert view is not None
+    assert (view.reachable, view.rings_at) == (True, "phone")
 
 
 def test_signing_out_everywhere_ends_the_session_on_the_other_machine(client: FlaskClient, anna: str) -> None:

@@ -223,7 +223,7 @@ def test_declining_takes_a_reason_and_the_card_says_where_the_call_went(
     desk.locator("summary", has_text="Niet aannemen").click()
     desk.get_by_role("button", name="Ik rond nog iets af").click()
 
-    expect(desk.locator(".call-state")).to_contain_text("Ging naar een ander")
+    expect(desk.locator(".call-state")).to_contain_text("Niet meer bij u")
     with transaction() as session:
         step = session.get_one(CallStep, (sid, 1))
     assert (step.outcome, step.declined_why) == (StepOutcome.DECLINED, "finishing")
@@ -322,7 +322,7 @@ def test_everything_can_be_done_by_keyboard(desk: Page, settings: config.Setting
     desk.keyboard.press("Tab")
     desk.keyboard.press("Enter")
 
-    expect(desk.locator(".call-state")).to_contain_text("Ging naar een ander")
+    expect(desk.locator(".call-state")).to_contain_text("Niet meer bij u")
     with transaction() as session:
         assert session.get_one(CallStep, (sid, 1)).declined_why == "meeting"
 
@@ -531,7 +531,9 @@ def test_the_desk_asks_no_other_host(page: Page, url: str, settings: config.Sett
 
 
 def test_where_to_be_reached_is_chosen_on_the_page(desk: Page) -> None:
-    expect(desk.locator("#presence")).to_contain_text("\u20604567, zolang deze pagina open staat")
+    expect(desk.locator("#presence")).to_contain_text(
+        "\u20604567, tot een kwartier nadat deze pagina dicht is"
+    )
 
     desk.get_by_role("button", name="Mijn telefoon").click()
 

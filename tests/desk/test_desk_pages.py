@@ -380,7 +380,7 @@ def test_a_phone_that_nobody_knows_can_not_be_chosen(anna: FlaskClient) -> None:
             "+31612344567",
             Reach.DESK,
             Softphone.NONE,
-            "uw telefoon …\u20604567, zolang deze pagina open staat",
+            "uw telefoon …\u20604567, tot een kwartier nadat deze pagina dicht is",
         ),
         (None, Reach.DESK, Softphone.NONE, "wij kunnen u niet bellen"),
         (None, Reach.DESK, Softphone.READY, "Oproepen gaan over in dit venster."),

@@ -207,6 +207,7 @@ def test_a_call_is_answered_and_ended_at_the_desk_by_keyboard_alone(desks: Desks
 
     rings(desk)
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    expect(desk.locator("#telephone-who")).to_contain_text("Ada Lovelace · ")
     marks = dict(
         desk.evaluate(
             "() => performance.getEntriesByType('mark').map(({ name, startTime }) => [name, startTime])"
@@ -255,6 +256,8 @@ def test_a_ring_ends_at_once_for_a_caller_who_hangs_up_and_one_who_is_declined_g
     desk.get_by_role("button", name="Ik rond nog iets af").click()
 
     expect(bar).to_be_hidden(timeout=AT_ONCE)
+    expect(desk.locator("#announcer")).to_have_text("De oproep is niet meer bij u.")
+    expect(desk.locator("#call")).to_be_focused()
     town.phonebox.endpoint(ANNAS_PHONE).wait("idle")
     declined.wait(f"ringing:{BENS_PHONE}")
     assert town.step(declined.sid, 1).declined_why == "finishing"
@@ -269,15 +272,17 @@ def test_after_a_reload_the_desk_says_what_is_going_on(desks: Desks, town: Town)
     rings(desk)
     desk.reload()
     ringing.wait(f"ringing:{BENS_PHONE}")
-    expect(desk.locator(".card .call-state")).to_contain_text("Ging naar een ander")
+    expect(desk.locator(".card .call-state")).to_contain_text("Niet meer bij u")
     ringing.hang_up()
     until(desk, lambda: town.slot("ben").activity == Activity.IDLE, "Ben is free")
 
     until_ready(desk)
     talking = town.call_in()
     rings(desk)
-    desk.get_by_role("button", name="Aannemen", exact=False).click()
+    desk.get_by_role("button", name="Aannemen", exact=False).focus()
+    desk.keyboard.press("Enter")
     talking.wait("bridged:client:anna")
+    expect(desk.get_by_role("button", name="Ophangen")).to_be_focused()
     expect(desk.locator(".call-state")).to_contain_text("In gesprek")
     assert violations(desk) == []
     asked: list[str] = []
@@ -294,6 +299,9 @@ def test_one_tab_is_the_telephone_and_one_that_freezes_is_left_alone(desks: Desk
     first = desks.ready()
     second = desks.open()
     expect(second.get_by_text("Uw werkplek is open in een ander tabblad")).to_be_visible()
+    expect(second.get_by_text("In dit tabblad gaat niets over.")).to_be_visible()
+    expect(second.locator("#rings")).to_be_hidden()
+    assert violations(second) == []
     second.get_by_role("button", name="Hier verder werken").click()
     until_ready(second)
     until(second, lambda: tabs_of(town, "anna") == 1, "one telephone")
@@ -385,7 +393,7 @@ def test_a_callback_that_the_board_asks_for_rings_at_the_desk_with_its_card(desk
             due_at=now + timedelta(hours=2),
             now=now - timedelta(hours=1),
         )
-    town.phonebox.endpoint(KATHERINE).register("answer")
+    town.phonebox.endpoint(KATHERINE).register("manual")
     desk = desks.ready()
     desk.evaluate("() => { window.sameAsBefore = true }")
     desk.locator("#board li", has_text="Katherine Johnson").locator("summary").click()
@@ -395,8 +403,52 @@ def test_a_callback_that_the_board_asks_for_rings_at_the_desk_with_its_card(desk
     expect(desk.get_by_role("heading", name="Katherine Johnson")).to_be_visible()
     assert str(desk.locator(".card").get_attribute("data-call")).startswith("CB")
     desk.keyboard.press("a")
-    town.phonebox.endpoint(KATHERINE).wait("talking")
+    expect(desk.locator(".call-state")).to_contain_text("De klant wordt gebeld")
+    expect(desk.locator("#telephone")).to_contain_text("u bent te horen zodra die opneemt")
+    town.phonebox.endpoint(KATHERINE).answer()
     expect(desk.locator(".call-state")).to_contain_text("In gesprek")
+    expect(desk.locator("#telephone")).to_contain_text("U bent te horen")
     desk.keyboard.press("o")
     expect(desk.locator("#telephone")).to_be_hidden()
     assert desk.evaluate("() => window.sameAsBefore")
+
+
+def test_a_desk_without_a_network_says_so_and_takes_the_next_call_once_it_is_back(
+    desks: Desks, town: Town
+) -> None:
+    desk = desks.ready()
+    cut_off = town.call_in()
+    rings(desk)
+    desk.keyboard.press("a")
+    cut_off.wait("bridged:client:anna")
+
+    desks.context.set_offline(True)
+    expect(desk.locator("#alarm")).to_contain_text("geen verbinding")
+    expect(desk.get_by_text("Hier gaat nu niets over")).to_be_visible()
+    expect(desk.locator("#rings")).to_be_hidden()
+    expect(desk.locator("#telephone")).to_be_hidden()
+    desks.context.set_offline(False)
+
+    expect(desk.locator("#alarm")).to_be_hidden()
+    cut_off.hang_up()
+    until_ready(desk)
+    until(desk, lambda: town.slot("anna").activity == Activity.IDLE, "Anna is free")
+    call = town.call_in()
+    rings(desk)
+    desk.keyboard.press("a")
+    call.wait("bridged:client:anna")
+    hears(desk, CALLER_HZ)
+
+
+def test_a_call_that_rings_out_of_sight_is_named_and_one_press_away(desks: Desks, town: Town) -> None:
+    desk = desks.ready()
+    desk.set_viewport_size({"width": 900, "height": 500})
+    desk.evaluate("() => scrollTo(0, document.body.scrollHeight)")
+    town.call_in()
+    rings(desk)
+
+    expect(desk.locator("#telephone-who")).to_contain_text("Ada Lovelace")
+    desk.evaluate("() => scrollTo(0, document.body.scrollHeight)")
+    desk.get_by_role("button", name="Naar deze beller").click()
+
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_in_viewport()

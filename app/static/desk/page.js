@@ -50,16 +50,27 @@ export function send(form, button) {
   return ask(form.action, { method: "POST", body });
 }
 
-/** Put HTML that our own server rendered in its place; keyboard focus stays where it was, if that still exists. */
+/**
+ * Put HTML that our own server rendered in its place. Keyboard focus stays where it was; where that is gone it goes to
+ * what surrounds it, never back to the top of the page.
+ */
 export function place(target, html) {
-  const had = target.contains(document.activeElement) ? describe(document.activeElement) : null;
+  const focusBack = keepFocus(target);
   const playing = [...target.querySelectorAll("audio")].filter((audio) => !audio.paused);
   target.innerHTML = html;
   // Put back at once, a message that somebody is listening to goes on.
   for (const audio of playing) target.querySelector(`audio[src="${CSS.escape(audio.getAttribute("src"))}"]`)?.replaceWith(audio);
   learnClock(target);
-  if (had) target.querySelector(had)?.focus();
+  focusBack();
   tellTimes();
+}
+
+/** Remember where in `target` the focus is; return what brings it back there once it is lost. */
+export function keepFocus(target) {
+  const had = target.contains(document.activeElement) ? describe(document.activeElement) : null;
+  return () => {
+    if (had && document.activeElement === document.body) (target.querySelector(had) ?? target.closest("[tabindex]"))?.focus();
+  };
 }
 
 function describe(element) {

@@ -223,6 +223,9 @@ class Softphone extends EventTarget {
     call.on("error", (error) => this.#callFailed(call, error));
     call.on("warning", (name) => this.#warn(name, true));
     call.on("warning-cleared", (name) => this.#warn(name, false));
+    // Without a token to come back with, the SDK leaves such a call as it is: deaf, and impossible to end. Now it still
+    // can be ended, and the carrier is told as soon as it can be reached.
+    call.on("transportClose", () => isAccepted(call) && !call.connectToken && call.disconnect());
     call.on("reconnecting", () => this.#warn("reconnecting", true));
     call.on("reconnected", () => this.#warn("reconnecting", false));
     this.#callChanged();

@@ -30,6 +30,7 @@ export class Stream {
     setInterval(() => this.#watch(), 1000);
     // A laptop that was closed has slept through its timers.
     addEventListener("online", () => this.#reconnect());
+    addEventListener("offline", () => this.doubt());
     document.addEventListener("visibilitychange", () => this.#watch());
   }
 
@@ -48,6 +49,13 @@ export class Stream {
     this.#source = null;
     this.#heardAt = 0;
     this.#become("connecting");
+  }
+
+  /** The server could not be reached another way: what looks open may be dead. */
+  doubt() {
+    if (!this.#running || !this.#hears) return;
+    this.#source?.close();
+    this.#lost();
   }
 
   #open() {
@@ -86,9 +94,7 @@ export class Stream {
   }
 
   #watch() {
-    if (!this.#hears || Date.now() - this.#heardAt <= this.#silence) return;
-    this.#source?.close();
-    this.#lost();
+    if (Date.now() - this.#heardAt > this.#silence) this.doubt();
   }
 
   #lost() {

@@ -6,6 +6,7 @@ import { soundOf, softphone } from "./softphone.js";
 
 const bar = document.querySelector("#telephone"); // null where desks are no telephones
 const says = bar?.querySelector("#telephone-says");
+const who = bar?.querySelector("#telephone-who");
 const quality = bar?.querySelector("#telephone-quality");
 const answerButton = bar?.querySelector("#telephone-answer");
 const muteButton = bar?.querySelector("#telephone-mute");
@@ -16,22 +17,28 @@ const RINGER = "rechtdoor.ringer";
 const CARD_WITHIN_MILLISECONDS = 1200;
 
 let shownFor = null; // the SDK's call that the bar speaks of
-let isOpen = () => true;
+let cardOf = () => null;
 let bell = null;
 
 /**
  * Let the bar follow the telephone. `open(callSid)` shows the card of a call and resolves when it stands;
- * `isOpenNow(callSid)` tells whether it stands.
+ * `cardNow(callSid)` returns the element of that card, null while it doesn't stand.
  */
-export function useTelephone({ open, isOpenNow }) {
+export function useTelephone({ open, cardNow }) {
   if (softphone.state === "absent") return;
-  isOpen = isOpenNow;
+  cardOf = cardNow;
   softphone.addEventListener("call", () => changed(open));
   softphone.addEventListener("quality", tellQuality);
   answerButton.addEventListener("click", () => softphone.answer());
   muteButton.addEventListener("click", () => softphone.mute(!softphone.isMuted));
   hangUpButton.addEventListener("click", () => softphone.hangUp());
-  showButton.addEventListener("click", () => open(softphone.callSid));
+  showButton.addEventListener("click", async () => {
+    await open(softphone.callSid);
+    const place = document.querySelector("#call");
+    place.scrollIntoView();
+    place.focus({ preventScroll: true });
+  });
+  addEventListener("scroll", cardChanged, { passive: true });
   keypad.addEventListener("click", (event) => press(event.target.closest("button")?.value));
   keypad.addEventListener("keydown", (event) => {
     if (!/^[0-9*#]$/.test(event.key)) return;
@@ -40,12 +47,26 @@ export function useTelephone({ open, isOpenNow }) {
   });
 }
 
-/** The card that is open has changed: the bar says so when it isn't the caller's. */
+/** The card that is open, or what it says, has changed: the bar says who it is, and leads there when it is out of sight. */
 export function cardChanged() {
   if (!shownFor) return;
   const callSid = softphone.callSid;
-  showButton.hidden = softphone.isTest || callSid === null || isOpen(callSid);
+  const card = cardOf(callSid);
+  says.textContent = words(sentence(card));
+  who.textContent = card && !softphone.isTest ? [card.dataset.name, card.dataset.subject].filter(Boolean).join(" · ") : "";
+  showButton.hidden = softphone.isTest || callSid === null || (card !== null && isInSight(card));
 }
+
+/** Return the code of what goes on in this window. */
+function sentence(card) {
+  const side = softphone.talks ? "talking" : "ringing";
+  if (softphone.isTest) return `telephone_test_${side}`;
+  if (softphone.isMuted) return "telephone_muted";
+  const isDialling = softphone.talks && card?.querySelector(".call-state")?.dataset.side === "dialling";
+  return `telephone_${isDialling ? "dialling" : side}`;
+}
+
+const isInSight = (card) => card.getBoundingClientRect().top > -card.offsetHeight / 4;
 
 async function changed(open) {
   const call = softphone.call;
@@ -79,11 +100,9 @@ const painted = () => new Promise((done) => {
 
 function show(isNew) {
   const talks = softphone.talks;
-  const side = talks ? "talking" : "ringing";
-  const hadFocus = bar.contains(document.activeElement);
-  bar.dataset.side = side;
+  const focused = document.activeElement;
+  bar.dataset.side = talks ? "talking" : "ringing";
   bar.hidden = false;
-  says.textContent = words(softphone.isTest ? `telephone_test_${side}` : `telephone_${softphone.isMuted ? "muted" : side}`);
   answerButton.hidden = talks;
   muteButton.hidden = !talks || softphone.isTest;
   keypad.hidden = !talks || softphone.isTest;
@@ -91,7 +110,7 @@ function show(isNew) {
   muteButton.setAttribute("aria-pressed", String(softphone.isMuted));
   bar.classList.toggle("is-muted", softphone.isMuted);
   cardChanged();
-  if (hadFocus && document.activeElement.closest("[hidden]")) hangUpButton.focus();
+  if (bar.contains(focused) && focused.closest("[hidden]")) hangUpButton.focus();
   if (talks) stopRinging();
   else ring();
   if (isNew && !talks) {
