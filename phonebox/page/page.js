@@ -685,7 +685,8 @@ function buildKeypad() {
     const button = make("button", "", key);
     button.type = "button";
     button.dataset.key = key;
-    if (letters) button.append(make("small", "", letters));
+    // Painted, not written: the key's name is its digit.
+    if (letters) button.dataset.letters = letters;
     button.addEventListener("click", () => sayOrPress("press", { digits: key }));
     $("#keypad").append(button);
   }
