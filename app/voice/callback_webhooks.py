@@ -34,7 +34,7 @@ def _voice() -> Voice:
 
 @bp.before_request
 def guard() -> Response | None:
-    return forms.refuse_strangers()
+    return forms.refuse_strangers(lambda: _not_now() if request.endpoint in _SPOKEN else forms.too_long())
 
 
 @bp.errorhandler(Exception)
@@ -49,14 +49,14 @@ def go_on(error: Exception) -> Response | HTTPException:
 _SPOKEN = frozenset({"callbacks.picked_up", "callbacks.accept", "callbacks.ended"})
 
 
-@bp.post("/<sid>/picked-up")
+@bp.route("/<sid>/picked-up", methods=forms.METHODS)
 def picked_up(sid: str) -> Response:
     """The agent's telephone was picked up."""
     deployment = _voice().deployment
     return _spoken(sid, lambda session: callbacks.picked_up(session, sid, utcnow(), deployment))
 
 
-@bp.post("/<sid>/accept")
+@bp.route("/<sid>/accept", methods=forms.METHODS)
 def accept(sid: str) -> Response:
     """Whoever picked up an ordinary phone says whether they take the callback."""
     digits, words = forms.value("Digits"), forms.value("SpeechResult")
@@ -64,7 +64,7 @@ def accept(sid: str) -> Response:
     return _spoken(sid, lambda session: callbacks.accept(session, sid, digits, words, utcnow(), deployment))
 
 
-@bp.post("/<sid>/ended")
+@bp.route("/<sid>/ended", methods=forms.METHODS)
 def ended(sid: str) -> Response:
     """The customer's side is over, reached or not."""
     dial, answered_by, deployment = forms.dial_ended(), forms.value("AnsweredBy"), _voice().deployment
@@ -73,14 +73,14 @@ def ended(sid: str) -> Response:
     )
 
 
-@bp.post("/<sid>/agent")
+@bp.route("/<sid>/agent", methods=forms.METHODS)
 def agent(sid: str) -> Response:
     """How the agent's leg stands."""
     status, leg_sid = forms.value("CallStatus"), _carrier_sid()
     return _noted(sid, lambda session: callbacks.agent_leg(session, sid, status, leg_sid, utcnow()))
 
 
-@bp.post("/<sid>/customer")
+@bp.route("/<sid>/customer", methods=forms.METHODS)
 def customer(sid: str) -> Response:
     """How the customer's leg stands, and whether a human or a machine answered."""
     status, leg_sid = forms.value("CallStatus"), _carrier_sid()

@@ -2,8 +2,11 @@
 
 import logging
 import re
+from collections.abc import Callable
 
 from flask import Response, current_app, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.callers.numbers import to_e164
 from app.voice.lifecycle import DialEnded
@@ -25,15 +28,41 @@ SHAPES = {
     "RecordingSid": re.compile(r"RE[0-9a-fA-F]{32}"),
 }
 LONGEST_SPEECH = 4000
+# A number may be set to either at the carrier, and by mistake; to be refused then is silence on the line.
+METHODS = ("GET", "POST")
+# The carrier's longest, a message with its sender's particulars, has some ten thousand.
+LONGEST_BODY = 256 * 1024
 
 
-def refuse_strangers() -> Response | None:
-    """Nothing is read, looked up or written for a request that the carrier didn't sign."""
+def refuse_strangers(unread: Callable[[], Response] | None = None) -> Response | None:
+    """Nothing is read, looked up or written for a request that the carrier didn't sign.
+
+    A form of a size that the carrier never sends isn't read, so nobody knows who signed it: whoever shows no
+    signature is refused as ever, else the answer is `unread`'s, which may tell and change nothing.
+    """
     settings: Settings = current_app.config["SETTINGS"]
-    if settings.check_signatures and not is_from_carrier(request, settings.public_url, settings.auth_tokens):
-        log.warning("webhook refused", extra={"path": request.path})
-        return Response("signature missing or wrong\n", 403, mimetype="text/html")
+    request.max_content_length = LONGEST_BODY
+    try:
+        if settings.check_signatures and not is_from_carrier(
+            request, settings.public_url, settings.auth_tokens
+        ):
+            log.warning("webhook refused", extra={"path": request.path})
+            return Response("signature missing or wrong\n", 403, mimetype="text/html")
+        _said()
+    except RequestEntityTooLarge:
+        log.warning("webhook too long to be read", extra={"path": request.path})
+        return unread() if unread is not None else too_long()
     return None
+
+
+def too_long() -> Response:
+    """Refuse a form that is too long to be read, where nobody is on the line."""
+    return Response("too long to be read\n", 413, mimetype="text/html")
+
+
+def _said() -> MultiDict[str, str]:
+    """Return the fields, which are in the address when the carrier asks with GET."""
+    return request.form if request.method == "POST" else request.args
 
 
 def value(name: str) -> str:
@@ -41,7 +70,7 @@ def value(name: str) -> str:
 
     Nor when it can't be what its name says.
     """
-    values = request.form.getlist(name)
+    values = _said().getlist(name)
     if not values or (len(values) > 1 and name in NAMES_THAT_MATTER):
         return ""
     text = values[0].replace("\x00", "")
@@ -79,7 +108,8 @@ def dial_ended() -> DialEnded:
 
 
 def xml(reply: bytes) -> Response:
-    return Response(reply, mimetype="text/xml")
+    """Answer with TwiML; whatever is between us and the carrier must ask us each time, with GET too."""
+    return Response(reply, mimetype="text/xml", headers={"Cache-Control": "no-store"})
 
 
 def done() -> Response:

@@ -46,7 +46,22 @@ def _left() -> LastResort:
 
 @bp.before_request
 def guard() -> Response | None:
-    return forms.refuse_strangers()
+    return forms.refuse_strangers(_unread)
+
+
+def _unread() -> Response:
+    match str(request.endpoint).removeprefix("last_resort."):
+        case "recording":
+            return forms.too_long()
+        case "whisper" | "accept":
+            return accepted(False)
+        case _:
+            return take_a_message_of_anybody()
+
+
+def take_a_message_of_anybody() -> Response:
+    """Let whoever it is speak: rings and names nobody, and keeps nothing until signed news comes of it."""
+    return forms.xml(_left().degraded.answer(MESSAGE, "", None))
 
 
 @bp.errorhandler(Exception)
@@ -55,10 +70,10 @@ def take_a_message(error: Exception) -> Response | HTTPException:
     if isinstance(error, HTTPException):
         return error
     log.exception("the last resort failed", extra={"path": request.path})
-    return forms.xml(_left().degraded.answer(MESSAGE, "", None))
+    return take_a_message_of_anybody()
 
 
-@bp.post("/fallback")
+@bp.route("/fallback", methods=forms.METHODS)
 def fallback() -> Response:
     """The primary handler failed: ring the numbers for emergencies."""
     left = _left()
@@ -67,7 +82,7 @@ def fallback() -> Response:
     return forms.xml(left.degraded.answer(FALLBACK, line, None, caller_id=forms.caller_id()))
 
 
-@bp.post("/degraded/after/<rung>")
+@bp.route("/degraded/after/<rung>", methods=forms.METHODS)
 def after(rung: str) -> Response:
     """One rung of what is left is over."""
     left, dial = _left(), forms.dial_ended()
@@ -76,26 +91,26 @@ def after(rung: str) -> Response:
     return forms.xml(left.degraded.after(rung, _line(), dial, forms.caller_id()))
 
 
-@bp.post("/degraded/whisper")
+@bp.route("/degraded/whisper", methods=forms.METHODS)
 def whisper() -> Response:
     """An ordinary phone was answered, by somebody or by something."""
     return forms.xml(_left().degraded.whisper(_line()))
 
 
-@bp.post("/degraded/accept")
+@bp.route("/degraded/accept", methods=forms.METHODS)
 def accept() -> Response:
     """Whoever answered takes the call, or doesn't."""
     return accepted(twiml.is_yes(forms.value("Digits"), forms.value("SpeechResult")))
 
 
-@bp.post("/degraded/thanks")
+@bp.route("/degraded/thanks", methods=forms.METHODS)
 def thanks() -> Response:
     """A message was recorded: keep where it is, so that somebody hears it."""
     left = _left()
     return forms.xml(left.degraded.thanks(_line(), kept=keep_message(left)))
 
 
-@bp.post("/degraded/recording")
+@bp.route("/degraded/recording", methods=forms.METHODS)
 def recording() -> Response:
     """The carrier has a recording ready: the same, should the caller have hung up while they spoke."""
     if forms.value("RecordingSid"):

@@ -33,7 +33,7 @@ def guard() -> Response | None:
     return forms.refuse_strangers()
 
 
-@bp.post("/incoming")
+@bp.route("/incoming", methods=forms.METHODS)
 def incoming() -> Response:
     """A message comes in. Without a database the carrier is asked to come again, so that nothing is lost."""
     voice = _voice()
@@ -59,7 +59,7 @@ def incoming() -> Response:
     return _nothing()
 
 
-@bp.post("/status")
+@bp.route("/status", methods=forms.METHODS)
 def status() -> Response:
     """How far a message of ours has come; the address says which, in our own words."""
     own, sid = request.args.get("message", "")[:64], forms.value("MessageSid")[:64]

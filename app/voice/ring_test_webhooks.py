@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Blueprint, Flask, Response, current_app, request
 
 from app.clock import utcnow
 from app.errors import StoreUnavailable
@@ -21,7 +21,11 @@ def register(app: Flask) -> None:
 
 @bp.before_request
 def guard() -> Response | None:
-    return forms.refuse_strangers()
+    return forms.refuse_strangers(_unread)
+
+
+def _unread() -> Response:
+    return _goodbye() if request.endpoint == "ring_tests.picked_up" else forms.too_long()
 
 
 def _voice() -> Voice:
@@ -29,16 +33,16 @@ def _voice() -> Voice:
     return voice
 
 
-@bp.post("/<agent>/<sid>/picked-up")
+@bp.route("/<agent>/<sid>/picked-up", methods=forms.METHODS)
 def picked_up(agent: str, sid: str) -> Response:
     voice = _voice()
     try:
         return forms.xml(voice.store.run(lambda session: ring_tests.picked_up(session, agent, utcnow())))
     except StoreUnavailable:
-        return forms.xml(twiml.farewell(said=(), language=voice.settings.default_language))
+        return _goodbye()
 
 
-@bp.post("/<agent>/<sid>/status")
+@bp.route("/<agent>/<sid>/status", methods=forms.METHODS)
 def status(agent: str, sid: str) -> Response:
     call_status = forms.value("CallStatus")
     if ring_tests.SID.fullmatch(sid):
@@ -48,3 +52,7 @@ def status(agent: str, sid: str) -> Response:
             # The reservation ends by itself.
             log.warning("news of a test could not be noted", extra={"call_sid": sid})
     return forms.done()
+
+
+def _goodbye() -> Response:
+    return forms.xml(twiml.farewell(said=(), language=_voice().settings.default_language))

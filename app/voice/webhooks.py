@@ -190,10 +190,23 @@ def _voice() -> Voice:
 @bp.before_request
 def guard() -> Response | None:
     """Let in the carrier only, and see that there is something to fall back on."""
-    if (refusal := forms.refuse_strangers()) is not None:
+    if (refusal := forms.refuse_strangers(_unread)) is not None:
         return refusal
     _voice().keeper.start()
     return None
+
+
+def _unread() -> Response:
+    """Answer who may or may not be the carrier, about a form that wasn't read."""
+    match str(request.endpoint).removeprefix("voice."):
+        case "status" | "leg" | "phone_leg" | "recording":
+            return forms.too_long()
+        case "whisper" | "accept":
+            return last_resort.accepted(False)
+        case "wait" | "wish":
+            return forms.xml(twiml.leave_queue())  # what follows is asked anew
+        case _:
+            return last_resort.take_a_message_of_anybody()
 
 
 @bp.url_value_preprocessor
@@ -231,7 +244,7 @@ def find_somebody(error: Exception) -> Response | HTTPException:
 # --- the way in ---------------------------------------------------------------------------------------
 
 
-@bp.post("/incoming")
+@bp.route("/incoming", methods=forms.METHODS)
 def incoming() -> Response:
     """A call comes in."""
     voice = _voice()
@@ -269,7 +282,7 @@ def _answered(call: answering.IncomingCall, deployment: Deployment) -> bytes:
         return answering.answer(session, call, now, deployment)
 
 
-@bp.post("/status")
+@bp.route("/status", methods=forms.METHODS)
 def status() -> Response:
     """The carrier says how a call stands; asked about a call that we missed, we owe a callback."""
     voice = _voice()
@@ -311,7 +324,7 @@ def _keep_end() -> Response:
 # --- what the TwiML leads to --------------------------------------------------------------------------
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>")
+@bp.route("/calls/<sid>/<int(signed=True):number>", methods=forms.METHODS)
 def step(sid: str, number: int) -> Response:
     """The call was sent on by us: go on with the step that is its own now."""
     return _answer(
@@ -319,20 +332,20 @@ def step(sid: str, number: int) -> Response:
     )
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>/ended")
+@bp.route("/calls/<sid>/<int(signed=True):number>/ended", methods=forms.METHODS)
 def ended(sid: str, number: int) -> Response:
     """A ring is over, or the conversation that came of it."""
     dial, deployment = forms.dial_ended(), _voice().deployment
     return _answer(lambda session: progress.ended(session, sid, number, dial, utcnow(), deployment))
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>/leg")
+@bp.route("/calls/<sid>/<int(signed=True):number>/leg", methods=forms.METHODS)
 def leg(sid: str, number: int) -> Response:
     """An agent's telephone rings, or was answered."""
     return _leg(sid, number, on_phone=False)
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>/phone-leg")
+@bp.route("/calls/<sid>/<int(signed=True):number>/phone-leg", methods=forms.METHODS)
 def phone_leg(sid: str, number: int) -> Response:
     """The agent's ordinary phone, which rings along with their desk, rings or was answered."""
     return _leg(sid, number, on_phone=True)
@@ -347,7 +360,7 @@ def _leg(sid: str, number: int, *, on_phone: bool) -> Response:
     return _noted(work)
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>/whisper")
+@bp.route("/calls/<sid>/<int(signed=True):number>/whisper", methods=forms.METHODS)
 def whisper(sid: str, number: int) -> Response:
     """An ordinary phone was answered, by somebody or by something."""
     voice = _voice()
@@ -362,7 +375,7 @@ def whisper(sid: str, number: int) -> Response:
         return forms.xml(twiml.farewell(said=(), language=voice.settings.default_language))
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>/accept")
+@bp.route("/calls/<sid>/<int(signed=True):number>/accept", methods=forms.METHODS)
 def accept(sid: str, number: int) -> Response:
     """The agent on an ordinary phone takes the call, or doesn't."""
     voice = _voice()
@@ -377,7 +390,7 @@ def accept(sid: str, number: int) -> Response:
         return last_resort.accepted(False)
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>/wait")
+@bp.route("/calls/<sid>/<int(signed=True):number>/wait", methods=forms.METHODS)
 def wait(sid: str, number: int) -> Response:
     """The carrier asks what a waiting caller hears next."""
     voice, queue_seconds = _voice(), forms.seconds("QueueTime")
@@ -392,7 +405,7 @@ def wait(sid: str, number: int) -> Response:
     return forms.xml(reply)
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>/wish")
+@bp.route("/calls/<sid>/<int(signed=True):number>/wish", methods=forms.METHODS)
 def wish(sid: str, number: int) -> Response:
     """A waiting caller said something."""
     voice, words = _voice(), forms.value("SpeechResult")
@@ -405,7 +418,7 @@ def wish(sid: str, number: int) -> Response:
     return forms.xml(reply)
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>/left")
+@bp.route("/calls/<sid>/<int(signed=True):number>/left", methods=forms.METHODS)
 def left(sid: str, number: int) -> Response:
     """A caller is no longer in the queue."""
     result = forms.value("QueueResult")
@@ -428,7 +441,7 @@ def left(sid: str, number: int) -> Response:
         return _continue_without_store(error)
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>/about")
+@bp.route("/calls/<sid>/<int(signed=True):number>/about", methods=forms.METHODS)
 def about(sid: str, number: int) -> Response:
     """The caller said what the promised callback is about, or nothing."""
     words = forms.value("SpeechResult")
@@ -441,8 +454,8 @@ def about(sid: str, number: int) -> Response:
         return forms.xml(twiml.farewell(said=(), language=voice.settings.default_language))
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>/number")
-@bp.post("/calls/<sid>/<int(signed=True):number>/number/<any(again):again>")
+@bp.route("/calls/<sid>/<int(signed=True):number>/number", methods=forms.METHODS)
+@bp.route("/calls/<sid>/<int(signed=True):number>/number/<any(again):again>", methods=forms.METHODS)
 def number_given(sid: str, number: int, again: str = "") -> Response:
     """A caller whose number is hidden named one, or something else."""
     given = forms.value("Digits") or forms.value("SpeechResult")
@@ -454,7 +467,7 @@ def number_given(sid: str, number: int, again: str = "") -> Response:
     )
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>/message")
+@bp.route("/calls/<sid>/<int(signed=True):number>/message", methods=forms.METHODS)
 def message_left(sid: str, number: int) -> Response:
     """The caller has spoken after the tone."""
     voice = _voice()
@@ -470,7 +483,7 @@ def message_left(sid: str, number: int) -> Response:
         return forms.xml(voice.left.degraded.thanks(forms.value("To")[:32], kept=kept))
 
 
-@bp.post("/calls/<sid>/<int(signed=True):number>/recording")
+@bp.route("/calls/<sid>/<int(signed=True):number>/recording", methods=forms.METHODS)
 def recording(sid: str, number: int) -> Response:
     """The carrier says what became of a recording; when this is lost, it is asked."""
     recording_sid, word = forms.value("RecordingSid"), forms.value("RecordingStatus")
