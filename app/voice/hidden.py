@@ -78,9 +78,8 @@ def _take_message(call: Call, facts: Facts, addresses: twiml.Addresses, now: dat
     language = call.language
     said = [text("say.hidden_noted", language), _spoken(facts, _when_we_are_there(facts, now), now)]
     if not facts.line.records_messages:
-        question = text("say.hidden_about", language)
-        reply = twiml.promise(said=said, question=question, language=language, addresses=addresses)
-        return Answer([*said, question], reply)
+        said = [*said, text("say.hidden_about", language)]
+        return Answer(said, twiml.promise(said=said, language=language, addresses=addresses))
     said = [*said, text("say.hidden_record", language)]
     return Answer(said, ladder.record(call, said, addresses, now))
 

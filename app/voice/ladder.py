@@ -144,8 +144,7 @@ def _begun(call: Call, facts: Facts, step: Step, now: datetime) -> tuple[CallSte
     """Move the call on to its next step; return the step's row and what the caller hears first."""
     call.step += 1
     call.language = facts.language
-    said = _spoken(step, facts, now, is_first=call.step == 1)
-    call.said = [*call.said, *({"at": now.isoformat(), "text": sentence} for sentence in said)]
+    said = speech.told(call, _spoken(step, facts, now, is_first=call.step == 1), now)
     row = CallStep(
         call_sid=call.sid,
         number=call.step,
@@ -318,13 +317,11 @@ def _promise(
     lifecycle.move(call, CallState.PROMISING)
     stop_waiting(call)
     owe(session, call, facts, step.agent, step.due_at, f"{step.reason.code}", now)
+    asked = text("say.about_recorded" if facts.line.records_messages else "say.about", call.language)
+    said = [*said, *speech.told(call, [asked], now)]
     if facts.line.records_messages:
-        announced = text("say.about_recorded", call.language)
-        call.said = [*call.said, {"at": now.isoformat(), "text": announced}]
-        return record(call, [*said, announced], addresses, now)
-    return twiml.promise(
-        said=said, question=text("say.about", call.language), language=call.language, addresses=addresses
-    )
+        return record(call, said, addresses, now)
+    return twiml.promise(said=said, language=call.language, addresses=addresses)
 
 
 def record(call: Call, said: Sequence[str], addresses: twiml.Addresses, now: datetime) -> bytes:

@@ -1,10 +1,12 @@
 """Which words does a sentence become when it is spoken? Codes and moments in, natural speech out."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.catalogue import text, times
+from app.voice.models import Call
 from app.voice.routing import Sentence
 
 
@@ -14,6 +16,12 @@ def words(sentence: Sentence, language: str, timezone: ZoneInfo, now: datetime, 
     spoken = text(f"{kind}.{sentence.code}", language, **values)
     # A sentence may begin with a value such as “een collega”.
     return spoken[:1].upper() + spoken[1:]
+
+
+def told(call: Call, sentences: Sequence[str], now: datetime) -> list[str]:
+    """Note on the call what its caller hears next, a question too; return it for the TwiML that says it."""
+    call.said = [*call.said, *({"at": now.isoformat(), "text": sentence} for sentence in sentences)]
+    return [*sentences]
 
 
 def _spoken(value: Any, language: str, timezone: ZoneInfo, now: datetime) -> Any:

@@ -194,16 +194,19 @@ def ask_again(url: str) -> bytes:
     return _bytes(response)
 
 
-def promise(*, said: Sequence[str], question: str, language: str, addresses: Addresses) -> bytes:
-    """Speak a promise that was already written down; then listen, once, to what it is about."""
+def promise(*, said: Sequence[str], language: str, addresses: Addresses) -> bytes:
+    """Speak a promise that was already written down; then listen, once, to what it is about.
+
+    The last sentence asks for it.
+    """
     response = VoiceResponse()
-    _say(response, said, language)
-    _listen(response, question, language, addresses.of("about"), "speech", seconds=6)
+    _say(response, said[:-1], language)
+    _listen(response, said[-1], language, addresses.of("about"), "speech", seconds=6)
     return _bytes(response)
 
 
 def ask_for_number(*, said: Sequence[str], language: str, action: str) -> bytes:
-    """Ask for the number that is hidden; it may be said or keyed in."""
+    """Ask, with the last sentence, for the number that is hidden; it may be said or keyed in."""
     response = VoiceResponse()
     _say(response, said[:-1], language)
     _listen(response, said[-1], language, action, "dtmf speech", seconds=8)
