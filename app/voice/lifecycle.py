@@ -37,7 +37,7 @@ def move(call: Call, state: CallState) -> None:
 
 
 def dial_outcome(status: str, *, bridged: bool, at_once: bool) -> StepOutcome:
-    """Read the carrier's DialCallStatus; an unknown word counts as a failed ring, never as a conversation.
+    """Read the carrier's DialCallStatus; an unknown word is never a conversation, and nobody's fault.
 
     `bridged`: two people were put through. `at_once`: it was over before a telephone can have rung; the
     carrier says `no-answer` also of a client that isn't there.
@@ -53,8 +53,11 @@ def dial_outcome(status: str, *, bridged: bool, at_once: bool) -> StepOutcome:
             return StepOutcome.FAILED if at_once else StepOutcome.NO_ANSWER
         case "canceled":
             return StepOutcome.CALLER_HUNG_UP
-        case _:
+        case "failed":
             return StepOutcome.FAILED
+        case _:
+            # A telephone that was heard, or had the time, to ring is neither broken nor was it ignored.
+            return StepOutcome.FAILED if at_once else StepOutcome.ABANDONED
 
 
 def outcome(call: Call, *, promised: bool, waited_or_told: bool) -> Outcome:

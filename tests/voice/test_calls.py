@@ -371,3 +371,25 @@ def test_a_contact_without_notes_does_not_hide_what_was_said_before_it(
         "carla",
         "Laatste woorden van anna.",
     )
+
+
+@pytest.mark.parametrize("word", ["", "no-such-word"])
+def test_a_ring_that_was_heard_and_ends_with_an_unreadable_word_is_nobodys_fault(
+    call: Line, word: str
+) -> None:
+    call.comes_in()
+    call.leg("ringing")
+
+    call.dial_ends(word)
+
+    assert call.rings == "client:bram"
+    anna = slot("anna")
+    assert (anna.activity, anna.suspect_until, anna.intent) == (Activity.IDLE, None, Intent.AVAILABLE)
+
+
+def test_a_ring_over_at_once_that_nobody_heard_is_a_broken_telephone_whatever_the_word(call: Line) -> None:
+    call.comes_in()
+
+    call.dial_ends("no-such-word")
+
+    assert slot("anna").suspect_until is not None

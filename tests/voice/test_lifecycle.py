@@ -66,8 +66,10 @@ def test_the_carriers_words_are_either_of_a_call_that_lives_or_of_one_that_ended
         ("no-answer", False, True, StepOutcome.FAILED),
         ("failed", False, False, StepOutcome.FAILED),
         ("canceled", False, False, StepOutcome.CALLER_HUNG_UP),
-        ("", False, False, StepOutcome.FAILED),
-        ("a-new-word", True, False, StepOutcome.FAILED),
+        ("failed", False, True, StepOutcome.FAILED),
+        ("", False, False, StepOutcome.ABANDONED),
+        ("", False, True, StepOutcome.FAILED),
+        ("a-new-word", True, False, StepOutcome.ABANDONED),
     ],
 )
 def test_the_carriers_word_for_a_ring_that_is_over_has_one_meaning(
