@@ -4,7 +4,7 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import TypeVar
 
-from sqlalchemy import ScalarSelect, func, select, update
+from sqlalchemy import ScalarSelect, delete, func, select, update
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -57,6 +57,20 @@ def record(
     )
     _point_at_newest(session, touched)
     return known_case is None
+
+
+def forget(session: Session, contact: str) -> None:
+    """Take a contact off its case, and keep the case's last agent true; one with notes on it stays."""
+    case = session.scalar(select(Contact.case).where(Contact.key == contact).with_for_update())
+    if case is None:
+        return
+    lock(session, {case})
+    session.execute(
+        delete(Contact)
+        .where(Contact.key == contact, Contact.outcome == "", Contact.summary == "")
+        .execution_options(synchronize_session="fetch")
+    )
+    _point_at_newest(session, {case})
 
 
 def refresh(session: Session, cases: Collection[str]) -> None:

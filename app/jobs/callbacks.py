@@ -91,22 +91,30 @@ def reconcile(carrier: Carrier, now: datetime) -> int:
 
 def _standing(carrier: Carrier, one: callbacks.Overdue) -> callbacks.Standing:
     agent = _agent_leg(carrier, one)
-    if agent is None:
-        return callbacks.Standing(answered=True)
-    legs = carrier.legs_of(agent.sid)
+    return callbacks.Standing(answered=True, agent=agent, customer=_customer_leg(carrier, one, agent))
+
+
+def _customer_leg(carrier: Carrier, one: callbacks.Overdue, agent: CarrierCall | None) -> CarrierCall | None:
+    if one.customer_leg is not None and (found := _if_known(carrier, one.customer_leg)) is not None:
+        return found
+    legs = carrier.legs_of(agent.sid) if agent is not None else []
     # Whoever still rings or talks says more than what is over.
     live = [leg for leg in legs if leg.status not in CARRIER_SAYS_ENDED]
-    return callbacks.Standing(answered=True, agent=agent, customer=next(iter(live or legs), None))
+    return next(iter(live or legs), None)
 
 
 def _agent_leg(carrier: Carrier, one: callbacks.Overdue) -> CarrierCall | None:
     if one.agent_leg is not None:
-        try:
-            return carrier.call(one.agent_leg)
-        except CarrierError as error:
-            if error.status != 404:
-                raise
-            return None
+        return _if_known(carrier, one.agent_leg)
     if one.asked_at is None:
         return None
     return next(iter(carrier.calls_to(one.address, one.asked_at - CLOCKS_DIFFER)), None)
+
+
+def _if_known(carrier: Carrier, sid: str) -> CarrierCall | None:
+    try:
+        return carrier.call(sid)
+    except CarrierError as error:
+        if error.status != 404:
+            raise
+        return None

@@ -51,6 +51,14 @@ def record_contact(session: Session, *, contact: str, case: str, **fields: Any) 
             contact_created(session, contact)
 
 
+def forget_contact(session: Session, contact: str) -> None:
+    """Take a contact that was none off its case, as history.forget() does; others hear of a new owner."""
+    case = session.scalar(select(Contact.case).where(Contact.key == contact))
+    if case is not None:
+        with watching(session, {case}):
+            history.forget(session, contact)
+
+
 def contact_created(session: Session, contact: str) -> None:
     _facts(session).contacts.add(contact)
 
@@ -91,7 +99,8 @@ def _happened(session: Session, row: object) -> Iterator[Event]:
 def _of_promise(promise: Promise) -> Iterator[Event]:
     before = inspect(promise).attrs.state.history.deleted
     is_anew = promise.state == PromiseState.OPEN and PromiseState.BROKEN in before
-    if not inspect(promise).persistent or is_anew:
+    is_taken_back = PromiseState.KEPT in before and promise.finished_at is None
+    if not inspect(promise).persistent or is_anew or is_taken_back:
         yield Event.PROMISE_MADE
     if promise.state == PromiseState.KEPT and _changed(promise, "state"):
         yield Event.PROMISE_KEPT

@@ -147,6 +147,13 @@ def close(
     tell(session, attempt, "ended", now)
 
 
+def was_a_machine(session: Session, attempt: PromiseAttempt) -> None:
+    """A try that counted as a conversation was none after all; its call says so too."""
+    attempt.outcome = AttemptOutcome.MACHINE
+    session.get_one(Call, attempt.call_sid).outcome = Outcome.NOT_REACHED
+    session.get_one(CallStep, (attempt.call_sid, STEP)).outcome = _STEP_OUTCOMES[AttemptOutcome.MACHINE]
+
+
 def free_agent(
     session: Session,
     attempt: PromiseAttempt,

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Callable
+from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, request
 from sqlalchemy.orm import Session
@@ -53,7 +54,9 @@ _SPOKEN = frozenset({"callbacks.picked_up", "callbacks.accept", "callbacks.ended
 def picked_up(sid: str) -> Response:
     """The agent's telephone was picked up."""
     deployment = _voice().deployment
-    return _spoken(sid, lambda session: callbacks.picked_up(session, sid, utcnow(), deployment))
+    return _spoken(
+        sid, lambda session: callbacks.picked_up(session, sid, utcnow(), deployment), has_taken_it=True
+    )
 
 
 @bp.route("/<sid>/accept", methods=forms.METHODS)
@@ -61,7 +64,11 @@ def accept(sid: str) -> Response:
     """Whoever picked up an ordinary phone says whether they take the callback."""
     digits, words = forms.value("Digits"), forms.value("SpeechResult")
     deployment = _voice().deployment
-    return _spoken(sid, lambda session: callbacks.accept(session, sid, digits, words, utcnow(), deployment))
+    return _spoken(
+        sid,
+        lambda session: callbacks.accept(session, sid, digits, words, utcnow(), deployment),
+        has_taken_it=twiml.is_yes(digits, words),
+    )
 
 
 @bp.route("/<sid>/ended", methods=forms.METHODS)
@@ -77,7 +84,11 @@ def ended(sid: str) -> Response:
 def agent(sid: str) -> Response:
     """How the agent's leg stands."""
     status, leg_sid = forms.value("CallStatus"), _carrier_sid()
-    return _noted(sid, lambda session: callbacks.agent_leg(session, sid, status, leg_sid, utcnow()))
+    return _noted(
+        sid,
+        lambda session: callbacks.agent_leg(session, sid, status, leg_sid, utcnow()),
+        {"of": "agent", "status": status, "leg_sid": leg_sid},
+    )
 
 
 @bp.route("/<sid>/customer", methods=forms.METHODS)
@@ -88,6 +99,13 @@ def customer(sid: str) -> Response:
     return _noted(
         sid,
         lambda session: callbacks.customer_leg(session, sid, status, leg_sid, answered_by, seconds, utcnow()),
+        {
+            "of": "customer",
+            "status": status,
+            "leg_sid": leg_sid,
+            "answered_by": answered_by,
+            "seconds": seconds,
+        },
     )
 
 
@@ -96,13 +114,16 @@ def _carrier_sid() -> str:
     return sid if CARRIER_SID.fullmatch(sid) else ""
 
 
-def _spoken(sid: str, work: Callable[[Session], bytes]) -> Response:
+def _spoken(sid: str, work: Callable[[Session], bytes], *, has_taken_it: bool = False) -> Response:
+    """Say what comes next; `has_taken_it` is when not being able to isn't the agent's doing."""
     if not SID.fullmatch(sid):
         return _not_now()
     try:
         return forms.xml(_voice().store.run(work))
     except StoreUnavailable as error:
         log.warning("a callback could not go on", extra={"call_sid": sid, "error": type(error).__name__})
+        if has_taken_it:
+            _kept_on_disk(sid, {"of": "not_now"})
         return _not_now()
 
 
@@ -112,14 +133,21 @@ def _not_now() -> Response:
     return forms.xml(twiml.farewell(said=[text("promise.not_now", language)], language=language))
 
 
-def _noted(sid: str, work: Callable[[Session], None]) -> Response:
+def _noted(sid: str, work: Callable[[Session], None], news: dict[str, Any]) -> Response:
+    """Apply news, or keep it on disk until the database is back; refused when even that can't be done."""
     if SID.fullmatch(sid):
         try:
             _voice().store.run(work)
         except StoreUnavailable as error:
-            # The carrier is asked how it stands as soon as the database is back.
             log.warning(
                 "news of a callback could not be noted",
                 extra={"call_sid": sid, "error": type(error).__name__},
             )
+            if not _kept_on_disk(sid, news):
+                return Response(status=503)
     return forms.done()
+
+
+def _kept_on_disk(sid: str, news: dict[str, Any]) -> bool:
+    fact = news | {"call_sid": sid, "at": utcnow().isoformat()}
+    return _voice().left.spool.keep("callback", fact)

@@ -35,7 +35,7 @@ from app.voice import (
     twiml,
 )
 from app.voice import facts as known_facts
-from app.voice.announce import record_contact
+from app.voice.announce import forget_contact, record_contact
 from app.voice.attempts import STEP
 from app.voice.facts import Facts
 from app.voice.ladder import Deployment
@@ -81,6 +81,11 @@ RINGING = timedelta(seconds=75)
 TALKING = timedelta(seconds=60)
 LAST_NEWS = timedelta(seconds=10)
 ASK_AGAIN_AFTER = timedelta(seconds=30)
+# The carrier looks for a machine for at most half a minute after the answer, and may tell a little later.
+# https://www.twilio.com/docs/voice/answering-machine-detection, MachineDetectionTimeout
+VERDICT_WITHIN = timedelta(seconds=30)
+VERDICT_AGAIN_AFTER = timedelta(seconds=5)
+HUMAN = "human"
 # With no word from the carrier for so long the try is over, whatever it was.
 GIVEN_UP_AFTER = timedelta(minutes=10)
 
@@ -511,7 +516,8 @@ def _agent_leg_is_over(
         at_once = step.rang_at is None and now - step.started_at < AT_ONCE
         _is_over(session, attempt, promise, _not_taken(status, at_once), now)
         return
-    if status == "failed" and attempt.bridged_at is not None and not attempt.machine:
+    has_dropped = status == "failed" and attempt.bridged_at is not None and attempt.talked_until is None
+    if has_dropped and not attempt.machine:
         attempt.agent_left_at = now
         _is_over(session, attempt, promise, AttemptOutcome.DROPPED, now)
         return
@@ -654,6 +660,13 @@ def decline(session: Session, call_sid: str, agent: str, why: str, now: datetime
     return True
 
 
+def could_not_go_on(session: Session, call_sid: str, now: datetime) -> None:
+    """The agent took it and heard that it can't be done just now: our failure, so not their refusal."""
+    found = attempts.held(session, call_sid)
+    if found is not None and found[0].ended_at is None and found[0].accepted_at is None:
+        _is_over(session, *found, AttemptOutcome.CALLED_OFF, now, ends_leg=False)
+
+
 # --- news of the customer -----------------------------------------------------------------------------
 
 
@@ -671,16 +684,18 @@ def customer_leg(
     `seconds` is the carrier's CallDuration, counted from the answer.
     """
     found = attempts.held(session, call_sid)
-    if found is None or found[0].ended_at is not None:
+    if found is None:
         return
     attempt, promise = found
     attempt.customer_leg = attempt.customer_leg or leg_sid[:64] or None
-    attempt.machine = attempt.machine or is_machine(answered_by)
+    _heard_who_answered(session, attempt, promise, answered_by, now)
+    if attempt.ended_at is not None or attempt.talked_until is not None:
+        return
     if status == "in-progress" and attempt.bridged_at is None:
         _bridged(session, attempt, now)
     elif status == "completed" and (seconds or 0) >= KEPT_FROM_SECONDS:
         _bridged(session, attempt, now - timedelta(seconds=seconds or 0))
-        _is_over(session, attempt, promise, _talked(attempt, seconds or 0), now, ends_leg=False)
+        _came_to(session, attempt, promise, _talked(attempt, seconds or 0), now)
     elif status in CARRIER_SAYS_ENDED:
         # The agent's side tells what it means; should that be lost, the carrier is asked.
         attempt.lease_until = min(attempt.lease_until, now + LAST_NEWS)
@@ -705,10 +720,53 @@ def _bridged(session: Session, attempt: PromiseAttempt, since: datetime) -> None
     attempts.tell(session, attempt, "talking", since)
 
 
-def _talked(attempt: PromiseAttempt, seconds: float) -> AttemptOutcome:
+def _talked(attempt: PromiseAttempt, seconds: float) -> AttemptOutcome | None:
+    """Say what it came to that two were put through; None as long as nobody has said who answered."""
     if attempt.machine:
         return AttemptOutcome.MACHINE
-    return AttemptOutcome.KEPT if seconds >= KEPT_FROM_SECONDS else AttemptOutcome.TOO_SHORT
+    if seconds < KEPT_FROM_SECONDS:
+        return AttemptOutcome.TOO_SHORT
+    return AttemptOutcome.KEPT if attempt.answered_by else None
+
+
+def _heard_who_answered(
+    session: Session, attempt: PromiseAttempt, promise: Promise, answered_by: str, now: datetime
+) -> None:
+    """The carrier says who answered, or nothing: what waited for that is decided, what it denies taken back.
+
+    It tells while the two already talk, so this may come before or after their end, or not at all.
+    """
+    if not answered_by or attempt.machine:
+        return
+    attempt.machine = is_machine(answered_by)
+    if attempt.machine or attempt.answered_by != HUMAN:
+        attempt.answered_by = answered_by[:30]
+    if attempt.ended_at is None and attempt.talked_until is not None:
+        outcome = AttemptOutcome.MACHINE if attempt.machine else AttemptOutcome.KEPT
+        _is_over(session, attempt, promise, outcome, now, ends_leg=False)
+    elif attempt.machine and attempt.outcome == AttemptOutcome.KEPT:
+        _take_back(session, attempt, promise, now)
+
+
+def _came_to(
+    session: Session,
+    attempt: PromiseAttempt,
+    promise: Promise,
+    outcome: AttemptOutcome | None,
+    now: datetime,
+    *,
+    ends_leg: bool = False,
+) -> None:
+    """Close a try of which the outcome is known; with None the agent is free, and the carrier is asked."""
+    if outcome is not None:
+        _is_over(session, attempt, promise, outcome, now, ends_leg=ends_leg)
+        return
+    attempt.talked_until = now
+    attempt.lease_until = now
+    wrap_up = max(_wrap_up_seconds(session, attempt), attempts.TELEPHONE_BUSY_SECONDS)
+    attempts.free_agent(session, attempt, None, now, wrap_up)
+    if ends_leg and attempt.agent_left_at is None:
+        attempts.end_agent_leg(session, attempt, now)
 
 
 def ended(
@@ -719,11 +777,12 @@ def ended(
     if found is None:
         return twiml.farewell(said=(), language=deployment.defaults.language)
     attempt, promise = found
-    attempt.machine = attempt.machine or is_machine(answered_by)
-    if attempt.ended_at is None and attempt.accepted_at is not None:
+    _heard_who_answered(session, attempt, promise, answered_by, now)
+    is_told = attempt.ended_at is not None or attempt.talked_until is not None
+    if not is_told and attempt.accepted_at is not None:
         agent_is_gone = attempt.agent_left_at is not None or dial.call_status in CARRIER_SAYS_ENDED
         outcome = _outcome(session, attempt, dial.status, dial.bridged, dial.seconds, agent_is_gone, now)
-        _is_over(session, attempt, promise, outcome, now, ends_leg=False)
+        _came_to(session, attempt, promise, outcome, now)
     language = _language_of(session, attempt.agent)
     said = []
     if attempt.outcome == AttemptOutcome.DROPPED:
@@ -741,8 +800,11 @@ def _outcome(
     seconds: int | None,
     agent_is_gone: bool,
     now: datetime,
-) -> AttemptOutcome:
-    """Read how the customer's side ended; an unknown word is a failure, never a conversation."""
+) -> AttemptOutcome | None:
+    """Read how the customer's side ended; an unknown word is a failure, never a conversation.
+
+    None when they were put through and nobody has said whether to a human.
+    """
     match status:
         case "failed" if attempt.bridged_at is not None and not attempt.machine:
             return AttemptOutcome.DROPPED
@@ -783,7 +845,8 @@ def _is_over(
     if outcome == AttemptOutcome.KEPT:
         if attempt.bridged_at is not None and attempt.bridged_at > promise.due_at:
             promise.broken_at = promise.broken_at or promise.due_at
-        promises.move(session, promise, PromiseState.KEPT, "promise_kept", now, attempt.agent, details)
+        why = "promise_kept" if attempt.answered_by == HUMAN else "promise_kept_unclear"
+        promises.move(session, promise, PromiseState.KEPT, why, now, attempt.agent, details)
         # Whoever has spoken to them has dealt with what they wrote.
         messages.see_to(session, attempt.number, attempt.agent, now)
         _leave_contact(session, attempt, now)
@@ -792,10 +855,34 @@ def _is_over(
     promises.move(session, promise, back, f"promise_{outcome}", now, details=details)
     if outcome in AT_THE_CUSTOMER:
         _was_in_vain(session, promise, attempt, now)
+    elif outcome == AttemptOutcome.UNCLEAR:
+        # Who may have spoken isn't rung again by itself, nor is a debt forgotten: the agent knows.
+        promise.next_at = None
+        _show_to_humans(session, promise, attempt.agent, now)
     else:
         promise.next_at = now + (
             AFTER_AGENT_LEFT if outcome == AttemptOutcome.AGENT_LEFT else LOOK_AGAIN_AFTER
         )
+
+
+def _show_to_humans(session: Session, promise: Promise, agent: str, now: datetime) -> None:
+    desks = {agent, *messages.supervisors(session)}
+    promises.tell(session, promise, sorted(desks), now, asks_human=True)
+
+
+def _take_back(session: Session, attempt: PromiseAttempt, promise: Promise, now: datetime) -> None:
+    """What counted as a conversation was a machine: all that followed from it is undone.
+
+    The promise goes on as if that had been known; nothing changes for one whose number was forgotten.
+    """
+    kept_at = attempt.ended_at
+    attempts.was_a_machine(session, attempt)
+    if promise.state != PromiseState.KEPT or promise.number is None or kept_at is None:
+        return
+    forget_contact(session, contact_key(attempt.call_sid))
+    messages.not_seen_to(session, attempt.number, attempt.agent, kept_at)
+    if promises.take_back(session, promise, "promise_taken_back", now, {"agent": attempt.agent}):
+        _was_in_vain(session, promise, attempt, now)
 
 
 def _was_in_vain(session: Session, promise: Promise, attempt: PromiseAttempt, now: datetime) -> None:
@@ -831,7 +918,7 @@ def _leave_contact(session: Session, attempt: PromiseAttempt, now: datetime) -> 
             channel=Channel.CALL,
             direction=Direction.OUTBOUND,
             started_at=attempt.bridged_at,
-            seconds=max(0, int((now - attempt.bridged_at).total_seconds())),
+            seconds=max(0, int(((attempt.talked_until or now) - attempt.bridged_at).total_seconds())),
         )
 
 
@@ -866,6 +953,7 @@ class Overdue:
     agent_leg: str | None
     address: str
     asked_at: datetime | None
+    customer_leg: str | None = None
 
 
 def overdue(session: Session, now: datetime, limit: int = 20) -> list[Overdue]:
@@ -878,7 +966,13 @@ def overdue(session: Session, now: datetime, limit: int = 20) -> list[Overdue]:
         .limit(limit)
     ).all()
     return [
-        Overdue(attempt.call_sid, attempt.agent_leg, address_with_call(attempt, call), attempt.asked_at)
+        Overdue(
+            attempt.call_sid,
+            attempt.agent_leg,
+            address_with_call(attempt, call),
+            attempt.asked_at,
+            attempt.customer_leg,
+        )
         for attempt, call in rows
     ]
 
@@ -898,6 +992,13 @@ def stands(session: Session, call_sid: str, standing: Standing, now: datetime) -
     if found is None or found[0].ended_at is not None:
         return
     attempt, promise = found
+    customer = standing.customer
+    if customer is not None:
+        _heard_who_answered(session, attempt, promise, customer.answered_by, now)
+    if attempt.talked_until is not None:
+        if attempt.ended_at is None:
+            _nobody_says_who_answered(session, attempt, promise, customer, now)
+        return
     given_up = now - max(attempt.started_at, attempt.bridged_at or attempt.started_at) > GIVEN_UP_AFTER
     if not standing.answered:
         attempt.lease_until = now + ASK_AGAIN_AFTER
@@ -908,9 +1009,6 @@ def stands(session: Session, call_sid: str, standing: Standing, now: datetime) -
         _is_over(session, attempt, promise, AttemptOutcome.CALLED_OFF, now)
         return
     attempt.agent_leg = attempt.agent_leg or standing.agent.sid
-    customer = standing.customer
-    if customer is not None:
-        attempt.machine = attempt.machine or is_machine(customer.answered_by)
     if standing.agent.status not in CARRIER_SAYS_ENDED:
         attempt.lease_until = now + TALKING
         if customer is not None and customer.status == "in-progress":
@@ -926,6 +1024,24 @@ def stands(session: Session, call_sid: str, standing: Standing, now: datetime) -
         if seconds is None and customer.status == "completed" and attempt.bridged_at is None:
             seconds = 0
         outcome = _outcome(session, attempt, customer.status, None, seconds, agent_is_gone, now)
-        _is_over(session, attempt, promise, outcome, now)
+        _came_to(session, attempt, promise, outcome, now, ends_leg=True)
     else:
         attempt.lease_until = now + LAST_NEWS
+
+
+def _nobody_says_who_answered(
+    session: Session,
+    attempt: PromiseAttempt,
+    promise: Promise,
+    customer: CarrierCall | None,
+    now: datetime,
+) -> None:
+    """Ask again for a while; then go by what is known, which is nothing while the carrier can't be asked."""
+    since = attempt.talked_until or now
+    if customer is not None and now - since >= VERDICT_WITHIN:
+        # It can't tell, which it mostly calls `unknown`: they were put through long enough to talk.
+        _is_over(session, attempt, promise, AttemptOutcome.KEPT, now, ends_leg=False)
+    elif now - since >= GIVEN_UP_AFTER:
+        _is_over(session, attempt, promise, AttemptOutcome.UNCLEAR, now, ends_leg=False)
+    else:
+        attempt.lease_until = now + VERDICT_AGAIN_AFTER

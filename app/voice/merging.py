@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import db
-from app.voice import answering, forms, progress
+from app.voice import answering, callbacks, forms, progress
 from app.voice.degraded import Spool
 from app.voice.ladder import Deployment
 from app.voice.models import Call
@@ -44,6 +44,9 @@ def _remove(path: Path) -> None:
 
 def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> None:
     sid, at = fact.get("call_sid", ""), datetime.fromisoformat(fact["at"])
+    if fact["kind"] == "callback":
+        _merge_callback(session, sid, fact, at)
+        return
     if not forms.CALL_SID.fullmatch(sid):
         return  # a malformed call was answered all the same, but the carrier knows of none like it
     known = session.get(Call, sid)
@@ -63,3 +66,24 @@ def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> No
         progress.went_on_without_us(session, sid, at)
     elif fact["kind"] == "ended":
         progress.status(session, sid, fact["call_status"], at, deployment)
+
+
+def _merge_callback(session: Session, sid: str, fact: dict[str, Any], at: datetime) -> None:
+    """Apply news of a callback; what the carrier was asked for meanwhile says the same, or came later."""
+    match fact["of"]:
+        case "agent":
+            callbacks.agent_leg(session, sid, fact["status"], fact["leg_sid"], at)
+        case "customer":
+            callbacks.customer_leg(
+                session,
+                sid,
+                fact["status"],
+                fact["leg_sid"],
+                fact["answered_by"],
+                fact["seconds"],
+                at,
+            )
+        case "not_now":
+            callbacks.could_not_go_on(session, sid, at)
+        case unknown:
+            raise ValueError(f"news of {unknown!r}")

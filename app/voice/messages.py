@@ -194,6 +194,18 @@ def see_to(session: Session, number: str, who: str, now: datetime) -> None:
         message.agent = message.agent or who or None  # what was the team's is theirs who took it
 
 
+def not_seen_to(session: Session, number: str, who: str, handled_at: datetime) -> None:
+    """What was seen to at that moment by speaking to them still waits: they weren't spoken to."""
+    seen_to = select(Message).where(
+        Message.number == number,
+        Message.direction == Direction.INBOUND,
+        Message.handled_by == who,
+        Message.handled_at == handled_at,
+    )
+    for message in session.scalars(seen_to.with_for_update()):
+        message.handled_at, message.handled_by = None, ""
+
+
 def channel_to(session: Session, number: str, now: datetime) -> MessageChannel:
     """Return the channel that they last wrote on; after a day that is SMS again."""
     newest = _newest_from(session, number)

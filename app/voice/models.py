@@ -91,6 +91,7 @@ class AttemptOutcome(StrEnum):
     TOO_SHORT = "too_short"  # put through, and over before anything can have been said
     FAILED = "failed"
     DROPPED = "dropped"  # they talked, and the line failed
+    UNCLEAR = "unclear"  # put through, and nobody could be asked to whom, or to what
     # at the agent's side: no try at the customer
     AGENT_DECLINED = "agent_declined"
     AGENT_NO_ANSWER = "agent_no_answer"
@@ -319,6 +320,10 @@ class PromiseAttempt(Base):
     bridged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     agent_left_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # put the telephone down
     machine: Mapped[bool] = mapped_column(default=False)  # a machine answered for the customer
+    # The carrier's AnsweredBy, of a machine if it ever said so; empty: it hasn't said.
+    answered_by: Mapped[str] = mapped_column(String(30), default="", server_default="")
+    # When they were put down again, while who answered is all that is missing to say what it came to.
+    talked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_until: Mapped[datetime] = mapped_column(UtcDateTime)  # later, the carrier is asked how it stands
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     outcome: Mapped[AttemptOutcome | None] = mapped_column(String(20))

@@ -345,6 +345,26 @@ def move(
     _tell(session, promise, now)
 
 
+def take_back(
+    session: Session, promise: Promise, why: str, now: datetime, details: Mapping[str, str]
+) -> bool:
+    """What kept a promise was no conversation after all: owe it again. The only way out of a finished state.
+
+    False when the number is owed another callback by now, which serves this one too.
+    """
+    another = unfinished_for(session, promise.number)
+    if another is not None:
+        promise.state = PromiseState.MERGED
+    elif promise.due_at <= now:
+        promise.state, promise.finished_at = PromiseState.BROKEN, None
+        promise.broken_at = promise.broken_at or promise.due_at
+    else:
+        promise.state, promise.finished_at = PromiseState.DUE, None
+    _note(session, promise, why, now, details=details)
+    _tell(session, promise, now)
+    return another is None
+
+
 def _call_off(session: Session, promise: Promise, outcome: AttemptOutcome, now: datetime) -> None:
     attempt = attempts.in_the_air(session, promise.id)
     if attempt is not None:
