@@ -207,7 +207,7 @@ def test_a_call_is_answered_and_ended_at_the_desk_by_keyboard_alone(desks: Desks
 
     rings(desk)
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
-    expect(desk.locator("#telephone-who")).to_contain_text("Ada Lovelace · ")
+    expect(desk.locator("#telephone-who")).to_be_hidden()
     marks = dict(
         desk.evaluate(
             "() => performance.getEntriesByType('mark').map(({ name, startTime }) => [name, startTime])"
@@ -447,8 +447,10 @@ def test_a_call_that_rings_out_of_sight_is_named_and_one_press_away(desks: Desks
     town.call_in()
     rings(desk)
 
-    expect(desk.locator("#telephone-who")).to_contain_text("Ada Lovelace")
-    desk.evaluate("() => scrollTo(0, document.body.scrollHeight)")
+    expect(desk.get_by_role("button", name="Aannemen", exact=False)).to_be_in_viewport(ratio=1)
+    desk.evaluate("() => scrollBy(0, 300)")
+    expect(desk.locator("#telephone-who")).to_contain_text("Ada Lovelace · ")
+    expect(desk.locator("#telephone-who")).to_be_visible()
     desk.get_by_role("button", name="Naar deze beller").click()
 
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_in_viewport()

@@ -55,6 +55,7 @@ export function cardChanged() {
   says.textContent = words(sentence(card));
   who.textContent = card && !softphone.isTest ? [card.dataset.name, card.dataset.subject].filter(Boolean).join(" · ") : "";
   showButton.hidden = softphone.isTest || callSid === null || (card !== null && isInSight(card));
+  who.hidden = showButton.hidden;
 }
 
 /** Return the code of what goes on in this window. */
@@ -66,7 +67,16 @@ function sentence(card) {
   return `telephone_${isDialling ? "dialling" : side}`;
 }
 
-const isInSight = (card) => card.getBoundingClientRect().top > -card.offsetHeight / 4;
+/** Whether the name can be read: the bar stands above the card, and over it once that is scrolled away. */
+function isInSight(card) {
+  const name = card.querySelector("#caller-name").getBoundingClientRect();
+  return name.top >= bar.getBoundingClientRect().bottom && name.top < innerHeight;
+}
+
+// Where the columns stand below each other, the bar stays behind with its own.
+function bringBarInSight() {
+  if (bar.getBoundingClientRect().top < 0) bar.parentElement.scrollIntoView();
+}
 
 async function changed(open) {
   const call = softphone.call;
@@ -115,6 +125,7 @@ function show(isNew) {
   else ring();
   if (isNew && !talks) {
     performance.mark("ring-shown", { detail: softphone.callSid });
+    bringBarInSight();
     if (softphone.isTest) announce(words("telephone_test_ringing"));
   }
 }
