@@ -18,7 +18,8 @@ class FakeCarrier:
     calls: dict[str, dict[str, object]] = field(default_factory=dict)
     redirects: list[tuple[str, str]] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
-    talking: set[str] = field(default_factory=set)  # callers who were put through to somebody
+    ended: list[str] = field(default_factory=list)
+    talking: set[str] = field(default_factory=set)  # callers who were put through to Anna's desk
     refuses: int | None = None  # its own error code
     is_away: bool = False
     url: str = ""
@@ -37,10 +38,14 @@ class FakeCarrier:
         found = re.search(r"/Calls/(\w+)\.json", path)
         sid = found[1] if found else ""
         if form is not None:
+            if form.get("Status") == ["completed"]:
+                self.ended.append(sid)
+                return 200, {"sid": sid, "status": "completed"}
             self.redirects.append((sid, form["Url"][0]))
             return 200, {"sid": sid, "status": "in-progress"}
         if parent := re.search(r"/Calls\.json\?.*ParentCallSid=(\w+)", path):
             leg = {"sid": "CA" + "9" * 32, "status": "in-progress", "direction": "outbound-dial"}
+            leg["to"] = "client:anna"
             return 200, {"calls": [leg] if parent[1] in self.talking else []}
         if sid not in self.calls:
             return 404, {"code": 20404, "status": 404, "message": "not found", "more_info": ""}

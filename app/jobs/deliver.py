@@ -11,8 +11,8 @@ from app.carrier import FOR_GOOD, Carrier, with_parameters
 from app.clock import utcnow
 from app.errors import CarrierError
 from app.jobs import callbacks, sweep
-from app.voice import links, messages, outbox, ring_tests
-from app.voice.ladder import Deployment
+from app.voice import links, messages, outbox, progress, ring_tests
+from app.voice.ladder import RING_KINDS, Deployment
 from app.voice.lifecycle import CARRIER_SAYS_ENDED
 from app.voice.models import Call, CallState, CallStep, StepKind
 from app.voice.twiml import Addresses
@@ -70,6 +70,9 @@ def _deliver(carrier: Carrier, deployment: Deployment, delivery: Delivery) -> st
             carrier.redirect_call(sid, Addresses(public_url, sid, payload["step"]).of())
             return "redirected"
         case outbox.END_LEG:
+            # A callback's ring is ended whoever has picked it up: its customer isn't there yet.
+            if "step" in payload and _desk_talks(carrier, payload["call_sid"], payload["step"]):
+                return "was picked up"
             _end_legs(carrier, payload)
             return "ended"
         case outbox.PLACE_CALLBACK:
@@ -145,15 +148,33 @@ def _is_still_to_be_sent_on(sid: str, number: int) -> bool:
 
 
 def _talks(carrier: Carrier, sid: str, number: int) -> bool:
-    """Tell whether a caller who waited was put through while the database was gone.
+    """Tell whether a caller who waited, or whose ring was left, was put through by now.
 
-    What is known of that lies on a disk still, perhaps another machine's; sent on, they would be cut off.
+    What is known of that may lie on a disk still, perhaps another machine's; sent on, they would be cut off.
     """
     with db.reading() as session:
         before = session.get(CallStep, (sid, number - 1))
-    if before is None or before.kind != StepKind.WAIT:
+    if before is None:
+        return False
+    if before.kind in RING_KINDS:
+        return _desk_talks(carrier, sid, before.number)
+    if before.kind != StepKind.WAIT:
         return False
     try:
         return any(leg.status == "in-progress" for leg in carrier.legs_of(sid))
     except CarrierError:
         return False  # whoever waits is not to wait for the answer
+
+
+def _desk_talks(carrier: Carrier, sid: str, number: int) -> bool:
+    """Tell whether the desk of a ring that was left has answered; if so, write down that they talk.
+
+    Raises CarrierError: who may be talking is not cut off unasked, and a ring ends by itself.
+    """
+    with db.reading() as session:
+        step = session.get(CallStep, (sid, number))
+    if step is None or step.agent is None or not sweep.desk_talks(carrier, sid, step.agent):
+        return False
+    with db.transaction() as session:
+        progress.picked_up_after_all(session, sid, number, utcnow())
+    return True

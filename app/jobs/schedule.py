@@ -19,6 +19,7 @@ from app.carrier import Carrier
 from app.clock import utcnow
 from app.jobs import backfill, callbacks, deliver, hooks, recordings, sweep
 from app.jobs.models import WorkerSeen
+from app.jobs.writable import Writable
 from app.voice import merging, outbox
 from app.voice.degraded import Spool
 from app.voice.ladder import Deployment
@@ -61,6 +62,7 @@ class Schedule:
     ) -> None:
         self._carrier, self._deployment, self._redis_url = carrier, deployment, redis_url
         self._stopped = threading.Event()
+        self._writable = Writable()
         self.jobs = [
             Job("wrap_ups", LISTEN_SECONDS, lambda: sweep.end_wrap_ups(utcnow())),
             Job("waiting", LISTEN_SECONDS, lambda: sweep.serve_waiting(deployment, utcnow())),
@@ -88,7 +90,7 @@ class Schedule:
                 slow=True,
             ),
             Job("callbacks_late", 5.0, lambda: callbacks.reconcile(carrier, utcnow()), slow=True),
-            Job("dead_desks", 1.0, lambda: sweep.leave_dead_desks(deployment, utcnow())),
+            Job("dead_desks", 1.0, self._leave_dead_desks),
             Job("leases", 1.0, lambda: sweep.end_leases(utcnow())),
             Job(
                 "messages",
@@ -165,9 +167,19 @@ class Schedule:
 
     def _write_down_that_we_live(self) -> None:
         now = utcnow()
-        with db.transaction() as session:
-            session.merge(WorkerSeen(name=f"{socket.gethostname()}:{os.getpid()}", seen_at=now))
-            session.execute(delete(WorkerSeen).where(WorkerSeen.seen_at < now - FORGOTTEN_WORKER))
+        try:
+            with db.transaction() as session:
+                session.merge(WorkerSeen(name=f"{socket.gethostname()}:{os.getpid()}", seen_at=now))
+                session.execute(delete(WorkerSeen).where(WorkerSeen.seen_at < now - FORGOTTEN_WORKER))
+        except Exception:
+            self._writable.failed()
+            raise
+        # When it is done: one that had to wait until it could write comes after a gap.
+        self._writable.wrote(utcnow())
+
+    def _leave_dead_desks(self) -> int:
+        now = utcnow()
+        return sweep.leave_dead_desks(self._carrier, self._deployment, now, self._writable.since(now))
 
 
 class _Listener:

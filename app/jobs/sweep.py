@@ -88,8 +88,16 @@ def end_leases(now: datetime) -> list[str]:
         ]
 
 
-def leave_dead_desks(deployment: Deployment, now: datetime) -> int:
-    """Ring elsewhere for callers whose agent's desk died while it rang; return how many."""
+def leave_dead_desks(
+    carrier: Carrier, deployment: Deployment, now: datetime, writable_since: datetime | None
+) -> int:
+    """Ring elsewhere for callers whose agent's desk died while it rang; return how many.
+
+    `writable_since` is since when signs of life could be written down without a gap: only silence since then
+    says anything of a desk.
+    """
+    if writable_since is None or now - writable_since < NO_SIGN_OF_LIFE:
+        return 0
     with db.reading() as session:
         rows = session.execute(
             select(Slot.agent, Call.sid, Call.step)
@@ -104,16 +112,38 @@ def leave_dead_desks(deployment: Deployment, now: datetime) -> int:
                 Call.state == CallState.RINGING,
             )
         ).all()
-    return sum(_leave(row.agent, row.sid, row.step, deployment, now) for row in rows)
+    return sum(_leave(row.agent, row.sid, row.step, carrier, deployment, now) for row in rows)
 
 
-def _leave(agent: str, sid: str, number: int, deployment: Deployment, now: datetime) -> bool:
+def _leave(
+    agent: str, sid: str, number: int, carrier: Carrier, deployment: Deployment, now: datetime
+) -> bool:
     try:
+        # A silent desk may be in a conversation of which the news is late or lost: the carrier knows.
+        if desk_talks(carrier, sid, agent):
+            with db.transaction() as session:
+                progress.picked_up_after_all(session, sid, number, now)
+            return False
         with db.transaction() as session:
             return controls.desk_is_gone(session, sid, number, agent, now, deployment)
+    except CarrierError:
+        # Nor could it be told to stop the ring: asked again in a moment.
+        log.warning("carrier was asked about a silent desk and did not answer", extra={"call_sid": sid})
+        return False
     except Exception:
         log.exception("a ring at a dead desk could not be ended", extra={"call_sid": sid})
         return False
+
+
+def desk_talks(carrier: Carrier, sid: str, agent: str) -> bool:
+    """Ask the carrier whether an agent's desk has answered a call. Raises CarrierError.
+
+    Not asked of ordinary phones: a voicemail may have answered there, and only its human's yes counts.
+    """
+    return any(
+        leg.status == "in-progress" and leg.to_raw.partition("?")[0] == f"client:{agent}"
+        for leg in carrier.legs_of(sid)
+    )
 
 
 def reconcile(carrier: Carrier, deployment: Deployment, now: datetime) -> int:

@@ -1,6 +1,7 @@
 """Which buttons does the desk have for a call? Decline, notes and outcome, and which customer it is about."""
 
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
@@ -62,7 +63,9 @@ def _ring_elsewhere(
         # A caller whom nobody has answered can't be redirected (error 21220): end the agent's ring, and the
         # carrier asks what comes next.
         key = f"end/{call.sid}/{step.number}"
-        payload = {"call_sid": call.sid} if step.endpoint == "both" else {"leg_sid": step.leg_sid}
+        payload: dict[str, Any] = {"call_sid": call.sid, "step": step.number}
+        if step.endpoint != "both":
+            payload["leg_sid"] = step.leg_sid
         outbox.add(session, outbox.END_LEG, key, payload, now)
     else:
         send_on(session, call, now)

@@ -76,11 +76,15 @@ class Degraded:
         said = "message_thanks" if kept else "promise_not_kept_safe"
         return twiml.farewell(said=[text(f"say.{said}", language)], language=language)
 
-    def whisper(self, line: str) -> bytes:
-        """Ask whoever answered whether they are there, without knowing their name."""
+    def whisper(self, line: str, action: str | None = None) -> bytes:
+        """Ask whoever answered whether they are there, without knowing their name.
+
+        `action` is where their yes goes, when the ring is one that was written down.
+        """
         _, language = self._line(line)
         said = text("say.whisper_nameless", language)
-        return twiml.whisper_at(said=said, language=language, action=self._address("accept", line))
+        action = action or self._address("accept", line)
+        return twiml.whisper_at(said=said, language=language, action=action)
 
     def _try(
         self,

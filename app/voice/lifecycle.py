@@ -10,7 +10,8 @@ FOLLOWS: dict[CallState, frozenset[CallState]] = {
     _S.RINGING: frozenset({_S.RINGING, _S.WAITING, _S.TALKING, _S.PROMISING, _S.ENDED}),
     _S.WAITING: frozenset({_S.RINGING, _S.WAITING, _S.PROMISING, _S.ENDED}),
     _S.TALKING: frozenset({_S.ENDED}),
-    _S.PROMISING: frozenset({_S.PROMISING, _S.ENDED}),
+    # Back to the ring that was left: the carrier says that it had been answered.
+    _S.PROMISING: frozenset({_S.RINGING, _S.PROMISING, _S.ENDED}),
     _S.ENDED: frozenset(),
 }
 

@@ -2,7 +2,6 @@
 
 import logging
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
@@ -12,6 +11,7 @@ from app import db
 from app.voice import answering, callbacks, forms, progress
 from app.voice.degraded import Spool
 from app.voice.ladder import Deployment
+from app.voice.lifecycle import DialEnded
 from app.voice.models import Call
 
 log = logging.getLogger(__name__)
@@ -20,26 +20,24 @@ log = logging.getLogger(__name__)
 def merge(spool: Spool, deployment: Deployment) -> int:
     """Write down what was kept on disk while the database was gone; return how many facts."""
     merged = 0
-    for path, spooled in spool.take():
-        for fact in spooled:
-            try:
-                with db.transaction() as session:
-                    _merge(session, fact, deployment)
-                merged += 1
-            except IntegrityError:
-                log.info("spooled fact was known already", extra={"call_sid": fact.get("call_sid")})
-            except (OperationalError, InterfaceError, OSError):
-                raise  # the database is gone again: all of it is done once more later, to the same end
-            except Exception:
-                # One fact that can't be understood must not keep the others from being written down.
-                log.exception("spooled fact set aside", extra={"call_sid": fact.get("call_sid")})
-                spool.set_aside(fact)
-        _remove(path)
+    taken = list(spool.take())
+    # The news of one call may have come to several processes: a conversation is told before its end.
+    for fact in sorted((fact for _, facts in taken for fact in facts), key=lambda fact: str(fact.get("at"))):
+        try:
+            with db.transaction() as session:
+                _merge(session, fact, deployment)
+            merged += 1
+        except IntegrityError:
+            log.info("spooled fact was known already", extra={"call_sid": fact.get("call_sid")})
+        except (OperationalError, InterfaceError, OSError):
+            raise  # the database is gone again: all of it is done once more later, to the same end
+        except Exception:
+            # One fact that can't be understood must not keep the others from being written down.
+            log.exception("spooled fact set aside", extra={"call_sid": fact.get("call_sid")})
+            spool.set_aside(fact)
+    for path, _ in taken:
+        path.unlink(missing_ok=True)
     return merged
-
-
-def _remove(path: Path) -> None:
-    path.unlink(missing_ok=True)
 
 
 def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> None:
@@ -56,16 +54,23 @@ def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> No
         known = session.get(Call, sid)
     if known is None:
         return
-    if fact["kind"] == "message":
+    if fact["kind"] == "leg":
+        status, leg_sid, on_phone = fact["call_status"], fact["leg_sid"], fact["on_phone"]
+        progress.leg(session, sid, fact["step"], status, leg_sid, at, on_phone=on_phone)
+    elif fact["kind"] == "accepted":
+        progress.accepted(session, sid, fact["step"], at)
+    elif fact["kind"] == "message":
         recording_sid, seconds = str(fact.get("recording_sid") or ""), fact.get("seconds")
         known = progress.held(session, sid)
         answering.note_message(session, known, recording_sid, seconds, at, deployment)
     elif fact["kind"] == "talked":
-        progress.talked_without_us(session, sid, int(fact["seconds"]), at)
+        status, call_status = fact.get("status", "completed"), fact.get("call_status", "")
+        dial = DialEnded(status, call_status, fact.get("bridged"), int(fact["seconds"]))
+        progress.talked_without_us(session, sid, fact.get("step"), dial, at, deployment)
     elif fact["kind"] == "went_on":
         progress.went_on_without_us(session, sid, at)
     elif fact["kind"] == "ended":
-        progress.status(session, sid, fact["call_status"], at, deployment)
+        progress.status(session, sid, fact["call_status"], at, deployment, fact.get("seconds"))
 
 
 def _merge_callback(session: Session, sid: str, fact: dict[str, Any], at: datetime) -> None:

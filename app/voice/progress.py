@@ -165,6 +165,50 @@ def accept(session: Session, sid: str, number: int, digits: str, speech_result: 
     return twiml.nothing()
 
 
+def accepted(session: Session, sid: str, number: int, now: datetime) -> None:
+    """The agent on an ordinary phone took the call while nothing could be written down."""
+    call = held(session, sid)
+    step = session.get(CallStep, (sid, number))
+    if step is None or step.agent is None:
+        return
+    if call.state == CallState.ENDED:
+        _talked_after_all(session, call, step, now, now)
+    else:
+        _talks(session, call, step, now)
+
+
+def picked_up_after_all(session: Session, sid: str, number: int, now: datetime) -> None:
+    """The carrier says that a desk's ring was answered, though it was, or was to be, left for another.
+
+    Nobody may come between the two: what followed is taken back, of which the caller has heard nothing.
+    """
+    call = held(session, sid)
+    step = session.get(CallStep, (sid, number))
+    if step is None or step.agent is None or call.state in (CallState.TALKING, CallState.ENDED):
+        return
+    if step.ended_at is not None:
+        if call.from_e164 is not None:
+            # Before the agents of the rings that are taken back: see _talks.
+            promises.merge(session, call.from_e164, step.agent, now)
+        _take_back(session, call, step, step.ended_at, now)
+    _talks(session, call, step, now)
+
+
+def _take_back(session: Session, call: Call, step: CallStep, left_at: datetime, now: datetime) -> None:
+    """Return to a ring that was left at a moment."""
+    for later in ladder.steps_of(session, call.sid):
+        if later.number > step.number and later.outcome is None:
+            release(session, call, later, StepOutcome.ABANDONED, now)
+    ladder.stop_waiting(call)
+    call.said = [one for one in call.said if datetime.fromisoformat(one["at"]) < left_at]
+    lifecycle.move(call, CallState.RINGING)
+    call.step = step.number
+    step.outcome = step.ended_at = None
+    step.declined_why = ""
+    if step.agent is not None:
+        presence.proved(session, step.agent, now)
+
+
 def _talks(session: Session, call: Call, step: CallStep, now: datetime) -> None:
     if call.state != CallState.RINGING or call.step != step.number or step.agent is None:
         return
@@ -173,7 +217,9 @@ def _talks(session: Session, call: Call, step: CallStep, now: datetime) -> None:
     step.answered_at = now
     step.outcome = StepOutcome.ANSWERED
     call.bridged_to, call.bridged_at = step.agent, now
-    if call.from_e164 is not None:
+    # Known only afterwards, what was promised to the caller since then stands.
+    since = max(now, step.started_at)
+    if call.from_e164 is not None and not _was_promised_since(session, call.from_e164, since):
         # Before the agent, as whoever works a promise off takes them: the promise, then the agent.
         promises.merge(session, call.from_e164, step.agent, now)
     presence.talks(session, step.agent, call.sid, step.number, now)
@@ -332,12 +378,26 @@ def went_on_without_us(session: Session, sid: str, now: datetime) -> None:
     )
 
 
-def talked_without_us(session: Session, sid: str, seconds: int, now: datetime) -> None:
-    """The caller spoke to somebody while nothing could be written down; with whom is not known."""
+def talked_without_us(
+    session: Session,
+    sid: str,
+    number: int | None,
+    dial: DialEnded,
+    now: datetime,
+    deployment: Deployment,
+) -> None:
+    """The caller spoke to somebody while nothing could be written down.
+
+    `number` is the ring that came to it; None when it was none of ours, and with whom is not known.
+    """
     call = held(session, sid)
+    step = session.get(CallStep, (sid, number)) if number is not None else None
+    is_theirs = step is not None and step.agent is not None and call.step == number
+    if step is not None and is_theirs and _put_through(step, dial):
+        ended(session, sid, step.number, dial, now, deployment)
     if call.bridged_at is not None:
         return
-    call.bridged_at = now - timedelta(seconds=seconds)
+    call.bridged_at = now - timedelta(seconds=dial.seconds or 0)
     if call.state == CallState.ENDED:
         call.outcome = Outcome.TALKED
     # Known only afterwards: what was promised to the caller since then stands.

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.voice import answering, progress
 from app.voice.answering import IncomingCall
 from app.voice.ladder import Deployment
+from app.voice.lifecycle import DialEnded
 from app.voice.models import Call, CallStep, Outcome, Promise, StepOutcome
 
 
@@ -32,7 +33,8 @@ def note(session: Session, unseen: UnseenCall, now: datetime, deployment: Deploy
     call = progress.held(session, sid)
     step = session.get_one(CallStep, (sid, call.step))
     if unseen.talked_seconds is not None:
-        progress.talked_without_us(session, sid, unseen.talked_seconds, unseen.ended_at)
+        dial = DialEnded("completed", "completed", None, unseen.talked_seconds)
+        progress.talked_without_us(session, sid, None, dial, unseen.ended_at, deployment)
         step.outcome, step.answered_at = StepOutcome.ANSWERED, call.bridged_at
     progress.finish(session, call, now, deployment)
     call.ended_at = step.ended_at = unseen.ended_at

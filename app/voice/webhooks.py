@@ -5,7 +5,7 @@ import random
 import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, request
@@ -229,14 +229,16 @@ def find_somebody(error: Exception) -> Response | HTTPException:
             return _degraded(OWNER, error)
         case "status":
             return _keep_end()
-        case "leg" | "phone_leg" | "recording":
+        case "leg" | "phone_leg" as leg:
+            return _keep_leg(on_phone=leg == "phone_leg")
+        case "recording":
             return forms.done()
         case "wait" | "wish":
             return forms.xml(twiml.leave_queue())
         case "whisper":
-            return forms.xml(_voice().left.degraded.whisper(""))
+            return _whispered_without_store()
         case "accept":
-            return last_resort.accepted(twiml.is_yes(forms.value("Digits"), forms.value("SpeechResult")))
+            return _accepted_without_store()
         case _:
             return _continue_without_store(error)
 
@@ -317,7 +319,8 @@ def status() -> Response:
 
 def _keep_end() -> Response:
     """Keep the news of a call's end on disk: it comes only once."""
-    _voice().left.spool.keep("ended", last_resort.caller() | {"call_status": forms.value("CallStatus")})
+    said = {"call_status": forms.value("CallStatus"), "seconds": forms.seconds("CallDuration")}
+    _voice().left.spool.keep("ended", last_resort.caller() | said)
     return forms.done()
 
 
@@ -357,7 +360,26 @@ def _leg(sid: str, number: int, *, on_phone: bool) -> Response:
     def work(session: Session) -> None:
         progress.leg(session, sid, number, call_status, leg_sid, utcnow(), on_phone=on_phone)
 
-    return _noted(work)
+    try:
+        _voice().store.run(work, NEWS_DEADLINE_SECONDS)
+    except StoreUnavailable:
+        return _keep_leg(on_phone=on_phone)
+    except progress.UnknownCall:
+        log.warning("news of a ring that nobody knows", extra={"call_sid": sid})
+    return forms.done()
+
+
+def _keep_leg(*, on_phone: bool) -> Response:
+    """Keep on disk that a telephone rings or was answered: else a conversation is taken for a ring."""
+    said = {"call_status": forms.value("CallStatus"), "leg_sid": forms.value("CallSid")[:64]}
+    _voice().left.spool.keep("leg", _step() | said | {"on_phone": on_phone})
+    return forms.done()
+
+
+def _step() -> dict[str, Any]:
+    """Return which step of which call the address names: the form is that of another call, the agent's."""
+    named = request.view_args or {}
+    return {"call_sid": named["sid"], "step": named["number"], "at": utcnow().isoformat()}
 
 
 @bp.route("/calls/<sid>/<int(signed=True):number>/whisper", methods=forms.METHODS)
@@ -369,10 +391,17 @@ def whisper(sid: str, number: int) -> Response:
             voice.store.run(lambda session: progress.whisper(session, sid, number, voice.deployment))
         )
     except StoreUnavailable:
-        # The agent's language and name are out of reach; the question is the same.
-        return forms.xml(voice.left.degraded.whisper(""))
+        return _whispered_without_store()
     except progress.UnknownCall:
         return forms.xml(twiml.farewell(said=(), language=voice.settings.default_language))
+
+
+def _whispered_without_store() -> Response:
+    """The agent's language and name are out of reach; the question is the same."""
+    voice, step = _voice(), _step()
+    addresses = twiml.Addresses(voice.settings.public_url, step["call_sid"], step["step"])
+    is_known = step["call_sid"] != ""
+    return forms.xml(voice.left.degraded.whisper("", addresses.of("accept") if is_known else None))
 
 
 @bp.route("/calls/<sid>/<int(signed=True):number>/accept", methods=forms.METHODS)
@@ -385,9 +414,17 @@ def accept(sid: str, number: int) -> Response:
             voice.store.run(lambda session: progress.accept(session, sid, number, digits, speech, utcnow()))
         )
     except StoreUnavailable:
-        return last_resort.accepted(twiml.is_yes(digits, speech))
+        return _accepted_without_store()
     except progress.UnknownCall:
         return last_resort.accepted(False)
+
+
+def _accepted_without_store() -> Response:
+    """Whoever says yes gets the caller; that they talk is written down later."""
+    yes = twiml.is_yes(forms.value("Digits"), forms.value("SpeechResult"))
+    if yes:
+        _voice().left.spool.keep("accepted", _step())
+    return last_resort.accepted(yes)
 
 
 @bp.route("/calls/<sid>/<int(signed=True):number>/wait", methods=forms.METHODS)
@@ -506,10 +543,15 @@ def _answer(work: Callable[[Session], bytes]) -> Response:
 
 def _continue_without_store(error: Exception) -> Response:
     """The caller may have just had their conversation; then it is over, else somebody else is rung."""
-    left, dial = _voice().left, forms.dial_ended()
+    left, dial, named = _voice().left, forms.dial_ended(), request.view_args or {}
+    is_of_step = named.get("sid") == forms.value("CallSid")
     if talked(dial):
-        left.spool.keep("talked", last_resort.caller() | {"seconds": dial.seconds or 0})
-    elif (request.view_args or {}).get("sid") == forms.value("CallSid"):
+        said = asdict(dial) | {
+            "seconds": dial.seconds or 0,
+            "step": named.get("number") if is_of_step else None,
+        }
+        left.spool.keep("talked", last_resort.caller() | said)
+    elif is_of_step:
         left.spool.keep("went_on", last_resort.caller())
     reply = left.degraded.after(OWNER, forms.value("To")[:32], dial, forms.caller_id())
     return _xml_logged(reply, error)

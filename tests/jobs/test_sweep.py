@@ -14,7 +14,7 @@ from app.carrier import Carrier
 from app.jobs import deliver, sweep
 from app.voice import outbox
 from app.voice.ladder import Deployment
-from app.voice.models import Call, CallState, Outcome, PromiseState
+from app.voice.models import Call, CallState, CallStep, Outcome, PromiseState
 from config import Settings
 from tests.factories import ADA, BEN
 from tests.rest_carrier import FakeCarrier
@@ -22,6 +22,8 @@ from tests.voice import town
 from tests.voice.conftest import Another, Line
 
 LATER = timedelta(minutes=5)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+LEG = "CA" + "e" * 32  # of the ring at a desk
 
 
 def now() -> datetime:
@@ -151,44 +153,138 @@ def test_news_of_a_conversation_that_comes_after_its_reservation_ended_takes_the
     assert town.slot("anna").activity == Activity.WRAPPING_UP
 
 
-def test_a_caller_is_not_left_ringing_at_a_desk_that_died(another: Another, deployment: Deployment) -> None:
+def test_a_caller_is_not_left_ringing_at_a_desk_that_died(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
     call = another().comes_in()
     call.leg("ringing")
     action = call.attribute("Dial", "action")
     soon, later = now() + timedelta(seconds=5), now() + timedelta(seconds=13)
     town.change("bram", heartbeat_at=later)
-    assert sweep.leave_dead_desks(deployment, soon) == 0
+    assert sweep.leave_dead_desks(carrier, deployment, soon, LONG_AGO) == 0
 
-    assert sweep.leave_dead_desks(deployment, later) == 1
-    assert sweep.leave_dead_desks(deployment, later) == 0
+    assert sweep.leave_dead_desks(carrier, deployment, later, LONG_AGO) == 1
+    assert sweep.leave_dead_desks(carrier, deployment, later, LONG_AGO) == 0
 
-    [ends] = [row for row in town.outbox() if row.kind == outbox.END_LEG]
-    assert ends.payload == {"leg_sid": "CA" + "e" * 32}
+    assert deliver.deliver_due(carrier, deployment, outbox.END_LEG, later) == 1
+    assert fake.ended == [LEG]
     call.post(action, DialCallStatus="no-answer")
     assert call.rings == "client:bram"
     assert call.said == "Anna is op dit moment niet te bereiken. Ik verbind u door met Bram."
     assert town.slot("anna").activity == Activity.IDLE
 
 
-def test_a_desk_that_died_leaves_the_agents_ordinary_phone(another: Another, deployment: Deployment) -> None:
+def test_silence_while_nothing_could_be_written_down_says_nothing_of_a_desk(
+    another: Another, carrier: Carrier, deployment: Deployment
+) -> None:
+    call = another().comes_in()
+    call.leg("ringing")
+    back_at = now() + timedelta(seconds=20)
+
+    for since in (None, back_at):
+        at = back_at + timedelta(seconds=11)
+        assert sweep.leave_dead_desks(carrier, deployment, at, since) == 0
+    assert town.call(call.sid).step == 1
+
+    at = back_at + timedelta(seconds=13)
+    assert sweep.leave_dead_desks(carrier, deployment, at, back_at) == 1, "since then it had the time"
+
+
+def test_a_silent_desk_that_has_answered_is_in_a_conversation(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
+    call = another().comes_in()
+    call.leg("ringing")
+    fake.talking.add(call.sid)
+    later = now() + timedelta(seconds=13)
+
+    assert sweep.leave_dead_desks(carrier, deployment, later, LONG_AGO) == 0
+
+    assert town.call(call.sid).state == CallState.TALKING
+    assert (town.call(call.sid).bridged_to, town.call(call.sid).said) == ("anna", [])
+    anna = town.slot("anna")
+    assert (anna.activity, anna.intent, anna.suspect_until) == (Activity.TALKING, Intent.AVAILABLE, None)
+    assert (town.outbox(), town.pops("bram")) == ([], [])
+
+
+def test_while_the_carrier_can_not_be_asked_no_desk_is_left(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
+    call = another().comes_in()
+    call.leg("ringing")
+    fake.is_away = True
+    later = now() + timedelta(seconds=13)
+
+    assert sweep.leave_dead_desks(carrier, deployment, later, LONG_AGO) == 0
+    assert town.call(call.sid).step == 1
+
+    fake.is_away = False
+    assert sweep.leave_dead_desks(carrier, deployment, later, LONG_AGO) == 1
+
+
+@pytest.mark.parametrize("rang", [True, False])
+@pytest.mark.parametrize("colleagues", [True, False])
+def test_a_desk_that_answers_as_it_is_left_keeps_its_caller(
+    another: Another,
+    carrier: Carrier,
+    fake: FakeCarrier,
+    deployment: Deployment,
+    rang: bool,
+    colleagues: bool,
+) -> None:
+    call = another().comes_in()
+    if rang:
+        call.leg("ringing")
+    began_at = now() - timedelta(seconds=13)
+    town.change("anna", heartbeat_at=began_at)
+    with db.transaction() as session:
+        session.execute(update(CallStep).where(CallStep.call_sid == call.sid).values(started_at=began_at))
+    if not colleagues:
+        town.change("bram", intent=Intent.OFF)
+        town.change("carla", intent=Intent.OFF)
+    assert sweep.leave_dead_desks(carrier, deployment, now(), LONG_AGO) == 1
+    assert (town.slot("bram").activity == Activity.RESERVED) == colleagues
+    assert len(town.promises()) == (0 if colleagues else 1)
+    fake.talking.add(call.sid)
+
+    kind = outbox.END_LEG if rang else outbox.REDIRECT_CALL
+    assert deliver.deliver_due(carrier, deployment, kind, now()) == 1
+
+    assert (fake.ended, fake.redirects) == ([], [])
+    stands = town.call(call.sid)
+    assert (stands.state, stands.bridged_to, stands.said) == (CallState.TALKING, "anna", [])
+    assert (town.slot("anna").activity, town.slot("anna").suspect_until) == (Activity.TALKING, None)
+    assert town.slot("bram").activity == Activity.IDLE
+    call.dial_ends("completed", DialBridged="true", DialCallDuration="30")
+    assert call.verbs == ["Hangup"]
+    assert town.call(call.sid).outcome == Outcome.TALKED
+    assert [one.state for one in town.promises()] == [PromiseState.MERGED] * (not colleagues)
+    assert [row for row in town.outbox() if row.kind == outbox.SEND_MESSAGE and row.done_at is None] == []
+
+
+def test_a_desk_that_died_leaves_the_agents_ordinary_phone(
+    another: Another, carrier: Carrier, deployment: Deployment
+) -> None:
     with db.transaction() as session:
         session.get_one(Agent, "anna").phone = town.PHONE
     call = another().comes_in()
     call.leg("ringing")
 
-    sweep.leave_dead_desks(deployment, now() + timedelta(seconds=13))
+    sweep.leave_dead_desks(carrier, deployment, now() + timedelta(seconds=13), LONG_AGO)
 
     call.post(call.attribute("Dial", "action"), DialCallStatus="no-answer")
     assert call.rings == town.PHONE
 
 
-def test_a_desk_that_lives_is_left_to_ring(another: Another, deployment: Deployment) -> None:
+def test_a_desk_that_lives_is_left_to_ring(
+    another: Another, carrier: Carrier, deployment: Deployment
+) -> None:
     call = another().comes_in()
     call.leg("ringing")
     later = now() + timedelta(seconds=13)
     town.change("anna", heartbeat_at=later - timedelta(seconds=4))
 
-    assert sweep.leave_dead_desks(deployment, later) == 0
+    assert sweep.leave_dead_desks(carrier, deployment, later, LONG_AGO) == 0
     assert town.call(call.sid).step == 1
 
 

@@ -91,6 +91,6 @@ def test_a_decline_stops_both(ringing: Line, settings: Settings) -> None:
 
     with transaction() as session:
         assert [row.payload for row in session.query(Outbox).filter_by(kind="end_leg")] == [
-            {"call_sid": ringing.sid}
+            {"call_sid": ringing.sid, "step": 1}
         ]
         assert session.get_one(CallStep, (ringing.sid, 2)).agent == "ben"

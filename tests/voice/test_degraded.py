@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -424,6 +424,96 @@ def test_an_agent_who_accepts_while_the_database_is_gone_gets_the_caller(
     in_the_usual_way(another, from_="anonymous")
     call.post(action, DialCallStatus="completed", DialBridged="true", DialCallDuration="12")
     assert town.call(call.sid).outcome == Outcome.TALKED
+
+
+def test_a_ring_that_is_answered_while_the_database_is_gone_is_a_conversation_afterwards(
+    outage: Outage, another: Another, merge: Callable[[], int]
+) -> None:
+    call = another().comes_in()
+    with outage(refusing):
+        call.talks()
+
+    assert merge() == 2
+
+    stands = town.call(call.sid)
+    assert (stands.state, stands.bridged_to) == (CallState.TALKING, "anna")
+    assert (town.slot("anna").activity, town.slot("anna").call_sid) == (Activity.TALKING, call.sid)
+    assert town.steps(call.sid)[0].leg_sid == "CA" + "e" * 32
+
+
+@pytest.mark.parametrize("way", [refusing, frozen])
+@pytest.mark.parametrize("phone", [True, False])
+def test_a_conversation_that_began_and_ended_without_a_database_was_with_who_had_it(
+    way: Callable[..., Iterator[None]],
+    flask_app: Flask,
+    outage: Outage,
+    another: Another,
+    merge: Callable[[], int],
+    phone: bool,
+) -> None:
+    flask_app.extensions["voice"].store.deadline = 1.0
+    if phone:
+        town.rings_at_phone("anna")
+    call = another().comes_in()
+    action, picture = call.attribute("Dial", "action"), call.reply
+    with outage(way):
+        call.leg("ringing")
+        call.leg("in-progress")
+        if phone:
+            call.post(call.attribute("Number", "url"), context="whisper")
+            call.post(call.attribute("Gather", "action"), context="whisper", Digits="1")
+            call.reply = picture
+        call.post(action, DialCallStatus="completed", DialBridged="true", DialCallDuration="30")
+        assert call.verbs == ["Hangup"]
+        call.post("/voice/status", CallStatus="completed", CallDuration="30")
+
+    merge()
+
+    ended = town.call(call.sid)
+    assert (ended.state, ended.outcome, ended.bridged_to) == (CallState.ENDED, Outcome.TALKED, "anna")
+    assert [(one.agent, one.outcome) for one in town.steps(call.sid)] == [("anna", "answered")]
+    assert (town.slot("anna").activity, town.slot("anna").suspect_until) == (Activity.WRAPPING_UP, None)
+    assert (ended.said, town.promises(), town.outbox()) == ([], [], [])
+
+
+def test_an_agent_who_accepted_while_the_database_was_gone_talks(
+    outage: Outage, another: Another, merge: Callable[[], int]
+) -> None:
+    town.rings_at_phone("anna")
+    call = another().comes_in()
+    with outage(refusing):
+        call.post(call.attribute("Number", "url"), context="whisper")
+        call.post(call.attribute("Gather", "action"), context="whisper", Digits="1")
+
+    merge()
+
+    stands = town.call(call.sid)
+    assert (stands.state, stands.bridged_to) == (CallState.TALKING, "anna")
+
+
+def test_the_news_of_one_call_that_several_processes_kept_is_told_in_its_order(
+    spool: Spool, another: Another, merge: Callable[[], int]
+) -> None:
+    call = another().comes_in()
+    moments = [(datetime.now(UTC) + timedelta(seconds=second)).isoformat() for second in (1, 2)]
+    answered = {
+        "call_sid": call.sid,
+        "step": 1,
+        "call_status": "in-progress",
+        "leg_sid": "",
+        "on_phone": False,
+    }
+    put(spool, {"kind": "ended", "call_status": "completed"} | {"call_sid": call.sid, "at": moments[1]})
+    [file] = spool.folder.glob("*.jsonl")
+    file.rename(spool.folder / "1.jsonl")
+    put(spool, {"kind": "leg"} | answered | {"at": moments[0]})
+    [file] = [path for path in spool.folder.glob("*.jsonl") if path.name != "1.jsonl"]
+    file.rename(spool.folder / "2.jsonl")
+
+    assert merge() == 2
+
+    assert (town.call(call.sid).outcome, town.call(call.sid).bridged_to) == (Outcome.TALKED, "anna")
+    assert town.outbox() == [], "no message was asked for and taken back"
 
 
 def test_nothing_is_promised_that_could_not_be_written_down(
