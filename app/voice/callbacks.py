@@ -83,7 +83,7 @@ LAST_NEWS = timedelta(seconds=10)
 ASK_AGAIN_AFTER = timedelta(seconds=30)
 # The carrier looks for a machine for at most half a minute after the answer, and may tell a little later.
 # https://www.twilio.com/docs/voice/answering-machine-detection, MachineDetectionTimeout
-VERDICT_WITHIN = timedelta(seconds=30)
+VERDICT_WITHIN = timedelta(seconds=35)
 VERDICT_AGAIN_AFTER = timedelta(seconds=5)
 HUMAN = "human"
 # With no word from the carrier for so long the try is over, whatever it was.
@@ -1038,7 +1038,8 @@ def _nobody_says_who_answered(
 ) -> None:
     """Ask again for a while; then go by what is known, which is nothing while the carrier can't be asked."""
     since = attempt.talked_until or now
-    if customer is not None and now - since >= VERDICT_WITHIN:
+    answered_at = attempt.bridged_at or since
+    if customer is not None and now - answered_at >= VERDICT_WITHIN:
         # It can't tell, which it mostly calls `unknown`: they were put through long enough to talk.
         _is_over(session, attempt, promise, AttemptOutcome.KEPT, now, ends_leg=False)
     elif now - since >= GIVEN_UP_AFTER:
