@@ -177,7 +177,7 @@ def test_a_desk_never_shows_the_call_of_a_colleague(
     office.tell("ben", 1, kind="presence")
     until(of_ben, lambda: any(address.endswith("/desk/presence") for address in asked))
     assert not [address for address in asked if "/card" in address]
-    assert "Ada" not in of_ben.content()
+    assert "Lovelace" not in of_ben.content()
     context.close()
 
 

@@ -105,7 +105,7 @@ def test_a_card_is_only_for_the_agent_whom_the_call_was_offered_to(
 
     assert anna.get(f"/desk/calls/{sid}/card").status_code == 200
     assert ben.get(f"/desk/calls/{sid}/card").status_code == 404
-    assert "Ada" not in ben.get(f"/desk?call={sid}").text
+    assert "Lovelace" not in ben.get(f"/desk?call={sid}").text
     for action in ("decline", "pick", "checked", "notes"):
         assert send(ben, f"/desk/calls/{sid}/{action}", why="meeting", customer="K1", summary="x") == 404
 

@@ -413,7 +413,8 @@ def test_what_was_to_be_told_of_an_erased_customer_is_dropped(receiver: Receiver
     assert [fact["data"]["number"] for fact in receiver.told if fact["event"] == "promise.made"] == [
         "+31612345679"
     ]
-    assert "ada" not in str(receiver.told)
+    # In quotes: an event's random id may hold these letters.
+    assert "'ada'" not in str(receiver.told)
 
 
 def test_what_was_told_is_forgotten_after_a_day(receiver: Receiver) -> None:
