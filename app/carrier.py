@@ -283,4 +283,6 @@ class Carrier:
         except TwilioRestException as error:
             raise CarrierError(error.code, error.status) from error
         except (TwilioException, RequestException) as error:
-            raise CarrierError(None) from error
+            # The official client tells of a list that was refused by the bare answer, without its code.
+            refused = next((one for one in error.args if isinstance(one, Response)), None)
+            raise CarrierError(None, refused.status_code if refused else None) from error

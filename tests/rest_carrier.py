@@ -10,6 +10,11 @@ from urllib.parse import parse_qs
 
 from tests.servers import answering
 
+NOT_FOUND: tuple[int, dict[str, object]] = (
+    404,
+    {"code": 20404, "status": 404, "message": "not found", "more_info": ""},
+)
+
 
 @dataclass
 class FakeCarrier:
@@ -21,6 +26,7 @@ class FakeCarrier:
     ended: list[str] = field(default_factory=list)
     talking: set[str] = field(default_factory=set)  # callers who were put through to Anna's desk
     refuses: int | None = None  # its own error code
+    forgets: bool = False  # lists no legs of calls
     is_away: bool = False
     url: str = ""
 
@@ -44,11 +50,13 @@ class FakeCarrier:
             self.redirects.append((sid, form["Url"][0]))
             return 200, {"sid": sid, "status": "in-progress"}
         if parent := re.search(r"/Calls\.json\?.*ParentCallSid=(\w+)", path):
+            if self.forgets:
+                return NOT_FOUND
             leg = {"sid": "CA" + "9" * 32, "status": "in-progress", "direction": "outbound-dial"}
             leg["to"] = "client:anna"
             return 200, {"calls": [leg] if parent[1] in self.talking else []}
         if sid not in self.calls:
-            return 404, {"code": 20404, "status": 404, "message": "not found", "more_info": ""}
+            return NOT_FOUND
         return 200, self.calls[sid]
 
 

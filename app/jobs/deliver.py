@@ -169,11 +169,19 @@ def _talks(carrier: Carrier, sid: str, number: int) -> bool:
 def _desk_talks(carrier: Carrier, sid: str, number: int) -> bool:
     """Tell whether the desk of a ring that was left has answered; if so, write down that they talk.
 
-    Raises CarrierError: who may be talking is not cut off unasked, and a ring ends by itself.
+    Raises CarrierError while it can't be asked: who may be talking is not cut off, and a ring ends by itself.
     """
     with db.reading() as session:
         step = session.get(CallStep, (sid, number))
-    if step is None or step.agent is None or not sweep.desk_talks(carrier, sid, step.agent):
+    if step is None or step.agent is None:
+        return False
+    try:
+        talks = sweep.desk_talks(carrier, sid, step.agent)
+    except CarrierError as error:
+        if error.status != 404:
+            raise
+        talks = False  # it knows of no such call
+    if not talks:
         return False
     with db.transaction() as session:
         progress.picked_up_after_all(session, sid, number, utcnow())

@@ -187,7 +187,7 @@ def test_a_withheld_number_shows_no_customer(anna: FlaskClient, settings: config
 
     assert "Nummer afgeschermd" in card
     assert "Vraag wie u spreekt" in card
-    assert "Ada" not in card
+    assert "Lovelace" not in card
     assert "Gecontroleerd" not in card
 
 

@@ -12,7 +12,7 @@ from app import db
 from app.agents.models import Activity, Agent, Intent
 from app.carrier import Carrier
 from app.jobs import deliver, sweep
-from app.voice import outbox
+from app.voice import controls, outbox
 from app.voice.ladder import Deployment
 from app.voice.models import Call, CallState, CallStep, Outcome, PromiseState
 from config import Settings
@@ -220,6 +220,20 @@ def test_while_the_carrier_can_not_be_asked_no_desk_is_left(
 
     fake.is_away = False
     assert sweep.leave_dead_desks(carrier, deployment, later, LONG_AGO) == 1
+
+
+def test_a_ring_that_was_declined_is_ended_also_where_the_carrier_knows_of_no_legs(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
+    call = another().comes_in()
+    call.leg("ringing")
+    with db.transaction() as session:
+        assert controls.decline(session, call.sid, "anna", "meeting", now(), deployment)
+    fake.forgets = True
+
+    assert deliver.deliver_due(carrier, deployment, outbox.END_LEG, now()) == 1
+
+    assert fake.ended == [LEG]
 
 
 @pytest.mark.parametrize("rang", [True, False])
