@@ -130,7 +130,8 @@ def token() -> Response:
 @require_agent
 def heartbeat() -> Response:
     """Write down that this desk is alive; the page sends it only while its stream is."""
-    body = request.get_json(silent=True) or {}
+    said = request.get_json(silent=True)
+    body = said if isinstance(said, dict) else {}
     try:
         softphone = Softphone(body.get("softphone", Softphone.NONE))
     except ValueError:

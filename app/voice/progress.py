@@ -323,7 +323,7 @@ def _about_dropped_line(session: Session, call: Call, promise: Promise, now: dat
     code = "line_dropped" if _is_rung_back(promise) else "line_dropped_hidden"
     zone = known_facts.line_zone(session, call.line)
     said = speech.words(Sentence(code, {"agent": name}), call.language, zone, now)
-    call.said = [*call.said, {"at": now.isoformat(), "text": said}]
+    speech.told(call, [said], now)
     return said
 
 
@@ -516,10 +516,9 @@ def wait(
     may_speak = queue_seconds is not None and queue_seconds <= 1
     if now - _last_spoken(call) >= SPEAK_AGAIN_AFTER:
         may_speak = True
-        said = [
-            speech.words(_patience(call, facts, session), call.language, facts.line.calendar.timezone, now)
-        ]
-        call.said = [*call.said, {"at": now.isoformat(), "text": said[0]}]
+        zone = facts.line.calendar.timezone
+        patience = speech.words(_patience(call, facts, session), call.language, zone, now)
+        said = speech.told(call, [patience], now)
     addresses = twiml.Addresses(deployment.public_url, sid, number)
     hears_at = addresses.of("wish") if may_speak and call.waiting_for_agent is not None else ""
     return twiml.keep_waiting(said=said, language=call.language, hears_at=hears_at)
@@ -663,8 +662,7 @@ def about(session: Session, sid: str, number: int, speech_result: str, now: date
             if words and call.promise is not None:
                 promises.say_more(session, call.promise, words)
             said = text(_thanks(session, call) if words else "say.goodbye", call.language)
-        call.said = [*call.said, {"at": now.isoformat(), "text": said}]
-        return twiml.farewell(said=[said], language=call.language)
+        return twiml.farewell(said=speech.told(call, [said], now), language=call.language)
 
     return _once(session, sid, f"about/{number}", now, answer)
 
@@ -682,9 +680,8 @@ def message_left(
 
     def answer() -> bytes:
         recordings.arrived(session, call, recording_sid, seconds, now)
-        said = text(_thanks(session, call), call.language)
-        call.said = [*call.said, {"at": now.isoformat(), "text": said}]
-        return twiml.farewell(said=[said], language=call.language)
+        thanks = text(_thanks(session, call), call.language)
+        return twiml.farewell(said=speech.told(call, [thanks], now), language=call.language)
 
     return _once(session, sid, f"message/{number}", now, answer)
 
@@ -734,7 +731,7 @@ def number_given(
     def answer() -> bytes:
         facts = _read(session, call, now, deployment)
         said, reply = hidden.number_given(session, call, facts, given, now, deployment, again=again)
-        call.said = [*call.said, *({"at": now.isoformat(), "text": sentence} for sentence in said)]
+        speech.told(call, said, now)
         return reply
 
     return _once(session, sid, f"number/{number}{'/again' if again else ''}", now, answer)

@@ -443,6 +443,16 @@ def test_the_heartbeat_proves_that_the_desk_lives(anna: FlaskClient) -> None:
     assert (slot.desk_visible, slot.softphone) == (True, Softphone.NONE)
 
 
+@pytest.mark.parametrize("body", [[], ["ready"], "ready", 1])
+def test_a_heartbeat_that_says_nothing_of_a_telephone_reports_none(anna: FlaskClient, body: object) -> None:
+    token = office.token_in(anna.get("/desk").text)
+
+    assert anna.post("/desk/heartbeat", json=body, headers={"X-CSRF-Token": token}).status_code == 204
+
+    with transaction() as session:
+        assert session.get_one(Slot, "anna").softphone == Softphone.NONE
+
+
 def test_a_heartbeat_with_an_unknown_telephone_is_refused_by_field(anna: FlaskClient) -> None:
     with anna.session_transaction() as cookie:
         token = cookie["csrf"]
