@@ -1,10 +1,14 @@
 """Is this port ours to take?"""
 
+import random
 import socket
-from contextlib import closing
+from contextlib import closing, suppress
 
 LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
+# Below those that systems give to whoever connects to somebody: one of these could be gone the next moment.
+TO_CHOOSE_FROM = range(10_000, 32_768)
+TRIES = 100
 
 
 class PortTaken(Exception):
@@ -12,10 +16,19 @@ class PortTaken(Exception):
 
 
 def free_port(host: str = LOOPBACK) -> int:
-    """Return a port nobody listens on at this moment."""
-    with closing(socket.socket()) as probe:
+    """Return a port nobody listens on, and that nobody is likely to take before it is used."""
+    # Not the shared generator: processes that begin it alike would choose alike.
+    for port in random.SystemRandom().sample(TO_CHOOSE_FROM, TRIES):
+        with suppress(OSError), closing(_socket_for(host)) as probe:
+            probe.bind((host, port))
+            return port
+    with closing(_socket_for(host)) as probe:
         probe.bind((host, 0))
         return int(probe.getsockname()[1])
+
+
+def _socket_for(host: str) -> socket.socket:
+    return socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
 
 
 def free_near(port: int, host: str, *, never: int) -> int:
@@ -33,7 +46,7 @@ def listen(port: int, host: str, setting: str, purpose: str) -> socket.socket:
     The server gets it from whoever supervises: who calls while that server is being started again waits the
     moment that it takes, instead of being refused.
     """
-    door = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    door = _socket_for(host)
     door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Connections inherit it. The server takes an inherited port for a unix socket and would not set it: each
     # answer would wait 40 ms for the other side to confirm its headers.
@@ -49,7 +62,7 @@ def listen(port: int, host: str, setting: str, purpose: str) -> socket.socket:
 
 def require_free(port: int, host: str, setting: str, purpose: str) -> None:
     """Raise PortTaken unless `port` can be bound; `setting` is what the person changes to get another."""
-    with closing(socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)) as probe:
+    with closing(_socket_for(host)) as probe:
         # As the servers do: a port whose last connections are still cooling down is free.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

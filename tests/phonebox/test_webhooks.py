@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import hmac
-import socket
 import time
 
 import pytest
@@ -15,13 +14,6 @@ from tests.phonebox.scripted import Answer, App, Received
 
 LINE = "+31880001111"
 ADA = "+31612345678"
-
-
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def test_signatures_agree_with_the_published_vector() -> None:
@@ -141,8 +133,8 @@ def test_the_fragment_asks_for_retries_which_share_their_token(app: App, phone: 
     assert len({each.headers["I-Twilio-Idempotency-Token"] for each in app.at("/flaky")}) == 1
 
 
-def test_a_refused_connection_is_tried_once_more(app: App, phone: Phonebox) -> None:
-    app.on("/voice/incoming", f"<Redirect>http://127.0.0.1:{free_port()}/gone</Redirect>")
+def test_a_refused_connection_is_tried_once_more(app: App, phone: Phonebox, free_port: int) -> None:
+    app.on("/voice/incoming", f"<Redirect>http://127.0.0.1:{free_port}/gone</Redirect>")
     app.on("/voice/fallback", "<Hangup/>")
 
     call = phone.call_in(ADA, LINE)
