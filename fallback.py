@@ -9,7 +9,7 @@ from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from app import logs
-from app.voice import last_resort
+from app.voice.outage import last_resort
 from config import ConfigurationError, load
 
 

@@ -6,16 +6,10 @@ from app import bus, cli, db, operations, web
 from app.admin import leavers, promise_figures
 from app.admin import promises as admin_promises
 from app.api import views as api
-from app.voice import (
-    callback_webhooks,
-    callers_page,
-    desk_views,
-    message_views,
-    message_webhooks,
-    promise_views,
-    ring_test_webhooks,
-    webhooks,
-)
+from app.callbacks import message_webhooks
+from app.callbacks import webhooks as callback_webhooks
+from app.desk import callers_page, message_views, promise_views, views
+from app.voice import ring_test_webhooks, webhooks
 from config import Settings, load
 
 
@@ -34,7 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     callers_page.register(app)
     message_webhooks.register(app)
     web.register(app)
-    desk_views.register(app)
+    views.register(app)
     promise_views.register(app)
     message_views.register(app)
     admin_promises.register(app)

@@ -24,9 +24,9 @@ from sqlalchemy.orm import Session
 from app import bus, db
 from app.agents import streams
 from app.clock import utcnow
-from app.jobs.models import CarrierLook, WorkerSeen
-from app.voice import outbox
-from app.voice.models import Call, Outbox, Promise, PromiseState
+from app.outgoing import outbox
+from app.records.calls import Call, Outbox, Promise, PromiseState
+from app.records.jobs import CarrierLook, WorkerSeen
 
 bp = Blueprint("operations", __name__)
 

@@ -10,10 +10,10 @@ from sqlalchemy import select, update
 from twilio.twiml.voice_response import Dial, VoiceResponse
 
 from app import bus, db
-from app.agents.models import Activity, Agent, DeskEvent, Intent, Slot
-from app.callers.models import Case, CaseStatus, Customer, CustomerNumber
 from app.clock import utcnow
-from app.voice.models import Call, CallState
+from app.records.agents import Activity, Agent, DeskEvent, Intent, Slot
+from app.records.callers import Case, CaseStatus, Customer, CustomerNumber
+from app.records.calls import Call, CallState
 
 
 def answer(sid: str, from_e164: str, line: str, public_url: str) -> str:

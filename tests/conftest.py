@@ -17,6 +17,7 @@ import shutil
 from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import argon2
 import pytest
@@ -31,7 +32,7 @@ import app.db
 import config
 from app import create_app
 from app.agents import passwords
-from app.carrier import Carrier
+from app.carrier.rest import Carrier
 from app.voice import webhooks
 from startup import ports
 from startup.browser import NONE_FOUND, find_browser
@@ -45,6 +46,7 @@ from tests.databases import NewDatabase, PostgresDatabases
 from tests.pages import PATIENCE
 from tests.parts import TELLS, migrate, test_settings
 from tests.rest_carrier import FakeCarrier, fake_carrier
+from tests.telephone import Another, Line
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -250,6 +252,22 @@ def flask_app(
 @pytest.fixture
 def client(flask_app: Flask) -> FlaskClient:
     return flask_app.test_client()
+
+
+@pytest.fixture
+def call(client: FlaskClient, settings: config.Settings) -> Line:
+    """A call as its carrier sees it."""
+    return Line(client, settings)
+
+
+@pytest.fixture
+def another(client: FlaskClient, settings: config.Settings) -> Another:
+    """Make more calls: `another(from_=…)`."""
+
+    def make(**fields: Any) -> Line:
+        return Line(client, settings, **fields)
+
+    return make
 
 
 @pytest.fixture(scope="session")

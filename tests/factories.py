@@ -5,11 +5,11 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.agents.models import Agent, Intent, Reach, Slot, Softphone
 from app.callers import history
-from app.callers.models import Case, CaseStatus, Channel, Customer, CustomerNumber, Direction, Line
-from app.voice import promises
-from app.voice.models import Promise
+from app.promises import ledger
+from app.records.agents import Agent, Intent, Reach, Slot, Softphone
+from app.records.callers import Case, CaseStatus, Channel, Customer, CustomerNumber, Direction, Line
+from app.records.calls import Promise
 
 # A Tuesday morning on which every line of these stories is open.
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -143,4 +143,4 @@ def promise(session: Session, *, now: datetime, due_at: datetime, **more: Any) -
     usual = {"number": ADA, "line": LINE, "customer": None, "case": None, "agent": "anna"}
     usual |= {"team": "Burgerzaken", "language": "nl", "why": "promise_asked"}
     values = usual | more
-    return promises.make(session, **{"origin": f"test:{values['number']}"} | values, now=now, due_at=due_at)
+    return ledger.make(session, **{"origin": f"test:{values['number']}"} | values, now=now, due_at=due_at)

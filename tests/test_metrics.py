@@ -6,8 +6,9 @@ from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 
 from app import db
-from app.voice import outbox, promises
-from app.voice.models import Promise, PromiseState
+from app.outgoing import outbox
+from app.promises import ledger
+from app.records.calls import Promise, PromiseState
 from tests import factories
 from tests.factories import NOW
 
@@ -20,7 +21,7 @@ def owed(number: str) -> Promise:
 def moves(promise: Promise, state: PromiseState, minutes_late: float) -> None:
     with db.transaction() as session:
         held = session.get_one(Promise, promise.id)
-        promises.move(session, held, state, "promise_kept", held.due_at + timedelta(minutes=minutes_late))
+        ledger.move(session, held, state, "promise_kept", held.due_at + timedelta(minutes=minutes_late))
 
 
 def metrics(client: FlaskClient) -> dict[tuple[str, str], float]:

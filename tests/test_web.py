@@ -8,8 +8,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import db
-from app.agents.models import Role
-from app.callers.models import Contact
+from app.records.agents import Role
+from app.records.callers import Contact
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA

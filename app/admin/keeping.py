@@ -8,8 +8,8 @@ from math import ceil
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from app.voice.facts import OWED
-from app.voice.models import AttemptOutcome, Promise, PromiseAttempt, PromiseState
+from app.records.calls import AttemptOutcome, Promise, PromiseAttempt, PromiseState
+from app.routing.facts import OWED
 
 # How far the real moment lay from the spoken one, in minutes; each begins where the one before ends.
 LATER_THAN = (0, 15, 60, 240)

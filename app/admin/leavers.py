@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from flask import Blueprint, Flask, Response, make_response, render_template, request
 from sqlalchemy import select
 
+from app.admin import leaving
+from app.admin.leaving import Share
 from app.admin.promises import MAY_ACT, words
-from app.agents.models import Agent
 from app.agents.sign_in import current, has_desk, require_role
 from app.clock import utcnow
 from app.db import reading, take_the_time, transaction
 from app.errors import InvalidField
-from app.voice import leaving
-from app.voice.leaving import Share
+from app.records.agents import Agent
 
 bp = Blueprint("admin_leavers", __name__, url_prefix="/admin/promises/leaver")
 

@@ -7,11 +7,11 @@ from sqlalchemy import select
 
 from app import catalogue, web
 from app.admin import keeping
-from app.agents.models import Agent
 from app.agents.sign_in import OVERSEERS, has_desk, require_role
 from app.clock import utcnow
 from app.db import reading
-from app.voice import promises
+from app.promises import ledger
+from app.records.agents import Agent
 
 bp = Blueprint("promise_figures", __name__, url_prefix="/admin/promises/figures")
 
@@ -34,7 +34,7 @@ def page() -> Response:
     now, days, team = utcnow(), _days(), request.args.get("team", "")
     with reading() as session:
         found = keeping.outcomes(session, now - timedelta(days=days), now, team)
-        names = promises.names_of(session)
+        names = ledger.names_of(session)
         teams = session.scalars(select(Agent.team).distinct().order_by(Agent.team)).all()
     return make_response(
         render_template(

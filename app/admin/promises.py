@@ -23,20 +23,22 @@ from sqlalchemy.orm import Session, aliased
 
 from app import catalogue, web
 from app.admin import keeping
-from app.agents.models import Agent, Role
 from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
-from app.callers.models import Customer, Direction
+from app.callbacks import callbacks
+from app.callbacks.callbacks import zone_of
 from app.callers.numbers import mask
 from app.clock import utcnow
 from app.db import reading, transaction
+from app.desk import threads
+from app.desk.card import zone_of_house
 from app.errors import ApplicationError
-from app.voice import callbacks, playing, promises, recordings, threads
-from app.voice.callbacks import zone_of
-from app.voice.card import zone_of_house
-from app.voice.delivery import NOT_DELIVERED, TOLD_APART, why_not
-from app.voice.facts import OWED
-from app.voice.ladder import Deployment
-from app.voice.models import Message, Promise, PromiseAttempt, PromiseEvent, PromiseState
+from app.messages.delivery import NOT_DELIVERED, TOLD_APART, why_not
+from app.promises import ledger, playing, recordings
+from app.records.agents import Agent, Role
+from app.records.callers import Customer, Direction
+from app.records.calls import Message, Promise, PromiseAttempt, PromiseEvent, PromiseState
+from app.routing.facts import OWED
+from app.voice.steps import Deployment
 
 bp = Blueprint("admin_promises", __name__, url_prefix="/admin/promises")
 
@@ -106,7 +108,7 @@ def overview() -> Response:
     now = utcnow()
     with reading() as session:
         _use_zone(session)
-        names = promises.names_of(session)
+        names = ledger.names_of(session)
         page = render_template(
             "admin/promises.html",
             rows=rows(session, chosen(now), now, names, SHOWN),
@@ -133,7 +135,7 @@ def export() -> Response:
     """The same list as a file, safe to open in a spreadsheet; numbers are masked there too."""
     now = utcnow()
     with reading() as session:
-        found = rows(session, chosen(now), now, promises.names_of(session), 100_000)
+        found = rows(session, chosen(now), now, ledger.names_of(session), 100_000)
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(
@@ -171,7 +173,7 @@ def story(promise_id: int) -> Response:
             abort(404)
         zone = zone_of(session, promise)
         web.show_times_in(str(zone))
-        names = promises.names_of(session)
+        names = ledger.names_of(session)
         page = render_template(
             "admin/promise.html",
             promise=promise,
@@ -228,11 +230,11 @@ def act() -> Response:
 def _act(session: Session, action: str, promise_id: int, agent: str, now: datetime) -> None:
     match action:
         case "hand_over":
-            promises.hand_over(session, promise_id, agent, _who(), now)
+            ledger.hand_over(session, promise_id, agent, _who(), now)
         case "withdraw":
-            promises.withdraw(session, promise_id, _who(), now)
+            ledger.withdraw(session, promise_id, _who(), now)
         case "now":
-            promises.ring_now(session, promise_id, _who(), now)
+            ledger.ring_now(session, promise_id, _who(), now)
         case "number":
             deployment = Deployment.of(current_app.config["SETTINGS"])
             number = request.form.get("number", "")
@@ -379,7 +381,7 @@ def happenings(
     written = session.scalars(select(Message).where(Message.promise == promise.id)).all()
     names = {"customer": catalogue.text("promise.the_customer", language), **names}
     found = [
-        Happening(event.at, promises.in_words(event, language, zone, names), names.get(event.who, event.who))
+        Happening(event.at, ledger.in_words(event, language, zone, names), names.get(event.who, event.who))
         for event in events
     ] + [
         Happening(message.at, _in_words(message, language), names.get(message.author or "", ""))

@@ -8,12 +8,12 @@ from sqlalchemy import select
 
 from app import web
 from app.agents import desk_events, presence, streams
-from app.agents.models import Agent, Intent, Reach, Softphone
 from app.agents.presence import PresenceView
 from app.agents.sign_in import desk_of_reader, require_agent
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.errors import InvalidField
+from app.records.agents import Agent, Intent, Reach, Softphone
 
 bp = Blueprint("desk", __name__, url_prefix="/desk")
 

@@ -8,7 +8,7 @@ from sqlalchemy import delete, event, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
-from app.agents.models import DeskEvent, Slot
+from app.records.agents import DeskEvent, Slot
 
 _BELLS = "desk_bells"
 

@@ -10,9 +10,9 @@ from sqlalchemy.orm import Session
 
 from app import bus
 from app.agents import desk_events
-from app.agents.models import Activity, Agent, Intent, Reach, Slot, Softphone
 from app.db import table_of
 from app.errors import InvalidField
+from app.records.agents import Activity, Agent, Intent, Reach, Slot, Softphone
 
 HEARTBEAT_FRESH = timedelta(seconds=15)
 # A desk that was alive a moment ago belongs to somebody who is near their telephone; one that has been

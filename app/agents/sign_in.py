@@ -27,9 +27,9 @@ from sqlalchemy.orm import Session
 
 from app import web
 from app.agents import passwords, presence
-from app.agents.models import Agent, Role, SignInAttempt, User
 from app.clock import utcnow
 from app.db import reading, transaction
+from app.records.agents import Agent, Role, SignInAttempt, User
 from config import Settings
 
 bp = Blueprint("sign_in", __name__)

@@ -24,9 +24,9 @@ from sqlalchemy.orm import Session
 
 from app import bus
 from app.agents import desk_events
-from app.agents.models import Activity, DeskEvent, Slot
 from app.clock import utcnow
 from app.db import reading
+from app.records.agents import Activity, DeskEvent, Slot
 
 log = logging.getLogger(__name__)
 

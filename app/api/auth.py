@@ -12,10 +12,10 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from app import db
-from app.agents.models import Agent
 from app.api import rate
-from app.api.models import ApiToken, Scope
 from app.api.problems import ApiProblem
+from app.records.agents import Agent
+from app.records.tokens import ApiToken, Scope
 
 P = ParamSpec("P")
 T = TypeVar("T")

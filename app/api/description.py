@@ -7,10 +7,10 @@ from http import HTTPStatus
 from typing import Any
 
 from app import catalogue
-from app.api.models import Scope
 from app.api.problems import PROBLEM_JSON
 from app.api.routes import OPERATIONS, PREFIX, Operation
 from app.api.shapes import EXAMPLES, SCHEMAS, page_of
+from app.records.tokens import Scope
 
 VERSION = "1"
 _PARAMETER = re.compile(r"<(?:[^:<>]+:)?([a-z_]+)>")

@@ -9,11 +9,12 @@ from sqlalchemy import Select, Text, cast, delete, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.agents import desk_events
-from app.agents.models import DeskEvent
-from app.callers.models import Case, Customer, CustomerNumber
 from app.db import take_the_time
-from app.voice import outbox, promises, recordings
-from app.voice.models import (
+from app.outgoing import outbox
+from app.promises import ledger, recordings
+from app.records.agents import DeskEvent
+from app.records.callers import Case, Customer, CustomerNumber
+from app.records.calls import (
     Call,
     Inbox,
     Message,
@@ -83,7 +84,7 @@ def _forget_promises(
     theirs = or_(Promise.customer == customer, Promise.case.in_(cases), Promise.number.in_(numbers))
     owed = session.scalars(select(Promise).where(theirs, Promise.state.in_(_MAY_BE_WITHDRAWN))).all()
     for promise in owed:
-        promises.withdraw(session, promise.id, who, now)
+        ledger.withdraw(session, promise.id, who, now)
     session.flush()
     session.execute(
         update(PromiseAttempt)
@@ -109,7 +110,7 @@ def _forget_promises(
 
 _HARMLESS_DETAILS = frozenset({"agent", "time", "error"})
 _MAY_BE_WITHDRAWN = [
-    state for state, following in promises.FOLLOWS.items() if PromiseState.WITHDRAWN in following
+    state for state, following in ledger.FOLLOWS.items() if PromiseState.WITHDRAWN in following
 ]
 
 

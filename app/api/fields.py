@@ -13,9 +13,9 @@ from zoneinfo import available_timezones
 import phonenumbers
 
 from app import catalogue
-from app.callers.hours import Hours, NotHours
 from app.callers.numbers import to_e164
 from app.errors import ApplicationError, InvalidField
+from app.lines.hours import Hours, NotHours
 
 SEPARATOR = "|"  # between the phones or tags of one cell
 MOST_ITEMS = 50

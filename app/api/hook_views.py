@@ -9,14 +9,14 @@ from flask.typing import ResponseReturnValue
 from app import db
 from app.api import shapes
 from app.api.fields import Problem, Refused
-from app.api.models import Scope
 from app.api.problems import ApiProblem
 from app.api.routes import body, operation, refuse_unknown_parameters, settings
 from app.clock import utcnow
 from app.errors import InvalidField
-from app.voice import hooks
-from app.voice.hooks import Event
-from app.voice.models import Hook
+from app.outgoing import hooks
+from app.outgoing.hooks import Event
+from app.records.calls import Hook
+from app.records.tokens import Scope
 
 T = TypeVar("T")
 

@@ -10,7 +10,7 @@ import phonenumbers
 from app import catalogue
 from app.api import fields as f
 from app.api.fields import Defaults, Field, Problem, Refused
-from app.callers.models import CaseStatus, Channel, Direction
+from app.records.callers import CaseStatus, Channel, Direction
 
 R = TypeVar("R")
 

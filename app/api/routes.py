@@ -10,8 +10,8 @@ from flask.typing import ResponseReturnValue
 
 from app.api.auth import require
 from app.api.fields import Defaults, Problem, Refused, Unusable
-from app.api.models import Scope
 from app.api.problems import ApiProblem
+from app.records.tokens import Scope
 from config import Settings
 
 PREFIX = "/api/v1"

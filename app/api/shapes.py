@@ -5,12 +5,17 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from app import catalogue
-from app.agents.models import Activity, Agent, Intent, Reach, Softphone
 from app.api.records import AGENTS, CASES, CONTACTS, CUSTOMERS, LINES, Kind
-from app.callers.models import Customer, Direction, Line
-from app.voice import promises
-from app.voice.hooks import Event
-from app.voice.models import (
+from app.outgoing.hooks import Event
+from app.outgoing.shapes import at as _at
+from app.outgoing.shapes import call_in_list as call_in_list  # the names by which the views know them all
+from app.outgoing.shapes import case as case
+from app.outgoing.shapes import contact as contact
+from app.outgoing.shapes import promise as promise
+from app.promises import ledger
+from app.records.agents import Activity, Agent, Intent, Reach, Softphone
+from app.records.callers import Customer, Direction, Line
+from app.records.calls import (
     Call,
     CallState,
     CallStep,
@@ -22,11 +27,6 @@ from app.voice.models import (
     StepKind,
     StepOutcome,
 )
-from app.voice.shapes import at as _at
-from app.voice.shapes import call_in_list as call_in_list  # the names by which the views know them all
-from app.voice.shapes import case as case
-from app.voice.shapes import contact as contact
-from app.voice.shapes import promise as promise
 
 Json = dict[str, Any]
 Schema = dict[str, Any]
@@ -260,7 +260,7 @@ def promise_with_events(
             {
                 "at": _at(one.at),
                 "state": one.state,
-                "why": promises.in_words(one, language, zone, names),
+                "why": ledger.in_words(one, language, zone, names),
                 "why_code": one.why,
                 "who": one.who,
             }

@@ -32,7 +32,6 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.agents.models import Agent, Slot
 from app.api.fields import Problem
 from app.api.records import (
     AGENTS,
@@ -48,8 +47,9 @@ from app.api.records import (
     LineRecord,
 )
 from app.callers import history
-from app.callers.models import Case, Contact, Customer, CustomerNumber, Line
 from app.db import Base
+from app.records.agents import Agent, Slot
+from app.records.callers import Case, Contact, Customer, CustomerNumber, Line
 
 R = TypeVar("R")
 Rows = list[dict[str, Any]]

@@ -14,10 +14,8 @@ from werkzeug.routing import RequestRedirect
 
 from app import catalogue, db, web
 from app.agents import presence, streams
-from app.agents.models import Activity, Agent, Intent, Reach, Slot, Softphone
 from app.api import description, erasure, fields, hook_views, problems, shapes, store
 from app.api.fields import Defaults, Problem, Refused, Unusable
-from app.api.models import Scope
 from app.api.problems import ApiProblem
 from app.api.records import AGENTS, CASES, CONTACTS, CUSTOMERS, LINES, Kind
 from app.api.routes import (
@@ -34,11 +32,15 @@ from app.api.routes import (
     refuse_unknown_parameters,
     settings,
 )
-from app.callers.models import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
+from app.callbacks import callbacks
 from app.clock import utcnow
 from app.errors import InvalidField
-from app.voice import announce, callbacks, promises
-from app.voice.models import Call, CallStep, Promise, PromiseEvent, PromiseState
+from app.outgoing import announce
+from app.promises import ledger
+from app.records.agents import Activity, Agent, Intent, Reach, Slot, Softphone
+from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
+from app.records.calls import Call, CallStep, Promise, PromiseEvent, PromiseState
+from app.records.tokens import Scope
 
 LONGEST_BODY = 256 * 1024
 
@@ -474,7 +476,7 @@ def make_promise() -> ResponseReturnValue:
     said = body()
     with db.transaction() as session:
         wanted = _owed(session, said, now)
-        promise = promises.make(session, origin=origin, why="promise_asked", now=now, **wanted)
+        promise = ledger.make(session, origin=origin, why="promise_asked", now=now, **wanted)
         if promise.number not in (wanted["number"], None):
             # None: the customer was erased. Anything else would leave the second number without a promise.
             raise Refused([Problem("Idempotency-Key", "key_of_another_number")])
@@ -504,7 +506,7 @@ def _owed(session: Session, said: dict[str, Any], now: datetime) -> dict[str, An
         name: _said(said, name, read, found, required=name in {"number", "due_at"})
         for name, read in _PROMISE_FIELDS.items()
     }
-    if values["number"] and not promises.may_ring(session, values["number"]):
+    if values["number"] and not ledger.may_ring(session, values["number"]):
         found.append(Problem("number", "not_callable"))
     if values["due_at"] and values["due_at"] <= now:
         found.append(Problem("due_at", "in_the_past"))
@@ -554,7 +556,7 @@ def withdraw_promise(promise: int) -> ResponseReturnValue:
         if session.get(Promise, promise) is None:
             raise ApiProblem(404, "not_found")
         try:
-            row = promises.withdraw(session, promise, _who(), utcnow())
+            row = ledger.withdraw(session, promise, _who(), utcnow())
         except InvalidField:
             raise ApiProblem(409, "promise_is_finished") from None
         session.flush()
@@ -565,7 +567,7 @@ def _promise_with_events(session: Session, promise: Promise) -> Response:
     events = session.scalars(
         select(PromiseEvent).where(PromiseEvent.promise == promise.id).order_by(PromiseEvent.id)
     ).all()
-    zone, names = callbacks.zone_of(session, promise), promises.names_of(session)
+    zone, names = callbacks.zone_of(session, promise), ledger.names_of(session)
     response = jsonify(shapes.promise_with_events(promise, events, web.language_asked_for(), zone, names))
     response.headers["Content-Language"] = web.language_asked_for()
     response.vary.add("Accept-Language")

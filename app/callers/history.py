@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.callers.models import Case, Channel, Contact, Direction
+from app.records.callers import Case, Channel, Contact, Direction
 
 T = TypeVar("T")
 

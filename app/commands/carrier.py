@@ -6,13 +6,13 @@ import click
 from flask.cli import AppGroup
 
 from app.api.fields import Defaults, Problem, Unusable, moment
-from app.carrier import Carrier
+from app.carrier.rest import Carrier
 from app.clock import utcnow
 from app.commands import database_errors_in_words, refuse, say, settings_of
 from app.errors import CarrierError
 from app.jobs import backfill
 from app.jobs.backfill import Comparison
-from app.voice.ladder import Deployment
+from app.voice.steps import Deployment
 from config import Settings
 
 # Where nobody ever compared, and the operator doesn't say since when.

@@ -14,14 +14,14 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from app import db, migrations
-from app.callers.models import Line
-from app.carrier import Carrier
+from app.carrier.rest import Carrier
 from app.clock import utcnow
 from app.commands import settings_of
 from app.commands.carrier import in_words
 from app.errors import CarrierError
-from app.jobs.models import WorkerSeen
-from app.voice.models import Hook
+from app.records.callers import Line
+from app.records.calls import Hook
+from app.records.jobs import WorkerSeen
 from config import Settings
 
 WORKER_SEEN_WITHIN = timedelta(seconds=20)

@@ -13,9 +13,9 @@ from app.clock import utcnow
 from app.commands import database_errors_in_words, refuse, say, settings_of
 from app.errors import InvalidField
 from app.jobs import hooks as delivery
-from app.voice import hooks
-from app.voice.hooks import Event
-from app.voice.models import Hook
+from app.outgoing import hooks
+from app.outgoing.hooks import Event
+from app.records.calls import Hook
 
 hook_commands = AppGroup("hooks", help="Other systems that are told what happens.")
 

@@ -9,14 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import db
-from app.agents.models import Agent, Role, User
 from app.agents.passwords import fits, hash_password
 from app.api import auth
 from app.api.fields import Defaults, Problem, Unusable, email
-from app.api.models import ApiToken, Scope
 from app.clock import utcnow
 from app.commands import database_errors_in_words, refuse, say, settings_of
 from app.errors import InvalidField
+from app.records.agents import Agent, Role, User
+from app.records.tokens import ApiToken, Scope
 
 PASSWORD = "RECHTDOOR_PASSWORD"
 

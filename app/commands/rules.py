@@ -10,14 +10,14 @@ from flask.cli import AppGroup
 from sqlalchemy import select
 
 from app import db
-from app.callers.models import Line
 from app.callers.numbers import to_e164
 from app.clock import utcnow
 from app.commands import database_errors_in_words, language, settings_of
 from app.errors import InvalidField
-from app.voice import rules, simulation
-from app.voice.ladder import Deployment
-from app.voice.rules import Ladder
+from app.records.callers import Line
+from app.routing import rules, simulation
+from app.routing.rules import Ladder
+from app.voice.steps import Deployment
 
 rules_commands = AppGroup("rules", help="The rules by which calls are routed.")
 

@@ -12,18 +12,19 @@ from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from app import db
-from app.callers.models import Line
 from app.callers.numbers import mask, may_be_called, to_e164
-from app.carrier import Carrier, CarrierCall, patiently
+from app.carrier import forms
+from app.carrier.rest import Carrier, CarrierCall, patiently
 from app.clock import utcnow
 from app.errors import CarrierError
 from app.jobs import sweep
-from app.jobs.models import CarrierLook
-from app.voice import forms, unseen
-from app.voice.answering import IncomingCall
-from app.voice.ladder import Deployment
-from app.voice.lifecycle import CARRIER_SAYS_ENDED
-from app.voice.models import Call, CallState, Outcome
+from app.records.callers import Line
+from app.records.calls import Call, CallState, Outcome
+from app.records.jobs import CarrierLook
+from app.records.lifecycle import CARRIER_SAYS_ENDED
+from app.voice import missed
+from app.voice.incoming import IncomingCall
+from app.voice.steps import Deployment
 
 log = logging.getLogger(__name__)
 
@@ -249,8 +250,8 @@ def _add(
         return Outcome.MISSED_PROMISED if may_be_called(number) else Outcome.NOT_CALLABLE
     incoming = IncomingCall(call.sid, call.from_raw, call.to_raw)
     with db.transaction() as session:
-        found = unseen.UnseenCall(incoming, began_at, ended_at, talked_seconds)
-        outcome = unseen.note(session, found, now, deployment)
+        found = missed.UnseenCall(incoming, began_at, ended_at, talked_seconds)
+        outcome = missed.note(session, found, now, deployment)
     log.info("call added from the carrier's list", extra={"call_sid": call.sid, "outcome": str(outcome)})
     return outcome
 

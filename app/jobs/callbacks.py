@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 
 from app import db
-from app.carrier import Carrier, CarrierCall
+from app.callbacks import callbacks
+from app.carrier.rest import Carrier, CarrierCall
 from app.clock import utcnow
 from app.errors import CarrierError
-from app.voice import callbacks
-from app.voice.ladder import Deployment
-from app.voice.lifecycle import CARRIER_SAYS_ENDED
+from app.records.lifecycle import CARRIER_SAYS_ENDED
+from app.voice.steps import Deployment
 
 log = logging.getLogger(__name__)
 

@@ -7,15 +7,18 @@ from datetime import datetime
 from typing import Any
 
 from app import db
-from app.carrier import FOR_GOOD, Carrier, with_parameters
+from app.carrier.rest import FOR_GOOD, Carrier, with_parameters
+from app.carrier.twiml import Addresses
 from app.clock import utcnow
 from app.errors import CarrierError
 from app.jobs import callbacks, sweep
-from app.voice import links, messages, outbox, progress, ring_tests
-from app.voice.ladder import RING_KINDS, Deployment
-from app.voice.lifecycle import CARRIER_SAYS_ENDED
-from app.voice.models import Call, CallState, CallStep, StepKind
-from app.voice.twiml import Addresses
+from app.messages import messages
+from app.outgoing import outbox
+from app.promises import links
+from app.records.calls import Call, CallState, CallStep, StepKind
+from app.records.lifecycle import CARRIER_SAYS_ENDED
+from app.voice import progress, ring_tests
+from app.voice.steps import RING_KINDS, Deployment
 
 log = logging.getLogger(__name__)
 

@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 
 from app import db
 from app.clock import utcnow
-from app.voice import hooks, outbox
-from app.voice.models import Hook
+from app.outgoing import hooks, outbox
+from app.records.calls import Hook
 
 log = logging.getLogger(__name__)
 

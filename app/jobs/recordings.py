@@ -6,13 +6,15 @@ from datetime import datetime
 from sqlalchemy import select
 
 from app import db
-from app.carrier import Carrier
+from app.carrier.rest import Carrier
 from app.clock import utcnow
 from app.errors import CarrierError
-from app.voice import answering, progress, recordings, rules
-from app.voice.ladder import Deployment
-from app.voice.models import RecordingState
-from app.voice.recordings import Sound
+from app.promises import recordings
+from app.promises.recordings import Sound
+from app.records.calls import RecordingState
+from app.routing import rules
+from app.voice import incoming, progress
+from app.voice.steps import Deployment
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ def reconcile(carrier: Carrier, deployment: Deployment, now: datetime) -> int:
         with db.transaction() as session:
             call = progress.held(session, call_sid)
             for sid, seconds in found:
-                answering.note_message(session, call, sid, seconds, now, deployment)
+                incoming.note_message(session, call, sid, seconds, now, deployment)
             call.recording_asked_at = None
     return len(awaited)
 

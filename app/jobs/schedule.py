@@ -15,14 +15,15 @@ from rq.serializers import JSONSerializer
 from sqlalchemy import delete
 
 from app import bus, db
-from app.carrier import Carrier
+from app.carrier.rest import Carrier
 from app.clock import utcnow
 from app.jobs import backfill, callbacks, deliver, hooks, recordings, sweep
-from app.jobs.models import WorkerSeen
 from app.jobs.writable import Writable
-from app.voice import merging, outbox
-from app.voice.degraded import Spool
-from app.voice.ladder import Deployment
+from app.outgoing import outbox
+from app.records.jobs import WorkerSeen
+from app.voice.outage import spool_replay
+from app.voice.outage.degraded import Spool
+from app.voice.steps import Deployment
 
 log = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class Schedule:
             ),
             Job("recordings_old", 3600.0, lambda: recordings.forget_old(utcnow())),
             Job("forgotten", 10.0, lambda: sweep.free_forgotten(utcnow())),
-            Job("spool", 5.0, lambda: merging.merge(spool, deployment)),
+            Job("spool", 5.0, lambda: spool_replay.merge(spool, deployment)),
             Job("seen", 5.0, self._write_down_that_we_live),
             Job("old", 3600.0, lambda: sweep.forget_old(utcnow())),
         ]

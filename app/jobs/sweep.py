@@ -7,14 +7,16 @@ from sqlalchemy import delete, select
 
 from app import db
 from app.agents import desk_events, presence
-from app.agents.models import Activity, SignInAttempt, Slot
-from app.callers.models import Direction
-from app.carrier import Carrier
+from app.carrier.rest import Carrier
 from app.errors import CarrierError
-from app.voice import controls, facts, outbox, progress
-from app.voice.ladder import Deployment
-from app.voice.lifecycle import CARRIER_SAYS_ENDED
-from app.voice.models import Call, CallState, CallStep, Inbox
+from app.outgoing import outbox
+from app.records.agents import Activity, SignInAttempt, Slot
+from app.records.callers import Direction
+from app.records.calls import Call, CallState, CallStep, Inbox
+from app.records.lifecycle import CARRIER_SAYS_ENDED
+from app.routing import facts
+from app.voice import call_control, progress
+from app.voice.steps import Deployment
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +65,7 @@ def _served(sid: str, deployment: Deployment, now: datetime) -> bool:
         known = facts.read(session, sid, call.line, call.from_e164, now, deployment.defaults)
         if not progress.serve(session, call, step, known, now, deployment):
             return False
-        controls.send_on(session, call, now)
+        call_control.send_on(session, call, now)
         return True
 
 
@@ -125,7 +127,7 @@ def _leave(
                 progress.picked_up_after_all(session, sid, number, now)
             return False
         with db.transaction() as session:
-            return controls.desk_is_gone(session, sid, number, agent, now, deployment)
+            return call_control.desk_is_gone(session, sid, number, agent, now, deployment)
     except CarrierError:
         # Nor could it be told to stop the ring: asked again in a moment.
         log.warning("carrier was asked about a silent desk and did not answer", extra={"call_sid": sid})

@@ -17,10 +17,10 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from app import bus, db, logs
-from app.carrier import Carrier
+from app.carrier.rest import Carrier
 from app.jobs.schedule import QUEUE, Schedule
-from app.voice.degraded import Spool
-from app.voice.ladder import Deployment
+from app.voice.outage.degraded import Spool
+from app.voice.steps import Deployment
 from config import ConfigurationError, Settings, load
 
 log = logging.getLogger(__name__)

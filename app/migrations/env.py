@@ -2,11 +2,11 @@
 
 from alembic import context
 
-import app.agents.models
-import app.api.models
-import app.callers.models
-import app.jobs.models
-import app.voice.models  # noqa: F401  # each import puts its tables into the metadata
+import app.records.agents
+import app.records.callers
+import app.records.calls
+import app.records.jobs
+import app.records.tokens  # noqa: F401  # each import puts its tables into the metadata
 from app.db import Base
 
 context.configure(

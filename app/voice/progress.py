@@ -8,30 +8,18 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events, presence
-from app.agents.models import Agent
-from app.callers.models import Case, Channel, Contact, Direction
 from app.callers.numbers import may_be_called
+from app.carrier import twiml
 from app.catalogue import text
-from app.voice import (
-    attempts,
-    dropped,
-    hidden,
-    ladder,
-    lifecycle,
-    messages,
-    outbox,
-    promises,
-    recordings,
-    rules,
-    speech,
-    twiml,
-)
-from app.voice import facts as known_facts
-from app.voice.announce import record_contact
-from app.voice.facts import Facts
-from app.voice.ladder import RING_KINDS, Deployment
-from app.voice.lifecycle import DialEnded
-from app.voice.models import (
+from app.messages import messages
+from app.messages.wishes import asks_for_another
+from app.outgoing import outbox
+from app.outgoing.announce import record_contact
+from app.promises import attempts, dropped, ledger, recordings
+from app.records import lifecycle
+from app.records.agents import Agent
+from app.records.callers import Case, Channel, Contact, Direction
+from app.records.calls import (
     Call,
     CallState,
     CallStep,
@@ -42,8 +30,14 @@ from app.voice.models import (
     StepKind,
     StepOutcome,
 )
-from app.voice.routing import Ring, Sentence, Situation, Tried, Wait, due_at, next_step
-from app.voice.wishes import asks_for_another
+from app.records.lifecycle import DialEnded
+from app.routing import facts as known_facts
+from app.routing import rules, sentences
+from app.routing.decision import Ring, Sentence, Situation, Tried, Wait, due_at, next_step
+from app.routing.facts import Facts
+from app.voice import steps as call_steps
+from app.voice import withheld
+from app.voice.steps import RING_KINDS, Deployment
 
 # A telephone that was not heard to ring within this time can't have been missed by anybody.
 AT_ONCE = timedelta(seconds=4)
@@ -94,7 +88,7 @@ def _read(session: Session, call: Call, now: datetime, deployment: Deployment) -
 
 def advance(session: Session, call: Call, now: datetime, deployment: Deployment) -> bytes:
     facts = _read(session, call, now, deployment)
-    return ladder.advance(session, call, facts, ladder.steps_of(session, call.sid), now, deployment)
+    return call_steps.advance(session, call, facts, call_steps.steps_of(session, call.sid), now, deployment)
 
 
 # --- rings --------------------------------------------------------------------------------------------
@@ -189,17 +183,17 @@ def picked_up_after_all(session: Session, sid: str, number: int, now: datetime) 
     if step.ended_at is not None:
         if call.from_e164 is not None:
             # Before the agents of the rings that are taken back: see _talks.
-            promises.merge(session, call.from_e164, step.agent, now)
+            ledger.merge(session, call.from_e164, step.agent, now)
         _take_back(session, call, step, step.ended_at, now)
     _talks(session, call, step, now)
 
 
 def _take_back(session: Session, call: Call, step: CallStep, left_at: datetime, now: datetime) -> None:
     """Return to a ring that was left at a moment."""
-    for later in ladder.steps_of(session, call.sid):
+    for later in call_steps.steps_of(session, call.sid):
         if later.number > step.number and later.outcome is None:
             release(session, call, later, StepOutcome.ABANDONED, now)
-    ladder.stop_waiting(call)
+    call_steps.stop_waiting(call)
     call.said = [one for one in call.said if datetime.fromisoformat(one["at"]) < left_at]
     lifecycle.move(call, CallState.RINGING)
     call.step = step.number
@@ -213,7 +207,7 @@ def _talks(session: Session, call: Call, step: CallStep, now: datetime) -> None:
     if call.state != CallState.RINGING or call.step != step.number or step.agent is None:
         return
     lifecycle.move(call, CallState.TALKING)
-    ladder.stop_waiting(call)
+    call_steps.stop_waiting(call)
     step.answered_at = now
     step.outcome = StepOutcome.ANSWERED
     call.bridged_to, call.bridged_at = step.agent, now
@@ -221,7 +215,7 @@ def _talks(session: Session, call: Call, step: CallStep, now: datetime) -> None:
     since = max(now, step.started_at)
     if call.from_e164 is not None and not _was_promised_since(session, call.from_e164, since):
         # Before the agent, as whoever works a promise off takes them: the promise, then the agent.
-        promises.merge(session, call.from_e164, step.agent, now)
+        ledger.merge(session, call.from_e164, step.agent, now)
     presence.talks(session, step.agent, call.sid, step.number, now)
     _tell(session, step.agent, call, "talking", now)
 
@@ -322,8 +316,8 @@ def _about_dropped_line(session: Session, call: Call, promise: Promise, now: dat
     name = agent.spoken_name if agent and may_be_named else text("say.a_colleague", call.language)
     code = "line_dropped" if _is_rung_back(promise) else "line_dropped_hidden"
     zone = known_facts.line_zone(session, call.line)
-    said = speech.words(Sentence(code, {"agent": name}), call.language, zone, now)
-    speech.told(call, [said], now)
+    said = sentences.words(Sentence(code, {"agent": name}), call.language, zone, now)
+    sentences.told(call, [said], now)
     return said
 
 
@@ -363,7 +357,7 @@ def went_on_without_us(session: Session, sid: str, now: datetime) -> None:
         return
     if step.outcome is None:
         release(session, call, step, StepOutcome.ABANDONED, now)
-    ladder.stop_waiting(call)
+    call_steps.stop_waiting(call)
     lifecycle.move(call, CallState.RINGING)
     call.step += 1
     session.add(
@@ -407,7 +401,7 @@ def talked_without_us(
 
 def _was_promised_since(session: Session, number: str, moment: datetime) -> bool:
     """Tell whether a number was promised a callback, or asked for the same one again, after a moment."""
-    owed = promises.unfinished_for(session, number)
+    owed = ledger.unfinished_for(session, number)
     if owed is None:
         return False
     asked_later = select(Call.sid).where(
@@ -418,7 +412,7 @@ def _was_promised_since(session: Session, number: str, moment: datetime) -> bool
 
 def need_not_be_rung(session: Session, number: str, who: str, now: datetime) -> None:
     """Somebody has helped this caller: nothing is owed to the number any more, and nothing is sent to it."""
-    merged = promises.merge(session, number, who, now)
+    merged = ledger.merge(session, number, who, now)
     if merged is not None:
         messages.withdraw(session, outbox.key_of_promise(merged.id), now)
     # Whoever has spoken to them has dealt with what they wrote.
@@ -517,8 +511,8 @@ def wait(
     if now - _last_spoken(call) >= SPEAK_AGAIN_AFTER:
         may_speak = True
         zone = facts.line.calendar.timezone
-        patience = speech.words(_patience(call, facts, session), call.language, zone, now)
-        said = speech.told(call, [patience], now)
+        patience = sentences.words(_patience(call, facts, session), call.language, zone, now)
+        said = sentences.told(call, [patience], now)
     addresses = twiml.Addresses(deployment.public_url, sid, number)
     hears_at = addresses.of("wish") if may_speak and call.waiting_for_agent is not None else ""
     return twiml.keep_waiting(said=said, language=call.language, hears_at=hears_at)
@@ -549,7 +543,7 @@ def _avoid(session: Session, call: Call, agent: str, now: datetime) -> None:
     if case is not None:
         case.avoided_agent = agent
     if call.promise is not None:
-        promises.give_to_team(session, call.promise, now)
+        ledger.give_to_team(session, call.promise, now)
 
 
 def serve(
@@ -568,8 +562,8 @@ def serve(
         gone = agent is None or agent.reachability not in _WORTH_WAITING_FOR
     else:
         limit = ladder_rules.wait_for_team_seconds
-        steps = ladder.steps_of(session, call.sid)
-        free = _is_led_on(ladder.situation(call, facts, steps, now))
+        steps = call_steps.steps_of(session, call.sid)
+        free = _is_led_on(call_steps.situation(call, facts, steps, now))
         case = facts.caller.case
         left_out = {one.agent for one in steps} | {case.avoided if case else None}
         team = [one for one in facts.agents.values() if one.key not in left_out]
@@ -580,7 +574,7 @@ def serve(
     step.outcome = StepOutcome.FREED if free else StepOutcome.WAITED_TOO_LONG
     step.ended_at = now
     session.flush()
-    ladder.advance(session, call, facts, ladder.steps_of(session, call.sid), now, deployment)
+    call_steps.advance(session, call, facts, call_steps.steps_of(session, call.sid), now, deployment)
     return True
 
 
@@ -618,9 +612,9 @@ def _last_spoken(call: Call) -> datetime:
 
 
 def _patience(call: Call, facts: Facts, session: Session) -> Sentence:
-    promise = promises.of_origin(session, f"call:{call.sid}") if call.promise else None
+    promise = ledger.of_origin(session, f"call:{call.sid}") if call.promise else None
     if promise is None and call.from_e164 and call.promise:
-        promise = promises.unfinished_for(session, call.from_e164)
+        promise = ledger.unfinished_for(session, call.from_e164)
     code = "still_waiting" if call.waiting_for_agent else "team_still_waiting"
     values: dict[str, object] = {}
     if call.waiting_for_agent and call.waiting_for_agent in facts.agents:
@@ -660,9 +654,9 @@ def about(session: Session, sid: str, number: int, speech_result: str, now: date
             said = by_others
         else:
             if words and call.promise is not None:
-                promises.say_more(session, call.promise, words)
+                ledger.say_more(session, call.promise, words)
             said = text(_thanks(session, call) if words else "say.goodbye", call.language)
-        return twiml.farewell(said=speech.told(call, [said], now), language=call.language)
+        return twiml.farewell(said=sentences.told(call, [said], now), language=call.language)
 
     return _once(session, sid, f"about/{number}", now, answer)
 
@@ -681,7 +675,7 @@ def message_left(
     def answer() -> bytes:
         recordings.arrived(session, call, recording_sid, seconds, now)
         thanks = text(_thanks(session, call), call.language)
-        return twiml.farewell(said=speech.told(call, [thanks], now), language=call.language)
+        return twiml.farewell(said=sentences.told(call, [thanks], now), language=call.language)
 
     return _once(session, sid, f"message/{number}", now, answer)
 
@@ -710,7 +704,7 @@ def _by_somebody_else(session: Session, call: Call, now: datetime) -> str | None
         return None
     _avoid(session, call, promise.agent, now)
     zone = known_facts.line_zone(session, call.line)
-    return speech.words(
+    return sentences.words(
         Sentence("another_promised", {"time": ("before", promise.due_at)}), call.language, zone, now
     )
 
@@ -730,8 +724,8 @@ def number_given(
 
     def answer() -> bytes:
         facts = _read(session, call, now, deployment)
-        said, reply = hidden.number_given(session, call, facts, given, now, deployment, again=again)
-        speech.told(call, said, now)
+        said, reply = withheld.number_given(session, call, facts, given, now, deployment, again=again)
+        sentences.told(call, said, now)
         return reply
 
     return _once(session, sid, f"number/{number}{'/again' if again else ''}", now, answer)
@@ -788,25 +782,25 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
         _conversation_is_over(session, call, step, now)
     elif step is not None and step.outcome is None:
         release(session, call, step, StepOutcome.CALLER_HUNG_UP, now)
-    ladder.stop_waiting(call)
+    call_steps.stop_waiting(call)
     line = known_facts.line_of(session, call.line, deployment.defaults)
     if call.bridged_at is None and call.promise is None and may_be_called(call.from_e164):
         facts = _read(session, call, now, deployment)
         due = due_at(line.calendar, now, facts.rules.ladder.promise_minutes)
         debtor = facts.agents.get(facts.owner) if facts.owner else None
         left = debtor is None or debtor.reachability == presence.Reachability.LEFT
-        ladder.owe(
+        call_steps.owe(
             session, call, facts, None if left else facts.owner, due, "promise_hung_up_while_ringing", now
         )
-    elif call.bridged_at is None and call.promise is None and step and step.kind in hidden.NOBODY_LEFT:
-        hidden.keep(session, call, _read(session, call, now, deployment), now)
+    elif call.bridged_at is None and call.promise is None and step and step.kind in withheld.NOBODY_LEFT:
+        withheld.keep(session, call, _read(session, call, now, deployment), now)
     promise = session.get(Promise, call.promise) if call.promise is not None else None
     promised = promise is not None and promise.number is not None
     call.outcome = lifecycle.outcome(call, promised=promised, waited_or_told=was_waiting)
     lifecycle.move(call, CallState.ENDED)
     call.ended_at = now
     if call.bridged_at is None:
-        ladder.confirm_by_message(session, call, line, now)
+        call_steps.confirm_by_message(session, call, line, now)
     for agent in {call.bridged_to, waited_for, step.agent if step else None} - {None}:
         _tell(session, str(agent), call, "ended", now)
 

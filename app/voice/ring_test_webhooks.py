@@ -4,9 +4,10 @@ import logging
 
 from flask import Blueprint, Flask, Response, current_app, request
 
+from app.carrier import forms, twiml
 from app.clock import utcnow
 from app.errors import StoreUnavailable
-from app.voice import forms, ring_tests, twiml
+from app.voice import ring_tests
 from app.voice.webhooks import Voice
 
 log = logging.getLogger(__name__)

@@ -12,11 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events, presence
-from app.agents.models import Activity, Agent, Intent, Slot, Softphone
-from app.callers.models import Line
+from app.carrier import twiml
 from app.catalogue import text
-from app.voice import outbox, twiml
-from app.voice.lifecycle import CARRIER_SAYS_ENDED
+from app.outgoing import outbox
+from app.records.agents import Activity, Agent, Intent, Slot, Softphone
+from app.records.callers import Line
+from app.records.lifecycle import CARRIER_SAYS_ENDED
 
 SID = re.compile(r"RT[0-9a-f]{32}")
 # There is one ring in it: with the test's sid this names the reservation.

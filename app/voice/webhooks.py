@@ -16,16 +16,20 @@ from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
 from app import bus, db
-from app.callers.models import Line
 from app.callers.numbers import mask, to_e164
+from app.carrier import forms, twiml
 from app.clock import utcnow
 from app.errors import StoreUnavailable
-from app.voice import answering, forms, last_resort, merging, progress, simulation, twiml
-from app.voice.degraded import OWNER, talked
-from app.voice.ladder import Deployment, Rung
-from app.voice.last_resort import LastResort
-from app.voice.lifecycle import CARRIER_SAYS_ENDED
-from app.voice.snapshot import Keeper
+from app.records.callers import Line
+from app.records.lifecycle import CARRIER_SAYS_ENDED
+from app.routing import simulation
+from app.voice import incoming as incoming_calls
+from app.voice import progress
+from app.voice.outage import last_resort, spool_replay
+from app.voice.outage.degraded import OWNER, talked
+from app.voice.outage.last_resort import LastResort
+from app.voice.outage.snapshot import Keeper
+from app.voice.steps import Deployment, Rung
 from config import Settings
 
 log = logging.getLogger(__name__)
@@ -141,7 +145,7 @@ def register(app: Flask) -> None:
     keeper = Keeper(settings.secret_key)
     deployment = Deployment.of(settings)
     left = last_resort.register(app, keeper)
-    keeper.when_reachable = lambda: merging.merge(left.spool, deployment)
+    keeper.when_reachable = lambda: spool_replay.merge(left.spool, deployment)
     app.extensions["voice"] = Voice(
         settings, deployment, left, Store(settings.webhook_deadline_seconds), keeper
     )
@@ -259,7 +263,7 @@ def incoming() -> Response:
         reply = voice.store.call(lambda: _answered(call, voice.deployment))
     except IntegrityError:
         # The same webhook was answered a moment ago, in another process or thread: say the same.
-        answered = voice.store.run(lambda session: answering.answered_before(session, sid))
+        answered = voice.store.run(lambda session: incoming_calls.answered_before(session, sid))
         if answered is None:
             # Written down without having been answered: while we were away, or by the news of its end.
             return _degraded(OWNER)
@@ -270,18 +274,18 @@ def incoming() -> Response:
     return forms.xml(reply)
 
 
-def _answered(call: answering.IncomingCall, deployment: Deployment) -> bytes:
+def _answered(call: incoming_calls.IncomingCall, deployment: Deployment) -> bytes:
     """Answer with one write when somebody can be rung at once, as for most callers; else step by step."""
     now = utcnow()
     with db.at_once() as connection:
-        rung = answering.ring_at_once(connection, call, now, deployment)
+        rung = incoming_calls.ring_at_once(connection, call, now, deployment)
     if isinstance(rung, Rung):
         bus.publish([rung.bell])
         return rung.reply
     if rung is not None:
         return rung
     with db.transaction() as session:
-        return answering.answer(session, call, now, deployment)
+        return incoming_calls.answer(session, call, now, deployment)
 
 
 @bp.route("/status", methods=forms.METHODS)
@@ -304,7 +308,7 @@ def status() -> Response:
             progress.status(session, sid, call_status, utcnow(), voice.deployment, seconds)
         except progress.UnknownCall:
             if is_incoming:
-                answering.note_missed(session, call, utcnow(), voice.deployment)
+                incoming_calls.note_missed(session, call, utcnow(), voice.deployment)
 
     try:
         try:
@@ -582,8 +586,10 @@ def _xml_logged(reply: bytes, error: Exception | None) -> Response:
     return forms.xml(reply)
 
 
-def _incoming_call(sid: str) -> answering.IncomingCall:
-    return answering.IncomingCall(sid, forms.value("From"), forms.value("To"), forms.value("StirVerstat"))
+def _incoming_call(sid: str) -> incoming_calls.IncomingCall:
+    return incoming_calls.IncomingCall(
+        sid, forms.value("From"), forms.value("To"), forms.value("StirVerstat")
+    )
 
 
 def _e164(name: str) -> str | None:

@@ -8,15 +8,16 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import db
-from app.agents.models import Activity, Agent, Role, Slot
 from app.api import auth
-from app.api.models import Scope
-from app.callers.models import Case, CaseStatus
+from app.callbacks import callbacks
 from app.jobs import callbacks as jobs
-from app.voice import callbacks, hooks, outbox
-from app.voice.hooks import Event
-from app.voice.ladder import Deployment
-from app.voice.models import AttemptOutcome, Message, Outbox, Promise, PromiseAttempt, PromiseState
+from app.outgoing import hooks, outbox
+from app.outgoing.hooks import Event
+from app.records.agents import Activity, Agent, Role, Slot
+from app.records.callers import Case, CaseStatus
+from app.records.calls import AttemptOutcome, Message, Outbox, Promise, PromiseAttempt, PromiseState
+from app.records.tokens import Scope
+from app.voice.steps import Deployment
 from config import Settings
 from tests import factories
 from tests.desk import office

@@ -8,9 +8,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import db
-from app.agents.models import Role
-from app.voice import messages, promises
-from app.voice.models import Message, Promise, PromiseState
+from app.messages import messages
+from app.promises import ledger
+from app.records.agents import Role
+from app.records.calls import Message, Promise, PromiseState
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA, BEN, LINE
@@ -77,7 +78,7 @@ def test_the_list_shows_what_is_asked_for(client: FlaskClient, token: str, view:
 def test_one_page_tells_what_a_promise_went_through(client: FlaskClient, token: str) -> None:
     promise = owe()
     with db.transaction() as session:
-        promises.hand_over(session, promise, "bram", "anna", datetime.now(UTC))
+        ledger.hand_over(session, promise, "bram", "anna", datetime.now(UTC))
 
     page = client.get(f"/admin/promises/{promise}").text
 
@@ -89,7 +90,7 @@ def test_one_page_tells_what_a_promise_went_through(client: FlaskClient, token: 
 def test_the_story_says_in_words_that_it_was_the_customer(client: FlaskClient) -> None:
     promise = owe()
     with db.transaction() as session:
-        promises.withdraw(session, promise, "customer", datetime.now(UTC))
+        ledger.withdraw(session, promise, "customer", datetime.now(UTC))
     office.sign_in(client, "supervisor@example.nl")
 
     story = client.get(f"/admin/promises/{promise}").text
@@ -102,7 +103,7 @@ def test_several_are_handed_over_at_once_and_one_that_is_over_keeps_nobody(
 ) -> None:
     over, owed = owe(), owe(BEN, customer=None)
     with db.transaction() as session:
-        promises.withdraw(session, over, "ada", datetime.now(UTC))
+        ledger.withdraw(session, over, "ada", datetime.now(UTC))
 
     form = {"csrf": token, "action": "hand_over", "agent": "bram", "promise": [over, owed]}
     answer = client.post("/admin/promises/act", data=form)
@@ -125,11 +126,11 @@ def test_the_export_holds_no_formula(client: FlaskClient, token: str) -> None:
 def test_figures_count_what_was_kept_late_as_not_in_time(client: FlaskClient, token: str) -> None:
     late, in_time = owe(due_in=-10), owe(BEN, customer=None, due_in=-5)
     with db.transaction() as session:
-        promises.move(
+        ledger.move(
             session, session.get_one(Promise, late), PromiseState.BROKEN, "promise_broken", datetime.now(UTC)
         )
-        promises.keep(session, late, "anna", datetime.now(UTC))
-        promises.keep(session, in_time, "anna", datetime.now(UTC) - timedelta(minutes=10))
+        ledger.keep(session, late, "anna", datetime.now(UTC))
+        ledger.keep(session, in_time, "anna", datetime.now(UTC) - timedelta(minutes=10))
 
     page = client.get("/admin/promises").text
 
@@ -185,7 +186,7 @@ def test_the_story_tells_what_went_to_and_fro(client: FlaskClient, token: str) -
 def test_the_figures_are_for_those_who_run_the_house(flask_app: Flask) -> None:
     late = owe(due_in=-50)
     with db.transaction() as session:
-        promises.keep(session, late, "anna", datetime.now(UTC))
+        ledger.keep(session, late, "anna", datetime.now(UTC))
     for who, status in (("anna", 403), ("auditor", 200), ("supervisor", 200)):
         client = flask_app.test_client()
         office.sign_in(client, f"{who}@example.nl")

@@ -12,14 +12,15 @@ from werkzeug.datastructures import MultiDict
 
 import config
 from app import db
-from app.agents.models import Role
-from app.voice import links, messages, promises
-from app.voice.models import Message, Promise
+from app.messages import messages
+from app.promises import ledger, links
+from app.records.agents import Role
+from app.records.calls import Message, Promise
 from tests import factories
 from tests.axe import violations
 from tests.desk import office
 from tests.factories import ADA, BEN, LINE
-from tests.voice.conftest import signed
+from tests.telephone import signed
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def owed(flask_app: Flask) -> int:
                 now=now - timedelta(hours=2),
             )
             ids.append(made.id)
-        promises.keep(session, ids[1], "anna", now)
+        ledger.keep(session, ids[1], "anna", now)
         messages.tell(session, session.get_one(Promise, ids[0]), "Wij bellen u.", "test", now)
         [lost] = session.scalars(select(Message))
         messages.status(session, lost.sid, "SM1", "undelivered", 30003, now)

@@ -7,9 +7,9 @@ import pytest
 
 from app import db
 from app.agents import presence
-from app.agents.models import Activity, Agent, Intent, Reach, Slot, Softphone
 from app.agents.presence import Endpoint, Reachability
 from app.errors import InvalidField
+from app.records.agents import Activity, Agent, Intent, Reach, Slot, Softphone
 from tests import factories
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)

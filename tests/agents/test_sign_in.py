@@ -13,10 +13,10 @@ import app.db
 import config
 from app import create_app
 from app.agents import passwords, presence, sign_in
-from app.agents.models import Agent, Intent, Reach, Role, SignInAttempt, Softphone, User
 from app.clock import utcnow
 from app.db import transaction
 from app.errors import InvalidField
+from app.records.agents import Agent, Intent, Reach, Role, SignInAttempt, Softphone, User
 from tests import factories
 from tests.desk import office
 from tests.desk.office import PASSWORD, try_password

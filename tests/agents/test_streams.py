@@ -19,9 +19,9 @@ from flask import Flask
 
 import config
 from app.agents import streams
-from app.agents.models import Agent
 from app.agents.streams import Hub
 from app.db import transaction
+from app.records.agents import Agent
 from startup import commands, probes
 from startup.process import Process
 from startup.warden import Warden

@@ -12,8 +12,8 @@ from werkzeug.test import TestResponse
 
 from app import db
 from app.api import auth
-from app.api.models import Scope
 from app.clock import utcnow
+from app.records.tokens import Scope
 
 
 class Api:

@@ -7,11 +7,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import bus, db
-from app.agents.models import Agent
 from app.api import rate
-from app.api.models import ApiToken, Scope
 from app.api.problems import ApiProblem
 from app.api.routes import OPERATIONS, Operation
+from app.records.agents import Agent
+from app.records.tokens import ApiToken, Scope
 from tests import factories
 from tests.api.conftest import Api, NewToken, errors_of
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app import db
-from app.voice.models import Call, CallState, CallStep, Outcome, StepKind, StepOutcome
+from app.records.calls import Call, CallState, CallStep, Outcome, StepKind, StepOutcome
 from tests.api.conftest import Api, errors_of
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)

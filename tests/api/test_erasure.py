@@ -7,10 +7,10 @@ from sqlalchemy import inspect, select, text
 
 from app import db
 from app.agents import desk_events
-from app.callers.models import Customer
 from app.clock import utcnow
-from app.voice import outbox
-from app.voice.models import (
+from app.outgoing import outbox
+from app.records.callers import Customer
+from app.records.calls import (
     AttemptOutcome,
     Call,
     CallState,

@@ -1,11 +1,11 @@
 """Can another system subscribe by itself, and what is it told of what it writes?"""
 
 from app import db
-from app.api.models import Scope
 from app.clock import utcnow
-from app.voice import outbox
-from app.voice.hooks import Event
-from app.voice.models import Outbox
+from app.outgoing import outbox
+from app.outgoing.hooks import Event
+from app.records.calls import Outbox
+from app.records.tokens import Scope
 from tests.api.conftest import Api, NewToken, errors_of
 from tests.api.test_records import CASE, CONTACT, WORLD
 

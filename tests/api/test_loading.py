@@ -10,9 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app import db
-from app.agents.models import Agent, Slot
 from app.api import loading, store
-from app.callers.models import Case, Contact, Customer, CustomerNumber, Line
+from app.records.agents import Agent, Slot
+from app.records.callers import Case, Contact, Customer, CustomerNumber, Line
 
 Command = Callable[..., Result]
 

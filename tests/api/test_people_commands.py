@@ -7,8 +7,8 @@ from click.testing import Result
 from flask.testing import FlaskClient
 
 from app import db
-from app.agents.models import Role, User
 from app.agents.passwords import fits
+from app.records.agents import Role, User
 from tests import factories
 from tests.api.conftest import Api
 

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 
 from app import db
 from app.agents import desk_events, presence
-from app.api.models import Scope
 from app.clock import utcnow
+from app.records.tokens import Scope
 from tests.api.conftest import Api, NewToken, errors_of
 
 

@@ -7,8 +7,8 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app import db
-from app.agents.models import Slot
-from app.callers.models import Case
+from app.records.agents import Slot
+from app.records.callers import Case
 from tests.api.conftest import Api, errors_of
 
 ANNA = {"name": "Anna Bakker", "team": "Balie", "phone": "0612345678"}

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.agents.presence import Endpoint
-from app.voice import twiml
+from app.carrier import twiml
 
 KEYS = st.text(st.characters(exclude_categories=("Cs",)), max_size=40)
 

@@ -21,7 +21,7 @@ from startup.postgres_server import PostgresServer
 from startup.process import Process
 from tests import factories
 from tests.parts import test_settings as settings_over
-from tests.voice.conftest import Line
+from tests.telephone import Line
 
 # After this many a statement is prepared by the driver, and its plan is kept.
 CALLS_UNTIL_IT_IS_AS_EVER = 12

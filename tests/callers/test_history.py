@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from app.callers import history
-from app.callers.models import Case, Channel, Contact, Customer, Direction
 from app.db import Database
+from app.records.callers import Case, Channel, Contact, Customer, Direction
 
 NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 

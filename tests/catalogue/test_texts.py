@@ -9,7 +9,7 @@ import pytest
 
 from app import catalogue
 from app.catalogue import LANGUAGES, codes, text
-from app.voice.controls import DECLINE_REASONS
+from app.voice.call_control import DECLINE_REASONS
 
 APP = Path(catalogue.__file__).parent.parent
 KINDS = sorted(path.stem for path in Path(catalogue.__file__).parent.glob("*.toml"))

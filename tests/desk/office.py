@@ -15,13 +15,14 @@ from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
 from app.agents import desk_events, passwords
-from app.agents.models import Role, User
 from app.agents.streams import Hub
 from app.db import transaction
+from app.records.agents import Role, User
+from app.records.calls import CallStep
 from app.serving import Application
-from app.voice import answering, progress
-from app.voice.ladder import Deployment
-from app.voice.models import CallStep
+from app.voice import incoming as incoming_calls
+from app.voice import progress
+from app.voice.steps import Deployment
 from config import Settings
 from tests import factories
 
@@ -78,8 +79,8 @@ def call_in(settings: Settings, from_: str, sid: str = "", to: str = factories.L
     """Let a call come in, as the webhook does; return its sid."""
     sid = sid or "CA" + secrets.token_hex(16)
     with transaction() as session:
-        incoming = answering.IncomingCall(sid, from_, to)
-        answering.answer(session, incoming, datetime.now(UTC), Deployment.of(settings))
+        incoming = incoming_calls.IncomingCall(sid, from_, to)
+        incoming_calls.answer(session, incoming, datetime.now(UTC), Deployment.of(settings))
     return sid
 
 

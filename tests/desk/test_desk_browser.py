@@ -14,10 +14,10 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, R
 from sqlalchemy import select
 
 import config
-from app.agents.models import Activity, Intent, Reach, Slot, Softphone
-from app.callers.models import Contact
 from app.db import transaction
-from app.voice.models import CallStep, Promise, StepOutcome
+from app.records.agents import Activity, Intent, Reach, Slot, Softphone
+from app.records.callers import Contact
+from app.records.calls import CallStep, Promise, StepOutcome
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA, BEN

@@ -14,15 +14,15 @@ from werkzeug.datastructures import MultiDict
 import app
 import config
 from app import db, web
-from app.agents.models import Activity, Agent, Intent, Reach, Role, Slot, Softphone
-from app.callers.models import CaseStatus, Contact
 from app.db import transaction
-from app.voice import card as cards
-from app.voice.models import Call, CallStep, Promise, StepOutcome
+from app.desk import card as cards
+from app.records.agents import Activity, Agent, Intent, Reach, Role, Slot, Softphone
+from app.records.callers import CaseStatus, Contact
+from app.records.calls import Call, CallStep, Promise, StepOutcome
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA
-from tests.voice.conftest import signed
+from tests.telephone import signed
 
 APP = Path(app.__file__).parent
 

@@ -10,8 +10,8 @@ from flask import Flask
 from playwright.sync_api import ConsoleMessage, Page, expect
 
 from app import db
-from app.voice import promises
-from app.voice.models import Promise, PromiseEvent, Recording, RecordingState
+from app.promises import ledger
+from app.records.calls import Promise, PromiseEvent, Recording, RecordingState
 from phonebox.sound import Frame, Tone, mp3_of
 from tests import factories
 from tests.desk import office
@@ -80,8 +80,8 @@ def test_a_message_goes_on_playing_while_the_list_is_shown_anew_and_its_number_i
     desk.wait_for_function("() => document.querySelector('audio').currentTime > 0.3")
 
     with db.transaction() as session:
-        promises.say_more(session, kept, "Met Mieke")
-        promises.note(session, session.get_one(Promise, kept), "promise_said_more", datetime.now(UTC))
+        ledger.say_more(session, kept, "Met Mieke")
+        ledger.note(session, session.get_one(Promise, kept), "promise_said_more", datetime.now(UTC))
     expect(desk.locator("#board")).to_contain_text("Met Mieke")
 
     assert audio.evaluate("(sound) => !sound.paused && sound.currentTime > 0.3")

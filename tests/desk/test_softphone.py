@@ -13,15 +13,15 @@ from werkzeug.datastructures import MultiDict
 
 import config
 from app.agents import softphone
-from app.agents.models import Activity, Intent, Slot, Softphone
 from app.db import transaction
+from app.records.agents import Activity, Intent, Slot, Softphone
+from app.records.calls import Outbox
 from app.voice import ring_tests
-from app.voice.models import Outbox
 from phonebox.tokens import verify
 from startup import sounds
 from tests import factories
 from tests.desk import office
-from tests.voice.conftest import signed
+from tests.telephone import signed
 
 ROOT = Path(__file__).resolve().parents[2]
 SDK = ROOT / "app" / "static" / "vendor" / "twilio-voice-sdk" / "twilio.min.js"

@@ -11,10 +11,10 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
-from app.agents.models import Activity, Agent, Reach, Slot, Softphone
-from app.callers.models import Line
 from app.db import Database
-from app.voice.models import Call, CallStep, StepOutcome
+from app.records.agents import Activity, Agent, Reach, Slot, Softphone
+from app.records.callers import Line
+from app.records.calls import Call, CallStep, StepOutcome
 from phonebox.client import Phonebox, PhoneCall
 from startup.warden import Warden
 from tests import factories

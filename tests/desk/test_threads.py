@@ -11,16 +11,16 @@ from werkzeug.datastructures import MultiDict
 
 import config
 from app.agents import desk_events
-from app.agents.models import Role, User
+from app.callbacks import callbacks
 from app.clock import utcnow
 from app.db import transaction
-from app.voice import callbacks
-from app.voice.ladder import Deployment
-from app.voice.models import Message, MessageStop, Promise, PromiseState
+from app.records.agents import Role, User
+from app.records.calls import Message, MessageStop, Promise, PromiseState
+from app.voice.steps import Deployment
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA, LINE
-from tests.voice.conftest import signed
+from tests.telephone import signed
 
 STRANGER = "+31611111112"
 SID = "SM" + "a" * 32

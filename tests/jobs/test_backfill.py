@@ -10,21 +10,20 @@ from click.testing import Result
 from flask import Flask
 
 from app import db
-from app.carrier import Carrier
+from app.carrier.rest import Carrier
 from app.commands import carrier as commands
 from app.jobs import backfill
-from app.jobs.models import CarrierLook
-from app.voice.ladder import Deployment
-from app.voice.models import Call, CallState, Outcome, PromiseState
+from app.records.calls import Call, CallState, Outcome, PromiseState
+from app.records.jobs import CarrierLook
+from app.voice.steps import Deployment
 from config import Settings
 from phonebox.client import Phonebox, PhoneCall, running
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
-from tests import factories
+from tests import factories, town
 from tests.factories import ADA, BEN, LINE
 from tests.phonebox.scripted import SPEED, Answer, App, Server, handler_for
 from tests.servers import answering
-from tests.voice import town
-from tests.voice.conftest import Line
+from tests.telephone import Line
 
 LATER = timedelta(minutes=5)
 AN_HOUR = timedelta(hours=1)

@@ -25,17 +25,17 @@ from app.agents import presence
 from app.api import erasure
 from app.jobs import hooks as delivery
 from app.jobs import sweep, worker
-from app.jobs.models import CarrierLook
-from app.voice import hooks, promises
-from app.voice.hooks import Event
-from app.voice.models import Hook, Outbox, Promise, PromiseState
+from app.outgoing import hooks
+from app.outgoing.hooks import Event
+from app.promises import ledger
+from app.records.calls import Hook, Outbox, Promise, PromiseState
+from app.records.jobs import CarrierLook
 from config import Settings
 from phonebox.certificate import tls_context
-from tests import factories
+from tests import factories, town
 from tests.factories import ADA
 from tests.servers import answering
-from tests.voice import town
-from tests.voice.conftest import Line
+from tests.telephone import Line
 
 DAY = timedelta(days=1)
 
@@ -171,7 +171,7 @@ def test_a_missed_call_is_told_with_its_promise_and_that_one_is_broken_and_kept(
     [promise] = town.promises()
     for state in (PromiseState.BROKEN, PromiseState.KEPT):
         with db.transaction() as session:
-            promises.move(session, session.get_one(Promise, promise.id), state, "promise_broken", now())
+            ledger.move(session, session.get_one(Promise, promise.id), state, "promise_broken", now())
     while deliver():
         pass
 
@@ -189,7 +189,7 @@ def test_only_what_was_subscribed_to_is_told_and_nothing_that_was_undone(receive
 
     def keeps_and_fails() -> None:
         with db.transaction() as session:
-            promises.keep(session, promise, "anna", now())
+            ledger.keep(session, promise, "anna", now())
             session.flush()
             raise RuntimeError
 
@@ -197,7 +197,7 @@ def test_only_what_was_subscribed_to_is_told_and_nothing_that_was_undone(receive
         keeps_and_fails()
     assert deliver() == 0
     with db.transaction() as session:
-        promises.keep(session, promise, "anna", now())
+        ledger.keep(session, promise, "anna", now())
     deliver()
 
     assert receiver.events() == ["promise.kept"]
@@ -216,12 +216,10 @@ def test_a_broken_promise_that_is_made_anew_is_told_again(receiver: Receiver) ->
     promise = owed()
     subscribe(receiver, Event.PROMISE_MADE)
     with db.transaction() as session:
-        promises.move(
-            session, session.get_one(Promise, promise), PromiseState.BROKEN, "promise_broken", now()
-        )
+        ledger.move(session, session.get_one(Promise, promise), PromiseState.BROKEN, "promise_broken", now())
     due_at = now() + DAY
     with db.transaction() as session:
-        promises.set_time(session, promise, due_at, "anna", now())
+        ledger.set_time(session, promise, due_at, "anna", now())
     deliver()
 
     assert [fact["data"]["due_at"] for fact in receiver.told] == [due_at.isoformat()]

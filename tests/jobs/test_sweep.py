@@ -9,17 +9,18 @@ from flask import Flask
 from sqlalchemy import update
 
 from app import db
-from app.agents.models import Activity, Agent, Intent
-from app.carrier import Carrier
+from app.carrier.rest import Carrier
 from app.jobs import deliver, sweep
-from app.voice import controls, outbox
-from app.voice.ladder import Deployment
-from app.voice.models import Call, CallState, CallStep, Outcome, PromiseState
+from app.outgoing import outbox
+from app.records.agents import Activity, Agent, Intent
+from app.records.calls import Call, CallState, CallStep, Outcome, PromiseState
+from app.voice import call_control
+from app.voice.steps import Deployment
 from config import Settings
+from tests import town
 from tests.factories import ADA, BEN
 from tests.rest_carrier import FakeCarrier
-from tests.voice import town
-from tests.voice.conftest import Another, Line
+from tests.telephone import Another, Line
 
 LATER = timedelta(minutes=5)
 LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
@@ -228,7 +229,7 @@ def test_a_ring_that_was_declined_is_ended_also_where_the_carrier_knows_of_no_le
     call = another().comes_in()
     call.leg("ringing")
     with db.transaction() as session:
-        assert controls.decline(session, call.sid, "anna", "meeting", now(), deployment)
+        assert call_control.decline(session, call.sid, "anna", "meeting", now(), deployment)
     fake.forgets = True
 
     assert deliver.deliver_due(carrier, deployment, outbox.END_LEG, now()) == 1

@@ -12,12 +12,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.agents import presence
-from app.agents.models import Agent, DeskEvent, Reach, Slot
 from app.db import Database
-from app.voice import controls
-from app.voice.facts import Defaults
-from app.voice.ladder import Deployment
-from app.voice.models import Call, CallStep, Promise, Recording
+from app.records.agents import Agent, DeskEvent, Reach, Slot
+from app.records.calls import Call, CallStep, Promise, Recording
+from app.routing.facts import Defaults
+from app.voice import call_control
+from app.voice.steps import Deployment
 from phonebox.client import PATIENCE_SECONDS, Phonebox
 from startup.warden import Warden
 from tests import factories
@@ -61,7 +61,7 @@ class Town:
     def decline(self, agent: str, call_sid: str, why: str) -> None:
         deployment = Deployment(self.product.url, Defaults("nl", "NL"))
         with self.written() as session:
-            assert controls.decline(session, call_sid, agent, why, datetime.now(UTC), deployment)
+            assert call_control.decline(session, call_sid, agent, why, datetime.now(UTC), deployment)
 
     def slot(self, agent: str) -> Slot:
         with self.database.transaction() as session:

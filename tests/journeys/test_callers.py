@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 import pytest
 
 import config
-from app.agents.models import Activity, Intent
-from app.callers.models import Line
-from app.carrier import Carrier
-from app.voice import recordings
-from app.voice.models import CallState, Outcome, PromiseState, RecordingState
+from app.carrier.rest import Carrier
+from app.promises import recordings
+from app.records.agents import Activity, Intent
+from app.records.callers import Line
+from app.records.calls import CallState, Outcome, PromiseState, RecordingState
 from phonebox.client import PhoneCall
 from tests.factories import ADA, BEN, LINE
 from tests.journeys.conftest import Town

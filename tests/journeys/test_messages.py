@@ -5,9 +5,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from app.callers.models import Line
-from app.voice import callbacks, messages
-from app.voice.models import Message, MessageStop, PromiseEvent
+from app.callbacks import callbacks
+from app.messages import messages
+from app.records.callers import Line
+from app.records.calls import Message, MessageStop, PromiseEvent
 from tests import factories
 from tests.factories import ADA, LINE, noon_zone
 from tests.journeys.conftest import Town

@@ -11,11 +11,11 @@ import pytest
 from sqlalchemy import make_url
 
 from app import db
-from app.agents.models import Activity
-from app.carrier import Carrier
+from app.carrier.rest import Carrier
 from app.jobs import backfill
-from app.voice.ladder import Deployment
-from app.voice.models import CallState, Outcome
+from app.records.agents import Activity
+from app.records.calls import CallState, Outcome
+from app.voice.steps import Deployment
 from config import load
 from phonebox.client import Phonebox
 from startup.postgres_server import PostgresServer

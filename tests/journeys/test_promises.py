@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.agents.models import Activity, Intent
-from app.callers.models import Direction, Line
-from app.voice.models import AttemptOutcome, CallState, Outcome, Promise, PromiseAttempt, PromiseState
+from app.records.agents import Activity, Intent
+from app.records.callers import Direction, Line
+from app.records.calls import AttemptOutcome, CallState, Outcome, Promise, PromiseAttempt, PromiseState
 from phonebox.client import PhoneCall
 from tests import factories
 from tests.factories import ADA, LINE, noon_zone

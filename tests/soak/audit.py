@@ -7,10 +7,10 @@ from itertools import pairwise
 
 from sqlalchemy import select
 
-from app.agents.models import Activity, Slot
 from app.db import Database
-from app.voice.attempts import AttemptOutcome
-from app.voice.models import (
+from app.promises.attempts import AttemptOutcome
+from app.records.agents import Activity, Slot
+from app.records.calls import (
     Call,
     CallState,
     CallStep,

@@ -12,14 +12,14 @@ from pathlib import Path
 from sqlalchemy import select, update
 
 from app import db
-from app.agents.models import Activity, Slot
-from app.carrier import Carrier
+from app.callbacks.callbacks import WORKED_OFF
+from app.carrier.rest import Carrier
 from app.db import Database
 from app.jobs import backfill, callbacks, deliver, sweep
-from app.voice import outbox
-from app.voice.callbacks import WORKED_OFF
-from app.voice.ladder import Deployment
-from app.voice.models import Call, CallState, Outbox, Promise, PromiseAttempt
+from app.outgoing import outbox
+from app.records.agents import Activity, Slot
+from app.records.calls import Call, CallState, Outbox, Promise, PromiseAttempt
+from app.voice.steps import Deployment
 from config import load
 from phonebox.client import Phonebox
 from startup.postgres_server import PostgresServer

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.agents.models import Activity, Slot
-from app.callers.models import Direction
-from app.voice.models import (
+from app.records.agents import Activity, Slot
+from app.records.callers import Direction
+from app.records.calls import (
     AttemptOutcome,
     Call,
     CallState,

@@ -14,13 +14,14 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlch
 from sqlalchemy.orm import Session
 
 from app.agents import presence
-from app.agents.models import Intent, Reach, Slot
 from app.api import auth
-from app.api.models import Scope
 from app.db import Database
 from app.errors import ApplicationError
-from app.voice import promises, rules
-from app.voice.models import Promise, PromiseState
+from app.promises import ledger
+from app.records.agents import Intent, Reach, Slot
+from app.records.calls import Promise, PromiseState
+from app.records.tokens import Scope
+from app.routing import rules
 from phonebox.client import DrivingError, Phonebox
 from tests import factories
 from tests.soak.witness import Leg, Point, Witness
@@ -229,7 +230,7 @@ class Agents:
                 .limit(5)
             ).all()
             if waiting:
-                promises.ring_now(session, self.chance.choice(waiting), "soak", datetime.now(UTC))
+                ledger.ring_now(session, self.chance.choice(waiting), "soak", datetime.now(UTC))
 
     def _moods(self) -> None:
         now = time.monotonic()

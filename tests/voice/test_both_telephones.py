@@ -6,15 +6,15 @@ from datetime import UTC, datetime
 import pytest
 from flask import Flask
 
-from app.agents.models import Activity, Reach, Slot
 from app.db import transaction
-from app.voice import controls
-from app.voice.ladder import Deployment
-from app.voice.models import CallStep, Outbox
+from app.records.agents import Activity, Reach, Slot
+from app.records.calls import CallStep, Outbox
+from app.voice import call_control
+from app.voice.steps import Deployment
 from config import Settings
 from tests import factories
 from tests.factories import ADA
-from tests.voice.conftest import Line
+from tests.telephone import Line
 
 PHONE = "+31612344567"
 
@@ -87,7 +87,7 @@ def test_a_decline_stops_both(ringing: Line, settings: Settings) -> None:
     ringing.leg("ringing")
     with transaction() as session:
         deployment = Deployment.of(settings)
-        assert controls.decline(session, ringing.sid, "anna", "meeting", datetime.now(UTC), deployment)
+        assert call_control.decline(session, ringing.sid, "anna", "meeting", datetime.now(UTC), deployment)
 
     with transaction() as session:
         assert [row.payload for row in session.query(Outbox).filter_by(kind="end_leg")] == [

@@ -8,16 +8,16 @@ from sqlalchemy import select
 
 from app import db
 from app.agents import presence
-from app.agents.models import Activity, DeskEvent, Intent, Reach, Slot
 from app.callers import history
-from app.callers.models import Channel, Direction
-from app.voice import controls
-from app.voice.ladder import Deployment
-from app.voice.models import Call, CallState, Outcome, Promise, PromiseState
+from app.records.agents import Activity, DeskEvent, Intent, Reach, Slot
+from app.records.callers import Channel, Direction
+from app.records.calls import Call, CallState, Outcome, Promise, PromiseState
+from app.voice import call_control
+from app.voice.steps import Deployment
 from config import Settings
 from tests import factories
 from tests.factories import ADA, BEN
-from tests.voice.conftest import Another, Line
+from tests.telephone import Another, Line
 
 
 @pytest.fixture(autouse=True)
@@ -207,7 +207,7 @@ def test_an_owner_who_declines_with_a_reason_is_excused_and_the_colleague_rings(
 
     with db.transaction() as session:
         now = datetime.now(UTC)
-        assert controls.decline(session, call.sid, "anna", "meeting", now, Deployment.of(settings))
+        assert call_control.decline(session, call.sid, "anna", "meeting", now, Deployment.of(settings))
     call.post(f"/voice/calls/{call.sid}/2")
 
     assert call.said == "Anna zit in een overleg. Ik verbind u door met Bram."

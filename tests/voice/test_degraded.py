@@ -21,17 +21,18 @@ from sqlalchemy.exc import OperationalError
 
 import config
 from app import bus, db
-from app.agents.models import Activity, Intent
-from app.voice import merging, recordings
-from app.voice.degraded import Spool
-from app.voice.ladder import Deployment
-from app.voice.models import Call, CallState, Inbox, Outcome, Promise
+from app.promises import recordings
+from app.records.agents import Activity, Intent
+from app.records.calls import Call, CallState, Inbox, Outcome, Promise
+from app.voice.outage import spool_replay
+from app.voice.outage.degraded import Spool
+from app.voice.steps import Deployment
 from config import Settings
 from startup.postgres_server import PostgresServer
+from tests import town
 from tests.factories import ADA, BEN, LINE
 from tests.parts import test_settings as values_for_tests
-from tests.voice import town
-from tests.voice.conftest import Another, Line
+from tests.telephone import Another, Line
 
 EMERGENCY = "+31880001122"
 NOWHERE = "redis://127.0.0.1:1/0"
@@ -75,7 +76,7 @@ def merge(flask_app: Flask, spool: Spool, settings: Settings) -> Callable[[], in
         until = time.monotonic() + 10
         while True:
             try:
-                return merging.merge(spool, Deployment.of(settings))
+                return spool_replay.merge(spool, Deployment.of(settings))
             except OperationalError:
                 # A webhook that was given up goes on once its database does, and holds its call until then.
                 if time.monotonic() > until:

@@ -11,13 +11,13 @@ from sqlalchemy import func, select
 from werkzeug.datastructures import MultiDict
 
 from app import db
-from app.agents.models import Activity, Slot
-from app.voice.models import Call, Promise
+from app.records.agents import Activity, Slot
+from app.records.calls import Call, Promise
 from config import Settings
 from phonebox.twilio_spec.twiml import problems_in_twiml
 from tests import factories
 from tests.factories import ADA, LINE
-from tests.voice.conftest import Another, signed
+from tests.telephone import Another, signed
 
 ROUNDS = 1000  # on each database
 

@@ -13,13 +13,12 @@ from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
 from app import db
-from app.agents.models import Activity, Intent
-from app.voice.models import CallState, Outcome, Promise
+from app.records.agents import Activity, Intent
+from app.records.calls import CallState, Outcome, Promise
 from config import Settings
-from tests import factories
+from tests import factories, town
 from tests.factories import ADA, BEN, LINE
-from tests.voice import town
-from tests.voice.conftest import Another, Line
+from tests.telephone import Another, Line
 
 pytestmark = pytest.mark.usefixtures("settled")
 

@@ -10,16 +10,16 @@ from flask import Flask
 from sqlalchemy import delete, func, select, update
 
 from app import db
-from app.agents.models import Activity, Intent, Slot
 from app.jobs import sweep
-from app.voice import controls, merging
-from app.voice.ladder import Deployment
-from app.voice.models import Call, CallState, CallStep, Outcome, Promise, PromiseState
+from app.records.agents import Activity, Intent, Slot
+from app.records.calls import Call, CallState, CallStep, Outcome, Promise, PromiseState
+from app.voice import call_control
+from app.voice.outage import spool_replay
+from app.voice.steps import Deployment
 from config import Settings
-from tests import factories
+from tests import factories, town
 from tests.factories import ADA, BEN
-from tests.voice import town
-from tests.voice.conftest import Another, Line
+from tests.telephone import Another, Line
 
 RINGS_ANNA = "<Identity>anna</Identity>"
 ROUNDS = 500  # of two calls for one agent, on each database
@@ -169,7 +169,7 @@ def test_a_decline_against_a_pick_up_leaves_one_of_the_two(
 
         def decline(sid: str = call.sid) -> bool:
             with db.transaction() as session:
-                return controls.decline(session, sid, "anna", "meeting", datetime.now(UTC), deployment)
+                return call_control.decline(session, sid, "anna", "meeting", datetime.now(UTC), deployment)
 
         declined, _ = at_once(
             decline,
@@ -262,7 +262,7 @@ def test_a_hundred_calls_at_once_each_get_their_outcome(
     at_once(*(lambda call=call: lives(call) for call in calls))  # type: ignore[misc]
 
     # What a moment's overload kept on disk is written down when it is over.
-    merging.merge(flask_app.extensions["voice"].left.spool, deployment)
+    spool_replay.merge(flask_app.extensions["voice"].left.spool, deployment)
     for call in calls:
         call.hangs_up()
     with db.transaction() as session:

@@ -6,18 +6,17 @@ import pytest
 from flask import Flask
 
 from app import db
-from app.agents.models import Role, User
-from app.callers.models import Case, CaseStatus
-from app.callers.models import Line as OurLine
-from app.voice import callbacks
-from app.voice.ladder import Deployment
-from app.voice.models import Promise, PromiseState
-from app.voice.wishes import asks_for_another
+from app.callbacks import callbacks
+from app.messages.wishes import asks_for_another
+from app.records.agents import Role, User
+from app.records.callers import Case, CaseStatus
+from app.records.callers import Line as OurLine
+from app.records.calls import Promise, PromiseState
+from app.voice.steps import Deployment
 from config import Settings
-from tests import factories
+from tests import factories, town
 from tests.factories import LINE, noon_zone
-from tests.voice import town
-from tests.voice.conftest import Another
+from tests.telephone import Another
 
 
 @pytest.mark.parametrize(

@@ -6,12 +6,12 @@ import pytest
 from flask import Flask
 
 from app import db
-from app.agents.models import Intent
-from app.callers.models import Line as OurLine
-from app.voice.models import Call
+from app.records.agents import Intent
+from app.records.callers import Line as OurLine
+from app.records.calls import Call
+from tests import town
 from tests.factories import LINE
-from tests.voice import town
-from tests.voice.conftest import Another, Line
+from tests.telephone import Another, Line
 
 
 @pytest.fixture(autouse=True)

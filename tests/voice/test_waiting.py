@@ -6,12 +6,12 @@ import pytest
 from flask import Flask
 
 from app import db
-from app.agents.models import Intent
-from app.voice import promises
-from app.voice.models import PromiseState
+from app.promises import ledger
+from app.records.agents import Intent
+from app.records.calls import PromiseState
+from tests import town
 from tests.factories import ADA
-from tests.voice import town
-from tests.voice.conftest import Another
+from tests.telephone import Another
 
 pytestmark = pytest.mark.usefixtures("settled")
 
@@ -27,7 +27,7 @@ def test_a_promise_spoken_after_the_first_was_settled_is_owed_anew(another: Anot
     wait, left = call.attribute("Enqueue", "waitUrl"), call.attribute("Enqueue", "action")
     with db.transaction() as session:
         # Meanwhile somebody spoke to them in another call from the same number.
-        promises.merge(session, ADA, "bram", datetime.now(UTC))
+        ledger.merge(session, ADA, "bram", datetime.now(UTC))
     for key in ("anna", "bram", "carla"):
         town.change(key, intent=Intent.OFF, activity="idle")
 

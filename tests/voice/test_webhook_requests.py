@@ -14,14 +14,14 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from app import db
-from app.voice import forms
-from app.voice.degraded import Spool
-from app.voice.models import Call, CallState, Inbox, Message, Outcome
+from app.carrier import forms
+from app.records.calls import Call, CallState, Inbox, Message, Outcome
+from app.voice.outage.degraded import Spool
 from config import Settings
 from phonebox.twilio_spec.twiml import problems_in_twiml
+from tests import town
 from tests.factories import ADA, LINE
-from tests.voice import town
-from tests.voice.conftest import signed
+from tests.telephone import signed
 
 SID = "CA" + "7" * 32
 STEP = f"/voice/calls/{SID}/1"

@@ -1,0 +1,203 @@
+"""What did somebody write to us? A clear wish moves a callback; everything else waits for a human."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.callbacks import callbacks
+from app.callers.numbers import may_be_called, to_e164
+from app.catalogue import text
+from app.errors import ApplicationError
+from app.messages import messages, wish_grammar
+from app.messages.wished_times import Agreed, Kind, Wish, agreed
+from app.promises import ledger
+from app.records.agents import Agent
+from app.records.callers import Direction
+from app.records.calls import Message, MessageChannel, Promise, PromiseState
+from app.routing import facts as known_facts
+from app.routing.facts import Facts
+from app.voice import steps
+from app.voice.steps import Deployment
+
+# https://help.twilio.com/articles/223134027, and Dutch ones. One of these words and nothing else.
+STOP_WORDS = frozenset(
+    "STOP STOPALL UNSUBSCRIBE CANCEL END QUIT REVOKE OPTOUT AFMELDEN UITSCHRIJVEN STOPPEN".split()
+)
+START_WORDS = frozenset("START UNSTOP YES JA AANMELDEN".split())
+# Whoever was written to by a human answers that human.
+TALKS_FOR = timedelta(hours=24)
+
+
+@dataclass(frozen=True)
+class IncomingMessage:
+    """What the carrier says of a message that comes in, in its own spelling."""
+
+    sid: str
+    from_raw: str
+    to_raw: str
+    body: str
+    opt_out: str = ""  # STOP, START or HELP, where the carrier itself has read it so
+    attachments: int = 0  # pictures and the like, which stay with the carrier
+
+
+def receive(session: Session, incoming: IncomingMessage, now: datetime, deployment: Deployment) -> bool:
+    """Keep a message, do what it clearly asks for, and show it at a desk; False when it was kept before."""
+    if session.get(Message, incoming.sid) is not None:
+        return False
+    message, facts = _kept(session, incoming, now, deployment)
+    word = incoming.opt_out.upper() or incoming.body.strip().strip(".!").upper()
+    if not message.number.startswith("+") or messages.is_ours(session, message.number):
+        pass  # a short code, a name, or ourselves: read by a human, never answered by itself
+    elif word in STOP_WORDS:
+        messages.stop(session, message.number, "asked", now)
+        _is_done(message, "stop", now)
+    elif word in START_WORDS and messages.resume(session, message.number):
+        _is_done(message, "start", now)
+    else:
+        _do_as_asked(session, message, facts, now)
+    if message.handled_at is None and message.promise is not None:
+        ledger.say_more(session, message.promise, message.body)
+    messages.show(session, message, now)
+    return True
+
+
+def _kept(
+    session: Session, incoming: IncomingMessage, now: datetime, deployment: Deployment
+) -> tuple[Message, Facts]:
+    country = deployment.defaults.country
+    channel, from_raw = _address(incoming.from_raw)
+    _, to_raw = _address(incoming.to_raw)
+    line = to_e164(to_raw, country) or to_raw[:32]
+    number = to_e164(from_raw, known_facts.line_country(session, line) or country)
+    facts = known_facts.read(session, "", line, number, now, deployment.defaults)
+    customer, case, owed = facts.caller.customer, facts.caller.case, facts.caller.promise
+    owner = session.get(Agent, facts.owner) if facts.owner else None
+    message = Message(
+        sid=incoming.sid,
+        direction=Direction.INBOUND,
+        channel=channel,
+        number=number or from_raw[:32],
+        line=line,
+        body=_body(incoming, facts.language),
+        customer=customer.key if customer else None,
+        case=(owed.case if owed else None) or (case.key if case else None),
+        # Whoever has left reads nothing: then it is the team's.
+        agent=owner.key if owner is not None and owner.enabled else None,
+        team=(case.team if case else facts.line.team) or "",
+        promise=owed.id if owed else None,
+        status="received",
+        at=now,
+    )
+    session.add(message)
+    session.flush()
+    return message, facts
+
+
+def _body(incoming: IncomingMessage, language: str) -> str:
+    """Return what they wrote; a picture with it is named, so that somebody asks what it shows."""
+    body = incoming.body[:4000]
+    if not incoming.attachments:
+        return body
+    return f"{body}\n{text('message.attachments', language, count=incoming.attachments)}".strip()
+
+
+def _address(raw: str) -> tuple[MessageChannel, str]:
+    """Read the carrier's address: `whatsapp:+31612345678` is the same person as `+31612345678`."""
+    if raw.lower().startswith(messages.WHATSAPP):
+        return MessageChannel.WHATSAPP, raw[len(messages.WHATSAPP) :]
+    return MessageChannel.SMS, raw
+
+
+def _is_done(message: Message, read_as: str, now: datetime) -> None:
+    message.read_as, message.handled_at = read_as, now
+
+
+# --- what it asks for ---------------------------------------------------------------------------------
+
+
+def _do_as_asked(session: Session, message: Message, facts: Facts, now: datetime) -> None:
+    """Do what is clearly asked for, and say so once; whatever is not is left as it stands, for a human."""
+    if (
+        messages.wants_none(session, message.number)
+        or messages.has_enough(session, message.number, now)
+        or _talks_with_a_human(session, message.number, now)
+    ):
+        return
+    wish = wish_grammar.parse(message.body)
+    owed = ledger.unfinished_for(session, message.number)
+    try:
+        with session.begin_nested():
+            done = _done(session, message, wish, owed, facts, now)
+    except ApplicationError:
+        return  # settled, or being rung, at this very moment
+    if done:
+        _is_done(message, done, now)
+
+
+def _talks_with_a_human(session: Session, number: str, now: datetime) -> bool:
+    written = select(Message.sid).where(
+        Message.number == number, Message.author.is_not(None), Message.at > now - TALKS_FOR
+    )
+    return session.scalar(written.limit(1)) is not None
+
+
+def _done(
+    session: Session, message: Message, wish: Wish, owed: Promise | None, facts: Facts, now: datetime
+) -> str:
+    """Carry out a wish; return what was done, empty when a human is to see to it."""
+    if owed is not None and owed.state == PromiseState.CALLING:
+        return ""
+    match wish.kind:
+        case Kind.WITHDRAW if owed is not None:
+            ledger.withdraw(session, owed.id, "customer", now)
+            body = text("message.withdrawn", owed.language)
+            messages.tell(session, owed, body, f"reply/{message.sid}", now, answers=True)
+            return "withdrawn"
+        case Kind.THANKS if owed is not None:
+            return "thanks"
+        case Kind.RING if owed is not None and wish.names_a_time:
+            return _move(session, message, wish, owed, facts, now)
+        case Kind.RING if owed is None and may_be_called(message.number):
+            return _make(session, message, wish, facts, now)
+        case _:
+            return ""
+
+
+def _agreed(wish: Wish, facts: Facts, now: datetime) -> Agreed | None:
+    return agreed(wish, facts.line.calendar, now, facts.rules.ladder.promise_minutes)
+
+
+def _move(session: Session, message: Message, wish: Wish, owed: Promise, facts: Facts, now: datetime) -> str:
+    when = _agreed(wish, facts, now)
+    if when is None:
+        return ""
+    callbacks.agree_on(session, owed.id, when.due_at, "customer", now, when.not_before)
+    return "moved"
+
+
+def _make(session: Session, message: Message, wish: Wish, facts: Facts, now: datetime) -> str:
+    when = _agreed(wish, facts, now)
+    if when is None:
+        return ""
+    promise = ledger.make(
+        session,
+        origin=f"message:{message.sid}",
+        number=message.number,
+        line=message.line,
+        customer=message.customer,
+        case=message.case,
+        agent=message.agent,
+        team=message.team,
+        language=facts.language,
+        due_at=when.due_at,
+        why="promise_written",
+        now=now,
+    )
+    promise.not_before = when.not_before
+    message.promise = promise.id
+    zone = facts.line.calendar.timezone
+    body = callbacks.wished(promise, zone, now) or steps.confirmation(session, promise, zone, now)
+    messages.tell(session, promise, body, f"reply/{message.sid}", now, answers=True)
+    return "made"

@@ -1,0 +1,117 @@
+"""What does the carrier's form say? Read strictly where it matters, and answered in the carrier's own way."""
+
+import logging
+import re
+from collections.abc import Callable
+
+from flask import Response, current_app, request
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from app.callers.numbers import to_e164
+from app.carrier.signature import is_from_carrier
+from app.records.lifecycle import DialEnded
+from config import Settings
+
+log = logging.getLogger(__name__)
+
+CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
+
+# A signed form can be cut into other names and values under the same signature; said twice, none counts.
+NAMES_THAT_MATTER = frozenset(
+    "CallSid From To CallStatus DialCallStatus DialBridged Direction QueueResult StirVerstat"
+    " Digits SpeechResult RecordingSid RecordingStatus AnsweredBy CallDuration DialCallDuration".split()
+)
+# What can't be what the carrier means by the name counts as nothing said.
+SHAPES = {
+    "Digits": re.compile(r"[0-9*#A-Da-dWw]{1,64}|hangup"),
+    "RecordingSid": re.compile(r"RE[0-9a-fA-F]{32}"),
+}
+LONGEST_SPEECH = 4000
+# A number may be set to either at the carrier, and by mistake; to be refused then is silence on the line.
+METHODS = ("GET", "POST")
+# The carrier's longest, a message with its sender's particulars, has some ten thousand.
+LONGEST_BODY = 256 * 1024
+
+
+def refuse_strangers(unread: Callable[[], Response] | None = None) -> Response | None:
+    """Nothing is read, looked up or written for a request that the carrier didn't sign.
+
+    A form of a size that the carrier never sends isn't read, so nobody knows who signed it: whoever shows no
+    signature is refused as ever, else the answer is `unread`'s, which may tell and change nothing.
+    """
+    settings: Settings = current_app.config["SETTINGS"]
+    request.max_content_length = LONGEST_BODY
+    try:
+        if settings.check_signatures and not is_from_carrier(
+            request, settings.public_url, settings.auth_tokens
+        ):
+            log.warning("webhook refused", extra={"path": request.path})
+            return Response("signature missing or wrong\n", 403, mimetype="text/html")
+        _said()
+    except RequestEntityTooLarge:
+        log.warning("webhook too long to be read", extra={"path": request.path})
+        return unread() if unread is not None else too_long()
+    return None
+
+
+def too_long() -> Response:
+    """Refuse a form that is too long to be read, where nobody is on the line."""
+    return Response("too long to be read\n", 413, mimetype="text/html")
+
+
+def _said() -> MultiDict[str, str]:
+    """Return the fields, which are in the address when the carrier asks with GET."""
+    return request.form if request.method == "POST" else request.args
+
+
+def value(name: str) -> str:
+    """Return a field of the form; nothing when it was said twice, since then it is anybody's guess.
+
+    Nor when it can't be what its name says.
+    """
+    values = _said().getlist(name)
+    if not values or (len(values) > 1 and name in NAMES_THAT_MATTER):
+        return ""
+    text = values[0].replace("\x00", "")
+    if name in SHAPES and not SHAPES[name].fullmatch(text):
+        return ""
+    return text[:LONGEST_SPEECH] if name == "SpeechResult" else text
+
+
+def seconds(name: str) -> int | None:
+    """Return a duration of the form; None when there is none, or it is none."""
+    return number(name)
+
+
+def number(name: str) -> int | None:
+    """Return a whole number of the form; None when there is none, or it is none."""
+    text = value(name)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None
+
+
+def caller_id() -> str | None:
+    """Return our own number when the caller's is hidden, which the carrier refuses to pass on; else None."""
+    country = current_app.config["SETTINGS"].default_country
+    return None if to_e164(value("From"), country) else to_e164(value("To"), country)
+
+
+def dial_ended() -> DialEnded:
+    """Return what the carrier says of a ring that is over."""
+    bridged = value("DialBridged").lower()
+    return DialEnded(
+        status=value("DialCallStatus"),
+        call_status=value("CallStatus"),
+        bridged=None if not bridged else bridged == "true",
+        seconds=seconds("DialCallDuration"),
+    )
+
+
+def xml(reply: bytes) -> Response:
+    """Answer with TwiML; whatever is between us and the carrier must ask us each time, with GET too."""
+    return Response(reply, mimetype="text/xml", headers={"Cache-Control": "no-store"})
+
+
+def done() -> Response:
+    """Answer news that asks for nothing."""
+    return Response(status=204)

@@ -1,0 +1,198 @@
+"""What went to and fro with one customer, and what of it must an agent still see to?"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy.orm import Session
+
+from app.desk.card import masked_phone
+from app.messages import delivery, messages
+from app.records.agents import Agent
+from app.records.callers import Case, Customer, Direction
+from app.records.calls import Message, Promise
+
+SHOWN_IN_THREAD = 60
+SHOWN_AT_DESK = 25
+RECENT_FOR = timedelta(days=7)
+RECENT_SHOWN = 5
+# What an agent hasn't seen to by then, their team sees as well; and after this, supervisors.
+TEAM_SEES_AFTER = timedelta(minutes=30)
+SUPERVISORS_SEE_AFTER = timedelta(hours=1)
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """One line of the desk's list: what was last written by, or didn't reach, one number."""
+
+    sid: str
+    at: datetime
+    customer: str | None  # a name
+    phone: str  # as people write it, masked
+    subject: str
+    body: str
+    waits: bool  # a human still has to see to it
+    why_not: int | str | None  # ours did not arrive: the carrier's code, empty when it gave none
+    for_team: bool
+
+
+@dataclass(frozen=True)
+class Said:
+    """One message of a thread."""
+
+    at: datetime
+    is_ours: bool
+    author: str  # a name; empty: by itself, or the customer
+    body: str
+    channel: str
+    status: str
+    arrived: bool
+    why_not: int | str | None
+    read_as: str
+
+
+@dataclass(frozen=True)
+class Thread:
+    """Everything that went to and fro with one number, and how it can be answered."""
+
+    customer: str | None  # a name
+    phone: str
+    subject: str
+    said: tuple[Said, ...]
+    waits: bool
+    channel: str
+    why_not: str  # a code of the catalogue for why nothing can be sent; empty when it can
+
+
+# --- the desk's list ----------------------------------------------------------------------------------
+
+
+def at_desk(session: Session, agent: str, now: datetime) -> tuple[Conversation, ...]:
+    """Return what waits for this agent, longest first, and what customers wrote to them lately."""
+    team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
+    theirs = or_(
+        Message.agent == agent,
+        Message.agent.is_(None) & (Message.team == team),
+    )
+    waiting = or_(theirs, (Message.team == team) & (Message.at < now - TEAM_SEES_AFTER))
+    if agent in messages.supervisors(session):
+        waiting = or_(waiting, Message.at < now - SUPERVISORS_SEE_AFTER, Message.team == "")
+    unseen = session.scalars(
+        select(Message).where(Message.handled_at.is_(None), waiting).order_by(Message.at).limit(SHOWN_AT_DESK)
+    ).all()
+    lately = session.scalars(
+        select(Message)
+        .where(
+            Message.agent == agent,
+            Message.direction == Direction.INBOUND,
+            Message.handled_at.is_not(None),
+            Message.at > now - RECENT_FOR,
+        )
+        .order_by(Message.at.desc())
+        .limit(RECENT_SHOWN)
+    ).all()
+    return _conversations(session, [*unseen, *lately])
+
+
+def still_waiting(session: Session, conditions: Sequence[ColumnElement[bool]]) -> tuple[Conversation, ...]:
+    """Return what nobody has seen to yet, longest first."""
+    wanted = select(Message).where(Message.handled_at.is_(None), *conditions).order_by(Message.at)
+    return _conversations(session, session.scalars(wanted.limit(200)).all())
+
+
+def _conversations(session: Session, found: Sequence[Message]) -> tuple[Conversation, ...]:
+    """Make one line of each number: of what waits, the newest words."""
+    newest: dict[str, Message] = {}
+    waits: dict[str, bool] = {}
+    for message in found:
+        known = newest.get(message.number)
+        waits[message.number] = waits.get(message.number, False) or message.handled_at is None
+        if known is None or (message.handled_at is None and message.at > known.at):
+            newest[message.number] = message
+    names = _texts(session, Customer, [one.customer for one in newest.values()])
+    subjects = _texts(session, Case, [one.case for one in newest.values()])
+    return tuple(
+        Conversation(
+            sid=message.sid,
+            at=message.at,
+            customer=names.get(message.customer or ""),
+            phone=phone_of(message.number),
+            subject=subjects.get(message.case or "", ""),
+            body=message.body,
+            waits=waits[number],
+            why_not=_why_not(message),
+            for_team=message.agent is None,
+        )
+        for number, message in newest.items()
+    )
+
+
+def _texts(
+    session: Session, model: type[Customer] | type[Case], keys: Sequence[str | None]
+) -> dict[str, str]:
+    wanted = {key for key in keys if key}
+    if not wanted:
+        return {}
+    text = Customer.name if model is Customer else Case.subject
+    return dict(session.execute(select(model.key, text).where(model.key.in_(wanted))).all())
+
+
+def phone_of(number: str) -> str:
+    """Return a number as people write it, with nothing but its country and end; a sender's name as it is."""
+    return masked_phone(number) if number.startswith("+") else number
+
+
+def _why_not(message: Message) -> int | str | None:
+    return (message.error or "") if message.status in delivery.NOT_DELIVERED else None
+
+
+# --- one thread ---------------------------------------------------------------------------------------
+
+
+def may_read(session: Session, to: Message | Promise, agent: str) -> bool:
+    """Say whether this is a customer of the agent's, of their team's, or of anybody's when they supervise."""
+    team = session.scalar(select(Agent.team).where(Agent.key == agent))
+    if agent in (to.agent,) or to.team == team:
+        return True
+    if to.number:
+        written = select(Message.sid).where(
+            Message.number == to.number, or_(Message.agent == agent, Message.team == team)
+        )
+        if session.scalar(written.limit(1)) is not None:
+            return True
+    return agent in messages.supervisors(session)
+
+
+def thread_of(session: Session, to: Message | Promise, names: Mapping[str, str], now: datetime) -> Thread:
+    """Return what went to and fro with the number of a message or a promise, oldest first."""
+    number = to.number or ""
+    found = session.scalars(
+        select(Message).where(Message.number == number).order_by(Message.at.desc()).limit(SHOWN_IN_THREAD)
+    ).all()
+    customer = session.get(Customer, to.customer) if to.customer else None
+    case = session.get(Case, to.case) if to.case else None
+    channel, _, why_not = messages.way_to(session, to, now)
+    return Thread(
+        customer=customer.name if customer else None,
+        phone=phone_of(number),
+        subject=case.subject if case else "",
+        said=tuple(_said(message, names) for message in reversed(found)),
+        waits=any(message.handled_at is None for message in found),
+        channel=channel,
+        why_not=why_not,
+    )
+
+
+def _said(message: Message, names: Mapping[str, str]) -> Said:
+    return Said(
+        at=message.at,
+        is_ours=message.direction == Direction.OUTBOUND,
+        author=names.get(message.author or "", message.author or ""),
+        body=message.body,
+        channel=message.channel,
+        status=message.status if message.status in delivery.TOLD_APART else "sent",
+        arrived=message.status in delivery.ARRIVED,
+        why_not=_why_not(message),
+        read_as=message.read_as,
+    )

@@ -1,0 +1,414 @@
+"""What does the desk show of calls? The page, the card, notes, declining, and what the agent owes."""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    jsonify,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    session,
+)
+from sqlalchemy import ColumnElement, ScalarSelect, or_, select
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from app import catalogue, web
+from app.agents import desk as desk_of_agent
+from app.agents import desk_events, sign_in, softphone
+from app.agents.desk import MINUTES_AWAY, PULSE_SECONDS, standing_of
+from app.agents.sign_in import desk_of_reader, require_agent
+from app.clock import utcnow
+from app.db import reading, transaction
+from app.desk import card as cards
+from app.desk import threads
+from app.desk.card import CallCard, PromiseCard
+from app.desk.threads import Conversation
+from app.errors import InvalidField
+from app.messages import messages
+from app.records.agents import Agent, Slot
+from app.records.callers import Case, Customer
+from app.records.calls import Call, CallState, CallStep, Promise, PromiseState, StepKind, StepOutcome
+from app.routing.facts import OWED
+from app.voice import call_control, ring_tests
+from app.voice.steps import RING_KINDS, Deployment
+from config import Settings
+
+bp = Blueprint("desk_calls", __name__, url_prefix="/desk")
+log = logging.getLogger(__name__)
+
+RECENT_CALLS = 8
+ASKING_SHOWN = 10
+TELEPHONE_KINDS = (*RING_KINDS, StepKind.CALLBACK)
+RECENT_FOR = timedelta(days=7)
+WATCHDOG_SECONDS = 25
+CHECKED_CALLS_REMEMBERED = 8
+
+
+@dataclass(frozen=True)
+class RecentCall:
+    sid: str
+    at: datetime
+    customer: str | None  # a name
+    subject: str
+    how: str  # a code of page.toml: talked, declined, missed, elsewhere
+
+
+@dataclass(frozen=True)
+class WaitingCaller:
+    sid: str
+    since: datetime
+    customer: str | None
+    subject: str
+    for_team: bool
+
+
+@dataclass(frozen=True)
+class Board:
+    """What stands beside the card: what the agent owes, who waits, what was."""
+
+    promises: tuple[PromiseCard, ...]
+    asking: tuple[PromiseCard, ...]  # for supervisors: everybody's that wait for a decision
+    waiting: tuple[WaitingCaller, ...]
+    messages: tuple[Conversation, ...]
+    recent: tuple[RecentCall, ...]
+
+
+def register(app: Flask) -> None:
+    """Give the application its desk: signing in, presence and streams, and what the desk shows of calls."""
+    for blueprint in (sign_in.bp, desk_of_agent.bp, softphone.bp, bp):
+        app.register_blueprint(blueprint)
+
+
+# --- the page and its parts --------------------------------------------------------------------------
+
+
+@bp.get("")
+@require_agent
+def desk() -> Response:
+    agent, now = desk_of_reader(), utcnow()
+    with reading() as db:
+        _use_zone_of(db, agent)
+        # Before anything else is read: what happens meanwhile comes by the stream as well.
+        newest = desk_events.newest(db, agent)
+        current = request.args.get("call") or db.scalar(select(Slot.call_sid).where(Slot.agent == agent))
+        board = board_of(db, agent, now)
+        card = _card(db, current, agent, now) if current else None
+    settings: Settings = current_app.config["SETTINGS"]
+    response = make_response(
+        render_template(
+            "desk/desk.html",
+            softphone=softphone.page_settings(settings),
+            standing=standing_of(agent, now),
+            minutes_away=MINUTES_AWAY,
+            board=board,
+            card=card,
+            newest_event=newest,
+            now=now,
+            pulse_seconds=PULSE_SECONDS,
+            watchdog_seconds=WATCHDOG_SECONDS,
+            sees_promises=_sees_promises(),
+            **_words_for_card(card),
+        )
+    )
+    response.headers["Content-Security-Policy"] = softphone.security_policy(settings)
+    return response
+
+
+def _sees_promises() -> bool:
+    """Tell whether the reader may see everybody's promises; see app/admin/promises.py."""
+    reader = sign_in.current()
+    return reader is not None and reader.role in sign_in.OVERSEERS
+
+
+@bp.get("/board")
+@require_agent
+def board() -> Response:
+    agent, now = desk_of_reader(), utcnow()
+    with reading() as db:
+        _use_zone_of(db, agent)
+        found = board_of(db, agent, now)
+    return make_response(render_template("desk/board.html", board=found, now=now))
+
+
+@bp.get("/calls/<call_sid>/card")
+@require_agent
+def call_card(call_sid: str) -> Response:
+    """Return the card as HTML; with `part=state` only its head, so that notes stay untouched."""
+    agent, now = desk_of_reader(), utcnow()
+    with reading() as db:
+        _use_zone_of(db, agent)
+        card = _card(db, call_sid, agent, now)
+    if card is None:
+        abort(404)
+    template = "desk/card_state.html" if request.args.get("part") == "state" else "desk/card.html"
+    response = make_response(render_template(template, card=card, now=now, **_words_for_card(card)))
+    response.headers["X-Call"] = card.sid
+    return response
+
+
+def _card(db: Session, call_sid: str, agent: str, now: datetime) -> CallCard | None:
+    return cards.card_of(db, call_sid, agent, now, checked=call_sid in session.get("checked", []))
+
+
+def _words_for_card(card: CallCard | None) -> dict[str, object]:
+    return {
+        "reason": _reason_in_words(card),
+        "decline_reasons": call_control.DECLINE_REASONS,
+        "outcomes": call_control.OUTCOMES,
+    }
+
+
+def _reason_in_words(card: CallCard | None) -> str:
+    if card is None or card.reason is None:
+        return ""
+    code, values = card.reason
+    try:
+        return catalogue.text(f"reason.{code}", web.language(), **values)
+    except KeyError:
+        # The card helps the agent while the phone rings: better without a reason than not at all.
+        log.exception("a reason has no words", extra={"call_sid": card.sid, "reason": code})
+        return ""
+
+
+def _use_zone_of(db: Session, agent: str) -> None:
+    """Show times as on the clock where the agent's team is called."""
+    if zone := cards.zone_of_desk(db, agent):
+        web.show_times_in(zone)
+
+
+def board_of(db: Session, agent: str, now: datetime) -> Board:
+    """Return what the agent owes, who waits for them, and their calls of late."""
+    names = dict(db.execute(select(Agent.key, Agent.name)).all())
+    team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
+    owed = db.scalars(
+        select(Promise)
+        .where(or_(Promise.agent == agent, _asks_the_team(team)), Promise.state.in_(OWED))
+        .order_by(Promise.due_at)
+        .limit(50)
+    ).all()
+    waiting = db.scalars(
+        select(Call)
+        .where(
+            Call.state == CallState.WAITING,
+            or_(
+                Call.waiting_for_agent == agent,
+                Call.waiting_for_agent.is_(None) & (Call.waiting_for_team == team),
+            ),
+        )
+        .order_by(Call.waiting_since)
+        .limit(20)
+    ).all()
+    steps = db.execute(
+        select(CallStep, Call)
+        .join(Call, Call.sid == CallStep.call_sid)
+        .where(
+            CallStep.agent == agent,
+            CallStep.kind.in_(TELEPHONE_KINDS),
+            CallStep.started_at > now - RECENT_FOR,
+            CallStep.ended_at.is_not(None),
+        )
+        .order_by(CallStep.started_at.desc())
+        .limit(RECENT_CALLS)
+    ).all()
+    about = [*waiting, *(call for _, call in steps)]
+    customers = _texts(db, Customer.key, Customer.name, [one.customer for one in about])
+    subjects = _texts(db, Case.key, Case.subject, [one.case for one in about])
+    return Board(
+        promises=tuple(cards.promise_card(db, promise, agent, now, names) for promise in owed),
+        asking=tuple(cards.promise_card(db, one, agent, now, names) for one in _asking(db, agent)),
+        waiting=tuple(
+            WaitingCaller(
+                call.sid,
+                call.waiting_since or call.created_at,
+                customers.get(call.customer or ""),
+                subjects.get(call.case or "", ""),
+                call.waiting_for_agent is None,
+            )
+            for call in waiting
+        ),
+        messages=threads.at_desk(db, agent, now),
+        recent=tuple(
+            RecentCall(
+                call.sid,
+                step.started_at,
+                customers.get(call.customer or ""),
+                subjects.get(call.case or "", ""),
+                _how(step),
+            )
+            for step, call in steps
+        ),
+    )
+
+
+def _asks_the_team(team: ScalarSelect[str]) -> ColumnElement[bool]:
+    """Nothing rings by itself for these and nobody in particular owes them: the team has to look."""
+    return (
+        Promise.agent.is_(None)
+        & or_(Promise.team == team, Promise.team == "")
+        & Promise.next_at.is_(None)
+        & (Promise.state != PromiseState.CALLING)
+    )
+
+
+def _asking(db: Session, agent: str) -> Sequence[Promise]:
+    """Return the promises that wait for a decision, for somebody who supervises; none for anybody else."""
+    if agent not in messages.supervisors(db):
+        return ()
+    return db.scalars(
+        select(Promise)
+        .where(Promise.state.in_(OWED), Promise.state != PromiseState.CALLING, Promise.next_at.is_(None))
+        .order_by(Promise.due_at)
+        .limit(ASKING_SHOWN)
+    ).all()
+
+
+def _texts(
+    db: Session, key: InstrumentedAttribute[str], column: InstrumentedAttribute[str], keys: list[str | None]
+) -> dict[str, str]:
+    wanted = {one for one in keys if one}
+    if not wanted:
+        return {}
+    return dict(db.execute(select(key, column).where(key.in_(wanted))).all())
+
+
+def _how(step: CallStep) -> str:
+    if step.outcome == StepOutcome.ANSWERED:
+        return "talked"
+    if step.outcome == StepOutcome.DECLINED:
+        return "declined"
+    if step.outcome in (StepOutcome.NO_ANSWER, StepOutcome.CALLER_HUNG_UP):
+        return "missed"
+    return "elsewhere"
+
+
+@bp.post("/ring-test")
+@require_agent
+def ring_test() -> Response:
+    """Have this agent's desk rung, to see whether it is."""
+    with transaction() as db:
+        why_not = ring_tests.ask(db, desk_of_reader(), utcnow())
+    if why_not is not None:
+        return desk_of_agent.panel(web.t(why_not), 409)
+    return desk_of_agent.panel_or_desk()
+
+
+# --- what the agent does with a call -----------------------------------------------------------------
+
+
+def _only_if_offered(call_sid: str) -> str:
+    """Return the reader's agent; 404 for a call that was never theirs, as for one that never was."""
+    agent = desk_of_reader()
+    with reading() as db:
+        if not cards.was_offered(db, call_sid, agent):
+            abort(404)
+    return agent
+
+
+def _card_or_desk(call_sid: str) -> Response:
+    if request.headers.get("X-Requested-With") == "fetch":
+        return call_card(call_sid)
+    return make_response(redirect(f"/desk?call={call_sid}", 303))
+
+
+def _problem(status: int, code: str) -> Response:
+    body = {"title": web.t(code), "status": status}
+    return make_response(jsonify(body), status, {"Content-Type": "application/problem+json"})
+
+
+@bp.post("/calls/<call_sid>/decline")
+@require_agent
+def decline(call_sid: str) -> Response:
+    """Send the ringing call on; `why` becomes an honest sentence for the caller."""
+    agent = _only_if_offered(call_sid)
+    try:
+        with transaction() as db:
+            deployment = Deployment.of(current_app.config["SETTINGS"])
+            in_time = call_control.decline(
+                db, call_sid, agent, request.form.get("why", ""), utcnow(), deployment
+            )
+    except InvalidField:
+        return _problem(422, "decline_unknown")
+    if not in_time:
+        # It was picked up or went on meanwhile: the card says what is so.
+        log.info("a decline came too late", extra={"call_sid": call_sid})
+    return _card_or_desk(call_sid)
+
+
+@bp.post("/calls/<call_sid>/dropped")
+@require_agent
+def dropped(call_sid: str) -> Response:
+    """The line dropped: the agent is rung, and then whom they were talking to."""
+    agent = _only_if_offered(call_sid)
+    try:
+        with transaction() as db:
+            call_control.line_dropped(db, call_sid, agent, utcnow())
+    except InvalidField:
+        return _problem(422, "line_dropped_not")
+    return _card_or_desk(call_sid)
+
+
+@bp.post("/calls/<call_sid>/pick")
+@require_agent
+def pick(call_sid: str) -> Response:
+    """Say for this call who rings (`customer`) and about what (`case`, may be empty)."""
+    agent = _only_if_offered(call_sid)
+    customer, case = request.form.get("customer", ""), request.form.get("case") or None
+    try:
+        with transaction() as db:
+            if not cards.may_be(db, call_sid, customer):
+                raise InvalidField("customer", "this number is not theirs")
+            call_control.pick(db, call_sid, agent, customer, case, utcnow())
+    except InvalidField:
+        return _problem(422, "pick_unknown")
+    _forget_checked(call_sid)
+    return _card_or_desk(call_sid)
+
+
+@bp.post("/calls/<call_sid>/checked")
+@require_agent
+def checked(call_sid: str) -> Response:
+    """The agent made sure who is on the line: show what was masked. It is written down who saw it."""
+    agent = _only_if_offered(call_sid)
+    with transaction() as db:
+        call_control.note_checked(db, call_sid, agent, utcnow())
+    _forget_checked(call_sid)
+    session["checked"] = [*session.get("checked", []), call_sid][-CHECKED_CALLS_REMEMBERED:]
+    log.info("identity checked, fields revealed", extra={"call_sid": call_sid, "agent": agent})
+    return _card_or_desk(call_sid)
+
+
+def _forget_checked(call_sid: str) -> None:
+    if call_sid in session.get("checked", []):
+        session["checked"] = [sid for sid in session["checked"] if sid != call_sid]
+
+
+@bp.post("/calls/<call_sid>/notes")
+@require_agent
+def notes(call_sid: str) -> Response:
+    """Keep what the agent writes, again and again while they write."""
+    agent = _only_if_offered(call_sid)
+    now = utcnow()
+    try:
+        with transaction() as db:
+            call_control.save_notes(
+                db,
+                call_sid,
+                agent,
+                outcome=request.form.get("outcome", ""),
+                summary=request.form.get("summary", ""),
+                now=now,
+            )
+    except InvalidField as error:
+        return web.refused(error, web.t("notes_refused"))
+    if request.headers.get("X-Requested-With") == "fetch":
+        return current_app.make_response(current_app.json.response({"saved_at": now.isoformat()}))
+    return make_response(redirect(f"/desk?call={call_sid}", 303))

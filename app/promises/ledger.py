@@ -1,0 +1,475 @@
+"""Which callbacks do we owe? A promise is made in one place, moves by one table, and is never deleted."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import or_, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from app.agents import desk_events
+from app.callers.numbers import may_be_called
+from app.catalogue import codes, text, times
+from app.errors import InvalidField, InvalidTransition
+from app.messages import delivery
+from app.promises import attempts
+from app.records.agents import Agent
+from app.records.callers import Line
+from app.records.calls import AttemptOutcome, Promise, PromiseEvent, PromiseState, Recording
+from app.routing.facts import OWED
+
+_S = PromiseState
+FOLLOWS: dict[PromiseState, frozenset[PromiseState]] = {
+    _S.OPEN: frozenset(
+        {_S.OPEN, _S.DUE, _S.CALLING, _S.KEPT, _S.REASSIGNED, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}
+    ),
+    _S.DUE: frozenset({_S.OPEN, _S.CALLING, _S.KEPT, _S.REASSIGNED, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}),
+    _S.CALLING: frozenset({_S.OPEN, _S.DUE, _S.KEPT, _S.REASSIGNED, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}),
+    _S.REASSIGNED: frozenset(
+        {_S.OPEN, _S.DUE, _S.CALLING, _S.KEPT, _S.REASSIGNED, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}
+    ),
+    # A broken promise stays visible, and may still be made good, or be promised anew.
+    _S.BROKEN: frozenset({_S.OPEN, _S.CALLING, _S.KEPT, _S.MERGED, _S.WITHDRAWN}),
+    _S.KEPT: frozenset(),
+    _S.MERGED: frozenset(),
+    _S.WITHDRAWN: frozenset(),
+}
+# Why it is a colleague's: whose it was leaves, and is never rung for it again.
+LEFT_BEHIND = "promise_left_behind"
+ANOTHER_WANTED = "promise_another_wanted"
+
+
+def make(
+    session: Session,
+    *,
+    origin: str,
+    number: str | None,
+    line: str | None,
+    customer: str | None,
+    case: str | None,
+    agent: str | None,
+    team: str,
+    language: str,
+    due_at: datetime,
+    why: str,
+    now: datetime,
+    about: str = "",
+) -> Promise:
+    """Owe a callback, and return it; it counts from the commit of this transaction on, not before.
+
+    A number that is already owed one is owed that same one: the earlier time stands, since it was spoken. One
+    whose time has passed was broken, which stays written, and is promised anew for the new time. `origin`
+    makes asking twice harmless. Without a number nobody can be dialled: it asks a human of the team at once.
+    """
+    if (owed := of_origin(session, origin) or unfinished_for(session, number)) is not None:
+        if owed.origin != origin:
+            _ask_again(session, owed, agent, due_at, now)
+            if about not in owed.about:
+                say_more(session, owed.id, about)
+        return owed
+    promise = Promise(
+        origin=origin,
+        number=number,
+        line=line,
+        customer=customer,
+        case=case,
+        agent=agent,
+        team=team,
+        language=language,
+        due_at=due_at,
+        state=PromiseState.OPEN,
+        about=about,
+        created_at=now,
+        # Whoever works promises off finds out when its time comes: see callbacks.work_off.
+        next_at=now if number else None,
+        tries=0,
+    )
+    try:
+        with session.begin_nested():
+            session.add(promise)
+    except IntegrityError:
+        # Another call from the same number was quicker by a moment; its promise serves both.
+        owed = of_origin(session, origin) or unfinished_for(session, number)
+        if owed is None:
+            raise
+        return owed
+    _note(session, promise, why, now)
+    _tell(session, promise, now)
+    return promise
+
+
+def _ask_again(session: Session, owed: Promise, agent: str | None, due_at: datetime, now: datetime) -> None:
+    """Whoever is already owed a callback asks for one: nothing new, unless its time has passed."""
+    if owed.due_at > now or PromiseState.OPEN not in FOLLOWS[PromiseState(owed.state)]:
+        _note(session, owed, "promise_repeated", now)
+        return
+    owed.broken_at = owed.broken_at or owed.due_at
+    owed.agent = agent or owed.agent
+    _owe_by(owed, due_at, now)
+    move(session, owed, PromiseState.OPEN, "promise_anew", now, details={"time": due_at.isoformat()})
+
+
+def _owe_by(promise: Promise, due_at: datetime, now: datetime) -> None:
+    promise.due_at, promise.not_before, promise.tries = due_at, None, 0
+    _look_at(promise, now)
+
+
+def _look_at(promise: Promise, at: datetime) -> None:
+    """Let it be looked at by itself; one without a number waits for a human all the same."""
+    promise.next_at = at if promise.number else None
+
+
+def of_origin(session: Session, origin: str) -> Promise | None:
+    return session.scalar(select(Promise).where(Promise.origin == origin))
+
+
+def may_ring(session: Session, number: str | None) -> bool:
+    """Tell whether we ring this number back: one that may be called, and not our own, which would ring us."""
+    return may_be_called(number) and session.get(Line, number) is None
+
+
+def unfinished_for(session: Session, number: str | None) -> Promise | None:
+    """Return the callback that a number is still owed, if any."""
+    if number is None:
+        return None  # hidden callers have nothing in common
+    return session.scalar(
+        select(Promise).where(Promise.number == number, Promise.state.in_(OWED)).with_for_update()
+    )
+
+
+def unheard_of(session: Session, line: str) -> Promise | None:
+    """Return what is kept of hidden callers who hung up without a word, if nobody has seen to it."""
+    heard = select(Recording.sid).where(Recording.promise == Promise.id)
+    return session.scalar(
+        select(Promise)
+        .where(
+            Promise.number.is_(None),
+            Promise.line == line,
+            Promise.state.in_(OWED),
+            Promise.about == "",
+            ~heard.exists(),
+        )
+        .order_by(Promise.id.desc())
+        .limit(1)
+    )
+
+
+def merge(session: Session, number: str, who: str, now: datetime) -> Promise | None:
+    """The customer has spoken to somebody: what was owed to the number is no longer; return it, if any."""
+    promise = unfinished_for(session, number)
+    if promise is not None:
+        move(session, promise, PromiseState.MERGED, "promise_merged", now, who)
+    return promise
+
+
+def withdraw(session: Session, promise_id: int, who: str, now: datetime) -> Promise:
+    """The customer need not be rung back. Raises InvalidField when the promise is unknown or finished."""
+    promise = session.get(Promise, promise_id, with_for_update=True)
+    if promise is None:
+        raise InvalidField("id", f"there is no promise {promise_id}")
+    if promise.state == PromiseState.WITHDRAWN:
+        return promise
+    try:
+        move(session, promise, PromiseState.WITHDRAWN, "promise_withdrawn", now, who)
+    except InvalidTransition:
+        raise InvalidField("id", f"promise {promise_id} is already {promise.state}") from None
+    return promise
+
+
+def set_time(session: Session, promise_id: int, due_at: datetime, who: str, now: datetime) -> Promise:
+    """Agree on another time. Raises InvalidField when it is past, or nothing is owed any more."""
+    if due_at <= now:
+        raise InvalidField("due_at", "choose a time that is still to come")
+    promise = _still_owed(session, promise_id)
+    if promise.due_at <= now:
+        promise.broken_at = promise.broken_at or promise.due_at
+    _owe_by(promise, due_at, now)
+    move(session, promise, PromiseState.OPEN, "promise_moved", now, who, {"time": due_at.isoformat()})
+    return promise
+
+
+def hand_over(
+    session: Session,
+    promise_id: int,
+    agent: str,
+    who: str,
+    now: datetime,
+    why: str = "promise_handed_over",
+) -> Promise:
+    """Let another agent owe it. Raises InvalidField when they aren't there, or nothing is owed any more.
+
+    A callback in the air is called off; one in which the two already talk goes on to its end.
+    """
+    to = session.get(Agent, agent)
+    if to is None or not to.enabled:
+        raise InvalidField("agent", f"there is no agent {agent}, or they have left")
+    promise = _still_owed(session, promise_id)
+    if promise.agent == agent:
+        return promise
+    before, promise.agent = promise.agent, agent
+    details = {"agent": agent, "from": before or ""}
+    if _is_spoken_about(session, promise):
+        note(session, promise, why, now, who, details)
+    else:
+        _look_at(promise, now)
+        if promise.state == PromiseState.BROKEN:
+            note(session, promise, why, now, who, details)
+        else:
+            move(session, promise, PromiseState.REASSIGNED, why, now, who, details)
+    if before is not None:
+        _tell(session, promise, now, to=before)
+    return promise
+
+
+def _is_spoken_about(session: Session, promise: Promise) -> bool:
+    """Tell whether somebody is talking to the customer this moment, to keep it."""
+    if promise.state != PromiseState.CALLING:
+        return False
+    attempt = attempts.in_the_air(session, promise.id)
+    return attempt is not None and attempt.bridged_at is not None
+
+
+def given_away_by(session: Session, promise_id: int, since: datetime) -> set[str]:
+    """Return who aren't rung for what was theirs: who gave it away since then, left, or isn't wanted."""
+    gone = PromiseEvent.why.in_((LEFT_BEHIND, ANOTHER_WANTED))
+    lately = (PromiseEvent.why == "promise_handed_over") & (PromiseEvent.at > since)
+    details = session.scalars(
+        select(PromiseEvent.details).where(PromiseEvent.promise == promise_id, or_(gone, lately))
+    )
+    return {str(one["from"]) for one in details if one and one.get("from")}
+
+
+def give_to_team(session: Session, promise_id: int, now: datetime) -> None:
+    """The customer wants somebody else: the rest of the team owes it, unless the promise is settled."""
+    promise = session.get(Promise, promise_id, with_for_update=True, populate_existing=True)
+    if promise is None or promise.state not in OWED or promise.agent is None:
+        return
+    before, promise.agent = promise.agent, None
+    _look_at(promise, now)
+    if promise.state == PromiseState.BROKEN:
+        note(session, promise, ANOTHER_WANTED, now, details={"from": before})
+    else:
+        move(session, promise, PromiseState.REASSIGNED, ANOTHER_WANTED, now, details={"from": before})
+    _tell(session, promise, now, to=before)
+
+
+def ring_now(session: Session, promise_id: int, who: str, now: datetime) -> Promise:
+    """Work it off as soon as somebody is free, whatever its time.
+
+    Raises InvalidField as withdraw() does, and when there is no number to ring.
+    """
+    promise = _still_owed(session, promise_id)
+    if promise.number is None:
+        raise InvalidField("number", "the caller hid their number; fill in the one they said")
+    if promise.state != PromiseState.CALLING:
+        promise.next_at = now
+        if promise.state in (PromiseState.OPEN, PromiseState.REASSIGNED):
+            promise.state = PromiseState.DUE
+        _note(session, promise, "promise_now", now, who)
+        _tell(session, promise, now)
+    return promise
+
+
+def give_number(
+    session: Session, promise_id: int, number: str, due_at: datetime, who: str, now: datetime
+) -> Promise:
+    """Somebody found out which number a hidden caller meant: from now on it is a promise like any other.
+
+    The number is owed one callback at a time: when it is owed one already, this promise becomes part of that
+    one, which is returned. `due_at` replaces a time that has passed. Raises InvalidField as withdraw() does,
+    when it has a number, and when that one must not be rung.
+    """
+    promise = _still_owed(session, promise_id)
+    if promise.number is not None:
+        raise InvalidField("number", f"promise {promise_id} has its number")
+    if not may_ring(session, number):
+        raise InvalidField("number", "this number must not be rung")
+    if (owed := unfinished_for(session, number)) is not None:
+        move(session, promise, PromiseState.MERGED, "promise_number_known", now, who)
+        session.execute(update(Recording).where(Recording.promise == promise.id).values(promise=owed.id))
+        if promise.about:
+            say_more(session, owed.id, promise.about)
+        note(session, owed, "promise_repeated", now, who)
+        return owed
+    promise.number = number
+    if promise.due_at <= now:
+        promise.broken_at = promise.broken_at or promise.due_at
+        promise.due_at = due_at
+    promise.next_at = now
+    move(session, promise, PromiseState.OPEN, "promise_number_given", now, who)
+    return promise
+
+
+def keep(session: Session, promise_id: int, agent: str, now: datetime) -> Promise:
+    """An agent says that they spoke to the customer, in some other way. Raises InvalidField as above."""
+    promise = _still_owed(session, promise_id)
+    move(session, promise, PromiseState.KEPT, "promise_kept_by_word", now, agent)
+    return promise
+
+
+def _still_owed(session: Session, promise_id: int) -> Promise:
+    promise = session.get(Promise, promise_id, with_for_update=True, populate_existing=True)
+    if promise is None:
+        raise InvalidField("id", f"there is no promise {promise_id}")
+    if promise.state not in OWED:
+        raise InvalidField("id", f"promise {promise_id} is already {promise.state}")
+    return promise
+
+
+def move(
+    session: Session,
+    promise: Promise,
+    state: PromiseState,
+    why: str,
+    now: datetime,
+    who: str = "",
+    details: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Move a promise on, by the table. Raises InvalidTransition when the table doesn't allow it.
+
+    A callback that is in the air for it is called off, unless its own end is what moves the promise.
+    """
+    if state not in FOLLOWS[PromiseState(promise.state)]:
+        raise InvalidTransition(f"{promise.state} promise {promise.id} can't become {state}")
+    if promise.state == PromiseState.CALLING:
+        merged = state == PromiseState.MERGED
+        _call_off(
+            session, promise, AttemptOutcome.CUSTOMER_RANG if merged else AttemptOutcome.CALLED_OFF, now
+        )
+    if state == PromiseState.BROKEN:
+        promise.broken_at = promise.broken_at or promise.due_at
+    promise.state = state
+    promise.finished_at = None if FOLLOWS[state] else now
+    _note(session, promise, why, now, who, details)
+    _tell(session, promise, now)
+
+
+def take_back(
+    session: Session, promise: Promise, why: str, now: datetime, details: Mapping[str, str]
+) -> bool:
+    """What kept a promise was no conversation after all: owe it again. The only way out of a finished state.
+
+    False when the number is owed another callback by now, which serves this one too.
+    """
+    another = unfinished_for(session, promise.number)
+    if another is not None:
+        promise.state = PromiseState.MERGED
+    elif promise.due_at <= now:
+        promise.state, promise.finished_at = PromiseState.BROKEN, None
+        promise.broken_at = promise.broken_at or promise.due_at
+    else:
+        promise.state, promise.finished_at = PromiseState.DUE, None
+    _note(session, promise, why, now, details=details)
+    _tell(session, promise, now)
+    return another is None
+
+
+def _call_off(session: Session, promise: Promise, outcome: AttemptOutcome, now: datetime) -> None:
+    attempt = attempts.in_the_air(session, promise.id)
+    if attempt is not None:
+        attempts.close(session, attempt, outcome, now)
+        session.flush()
+
+
+def note(
+    session: Session,
+    promise: Promise,
+    why: str,
+    now: datetime,
+    who: str = "",
+    details: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Write down what a promise went through without its state changing, and show it at its debtor's desk."""
+    _note(session, promise, why, now, who, details)
+    _tell(session, promise, now)
+
+
+def write_down(session: Session, promise: Promise, why: str, now: datetime, who: str) -> None:
+    """Write down what nobody's desk needs to know at once."""
+    _note(session, promise, why, now, who)
+
+
+def say_about(session: Session, promise_id: int, about: str) -> None:
+    """Attach what the caller said it is about, in their own words."""
+    session.execute(update(Promise).where(Promise.id == promise_id).values(about=about[:2000]))
+
+
+def say_more(session: Session, promise_id: int, words: str) -> None:
+    """Add to what the caller said before."""
+    before = session.scalar(select(Promise.about).where(Promise.id == promise_id)) or ""
+    say_about(session, promise_id, f"{before}\n{words}".strip())
+
+
+def _note(
+    session: Session,
+    promise: Promise,
+    why: str,
+    now: datetime,
+    who: str = "",
+    details: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    session.add(
+        PromiseEvent(promise=promise.id, at=now, state=promise.state, why=why, who=who, details=dict(details))
+    )
+
+
+def _tell(session: Session, promise: Promise, now: datetime, to: str | None = None) -> None:
+    """Show it at the desk of who owes it; at those of the whole team when it asks for somebody."""
+    agent = to or promise.agent
+    if agent is not None:
+        agents: Sequence[str] = [agent]
+    elif promise.next_at is None:
+        everybody = select(Agent.key).where(Agent.enabled).order_by(Agent.key)
+        # On a line that nobody described whoever is there answers.
+        team = everybody.where(Agent.team == promise.team) if promise.team else everybody
+        agents = session.scalars(team).all()
+    else:
+        return
+    tell(session, promise, agents, now)
+
+
+def tell(session: Session, promise: Promise, agents: Sequence[str], now: datetime, **more: bool) -> None:
+    """Show a promise at these desks; `asks_human` says that nothing happens until somebody decides."""
+    data = {
+        "promise": promise.id,
+        "state": str(promise.state),
+        "due_at": promise.due_at.isoformat(),
+        "case": promise.case,
+        "customer": promise.customer,
+        **more,
+    }
+    for one in agents:
+        desk_events.tell(session, one, "promise", data, now)
+
+
+# --- in words -----------------------------------------------------------------------------------------
+
+
+def names_of(session: Session) -> dict[str, str]:
+    """Return every agent's name, for words about what they did."""
+    return dict(session.execute(select(Agent.key, Agent.name)).all())
+
+
+def in_words(event: PromiseEvent, language: str, zone: ZoneInfo, names: Mapping[str, str]) -> str:
+    """Say what a promise went through; the code alone when an older version wrote one that has no words.
+
+    Times are as on the clock in `zone`; `names` says how an agent is called.
+    """
+    values = dict(event.details or {})
+    if "time" in values:
+        values["time"] = times.written(datetime.fromisoformat(values["time"]), zone, language)
+    for role in ("agent", "from"):
+        if role in values:
+            values[role] = names.get(values[role], values[role])
+    if "error" in values:
+        values["error"] = delivery.why_not(values["error"], language)
+    kind = "promise" if event.why in _OWN_CODES else "reason"
+    try:
+        return text(f"{kind}.{event.why}", language, **values)
+    except KeyError:
+        return event.why
+
+
+_OWN_CODES = frozenset(codes("promise"))

@@ -1,0 +1,194 @@
+"""What did callers say after the tone? Fetched from the carrier, deleted there, and forgotten in time.
+
+The row is the work to be done: whoever takes it holds it for a while, so that it may be done twice but is
+never left undone. Only the recording's SID comes from outside; where it is fetched the settings say.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import ColumnElement, select, update
+from sqlalchemy.orm import Session, undefer
+
+from app import bus
+from app.agents import desk_events
+from app.promises import ledger
+from app.records.calls import TO_BE_HEARD, Call, CallState, Promise, PromiseState, Recording, RecordingState
+
+SID = re.compile(r"RE[0-9a-fA-F]{32}")
+# Whoever takes one holds it this long; fetching a long message over a slow line takes less.
+TAKEN_FOR = timedelta(seconds=60)
+LONGEST_GAP = timedelta(hours=1)
+# The carrier may still be writing a recording that it has announced; after this it hasn't got it.
+MAY_STILL_COME = timedelta(hours=24)
+# When all news of a message is lost the carrier is asked for it, so long after the call.
+ASKED_AFTER = timedelta(minutes=1)
+
+AT_CARRIER = (RecordingState.AT_CARRIER, RecordingState.STORED)
+
+
+def arrived(session: Session, call: Call, sid: str, seconds: int | None, now: datetime) -> None:
+    """The carrier has a recording of this call, which is held: keep it with what is owed to the caller.
+
+    The same recording counts once, however often and by whichever way its news comes.
+    """
+    if not SID.fullmatch(sid):
+        return
+    call.recording_asked_at = None
+    known = session.get(Recording, sid)
+    if known is not None:
+        known.seconds = seconds if known.seconds is None else known.seconds
+        return
+    promise = session.get(Promise, call.promise) if call.promise is not None else None
+    # Whoever withdrew what they asked for, or was forgotten, is not listened to.
+    is_wanted = promise is None or promise.state != PromiseState.WITHDRAWN
+    session.add(
+        Recording(
+            sid=sid,
+            call_sid=call.sid,
+            promise=call.promise,
+            state=RecordingState.AT_CARRIER if is_wanted else RecordingState.UNWANTED,
+            seconds=seconds,
+            made_at=now,
+            next_at=now,
+        )
+    )
+    session.flush()
+    if promise is not None and is_wanted:
+        ledger.note(session, promise, "promise_recorded", now)
+    desk_events.ring_after_commit(session, bus.WORKERS, "recordings")
+
+
+def absent(session: Session, call: Call, sid: str) -> None:
+    """There was nothing to record, or only silence, which the carrier has thrown away."""
+    call.recording_asked_at = None
+    known = session.get(Recording, sid)
+    if known is not None and known.state == RecordingState.AT_CARRIER:
+        known.state, known.next_at = RecordingState.GONE, None
+
+
+def of_promise(session: Session, promise_id: int) -> list[Recording]:
+    """Return what can be heard, or soon can, of a promise, oldest first; without the sound."""
+    return list(
+        session.scalars(
+            select(Recording)
+            .where(Recording.promise == promise_id, Recording.state.in_(TO_BE_HEARD))
+            .order_by(Recording.made_at, Recording.sid)
+        )
+    )
+
+
+@dataclass(frozen=True)
+class Sound:
+    content_type: str
+    data: bytes
+
+
+def sound_of(session: Session, promise_id: int, sid: str) -> Sound | None:
+    """Return the sound of a promise's recording; None when there is none, or it isn't here yet."""
+    found = session.scalar(
+        select(Recording)
+        .where(Recording.sid == sid, Recording.promise == promise_id)
+        .options(undefer(Recording.sound))
+    )
+    return Sound(found.content_type, found.sound) if found is not None and found.sound else None
+
+
+# --- from the carrier to us ---------------------------------------------------------------------------
+
+
+def take_due(session: Session, now: datetime, limit: int = 10) -> list[tuple[str, RecordingState]]:
+    """Take the recordings of which something is to be asked at the carrier; return the state of each."""
+    rows = session.scalars(
+        select(Recording)
+        .where(Recording.next_at <= now)
+        .order_by(Recording.next_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    ).all()
+    for row in rows:
+        row.attempts += 1
+        row.next_at = now + TAKEN_FOR
+    return [(row.sid, RecordingState(row.state)) for row in rows]
+
+
+def fetched(session: Session, sid: str, sound: Sound, now: datetime) -> None:
+    """Keep the sound; the carrier's is to be deleted from the commit of this on."""
+    row = _held(session, sid)
+    if row.state == RecordingState.AT_CARRIER:
+        row.sound, row.content_type = sound.data, sound.content_type[:40]
+        row.state, row.next_at, row.attempts = RecordingState.STORED, now, 0
+
+
+def deleted(session: Session, sid: str) -> None:
+    """The carrier has it no longer."""
+    row = _held(session, sid)
+    kept = row.state == RecordingState.STORED
+    row.state, row.next_at = RecordingState.KEPT if kept else RecordingState.GONE, None
+
+
+def missing(session: Session, sid: str, now: datetime) -> None:
+    """The carrier doesn't know it: it may still come, for a while; after that somebody should know."""
+    row = _held(session, sid)
+    if now - row.made_at < MAY_STILL_COME:
+        put_off(session, sid, now)
+        return
+    row.state, row.next_at = RecordingState.GONE, None
+    promise = session.get(Promise, row.promise) if row.promise is not None else None
+    if promise is not None:
+        ledger.note(session, promise, "promise_recording_lost", now)
+
+
+def put_off(session: Session, sid: str, now: datetime) -> None:
+    """Ask again later, with growing gaps, for as long as it takes."""
+    row = _held(session, sid)
+    row.next_at = now + min(timedelta(seconds=2 ** min(row.attempts, 12)), LONGEST_GAP)
+
+
+def _held(session: Session, sid: str) -> Recording:
+    return session.get_one(Recording, sid, with_for_update=True, populate_existing=True)
+
+
+# --- when news is lost --------------------------------------------------------------------------------
+
+
+def awaited(session: Session, now: datetime, limit: int = 20) -> list[str]:
+    """Return the calls that are over and were asked for a message of which nothing was heard."""
+    return list(
+        session.scalars(
+            select(Call.sid)
+            .where(
+                Call.recording_asked_at.is_not(None),
+                Call.state == CallState.ENDED,
+                Call.ended_at < now - ASKED_AFTER,
+            )
+            .order_by(Call.recording_asked_at)
+            .limit(limit)
+        )
+    )
+
+
+# --- forgotten ----------------------------------------------------------------------------------------
+
+
+def forget(session: Session, which: ColumnElement[bool], now: datetime) -> None:
+    """Forget the sound of some recordings, here at once and at the carrier as soon as it answers."""
+    for states, state, next_at in (
+        (AT_CARRIER, RecordingState.UNWANTED, now),
+        ((RecordingState.KEPT,), RecordingState.GONE, None),
+    ):
+        session.execute(
+            update(Recording)
+            .where(which, Recording.state.in_(states))
+            .values(sound=None, state=state, next_at=next_at, attempts=0)
+            .execution_options(synchronize_session=False)
+        )
+    desk_events.ring_after_commit(session, bus.WORKERS, "recordings")
+
+
+def forget_old(session: Session, days: int, now: datetime) -> None:
+    """Forget what was said once it has been dealt with for so many days; what is still owed is kept."""
+    old = now - timedelta(days=days)
+    dealt_with = Recording.promise.in_(select(Promise.id).where(Promise.finished_at < old))
+    forget(session, dealt_with | (Recording.promise.is_(None) & (Recording.made_at < old)), now)

@@ -1,0 +1,474 @@
+"""Where does this call go, and why? One pure function from what is known to an ordered list of steps."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.agents.presence import Endpoint, Reachability
+from app.callers.recognition import Caller
+from app.lines.hours import Calendar
+from app.records.calls import StepKind, StepOutcome
+from app.routing.rules import Ladder
+
+# A spoken deadline is one that people can remember: whole quarters of an hour.
+QUARTER = timedelta(minutes=15)
+# A ring shorter than this is over before anybody can reach for the telephone.
+LEAST_RING_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of the catalogue: its code and the values that go into it.
+
+    Values that are moments are given as `(preposition, moment)` and become words when it is spoken.
+    """
+
+    code: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AgentFacts:
+    """One agent, as a decision sees them."""
+
+    key: str
+    spoken_name: str
+    team: str
+    reachability: Reachability
+    endpoint: Endpoint | None = None
+    phone: str | None = None
+    idle_since: datetime | None = None
+    handled_at: datetime | None = None  # their newest contact on this case
+    back_at: datetime | None = None
+    free_in_minutes: int | None = None  # what their conversations usually still take; None when unknown
+    makes_way: bool = False  # they were about to ring this very caller, and are putting the telephone down
+    callers_waiting: int = 0  # for this agent, before this caller
+    direct_calls: int = 0  # within the last hour
+    is_supervisor: bool = False
+    language: str = "nl"  # in which their screen and their whisper are
+
+
+@dataclass(frozen=True)
+class LineFacts:
+    number: str
+    team: str | None  # None: a number that nobody described; whoever is there may answer
+    language: str
+    calendar: Calendar
+    greeting: str = ""
+    records_messages: bool = False  # what callers say after the tone; they are told
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A step of this call that is over."""
+
+    kind: StepKind
+    agent: str | None
+    outcome: StepOutcome
+    declined_why: str = ""
+    endpoint: str = ""  # client | phone
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything that a decision may depend on."""
+
+    now: datetime
+    line: LineFacts
+    caller: Caller
+    owner: str | None  # the agent who should be rung first
+    agents: Mapping[str, AgentFacts]
+    rules: Ladder
+    can_be_rung_back: bool
+    tried: tuple[Tried, ...] = ()
+    rung_seconds: float = 0.0
+    calls_lately: int = 1  # about this case within a week, with this one
+
+    @property
+    def goes_round(self) -> bool:
+        """Whether the caller is being sent from counter to counter."""
+        return goes_round(self.rules, self.calls_lately, self.agents)
+
+
+@dataclass(frozen=True)
+class Ring:
+    kind: StepKind  # owner, colleague or team
+    agent: str
+    endpoint: Endpoint
+    seconds: int
+    reason: Sentence
+    say: tuple[Sentence, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wait:
+    """The caller stays on the line until the agent, or anybody of the team, is free."""
+
+    agent: str | None
+    team: str | None
+    seconds: int
+    due_at: datetime | None  # by when they are rung back if they hang up; None when they can't be
+    reason: Sentence
+    say: tuple[Sentence, ...] = ()
+    kind: StepKind = StepKind.WAIT
+
+
+@dataclass(frozen=True)
+class MakePromise:
+    agent: str | None
+    team: str | None
+    due_at: datetime
+    reason: Sentence
+    say: tuple[Sentence, ...] = ()
+    kind: StepKind = StepKind.PROMISE
+
+
+@dataclass(frozen=True)
+class AskForNumber:
+    """Nobody can be rung and the caller's number is unknown: ask for one, so that a promise can be made."""
+
+    agent: str | None
+    team: str | None
+    due_at: datetime
+    reason: Sentence
+    say: tuple[Sentence, ...] = ()
+    kind: StepKind = StepKind.MESSAGE
+
+
+Step = Ring | Wait | MakePromise | AskForNumber
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What to do now, and what would follow if it came to nothing."""
+
+    steps: tuple[Step, ...]
+
+    @property
+    def first(self) -> Step:
+        return self.steps[0]
+
+
+def decide(situation: Situation) -> Decision:
+    """Return the ladder from this moment on: never empty, and the last step is always a promise.
+
+    1 the owner; 2 waiting for the owner; 3 colleagues who handled this case, then its team; 4 the line's team
+    and the teams that the rules name; 5 a promise. What was already tried is left out. With an unknown
+    number the promise is preceded by the one question that makes it possible.
+    """
+    return Decision(tuple(_ladder(situation)))
+
+
+def next_step(situation: Situation) -> Step:
+    """Return the first step of `decide`; what would follow it is not thought out."""
+    return next(_ladder(situation))
+
+
+def goes_round(rules: Ladder, calls_lately: int, agents: Mapping[str, AgentFacts]) -> bool:
+    """Tell whether a case has seen so many calls that somebody must take charge, or the next agent would be
+    one too many.
+    """
+    most = rules.counter_to_counter
+    handlers = sum(agent.handled_at is not None for agent in agents.values())
+    return most is not None and (calls_lately >= most or handlers + 1 >= most)
+
+
+def _ladder(situation: Situation) -> Iterator[Step]:
+    # Whoever came in before closing time and was told to stay is not sent away when the clock strikes.
+    if not situation.tried and not situation.line.calendar.is_open(situation.now):
+        yield _promise(situation, "closed", (_closed(situation),))
+        return
+
+    owner = situation.agents.get(situation.owner) if situation.owner else None
+    said = _about_what_was_tried(situation)
+    budget = situation.rules.total_seconds - situation.rung_seconds
+    rings_left = situation.rules.most_rings - sum(
+        tried.kind in (StepKind.OWNER, StepKind.COLLEAGUE, StepKind.TEAM) for tried in situation.tried
+    )
+
+    if owner is not None:
+        step, why_not = _owner_step(situation, owner)
+        if isinstance(step, Ring):
+            step = replace(step, seconds=min(step.seconds, int(budget)))
+        if isinstance(step, Ring) and step.seconds < LEAST_RING_SECONDS:
+            said = (Sentence("owner_out_of_reach", _name(owner)),)
+        elif step is not None:
+            yield step
+            said = (Sentence(f"{_outcome_of(step)}", _name(owner)),)
+            if isinstance(step, Ring):
+                budget -= step.seconds
+                rings_left -= 1
+        elif why_not is not None:
+            said = (why_not,)
+
+    for agent, kind, reason in _colleagues(situation, owner):
+        seconds = min(situation.rules.colleague_ring_seconds, int(budget))
+        if rings_left <= 0 or seconds < LEAST_RING_SECONDS or agent.endpoint is None:
+            break
+        announce = (*said, Sentence("connecting", _name(agent))) if said else ()
+        yield Ring(kind, agent.key, agent.endpoint, seconds, reason, announce)
+        said = (Sentence("no_answer", _name(agent)),)
+        budget -= seconds
+        rings_left -= 1
+
+    if (team_wait := _team_wait(situation, said)) is not None:
+        yield team_wait
+        said = (Sentence("team_still_busy"),)
+    yield _promise(situation, "nobody", (*said, Sentence("nobody_free")))
+
+
+# --- step 1 and 2: the owner --------------------------------------------------------------------------
+
+
+def _owner_step(situation: Situation, owner: AgentFacts) -> tuple[Step | None, Sentence | None]:
+    """Return the step that tries the owner, or the sentence that says why they aren't tried (or neither)."""
+    tried = [step for step in situation.tried if step.agent == owner.key]
+    if any(step.outcome == StepOutcome.ANOTHER_WANTED for step in tried):
+        return None, None
+    rang = [step for step in tried if step.kind != StepKind.WAIT]
+    if rang:
+        return _second_telephone(situation, owner, rang), None
+    match owner.reachability:
+        case Reachability.LEFT:
+            return None, None  # nobody need hear that somebody left
+        case Reachability.FREE if owner.endpoint is not None:
+            cap = situation.rules.direct_calls_per_hour
+            if cap is not None and owner.direct_calls >= cap and not tried:
+                return None, Sentence("owner_out_of_reach", _name(owner))
+            reason = Sentence("owner_freed" if tried else _why_owner(situation), _name(owner))
+            return _ring_owner(situation, owner, owner.endpoint, reason), None
+        case Reachability.BUSY | Reachability.WRAPPING_UP:
+            if any(step.outcome == StepOutcome.WAITED_TOO_LONG for step in tried):
+                return None, Sentence("owner_still_busy", _name(owner))
+            return _wait_for(situation, owner), None
+        case Reachability.BREAK:
+            return None, _back(situation, owner, "owner_on_break")
+        case Reachability.UNPROVEN:
+            return None, Sentence("owner_out_of_reach", _name(owner))
+        case _:
+            return None, _back(situation, owner, "owner_not_there")
+
+
+def _ring_owner(
+    situation: Situation,
+    owner: AgentFacts,
+    endpoint: Endpoint,
+    reason: Sentence,
+) -> Ring:
+    return Ring(StepKind.OWNER, owner.key, endpoint, situation.rules.owner_ring_seconds, reason)
+
+
+def _second_telephone(situation: Situation, owner: AgentFacts, rang: list[Tried]) -> Ring | None:
+    """A desk whose telephone fails at once is suspect: the owner's ordinary phone rings instead, once."""
+    failed_at_desk = len(rang) == 1 and rang[0].outcome == StepOutcome.FAILED and rang[0].endpoint == "client"
+    if not failed_at_desk or owner.phone is None or owner.reachability != Reachability.FREE:
+        return None
+    return _ring_owner(
+        situation, owner, Endpoint("phone", owner.phone), Sentence("owner_desk_failed", _name(owner))
+    )
+
+
+def _why_owner(situation: Situation) -> str:
+    if situation.caller.promise and situation.caller.promise.agent == situation.owner:
+        return "owner_promised"
+    return "owner_free" if situation.caller.case else "owner_last_contact"
+
+
+def _wait_for(situation: Situation, owner: AgentFacts) -> Wait:
+    due_at = promised_by(situation) if situation.can_be_rung_back else None
+    if owner.makes_way and not owner.callers_waiting:
+        # In a few seconds it rings: there is nothing to tell, and nothing that keeps the agent busy.
+        seconds = situation.rules.wait_for_owner_seconds
+        return Wait(owner.key, None, seconds, due_at, Sentence("owner_makes_way", _name(owner)))
+    first = Sentence("owner_busy", _name(owner))
+    if owner.makes_way:
+        first = Sentence("owner_still_busy", _name(owner))
+    elif owner.reachability == Reachability.WRAPPING_UP:
+        first = Sentence("owner_wrapping_up", _name(owner))
+    elif owner.free_in_minutes is not None:
+        code = "owner_busy_minutes" if owner.free_in_minutes > 1 else "owner_busy_nearly_done"
+        first = Sentence(code, _name(owner) | {"minutes": ("number", owner.free_in_minutes)})
+    turn = Sentence("stay_first", _name(owner))
+    if owner.callers_waiting:
+        turn = Sentence("stay_after", _name(owner) | {"count": ("number", owner.callers_waiting)})
+    say = [first, turn]
+    if due_at is not None:
+        say.append(Sentence("or_hang_up", _name(owner) | {"time": ("before", due_at)}))
+    return Wait(
+        agent=owner.key,
+        team=None,
+        seconds=situation.rules.wait_for_owner_seconds,
+        due_at=due_at,
+        reason=Sentence("owner_busy", _name(owner)),
+        say=tuple(say),
+    )
+
+
+def _back(situation: Situation, owner: AgentFacts, code: str) -> Sentence:
+    if owner.back_at is not None and owner.back_at > situation.now:
+        return Sentence(f"{code}_until", _name(owner) | {"time": ("at", owner.back_at)})
+    return Sentence(code, _name(owner))
+
+
+def _outcome_of(step: Step) -> str:
+    """Say, for what would follow this step, how it would have ended."""
+    return "no_answer" if isinstance(step, Ring) else "owner_still_busy"
+
+
+def _about_what_was_tried(situation: Situation) -> tuple[Sentence, ...]:
+    if not situation.tried:
+        return ()
+    last = situation.tried[-1]
+    agent = situation.agents.get(last.agent) if last.agent else None
+    match last.outcome:
+        case StepOutcome.WAITED_TOO_LONG if agent is None:
+            return (Sentence("team_still_busy"),)
+        case StepOutcome.ANOTHER_WANTED:
+            return (Sentence("another_wanted"),)
+        case _ if agent is None or agent.reachability == Reachability.LEFT:
+            return ()
+        case StepOutcome.DECLINED:
+            return (Sentence(f"declined_{last.declined_why or 'not_now'}", _name(agent)),)
+        case StepOutcome.FAILED:
+            return (Sentence("owner_out_of_reach", _name(agent)),)
+        case StepOutcome.BUSY | StepOutcome.WAITED_TOO_LONG:
+            return (Sentence("owner_still_busy", _name(agent)),)
+        case _:
+            return (Sentence("no_answer", _name(agent)),)
+
+
+# --- step 3 and 4: who else ---------------------------------------------------------------------------
+
+
+def _colleagues(
+    situation: Situation, owner: AgentFacts | None
+) -> Iterator[tuple[AgentFacts, StepKind, Sentence]]:
+    """List who may help instead: who handled this case, newest first; then the teams, longest idle first."""
+    case = situation.caller.case
+    gone = {tried.agent for tried in situation.tried} | {situation.owner, case.avoided if case else None}
+    free = [
+        agent
+        for agent in situation.agents.values()
+        if agent.key not in gone and agent.reachability == Reachability.FREE and not agent.callers_waiting
+    ]
+    knowing = [agent for agent in free if agent.handled_at is not None]
+    for agent in sorted(knowing, key=lambda one: (one.handled_at, one.key), reverse=True):
+        yield agent, StepKind.COLLEAGUE, Sentence("colleague_handled", _name(agent))
+    listed = {agent.key for agent in knowing}
+    if case is not None and situation.goes_round:
+        # Their own team's supervisor first; whoever talks with the caller owns the case from then on.
+        in_charge = [agent for agent in free if agent.is_supervisor and agent.key not in listed]
+        for agent in sorted(in_charge, key=lambda one: (one.team != case.team, one.key)):
+            listed.add(agent.key)
+            yield agent, StepKind.COLLEAGUE, Sentence("supervisor_takes_charge", _name(agent))
+    for team in _teams(situation):
+        members = [agent for agent in free if agent.key not in listed and team in (None, agent.team)]
+        for agent in sorted(members, key=lambda one: (one.idle_since or situation.now, one.key)):
+            listed.add(agent.key)
+            kind = StepKind.COLLEAGUE if owner is not None else StepKind.TEAM
+            yield agent, kind, Sentence(_why_team(situation, owner), _name(agent) | {"team": agent.team})
+
+
+def _why_team(situation: Situation, owner: AgentFacts | None) -> str:
+    case = situation.caller.case
+    if case is not None and case.avoided is not None:
+        return "team_another_wanted"
+    if owner is not None:
+        return "team_instead_of_owner"
+    if situation.caller.e164 is None:
+        return "team_withheld"
+    return "team_known" if situation.caller.is_known else "team_unknown"
+
+
+def _teams(situation: Situation) -> list[str | None]:
+    case = situation.caller.case
+    teams = [case.team if case else None, situation.line.team, *situation.rules.extra_teams]
+    named: list[str | None] = list(dict.fromkeys(team for team in teams if team))
+    # A line that nobody described has no team: whoever is there is better than nobody.
+    return named if situation.line.team else [*named, None]
+
+
+def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
+    """Wait for the first of the team who is free, when somebody of it is only busy."""
+    waited = any(
+        tried.outcome == StepOutcome.WAITED_TOO_LONG and tried.agent is None for tried in situation.tried
+    )
+    teams, case = _teams(situation), situation.caller.case
+    busy = [
+        agent
+        for agent in situation.agents.values()
+        if agent.key not in (situation.owner, case.avoided if case else None)
+        and agent.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
+        and (agent.team in teams or None in teams)
+    ]
+    if waited or not busy or situation.rules.wait_for_team_seconds <= 0:
+        return None
+    due_at = promised_by(situation) if situation.can_be_rung_back else None
+    makes_way = any(agent.makes_way and not agent.callers_waiting for agent in busy)
+    say = list(said) if makes_way else [*said, Sentence("team_busy")]
+    if due_at is not None and not makes_way:
+        say.append(Sentence("team_or_hang_up", {"time": ("before", due_at)}))
+    return Wait(
+        agent=None,
+        team=teams[0] or "",
+        seconds=situation.rules.wait_for_team_seconds,
+        due_at=due_at,
+        reason=Sentence("team_busy"),
+        say=tuple(say),
+    )
+
+
+# --- step 5: a promise --------------------------------------------------------------------------------
+
+
+def _closed(situation: Situation) -> Sentence:
+    opening = situation.line.calendar.next_opening(situation.now)
+    holiday = situation.line.calendar.holiday(situation.now)
+    if opening is None:
+        return Sentence("closed")
+    return Sentence("closed_holiday" if holiday else "closed_until", {"time": ("at", opening)})
+
+
+def _promise(situation: Situation, why: str, say: tuple[Sentence, ...]) -> MakePromise | AskForNumber:
+    owner = situation.agents.get(situation.owner) if situation.owner else None
+    is_wanted = not any(tried.outcome == StepOutcome.ANOTHER_WANTED for tried in situation.tried)
+    debtor = owner if owner is not None and is_wanted and owner.reachability != Reachability.LEFT else None
+    case = situation.caller.case
+    due_at = promised_by(situation)
+    agent = debtor.key if debtor else None
+    team = case.team if case else situation.line.team
+    reason = Sentence(f"promise_{why}")
+    if not situation.can_be_rung_back:
+        question = "ask_for_number" if situation.caller.e164 is None else "ask_for_other_number"
+        return AskForNumber(agent, team, due_at, reason, (*say, Sentence(question)))
+    code = "promise_by_agent" if debtor else "promise"
+    values = (_name(debtor) if debtor else {}) | {"time": ("before", due_at)}
+    return MakePromise(agent, team, due_at, reason, (*say, Sentence(code, values)))
+
+
+def promised_by(situation: Situation) -> datetime:
+    """Return by when this caller is rung back: a promise that is already owed keeps its time."""
+    owed = situation.caller.promise
+    if owed is not None and owed.due_at > situation.now:
+        return owed.due_at
+    return _due_at(situation)
+
+
+def _due_at(situation: Situation) -> datetime:
+    return due_at(situation.line.calendar, situation.now, situation.rules.promise_minutes)
+
+
+def due_at(calendar: Calendar, now: datetime, minutes: int) -> datetime:
+    """Return the moment by which a promise made now is due: open time, at a whole quarter of an hour.
+
+    A line that never opens owes its calls by the clock: late is better than never.
+    """
+    moment = calendar.after_open_time(now, minutes) or now + timedelta(days=1)
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    quarters = -((midnight - moment) // QUARTER)
+    return midnight + quarters * QUARTER
+
+
+def _name(agent: AgentFacts) -> dict[str, Any]:
+    return {"agent": agent.spoken_name}

@@ -1,0 +1,34 @@
+"""Which words does a sentence become when it is spoken? Codes and moments in, natural speech out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from app.catalogue import text, times
+from app.records.calls import Call
+from app.routing.decision import Sentence
+
+
+def words(sentence: Sentence, language: str, timezone: ZoneInfo, now: datetime, kind: str = "say") -> str:
+    """Return the sentence in a language; its values `("before", moment)` and `("number", 3)` become words."""
+    values = {name: _spoken(value, language, timezone, now) for name, value in sentence.values.items()}
+    spoken = text(f"{kind}.{sentence.code}", language, **values)
+    # A sentence may begin with a value such as “een collega”.
+    return spoken[:1].upper() + spoken[1:]
+
+
+def told(call: Call, sentences: Sequence[str], now: datetime) -> list[str]:
+    """Note on the call what its caller hears next, a question too; return it for the TwiML that says it."""
+    call.said = [*call.said, *({"at": now.isoformat(), "text": sentence} for sentence in sentences)]
+    return [*sentences]
+
+
+def _spoken(value: Any, language: str, timezone: ZoneInfo, now: datetime) -> Any:
+    match value:
+        case ("at" | "before" as preposition, datetime() as moment):
+            return times.spoken(moment, now, timezone, language, preposition)
+        case ("number", int(count)):
+            return times.number(count, language)
+        case _:
+            return value

@@ -1,0 +1,150 @@
+"""Which buttons does the desk have for a call? Decline, notes and outcome, and which customer it is about."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.agents import presence
+from app.callbacks import callbacks
+from app.errors import InvalidField
+from app.outgoing import outbox
+from app.promises import attempts, dropped
+from app.records.callers import Case, Customer
+from app.records.calls import Call, CallState, CallStep, StepOutcome
+from app.voice import progress
+from app.voice.steps import RING_KINDS, Deployment
+
+# What an agent may say instead of answering; each becomes an honest sentence for the caller.
+DECLINE_REASONS = ("meeting", "finishing", "not_now", "wrong_person")
+OUTCOMES = ("solved", "promise_made", "handed_over", "waiting")
+
+
+def decline(
+    session: Session, call_sid: str, agent: str, why: str, now: datetime, deployment: Deployment
+) -> bool:
+    """The agent doesn't take the call: the caller hears why, and goes on to somebody else.
+
+    False when there was nothing left to decline: answered, over, or somebody else's by now.
+    """
+    if why not in DECLINE_REASONS:
+        raise InvalidField("why", f"choose one of {', '.join(DECLINE_REASONS)}")
+    if attempts.is_callback(call_sid):
+        return callbacks.decline(session, call_sid, agent, why, now)
+    call = progress.held(session, call_sid)
+    step = session.get(CallStep, (call_sid, call.step))
+    if call.state != CallState.RINGING or step is None or step.agent != agent or step.kind not in RING_KINDS:
+        return False
+    step.declined_why = why
+    _ring_elsewhere(session, call, step, StepOutcome.DECLINED, now, deployment)
+    return True
+
+
+def desk_is_gone(
+    session: Session, call_sid: str, number: int, agent: str, now: datetime, deployment: Deployment
+) -> bool:
+    """The desk that rings shows no life any more: the agent's phone rings, or somebody else's telephone.
+
+    False when it doesn't ring there any more.
+    """
+    call = progress.held(session, call_sid)
+    step = session.get(CallStep, (call_sid, number))
+    rings = call.state == CallState.RINGING and call.step == number
+    if not rings or step is None or step.agent != agent or step.endpoint != "client":
+        return False
+    _ring_elsewhere(session, call, step, StepOutcome.FAILED, now, deployment)
+    return True
+
+
+def _ring_elsewhere(
+    session: Session, call: Call, step: CallStep, outcome: StepOutcome, now: datetime, deployment: Deployment
+) -> None:
+    progress.release(session, call, step, outcome, now)
+    progress.advance(session, call, now, deployment)
+    if step.leg_sid:
+        # A caller whom nobody has answered can't be redirected (error 21220): end the agent's ring, and the
+        # carrier asks what comes next.
+        key = f"end/{call.sid}/{step.number}"
+        payload: dict[str, Any] = {"call_sid": call.sid, "step": step.number}
+        if step.endpoint != "both":
+            payload["leg_sid"] = step.leg_sid
+        outbox.add(session, outbox.END_LEG, key, payload, now)
+    else:
+        send_on(session, call, now)
+
+
+def send_on(session: Session, call: Call, now: datetime) -> None:
+    """Ask the carrier to break off what the caller hears and fetch the step that is the call's own now."""
+    key = f"redirect/{call.sid}/{call.step}"
+    outbox.add(session, outbox.REDIRECT_CALL, key, {"call_sid": call.sid, "step": call.step}, now)
+
+
+def pick(session: Session, call_sid: str, agent: str, customer: str, case: str | None, now: datetime) -> None:
+    """The agent knows who it is: remembered for this call only.
+
+    Raises InvalidField when the agent doesn't have this call, or the case isn't the customer's.
+    """
+    call = _own(session, call_sid, agent)
+    if session.get(Customer, customer) is None:
+        raise InvalidField("customer", f"there is no customer {customer}")
+    if case is not None:
+        found = session.get(Case, case)
+        if found is None or found.customer != customer:
+            raise InvalidField("case", f"customer {customer} has no case {case}")
+    call.customer, call.case = customer, case
+
+
+def note_checked(session: Session, call_sid: str, agent: str, now: datetime) -> None:
+    """Write down when the agent made sure who it is, and saw what had been masked; the first time stays."""
+    newest = (
+        select(func.max(CallStep.number))
+        .where(CallStep.call_sid == call_sid, CallStep.agent == agent)
+        .scalar_subquery()
+    )
+    session.execute(
+        update(CallStep)
+        .where(CallStep.call_sid == call_sid, CallStep.number == newest, CallStep.checked_at.is_(None))
+        .values(checked_at=now)
+    )
+
+
+def line_dropped(session: Session, call_sid: str, agent: str, now: datetime) -> None:
+    """The line of the agent's last conversation dropped: ring the other side back at once.
+
+    Raises InvalidField when this call isn't theirs, isn't just over, or has no number to ring.
+    """
+    call = _own(session, call_sid, agent)
+    if not dropped.can_be_rung_back(call, agent, now):
+        raise InvalidField("call_sid", "this call can't be rung back: going on, too long ago, or no number")
+    dropped.owe(session, call, agent, now)
+    presence.end_wrap_up(session, agent, now)
+
+
+def save_notes(
+    session: Session, call_sid: str, agent: str, *, outcome: str, summary: str, now: datetime
+) -> None:
+    """Write down what was agreed in this conversation, as the contact on its case.
+
+    Raises InvalidField when the agent didn't have this call, the outcome is none, or no case was picked.
+    """
+    call = _own(session, call_sid, agent)
+    if outcome and outcome not in OUTCOMES:
+        raise InvalidField("outcome", f"choose one of {', '.join(OUTCOMES)}")
+    if call.case is None:
+        raise InvalidField("case", "pick the case that this conversation was about first")
+    progress.leave_contact(
+        session, call, agent, call.ended_at or now, outcome=outcome or None, summary=summary
+    )
+
+
+def _own(session: Session, call_sid: str, agent: str) -> Call:
+    """Return the call, held, if the agent talks or talked in it. Raises InvalidField otherwise."""
+    try:
+        call = progress.held(session, call_sid)
+    except progress.UnknownCall:
+        raise InvalidField("call_sid", "there is no such call") from None
+    step = session.get(CallStep, (call_sid, call.step))
+    if agent not in (call.bridged_to, step.agent if step else None):
+        raise InvalidField("call_sid", "this call isn't yours")
+    return call

@@ -1,0 +1,97 @@
+"""What happened while the database was gone? Brings what was kept on disk to where the truth is kept."""
+
+import logging
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.orm import Session
+
+from app import db
+from app.callbacks import callbacks
+from app.carrier import forms
+from app.records.calls import Call
+from app.records.lifecycle import DialEnded
+from app.voice import incoming as incoming_calls
+from app.voice import progress
+from app.voice.outage.degraded import Spool
+from app.voice.steps import Deployment
+
+log = logging.getLogger(__name__)
+
+
+def merge(spool: Spool, deployment: Deployment) -> int:
+    """Write down what was kept on disk while the database was gone; return how many facts."""
+    merged = 0
+    taken = list(spool.take())
+    # The news of one call may have come to several processes: a conversation is told before its end.
+    for fact in sorted((fact for _, facts in taken for fact in facts), key=lambda fact: str(fact.get("at"))):
+        try:
+            with db.transaction() as session:
+                _merge(session, fact, deployment)
+            merged += 1
+        except IntegrityError:
+            log.info("spooled fact was known already", extra={"call_sid": fact.get("call_sid")})
+        except (OperationalError, InterfaceError, OSError):
+            raise  # the database is gone again: all of it is done once more later, to the same end
+        except Exception:
+            # One fact that can't be understood must not keep the others from being written down.
+            log.exception("spooled fact set aside", extra={"call_sid": fact.get("call_sid")})
+            spool.set_aside(fact)
+    for path, _ in taken:
+        path.unlink(missing_ok=True)
+    return merged
+
+
+def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> None:
+    sid, at = fact.get("call_sid", ""), datetime.fromisoformat(fact["at"])
+    if fact["kind"] == "callback":
+        _merge_callback(session, sid, fact, at)
+        return
+    if not forms.CALL_SID.fullmatch(sid):
+        return  # a malformed call was answered all the same, but the carrier knows of none like it
+    known = session.get(Call, sid)
+    if known is None and fact.get("to") and sid:
+        incoming = incoming_calls.IncomingCall(sid, fact.get("from", ""), fact["to"])
+        incoming_calls.note_degraded(session, incoming, at, deployment)
+        known = session.get(Call, sid)
+    if known is None:
+        return
+    if fact["kind"] == "leg":
+        status, leg_sid, on_phone = fact["call_status"], fact["leg_sid"], fact["on_phone"]
+        progress.leg(session, sid, fact["step"], status, leg_sid, at, on_phone=on_phone)
+    elif fact["kind"] == "accepted":
+        progress.accepted(session, sid, fact["step"], at)
+    elif fact["kind"] == "message":
+        recording_sid, seconds = str(fact.get("recording_sid") or ""), fact.get("seconds")
+        known = progress.held(session, sid)
+        incoming_calls.note_message(session, known, recording_sid, seconds, at, deployment)
+    elif fact["kind"] == "talked":
+        status, call_status = fact.get("status", "completed"), fact.get("call_status", "")
+        dial = DialEnded(status, call_status, fact.get("bridged"), int(fact["seconds"]))
+        progress.talked_without_us(session, sid, fact.get("step"), dial, at, deployment)
+    elif fact["kind"] == "went_on":
+        progress.went_on_without_us(session, sid, at)
+    elif fact["kind"] == "ended":
+        progress.status(session, sid, fact["call_status"], at, deployment, fact.get("seconds"))
+
+
+def _merge_callback(session: Session, sid: str, fact: dict[str, Any], at: datetime) -> None:
+    """Apply news of a callback; what the carrier was asked for meanwhile says the same, or came later."""
+    match fact["of"]:
+        case "agent":
+            callbacks.agent_leg(session, sid, fact["status"], fact["leg_sid"], at)
+        case "customer":
+            callbacks.customer_leg(
+                session,
+                sid,
+                fact["status"],
+                fact["leg_sid"],
+                fact["answered_by"],
+                fact["seconds"],
+                at,
+            )
+        case "not_now":
+            callbacks.could_not_go_on(session, sid, at)
+        case unknown:
+            raise ValueError(f"news of {unknown!r}")

@@ -1,0 +1,113 @@
+"""What becomes of a caller whom nobody can reach and nobody can ring back? Something is kept, always."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy.orm import Session
+
+from app.callers import spoken_numbers
+from app.callers.numbers import to_e164
+from app.carrier import twiml
+from app.catalogue import text
+from app.promises import ledger
+from app.records.calls import Call, Promise, StepKind
+from app.routing import facts as known_facts
+from app.routing import sentences
+from app.routing.decision import Sentence, due_at
+from app.routing.facts import OWED, Facts
+from app.voice import steps
+from app.voice.steps import Deployment
+
+# Where a call is when nobody is left to be rung.
+NOBODY_LEFT = frozenset({StepKind.MESSAGE, StepKind.FALLBACK})
+
+
+class Answer(NamedTuple):
+    said: list[str]
+    reply: bytes
+
+
+def number_given(
+    session: Session,
+    call: Call,
+    facts: Facts,
+    given: str,
+    now: datetime,
+    deployment: Deployment,
+    *,
+    again: bool,
+) -> Answer:
+    """The caller named a number, or said something else, or nothing.
+
+    A number that we may ring is promised a call. Otherwise it is kept that they rang, with what they said,
+    before they hear another word; they are asked once more, and then leave a message.
+    """
+    country = known_facts.line_country(session, call.line) or deployment.defaults.country
+    digits = spoken_numbers.digits(given)
+    e164 = to_e164(digits, country)
+    due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
+    if e164 is not None and ledger.may_ring(session, e164):
+        _promise(session, call, facts, e164, due, now)
+        # Digit by digit, or it is read as an amount.
+        sentence = Sentence("number_promised", {"number": " ".join(digits), "time": ("before", due)})
+        said = [_spoken(facts, sentence, now)]
+        return Answer(said, twiml.farewell(said=said, language=call.language))
+    _keep_words(session, call, facts, given.strip(), due, now)
+    addresses = twiml.Addresses(deployment.public_url, call.sid, call.step)
+    if not again:
+        said = [text("say.number_again", call.language)]
+        ask = addresses.of("number/again")
+        return Answer(said, twiml.ask_for_number(said=said, language=call.language, action=ask))
+    return _take_message(call, facts, addresses, now)
+
+
+def _promise(session: Session, call: Call, facts: Facts, e164: str, due: datetime, now: datetime) -> None:
+    kept = session.get(Promise, call.promise) if call.promise is not None else None
+    if kept is not None and kept.number is None and kept.state in OWED:
+        call.promise = ledger.give_number(session, kept.id, e164, due, "", now).id
+    else:
+        # Nothing was kept yet, or somebody has seen to it since.
+        steps.owe(session, call, facts, facts.owner, due, "promise_nobody", now, number=e164)
+
+
+def _keep_words(session: Session, call: Call, facts: Facts, words: str, due: datetime, now: datetime) -> None:
+    if call.promise is None:
+        steps.owe(session, call, facts, facts.owner, due, "promise_hidden", now, about=words[:2000])
+    elif words:
+        ledger.say_more(session, call.promise, words)
+
+
+def _take_message(call: Call, facts: Facts, addresses: twiml.Addresses, now: datetime) -> Answer:
+    """Say truly what is kept and when we are there, and listen to what it is about: recorded if it may be."""
+    language = call.language
+    said = [text("say.hidden_noted", language), _spoken(facts, _when_we_are_there(facts, now), now)]
+    if not facts.line.records_messages:
+        said = [*said, text("say.hidden_about", language)]
+        return Answer(said, twiml.promise(said=said, language=language, addresses=addresses))
+    said = [*said, text("say.hidden_record", language)]
+    return Answer(said, steps.record(call, said, addresses, now))
+
+
+def _when_we_are_there(facts: Facts, now: datetime) -> Sentence:
+    calendar = facts.line.calendar
+    opening = calendar.next_opening(now)
+    if opening is None or calendar.is_open(now):
+        return Sentence("hidden_call_again")
+    return Sentence("hidden_call_when_open", {"time": ("at", opening)})
+
+
+def _spoken(facts: Facts, sentence: Sentence, now: datetime) -> str:
+    return sentences.words(sentence, facts.language, facts.line.calendar.timezone, now)
+
+
+def keep(session: Session, call: Call, facts: Facts, now: datetime) -> None:
+    """The caller hung up without a word after everybody had been tried: keep that they rang.
+
+    Of several such calls one note is enough, until somebody has seen to it: they differ in nothing.
+    """
+    if (earlier := ledger.unheard_of(session, call.line)) is not None:
+        ledger.note(session, earlier, "promise_hidden_again", now)
+        call.promise = earlier.id
+        return
+    due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
+    steps.owe(session, call, facts, facts.owner, due, "promise_hidden", now)

@@ -1,0 +1,99 @@
+"""What can an agent do from the desk with what they owe, and with nobody else's?"""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy import select
+
+from app import db
+from app.records.calls import Message, Outbox, Promise, PromiseState
+from tests import factories
+from tests.desk import office
+
+
+@pytest.fixture(autouse=True)
+def town(flask_app: Flask) -> None:
+    with db.transaction() as session:
+        factories.line(session)
+        for key, team in (("anna", "Burgerzaken"), ("bram", "Burgerzaken"), ("eva", "Vergunningen")):
+            factories.agent(session, key, team=team)
+            office.user(session, key)
+
+
+def owe(agent: str | None = "anna") -> int:
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        return factories.promise(session, agent=agent, due_at=now + timedelta(hours=3), now=now).id
+
+
+def stored(promise: int) -> Promise:
+    with db.transaction() as session:
+        found = session.get_one(Promise, promise)
+        session.expunge_all()
+        return found
+
+
+def act(client: FlaskClient, who: str, promise: int, action: str, **fields: str) -> int:
+    with client.session_transaction() as session:
+        session.clear()  # whoever sat here before
+    token = office.sign_in(client, f"{who}@example.nl")
+    return client.post(f"/desk/promises/{promise}/{action}", data={"csrf": token, **fields}).status_code
+
+
+@pytest.mark.parametrize(
+    ("action", "state"),
+    [("now", PromiseState.DUE), ("kept", PromiseState.KEPT), ("withdraw", PromiseState.WITHDRAWN)],
+)
+def test_an_agent_acts_on_what_they_owe(client: FlaskClient, action: str, state: PromiseState) -> None:
+    promise = owe()
+
+    assert act(client, "anna", promise, action) == 303
+    assert stored(promise).state == state
+
+
+def test_a_customer_is_told_of_the_new_time(client: FlaskClient) -> None:
+    promise = owe()
+    wall = (datetime.now(UTC) + timedelta(days=3)).strftime("%Y-%m-%dT10:30")
+
+    assert act(client, "anna", promise, "move", due_at=wall) == 303
+
+    assert stored(promise).due_at > datetime.now(UTC) + timedelta(days=2)
+    with db.transaction() as session:
+        [message] = session.scalars(select(Message).where(Message.promise == promise)).all()
+        assert "half elf" in message.body
+        assert session.scalars(select(Outbox.payload)).all() == [{"message": message.sid}]
+
+
+@pytest.mark.parametrize("moment", ["", "nonsense", "2020-01-01T10:00"])
+def test_a_time_that_is_none_is_refused(client: FlaskClient, moment: str) -> None:
+    promise = owe()
+    before = stored(promise).due_at
+
+    assert act(client, "anna", promise, "move", due_at=moment) == 422
+    assert stored(promise).due_at == before
+
+
+def test_what_the_whole_team_owes_is_taken_by_who_rings(client: FlaskClient) -> None:
+    promise = owe(agent=None)
+
+    assert act(client, "bram", promise, "now") == 303
+    assert (stored(promise).agent, stored(promise).state) == ("bram", PromiseState.DUE)
+
+
+def test_nobody_acts_on_what_another_owes(client: FlaskClient) -> None:
+    mine, ours = owe(), None
+
+    assert act(client, "bram", mine, "withdraw") == 404
+    with db.transaction() as session:
+        session.get_one(Promise, mine).agent = ours
+    assert act(client, "eva", mine, "withdraw") == 404
+    assert stored(mine).state == PromiseState.OPEN
+
+
+def test_the_desk_shows_what_can_be_done(client: FlaskClient) -> None:
+    promise = owe()
+    office.sign_in(client, "anna@example.nl")
+
+    assert f'action="/desk/promises/{promise}/now"' in client.get("/desk").text
