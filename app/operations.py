@@ -25,8 +25,10 @@ from app import bus, db
 from app.agents import streams
 from app.clock import utcnow
 from app.outgoing import outbox
-from app.records.calls import Call, Outbox, Promise, PromiseState
+from app.records.calls import Call
 from app.records.jobs import CarrierLook, WorkerSeen
+from app.records.outgoing import Outbox
+from app.records.promises import Promise, PromiseState
 
 bp = Blueprint("operations", __name__)
 

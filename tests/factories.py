@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 from app.callers import history
 from app.promises import ledger
 from app.records.agents import Agent, Intent, Reach, Slot, Softphone
-from app.records.callers import Case, CaseStatus, Channel, Customer, CustomerNumber, Direction, Line
-from app.records.calls import Promise
+from app.records.callers import Case, CaseStatus, Channel, Customer, CustomerNumber, Direction
+from app.records.lines import Line
+from app.records.promises import Promise
 
 # A Tuesday morning on which every line of these stories is open.
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)

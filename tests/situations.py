@@ -9,8 +9,8 @@ from app.agents.presence import Endpoint, Reachability
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise
 from app.lines.hours import calendar
 from app.records.calls import StepKind, StepOutcome
-from app.routing.decision import AgentFacts, LineFacts, Situation, Tried
 from app.routing.rules import Ladder
+from app.routing.situation import AgentFacts, LineFacts, Situation, Tried
 from tests.factories import ADA, LINE
 
 # A Tuesday, eleven o'clock in Amsterdam.

@@ -8,7 +8,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from app import db
 from app.outgoing import outbox
 from app.promises import ledger
-from app.records.calls import Promise, PromiseState
+from app.records.promises import Promise, PromiseState
 from tests import factories
 from tests.factories import NOW
 

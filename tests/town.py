@@ -8,7 +8,9 @@ from sqlalchemy import select
 
 from app import db
 from app.records.agents import Activity, Agent, DeskEvent, Intent, Slot
-from app.records.calls import Call, CallStep, Outbox, Promise
+from app.records.calls import Call, CallStep
+from app.records.outgoing import Outbox
+from app.records.promises import Promise
 from tests import factories
 from tests.factories import ADA, BEN
 

@@ -8,8 +8,7 @@ from math import ceil
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from app.records.calls import AttemptOutcome, Promise, PromiseAttempt, PromiseState
-from app.routing.facts import OWED
+from app.records.promises import OWED, AttemptOutcome, Promise, PromiseAttempt, PromiseState
 
 # How far the real moment lay from the spoken one, in minutes; each begins where the one before ends.
 LATER_THAN = (0, 15, 60, 240)

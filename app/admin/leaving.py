@@ -13,8 +13,8 @@ from app.messages import messages
 from app.promises import ledger
 from app.records.agents import Agent, Intent, User
 from app.records.callers import Case, CaseStatus, owner_of
-from app.records.calls import Message, Promise
-from app.routing.facts import OWED
+from app.records.messages import Message
+from app.records.promises import OWED, Promise
 
 
 @dataclass

@@ -29,6 +29,7 @@ from app.callbacks.callbacks import zone_of
 from app.callers.numbers import mask
 from app.clock import utcnow
 from app.db import reading, transaction
+from app.deployment import Deployment
 from app.desk import threads
 from app.desk.card import zone_of_house
 from app.errors import ApplicationError
@@ -36,9 +37,8 @@ from app.messages.delivery import NOT_DELIVERED, TOLD_APART, why_not
 from app.promises import ledger, playing, recordings
 from app.records.agents import Agent, Role
 from app.records.callers import Customer, Direction
-from app.records.calls import Message, Promise, PromiseAttempt, PromiseEvent, PromiseState
-from app.routing.facts import OWED
-from app.voice.steps import Deployment
+from app.records.messages import Message
+from app.records.promises import OWED, Promise, PromiseAttempt, PromiseEvent, PromiseState
 
 bp = Blueprint("admin_promises", __name__, url_prefix="/admin/promises")
 

@@ -14,18 +14,10 @@ from app.outgoing import outbox
 from app.promises import ledger, recordings
 from app.records.agents import DeskEvent
 from app.records.callers import Case, Customer, CustomerNumber
-from app.records.calls import (
-    Call,
-    Inbox,
-    Message,
-    MessageStop,
-    Outbox,
-    Promise,
-    PromiseAttempt,
-    PromiseEvent,
-    PromiseState,
-    Recording,
-)
+from app.records.calls import Call, Inbox
+from app.records.messages import Message, MessageStop
+from app.records.outgoing import Outbox
+from app.records.promises import Promise, PromiseAttempt, PromiseEvent, PromiseState, Recording
 
 T = TypeVar("T")
 

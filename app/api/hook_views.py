@@ -15,7 +15,7 @@ from app.clock import utcnow
 from app.errors import InvalidField
 from app.outgoing import hooks
 from app.outgoing.hooks import Event
-from app.records.calls import Hook
+from app.records.outgoing import Hook
 from app.records.tokens import Scope
 
 T = TypeVar("T")

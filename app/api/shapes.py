@@ -14,19 +14,11 @@ from app.outgoing.shapes import contact as contact
 from app.outgoing.shapes import promise as promise
 from app.promises import ledger
 from app.records.agents import Activity, Agent, Intent, Reach, Softphone
-from app.records.callers import Customer, Direction, Line
-from app.records.calls import (
-    Call,
-    CallState,
-    CallStep,
-    Hook,
-    Outcome,
-    Promise,
-    PromiseEvent,
-    PromiseState,
-    StepKind,
-    StepOutcome,
-)
+from app.records.callers import Customer, Direction
+from app.records.calls import Call, CallState, CallStep, Outcome, StepKind, StepOutcome
+from app.records.lines import Line
+from app.records.outgoing import Hook
+from app.records.promises import Promise, PromiseEvent, PromiseState
 
 Json = dict[str, Any]
 Schema = dict[str, Any]

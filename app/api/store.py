@@ -49,7 +49,8 @@ from app.api.records import (
 from app.callers import history
 from app.db import Base
 from app.records.agents import Agent, Slot
-from app.records.callers import Case, Contact, Customer, CustomerNumber, Line
+from app.records.callers import Case, Contact, Customer, CustomerNumber
+from app.records.lines import Line
 
 R = TypeVar("R")
 Rows = list[dict[str, Any]]

@@ -38,8 +38,10 @@ from app.errors import InvalidField
 from app.outgoing import announce
 from app.promises import ledger
 from app.records.agents import Activity, Agent, Intent, Reach, Slot, Softphone
-from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
-from app.records.calls import Call, CallStep, Promise, PromiseEvent, PromiseState
+from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber
+from app.records.calls import Call, CallStep
+from app.records.lines import Line
+from app.records.promises import Promise, PromiseEvent, PromiseState
 from app.records.tokens import Scope
 
 LONGEST_BODY = 256 * 1024

@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 from app.catalogue import text, times
 from app.promises import dropped
 from app.records.callers import Case, Customer
-from app.records.calls import Call, Promise
+from app.records.calls import Call
+from app.records.promises import Promise
 
 # People speak some fifteen characters a second; with the time this is at most eight seconds.
 LONGEST_NAME = 28

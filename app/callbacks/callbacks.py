@@ -19,8 +19,12 @@ from app.callbacks import briefing
 from app.callers.numbers import to_e164
 from app.carrier import twiml
 from app.carrier.rest import CarrierCall, with_parameters
+from app.carrier.words import CARRIER_SAYS_ENDED, DialEnded
 from app.catalogue import text, times
+from app.deployment import Deployment
 from app.errors import InvalidField
+from app.lines import places
+from app.lines.hours import due_at
 from app.messages import messages
 from app.outgoing import outbox
 from app.outgoing.announce import forget_contact, record_contact
@@ -29,24 +33,16 @@ from app.promises.attempts import STEP
 from app.promises.times import Window, by_day, try_again_at
 from app.records import lifecycle
 from app.records.agents import Agent
-from app.records.callers import Channel, Direction, Line
-from app.records.calls import (
-    AttemptOutcome,
-    Call,
-    CallState,
-    CallStep,
-    Promise,
-    PromiseAttempt,
-    PromiseState,
-    StepKind,
-)
-from app.records.lifecycle import CARRIER_SAYS_ENDED, DialEnded
+from app.records.callers import Channel, Direction
+from app.records.calls import Call, CallState, CallStep, StepKind
+from app.records.lines import Line
+from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseState
 from app.routing import facts as known_facts
 from app.routing import rules, screen_pop, sentences
-from app.routing.decision import AgentFacts, Sentence, due_at
 from app.routing.facts import Facts
+from app.routing.sentences import Sentence
+from app.routing.situation import AgentFacts
 from app.voice.progress import AT_ONCE, contact_key
-from app.voice.steps import Deployment
 
 WORKED_OFF = (PromiseState.OPEN, PromiseState.DUE, PromiseState.REASSIGNED, PromiseState.BROKEN)
 NOT_YET_BROKEN = (PromiseState.OPEN, PromiseState.DUE, PromiseState.REASSIGNED)
@@ -143,7 +139,7 @@ def _remind(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -
 
 def zone_of(session: Session, promise: Promise) -> ZoneInfo:
     """Return the time zone in which a promise's hours count: its line's."""
-    return known_facts.line_zone(session, promise.line)
+    return places.zone_of(session, promise.line)
 
 
 def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> bool:
@@ -238,7 +234,7 @@ def learn_number(
     """Somebody found out a hidden caller's number. Raises InvalidField as promises.give_number does."""
     promise = session.get_one(Promise, promise_id)
     line = known_facts.line_of(session, promise.line or "", deployment.defaults)
-    country = known_facts.line_country(session, promise.line or "") or deployment.defaults.country
+    country = places.country_of(session, promise.line or "") or deployment.defaults.country
     number = to_e164(written, country)
     if number is None:
         raise InvalidField("number", "write a telephone number, such as 06 12345678 or +31 6 12345678")

@@ -9,17 +9,19 @@ from sqlalchemy.orm import Session
 from app.callbacks import callbacks
 from app.callers.numbers import may_be_called, to_e164
 from app.catalogue import text
+from app.deployment import Deployment
 from app.errors import ApplicationError
+from app.lines import places
 from app.messages import messages, wish_grammar
 from app.messages.wished_times import Agreed, Kind, Wish, agreed
 from app.promises import ledger
 from app.records.agents import Agent
 from app.records.callers import Direction
-from app.records.calls import Message, MessageChannel, Promise, PromiseState
+from app.records.messages import Message, MessageChannel
+from app.records.promises import Promise, PromiseState
 from app.routing import facts as known_facts
 from app.routing.facts import Facts
 from app.voice import steps
-from app.voice.steps import Deployment
 
 # https://help.twilio.com/articles/223134027, and Dutch ones. One of these words and nothing else.
 STOP_WORDS = frozenset(
@@ -70,7 +72,7 @@ def _kept(
     channel, from_raw = _address(incoming.from_raw)
     _, to_raw = _address(incoming.to_raw)
     line = to_e164(to_raw, country) or to_raw[:32]
-    number = to_e164(from_raw, known_facts.line_country(session, line) or country)
+    number = to_e164(from_raw, places.country_of(session, line) or country)
     facts = known_facts.read(session, "", line, number, now, deployment.defaults)
     customer, case, owed = facts.caller.customer, facts.caller.case, facts.caller.promise
     owner = session.get(Agent, facts.owner) if facts.owner else None

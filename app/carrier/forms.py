@@ -10,7 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.callers.numbers import to_e164
 from app.carrier.signature import is_from_carrier
-from app.records.lifecycle import DialEnded
+from app.carrier.words import DialEnded
 from config import Settings
 
 log = logging.getLogger(__name__)

@@ -9,10 +9,10 @@ from app.api.fields import Defaults, Problem, Unusable, moment
 from app.carrier.rest import Carrier
 from app.clock import utcnow
 from app.commands import database_errors_in_words, refuse, say, settings_of
+from app.deployment import Deployment
 from app.errors import CarrierError
 from app.jobs import backfill
 from app.jobs.backfill import Comparison
-from app.voice.steps import Deployment
 from config import Settings
 
 # Where nobody ever compared, and the operator doesn't say since when.

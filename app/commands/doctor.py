@@ -19,9 +19,9 @@ from app.clock import utcnow
 from app.commands import settings_of
 from app.commands.carrier import in_words
 from app.errors import CarrierError
-from app.records.callers import Line
-from app.records.calls import Hook
 from app.records.jobs import WorkerSeen
+from app.records.lines import Line
+from app.records.outgoing import Hook
 from config import Settings
 
 WORKER_SEEN_WITHIN = timedelta(seconds=20)

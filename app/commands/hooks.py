@@ -15,7 +15,7 @@ from app.errors import InvalidField
 from app.jobs import hooks as delivery
 from app.outgoing import hooks
 from app.outgoing.hooks import Event
-from app.records.calls import Hook
+from app.records.outgoing import Hook
 
 hook_commands = AppGroup("hooks", help="Other systems that are told what happens.")
 

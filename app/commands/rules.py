@@ -13,11 +13,11 @@ from app import db
 from app.callers.numbers import to_e164
 from app.clock import utcnow
 from app.commands import database_errors_in_words, language, settings_of
+from app.deployment import Deployment
 from app.errors import InvalidField
-from app.records.callers import Line
+from app.records.lines import Line
 from app.routing import rules, simulation
 from app.routing.rules import Ladder
-from app.voice.steps import Deployment
 
 rules_commands = AppGroup("rules", help="The rules by which calls are routed.")
 

@@ -27,17 +27,15 @@ from app.callbacks.callbacks import zone_of
 from app.catalogue import times
 from app.clock import utcnow
 from app.db import reading, transaction
+from app.deployment import Deployment
 from app.errors import ApplicationError, InvalidField
-from app.lines.hours import Calendar
+from app.lines.hours import Calendar, due_at
 from app.promises import ledger, links
 from app.promises.times import by_day, is_day
 from app.records.agents import Agent
-from app.records.calls import Promise, PromiseState
+from app.records.promises import OWED, Promise, PromiseState
 from app.routing import facts as known_facts
 from app.routing import rules
-from app.routing.decision import due_at
-from app.routing.facts import OWED
-from app.voice.steps import Deployment
 from config import Settings
 
 bp = Blueprint("callers_page", __name__, url_prefix="/c")

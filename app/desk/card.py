@@ -12,18 +12,11 @@ from sqlalchemy.orm import Session
 from app.callers.recognition import KnownCustomer, OpenCase, OwedPromise, recognise
 from app.promises import dropped, recordings
 from app.records.agents import Agent
-from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber, Line
-from app.records.calls import (
-    Call,
-    CallState,
-    CallStep,
-    MessageStop,
-    Promise,
-    RecordingState,
-    StepKind,
-    StepOutcome,
-)
-from app.routing.facts import OWED
+from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber
+from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
+from app.records.lines import Line
+from app.records.messages import MessageStop
+from app.records.promises import OWED, Promise, RecordingState
 from app.voice.progress import contact_key
 
 CONTACTS_SHOWN = 12

@@ -25,7 +25,8 @@ from app.errors import InvalidField
 from app.messages import delivery, messages
 from app.promises import ledger
 from app.records.agents import Agent
-from app.records.calls import Message, Promise
+from app.records.messages import Message
+from app.records.promises import Promise
 
 bp = Blueprint("desk_messages", __name__, url_prefix="/desk/messages")
 

@@ -11,12 +11,12 @@ from app.agents.sign_in import desk_of_reader, require_agent
 from app.callbacks import callbacks
 from app.clock import utcnow
 from app.db import transaction
+from app.deployment import Deployment
 from app.desk import card
 from app.errors import InvalidField
 from app.promises import ledger, playing
 from app.records.agents import Agent
-from app.records.calls import Promise
-from app.voice.steps import Deployment
+from app.records.promises import Promise
 
 bp = Blueprint("desk_promises", __name__, url_prefix="/desk/promises")
 

@@ -11,7 +11,8 @@ from app.desk.card import masked_phone
 from app.messages import delivery, messages
 from app.records.agents import Agent
 from app.records.callers import Case, Customer, Direction
-from app.records.calls import Message, Promise
+from app.records.messages import Message
+from app.records.promises import Promise
 
 SHOWN_IN_THREAD = 60
 SHOWN_AT_DESK = 25

@@ -28,6 +28,7 @@ from app.agents.desk import MINUTES_AWAY, PULSE_SECONDS, standing_of
 from app.agents.sign_in import desk_of_reader, require_agent
 from app.clock import utcnow
 from app.db import reading, transaction
+from app.deployment import Deployment
 from app.desk import card as cards
 from app.desk import threads
 from app.desk.card import CallCard, PromiseCard
@@ -36,10 +37,10 @@ from app.errors import InvalidField
 from app.messages import messages
 from app.records.agents import Agent, Slot
 from app.records.callers import Case, Customer
-from app.records.calls import Call, CallState, CallStep, Promise, PromiseState, StepKind, StepOutcome
-from app.routing.facts import OWED
+from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
+from app.records.promises import OWED, Promise, PromiseState
 from app.voice import call_control, ring_tests
-from app.voice.steps import RING_KINDS, Deployment
+from app.voice.steps import RING_KINDS
 from config import Settings
 
 bp = Blueprint("desk_calls", __name__, url_prefix="/desk")

@@ -15,16 +15,16 @@ from app import db
 from app.callers.numbers import mask, may_be_called, to_e164
 from app.carrier import forms
 from app.carrier.rest import Carrier, CarrierCall, patiently
+from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import utcnow
+from app.deployment import Deployment
 from app.errors import CarrierError
 from app.jobs import sweep
-from app.records.callers import Line
 from app.records.calls import Call, CallState, Outcome
 from app.records.jobs import CarrierLook
-from app.records.lifecycle import CARRIER_SAYS_ENDED
+from app.records.lines import Line
 from app.voice import missed
 from app.voice.incoming import IncomingCall
-from app.voice.steps import Deployment
 
 log = logging.getLogger(__name__)
 

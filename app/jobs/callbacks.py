@@ -11,10 +11,10 @@ from sqlalchemy.exc import IntegrityError
 from app import db
 from app.callbacks import callbacks
 from app.carrier.rest import Carrier, CarrierCall
+from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import utcnow
+from app.deployment import Deployment
 from app.errors import CarrierError
-from app.records.lifecycle import CARRIER_SAYS_ENDED
-from app.voice.steps import Deployment
 
 log = logging.getLogger(__name__)
 

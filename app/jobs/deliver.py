@@ -9,16 +9,17 @@ from typing import Any
 from app import db
 from app.carrier.rest import FOR_GOOD, Carrier, with_parameters
 from app.carrier.twiml import Addresses
+from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import utcnow
+from app.deployment import Deployment
 from app.errors import CarrierError
 from app.jobs import callbacks, sweep
 from app.messages import messages
 from app.outgoing import outbox
 from app.promises import links
 from app.records.calls import Call, CallState, CallStep, StepKind
-from app.records.lifecycle import CARRIER_SAYS_ENDED
 from app.voice import progress, ring_tests
-from app.voice.steps import RING_KINDS, Deployment
+from app.voice.steps import RING_KINDS
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 from app import db
 from app.clock import utcnow
 from app.outgoing import hooks, outbox
-from app.records.calls import Hook
+from app.records.outgoing import Hook
 
 log = logging.getLogger(__name__)
 

@@ -8,13 +8,13 @@ from sqlalchemy import select
 from app import db
 from app.carrier.rest import Carrier
 from app.clock import utcnow
+from app.deployment import Deployment
 from app.errors import CarrierError
 from app.promises import recordings
 from app.promises.recordings import Sound
-from app.records.calls import RecordingState
+from app.records.promises import RecordingState
 from app.routing import rules
 from app.voice import incoming, progress
-from app.voice.steps import Deployment
 
 log = logging.getLogger(__name__)
 

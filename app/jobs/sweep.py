@@ -8,15 +8,15 @@ from sqlalchemy import delete, select
 from app import db
 from app.agents import desk_events, presence
 from app.carrier.rest import Carrier
+from app.carrier.words import CARRIER_SAYS_ENDED
+from app.deployment import Deployment
 from app.errors import CarrierError
 from app.outgoing import outbox
 from app.records.agents import Activity, SignInAttempt, Slot
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep, Inbox
-from app.records.lifecycle import CARRIER_SAYS_ENDED
 from app.routing import facts
 from app.voice import call_control, progress
-from app.voice.steps import Deployment
 
 log = logging.getLogger(__name__)
 

@@ -13,6 +13,8 @@ import holidays
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 # Longer than any series of holidays and weekends; a line that doesn't open within it never does.
 LOOK_AHEAD_DAYS = 60
+# A spoken deadline is one that people can remember: whole quarters of an hour.
+QUARTER = timedelta(minutes=15)
 
 _DAY_RANGE = re.compile(r"(Mo|Tu|We|Th|Fr|Sa|Su)(?:-(Mo|Tu|We|Th|Fr|Sa|Su))?")
 _TIME_RANGE = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
@@ -170,3 +172,14 @@ def _holidays_of(country: str, year: int) -> holidays.HolidayBase:
 
 def _holiday(country: str, day: date) -> str | None:
     return _holidays_of(country, day.year).get(day)
+
+
+def due_at(calendar: Calendar, now: datetime, minutes: int) -> datetime:
+    """Return the moment by which a promise made now is due: open time, at a whole quarter of an hour.
+
+    A line that never opens owes its calls by the clock: late is better than never.
+    """
+    moment = calendar.after_open_time(now, minutes) or now + timedelta(days=1)
+    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
+    quarters = -((midnight - moment) // QUARTER)
+    return midnight + quarters * QUARTER

@@ -15,8 +15,10 @@ from app.outgoing import outbox
 from app.outgoing.announce import record_contact
 from app.promises import ledger
 from app.records.agents import Agent, Role, User
-from app.records.callers import Channel, Direction, Line
-from app.records.calls import Message, MessageChannel, MessageStop, Promise
+from app.records.callers import Channel, Direction
+from app.records.lines import Line
+from app.records.messages import Message, MessageChannel, MessageStop
+from app.records.promises import Promise
 
 LONGEST = 1600  # https://www.twilio.com/docs/api/errors/21617
 WHATSAPP = "whatsapp:"

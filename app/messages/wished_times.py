@@ -6,9 +6,8 @@ from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from app.catalogue.times import MORNING
-from app.lines.hours import Calendar
+from app.lines.hours import Calendar, due_at
 from app.promises.times import DAY_BEGINS, DAY_ENDS
-from app.routing.decision import due_at
 
 
 class Kind(StrEnum):

@@ -6,6 +6,11 @@ import app.records.agents
 import app.records.callers
 import app.records.calls
 import app.records.jobs
+import app.records.lines
+import app.records.messages
+import app.records.outgoing
+import app.records.promises
+import app.records.rules
 import app.records.tokens  # noqa: F401  # each import puts its tables into the metadata
 from app.db import Base
 

@@ -20,7 +20,9 @@ from app.clock import utcnow
 from app.outgoing import outbox, shapes
 from app.outgoing.hooks import Event
 from app.records.callers import Case, Contact, owner_of
-from app.records.calls import Call, CallState, Hook, Promise, PromiseState
+from app.records.calls import Call, CallState
+from app.records.outgoing import Hook
+from app.records.promises import Promise, PromiseState
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import InvalidField
 from app.outgoing import outbox
-from app.records.calls import Hook, Outbox
+from app.records.outgoing import Hook, Outbox
 
 
 class Event(StrEnum):

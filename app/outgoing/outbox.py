@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from app import bus
 from app.agents import desk_events
-from app.records.calls import Outbox
+from app.records.outgoing import Outbox
 
 REDIRECT_CALL = "redirect_call"
 END_LEG = "end_leg"

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any
 
 from app.records.callers import Case, Contact
-from app.records.calls import Call, Promise
+from app.records.calls import Call
+from app.records.promises import Promise
 
 Json = dict[str, Any]
 

@@ -14,16 +14,8 @@ from sqlalchemy.orm import Session
 from app.agents import desk_events, presence
 from app.outgoing import outbox
 from app.records import lifecycle
-from app.records.calls import (
-    AttemptOutcome,
-    Call,
-    CallState,
-    CallStep,
-    Outcome,
-    Promise,
-    PromiseAttempt,
-    StepOutcome,
-)
+from app.records.calls import Call, CallState, CallStep, Outcome, StepOutcome
+from app.records.promises import AttemptOutcome, Promise, PromiseAttempt
 
 SID_PREFIX = "CB"
 # A callback has one step, so its number and the call's sid name the agent's reservation.

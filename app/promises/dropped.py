@@ -13,7 +13,8 @@ from app.promises import ledger
 from app.promises.times import AT_ONCE
 from app.records.agents import Agent
 from app.records.callers import Case
-from app.records.calls import Call, CallState, Promise
+from app.records.calls import Call, CallState
+from app.records.promises import Promise
 
 # The agent notices at once, or while they write things down.
 CAN_BE_SAID_FOR = timedelta(minutes=15)

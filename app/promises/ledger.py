@@ -16,9 +16,8 @@ from app.errors import InvalidField, InvalidTransition
 from app.messages import delivery
 from app.promises import attempts
 from app.records.agents import Agent
-from app.records.callers import Line
-from app.records.calls import AttemptOutcome, Promise, PromiseEvent, PromiseState, Recording
-from app.routing.facts import OWED
+from app.records.lines import Line
+from app.records.promises import OWED, AttemptOutcome, Promise, PromiseEvent, PromiseState, Recording
 
 _S = PromiseState
 FOLLOWS: dict[PromiseState, frozenset[PromiseState]] = {

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.promises import ledger, recordings
 from app.promises.recordings import Sound
-from app.records.calls import Promise, PromiseEvent
+from app.records.promises import Promise, PromiseEvent
 
 LISTENED = "promise_listened"
 # A browser asks for the same sound in parts, and somebody may listen twice.

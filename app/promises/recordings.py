@@ -14,7 +14,8 @@ from sqlalchemy.orm import Session, undefer
 from app import bus
 from app.agents import desk_events
 from app.promises import ledger
-from app.records.calls import TO_BE_HEARD, Call, CallState, Promise, PromiseState, Recording, RecordingState
+from app.records.calls import Call, CallState
+from app.records.promises import TO_BE_HEARD, Promise, PromiseState, Recording, RecordingState
 
 SID = re.compile(r"RE[0-9a-fA-F]{32}")
 # Whoever takes one holds it this long; fetching a long message over a slow line takes less.

@@ -31,22 +31,6 @@ class Direction(StrEnum):
     OUTBOUND = "outbound"
 
 
-class Line(Base):
-    """A number of ours that people dial."""
-
-    __tablename__ = "lines"
-
-    number: Mapped[str] = mapped_column(String(32), primary_key=True)  # E.164
-    name: Mapped[str] = mapped_column(String(200))
-    language: Mapped[str] = mapped_column(String(2))
-    country: Mapped[str] = mapped_column(String(2))  # for national forms, and whose public holidays
-    team: Mapped[str] = mapped_column(String(120))
-    timezone: Mapped[str] = mapped_column(String(64))
-    hours: Mapped[str] = mapped_column(Text, default="")  # as in the CSV; empty = always
-    greeting: Mapped[str] = mapped_column(Text, default="")  # spoken before the ring; the default is none
-    records_messages: Mapped[bool] = mapped_column(default=False)
-
-
 class Customer(Base):
     __tablename__ = "customers"
 

@@ -1,94 +1,18 @@
 """Where does this call go, and why? One pure function from what is known to an ordered list of steps."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 from app.agents.presence import Endpoint, Reachability
-from app.callers.recognition import Caller
-from app.lines.hours import Calendar
+from app.lines.hours import due_at
 from app.records.calls import StepKind, StepOutcome
-from app.routing.rules import Ladder
+from app.routing.sentences import Sentence
+from app.routing.situation import AgentFacts, Situation, Tried
 
-# A spoken deadline is one that people can remember: whole quarters of an hour.
-QUARTER = timedelta(minutes=15)
 # A ring shorter than this is over before anybody can reach for the telephone.
 LEAST_RING_SECONDS = 10
-
-
-@dataclass(frozen=True)
-class Sentence:
-    """A sentence of the catalogue: its code and the values that go into it.
-
-    Values that are moments are given as `(preposition, moment)` and become words when it is spoken.
-    """
-
-    code: str
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class AgentFacts:
-    """One agent, as a decision sees them."""
-
-    key: str
-    spoken_name: str
-    team: str
-    reachability: Reachability
-    endpoint: Endpoint | None = None
-    phone: str | None = None
-    idle_since: datetime | None = None
-    handled_at: datetime | None = None  # their newest contact on this case
-    back_at: datetime | None = None
-    free_in_minutes: int | None = None  # what their conversations usually still take; None when unknown
-    makes_way: bool = False  # they were about to ring this very caller, and are putting the telephone down
-    callers_waiting: int = 0  # for this agent, before this caller
-    direct_calls: int = 0  # within the last hour
-    is_supervisor: bool = False
-    language: str = "nl"  # in which their screen and their whisper are
-
-
-@dataclass(frozen=True)
-class LineFacts:
-    number: str
-    team: str | None  # None: a number that nobody described; whoever is there may answer
-    language: str
-    calendar: Calendar
-    greeting: str = ""
-    records_messages: bool = False  # what callers say after the tone; they are told
-
-
-@dataclass(frozen=True)
-class Tried:
-    """A step of this call that is over."""
-
-    kind: StepKind
-    agent: str | None
-    outcome: StepOutcome
-    declined_why: str = ""
-    endpoint: str = ""  # client | phone
-
-
-@dataclass(frozen=True)
-class Situation:
-    """Everything that a decision may depend on."""
-
-    now: datetime
-    line: LineFacts
-    caller: Caller
-    owner: str | None  # the agent who should be rung first
-    agents: Mapping[str, AgentFacts]
-    rules: Ladder
-    can_be_rung_back: bool
-    tried: tuple[Tried, ...] = ()
-    rung_seconds: float = 0.0
-    calls_lately: int = 1  # about this case within a week, with this one
-
-    @property
-    def goes_round(self) -> bool:
-        """Whether the caller is being sent from counter to counter."""
-        return goes_round(self.rules, self.calls_lately, self.agents)
 
 
 @dataclass(frozen=True)
@@ -165,15 +89,6 @@ def next_step(situation: Situation) -> Step:
     return next(_ladder(situation))
 
 
-def goes_round(rules: Ladder, calls_lately: int, agents: Mapping[str, AgentFacts]) -> bool:
-    """Tell whether a case has seen so many calls that somebody must take charge, or the next agent would be
-    one too many.
-    """
-    most = rules.counter_to_counter
-    handlers = sum(agent.handled_at is not None for agent in agents.values())
-    return most is not None and (calls_lately >= most or handlers + 1 >= most)
-
-
 def _ladder(situation: Situation) -> Iterator[Step]:
     # Whoever came in before closing time and was told to stay is not sent away when the clock strikes.
     if not situation.tried and not situation.line.calendar.is_open(situation.now):
@@ -216,9 +131,6 @@ def _ladder(situation: Situation) -> Iterator[Step]:
         yield team_wait
         said = (Sentence("team_still_busy"),)
     yield _promise(situation, "nobody", (*said, Sentence("nobody_free")))
-
-
-# --- step 1 and 2: the owner --------------------------------------------------------------------------
 
 
 def _owner_step(situation: Situation, owner: AgentFacts) -> tuple[Step | None, Sentence | None]:
@@ -338,9 +250,6 @@ def _about_what_was_tried(situation: Situation) -> tuple[Sentence, ...]:
             return (Sentence("no_answer", _name(agent)),)
 
 
-# --- step 3 and 4: who else ---------------------------------------------------------------------------
-
-
 def _colleagues(
     situation: Situation, owner: AgentFacts | None
 ) -> Iterator[tuple[AgentFacts, StepKind, Sentence]]:
@@ -419,9 +328,6 @@ def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
     )
 
 
-# --- step 5: a promise --------------------------------------------------------------------------------
-
-
 def _closed(situation: Situation) -> Sentence:
     opening = situation.line.calendar.next_opening(situation.now)
     holiday = situation.line.calendar.holiday(situation.now)
@@ -457,17 +363,6 @@ def promised_by(situation: Situation) -> datetime:
 
 def _due_at(situation: Situation) -> datetime:
     return due_at(situation.line.calendar, situation.now, situation.rules.promise_minutes)
-
-
-def due_at(calendar: Calendar, now: datetime, minutes: int) -> datetime:
-    """Return the moment by which a promise made now is due: open time, at a whole quarter of an hour.
-
-    A line that never opens owes its calls by the clock: late is better than never.
-    """
-    moment = calendar.after_open_time(now, minutes) or now + timedelta(days=1)
-    midnight = moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    quarters = -((midnight - moment) // QUARTER)
-    return midnight + quarters * QUARTER
 
 
 def _name(agent: AgentFacts) -> dict[str, Any]:

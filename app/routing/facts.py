@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection, Row, bindparam, case, func, literal, null, select, true, union
 from sqlalchemy.orm import Session
@@ -13,37 +12,23 @@ from app.agents import presence
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise, recognise
 from app.catalogue import LANGUAGES, text
 from app.db import Prepared, table_of
+from app.deployment import Defaults
 from app.lines.hours import calendar
 from app.records.agents import Activity, Agent, Role, Slot, User
-from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber, Direction, Line, owner_of
-from app.records.calls import (
-    AttemptOutcome,
-    Call,
-    CallStep,
-    Inbox,
-    Promise,
-    PromiseAttempt,
-    PromiseState,
-    RuleVersion,
-    StepKind,
-)
+from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber, Direction, owner_of
+from app.records.calls import Call, CallStep, Inbox, StepKind
+from app.records.lines import Line
+from app.records.promises import OWED, AttemptOutcome, Promise, PromiseAttempt
+from app.records.rules import RuleVersion
 from app.routing import rules as rule_versions
-from app.routing.decision import AgentFacts, LineFacts, goes_round
 from app.routing.rules import Rules
+from app.routing.situation import AgentFacts, LineFacts, goes_round
 
-# What the caller was promised and has not got: a promise whose time has passed is owed all the same.
-OWED = (
-    PromiseState.OPEN,
-    PromiseState.DUE,
-    PromiseState.CALLING,
-    PromiseState.REASSIGNED,
-    PromiseState.BROKEN,
-)
 # A switchboard's number may stand with hundreds of customers; an agent picks from the likeliest.
 MOST_ROWS = 200
+
 # How many of an agent's conversations say how long theirs usually take.
 USUAL_OUT_OF = 20
-
 
 # What the reads need is to run a statement; beneath a session they go past the ORM.
 Reader = Session | Connection
@@ -79,15 +64,6 @@ class Facts:
         if customer is not None and customer.language in LANGUAGES:
             return customer.language
         return self.line.language if self.line.language in LANGUAGES else LANGUAGES[0]
-
-
-@dataclass(frozen=True)
-class Defaults:
-    """What stands in for a line that nobody described."""
-
-    language: str
-    country: str
-    timezone: str = "Europe/Amsterdam"
 
 
 def read(session: Reader, sid: str, line: str, e164: str | None, now: datetime, defaults: Defaults) -> Facts:
@@ -192,24 +168,13 @@ def line_of(session: Reader, number: str, defaults: Defaults) -> LineFacts:
     return _line(row, number, defaults)
 
 
-def line_country(session: Reader, number: str) -> str | None:
-    """Return the country of a line, None when nobody described it."""
-    return session.scalar(select(Line.country).where(Line.number == number))
-
-
-def line_zone(session: Reader, number: str | None) -> ZoneInfo:
-    """Return the time zone in which a line's hours count."""
-    zone = session.scalar(select(Line.timezone).where(Line.number == number)) if number else None
-    return ZoneInfo(zone or Defaults.timezone)
-
-
-# --- the reads, built once: rebuilding a statement costs as much as sending it -------------------------
-
 # Tables, not classes: the ORM's part of reading a row would cost more than the row.
 _lines, _numbers, _customers, _cases, _contacts = (
     table_of(model) for model in (Line, CustomerNumber, Customer, Case, Contact)
 )
+
 _agents, _slots, _users = table_of(Agent), table_of(Slot), table_of(User)
+
 _calls, _steps, _inbox, _promises, _rules = (
     table_of(model) for model in (Call, CallStep, Inbox, Promise, RuleVersion)
 )
@@ -220,7 +185,7 @@ _line_columns = (
     _lines.c.number.label("line"),
     _lines.c.name.label("line_name"),
     _lines.c.language.label("line_language"),
-    _lines.c.country.label("line_country"),
+    _lines.c.country.label("country_of"),
     _lines.c.team.label("line_team"),
     _lines.c.timezone.label("line_timezone"),
     _lines.c.hours.label("line_hours"),
@@ -385,6 +350,7 @@ def _agents_statement(everybody: bool) -> Any:
 
 
 _AGENTS = _agents_statement(everybody=False)
+
 _ALL_AGENTS = _agents_statement(everybody=True)
 
 # What a row needs beside the slot and the agent, for somebody who is not asked for a case's sake.
@@ -393,6 +359,7 @@ _OF_NO_CASE = (
     literal(0).label("callers_waiting"),
     literal(0).label("direct_calls"),
 )
+
 _SUPERVISORS: Any = (
     select(*_slot_columns, *_OF_NO_CASE)
     .select_from(_agents)
@@ -418,9 +385,6 @@ _LAST_CONTACT = (
     .order_by(_contacts.c.started_at.desc())
     .limit(1)
 )
-
-
-# --- rows to facts ------------------------------------------------------------------------------------
 
 
 def _line(row: Row[Any], number: str, defaults: Defaults) -> LineFacts:

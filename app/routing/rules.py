@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.errors import InvalidField
-from app.records.calls import RuleVersion
+from app.records.rules import RuleVersion
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,13 +1,24 @@
 """Which words does a sentence become when it is spoken? Codes and moments in, natural speech out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from app.catalogue import text, times
 from app.records.calls import Call
-from app.routing.decision import Sentence
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of the catalogue: its code and the values that go into it.
+
+    Values that are moments are given as `(preposition, moment)` and become words when it is spoken.
+    """
+
+    code: str
+    values: Mapping[str, Any] = field(default_factory=dict)
 
 
 def words(sentence: Sentence, language: str, timezone: ZoneInfo, now: datetime, kind: str = "say") -> str:

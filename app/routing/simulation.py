@@ -11,22 +11,16 @@ from sqlalchemy.orm import Session
 from app.agents.presence import Endpoint, Reachability
 from app.callers.numbers import to_e164
 from app.callers.recognition import Caller, KnownCustomer, OpenCase
+from app.deployment import Deployment
+from app.lines import places
 from app.lines.hours import calendar
 from app.promises import ledger
 from app.records.calls import Call
 from app.routing import facts as known_facts
 from app.routing import sentences
-from app.routing.decision import (
-    AgentFacts,
-    AskForNumber,
-    LineFacts,
-    MakePromise,
-    Ring,
-    Situation,
-    Wait,
-    decide,
-)
+from app.routing.decision import AskForNumber, MakePromise, Ring, Wait, decide
 from app.routing.rules import Ladder
+from app.routing.situation import AgentFacts, LineFacts, Situation
 from app.voice import steps as call_steps
 
 
@@ -59,7 +53,7 @@ def simulate(
     line: str,
     at: datetime,
     now: datetime,
-    deployment: call_steps.Deployment,
+    deployment: Deployment,
     language: str,
     presence: Mapping[str, Reachability] | None = None,
 ) -> list[SimulatedStep]:
@@ -67,7 +61,7 @@ def simulate(
 
     Reasons are in `language`, sentences in the caller's own. Nothing is written and nobody is rung.
     """
-    country = known_facts.line_country(session, line) or deployment.defaults.country
+    country = places.country_of(session, line) or deployment.defaults.country
     e164 = to_e164(from_raw, country)
     facts = known_facts.read(session, "", line, e164, now, deployment.defaults)
     call = Call(sid="", from_e164=e164, line=line, attestation="", step=0, said=[])

@@ -8,13 +8,14 @@ from sqlalchemy.orm import Session
 
 from app.agents import presence
 from app.callbacks import callbacks
+from app.deployment import Deployment
 from app.errors import InvalidField
 from app.outgoing import outbox
 from app.promises import attempts, dropped
 from app.records.callers import Case, Customer
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.voice import progress
-from app.voice.steps import RING_KINDS, Deployment
+from app.voice.steps import RING_KINDS
 
 # What an agent may say instead of answering; each becomes an honest sentence for the caller.
 DECLINE_REASONS = ("meeting", "finishing", "not_now", "wrong_person")

@@ -8,14 +8,16 @@ from sqlalchemy.orm import Session
 
 from app.callbacks import callbacks
 from app.callers.numbers import may_be_called, to_e164
+from app.deployment import Deployment
+from app.lines import places
+from app.lines.hours import due_at
 from app.promises import recordings
 from app.records import lifecycle
 from app.records.calls import Call, CallState, CallStep, Inbox, Outcome, StepKind
 from app.routing import facts as known_facts
-from app.routing.decision import due_at
 from app.routing.facts import Facts, Reader
 from app.voice import progress, steps
-from app.voice.steps import Deployment, Rung, advance, owe
+from app.voice.steps import Rung, advance, owe
 
 
 @dataclass(frozen=True)
@@ -119,7 +121,7 @@ def _numbers(session: Reader, incoming: IncomingCall, deployment: Deployment) ->
     line = to_e164(incoming.to_raw, country) or incoming.to_raw[:32]
     if not incoming.from_raw.startswith("+"):
         # A national form means what it means in the line's own country.
-        country = known_facts.line_country(session, line) or country
+        country = places.country_of(session, line) or country
     return line, to_e164(incoming.from_raw, country)
 
 

@@ -6,12 +6,13 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.records.calls import Call, CallStep, Outcome, Promise, StepOutcome
-from app.records.lifecycle import DialEnded
+from app.carrier.words import DialEnded
+from app.deployment import Deployment
+from app.records.calls import Call, CallStep, Outcome, StepOutcome
+from app.records.promises import Promise
 from app.voice import incoming as incoming_calls
 from app.voice import progress
 from app.voice.incoming import IncomingCall
-from app.voice.steps import Deployment
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,11 @@ from sqlalchemy.orm import Session
 from app.agents import desk_events, presence
 from app.callers.numbers import may_be_called
 from app.carrier import twiml
+from app.carrier.words import CARRIER_SAYS_ENDED, DialEnded, dial_outcome
 from app.catalogue import text
+from app.deployment import Deployment
+from app.lines import places
+from app.lines.hours import due_at
 from app.messages import messages
 from app.messages.wishes import asks_for_another
 from app.outgoing import outbox
@@ -19,25 +23,17 @@ from app.promises import attempts, dropped, ledger, recordings
 from app.records import lifecycle
 from app.records.agents import Agent
 from app.records.callers import Case, Channel, Contact, Direction
-from app.records.calls import (
-    Call,
-    CallState,
-    CallStep,
-    Inbox,
-    Outcome,
-    Promise,
-    PromiseState,
-    StepKind,
-    StepOutcome,
-)
-from app.records.lifecycle import DialEnded
+from app.records.calls import Call, CallState, CallStep, Inbox, Outcome, StepKind, StepOutcome
+from app.records.promises import Promise, PromiseState
 from app.routing import facts as known_facts
 from app.routing import rules, sentences
-from app.routing.decision import Ring, Sentence, Situation, Tried, Wait, due_at, next_step
+from app.routing.decision import Ring, Wait, next_step
 from app.routing.facts import Facts
+from app.routing.sentences import Sentence
+from app.routing.situation import Situation, Tried
 from app.voice import steps as call_steps
 from app.voice import withheld
-from app.voice.steps import RING_KINDS, Deployment
+from app.voice.steps import RING_KINDS
 
 # A telephone that was not heard to ring within this time can't have been missed by anybody.
 AT_ONCE = timedelta(seconds=4)
@@ -249,7 +245,7 @@ def _was_busy_with_us(session: Session, call: Call, step: CallStep, dial: DialEn
         and call.step == step.number
         and step.agent is not None
         and step.outcome is None
-        and dial.call_status not in lifecycle.CARRIER_SAYS_ENDED
+        and dial.call_status not in CARRIER_SAYS_ENDED
         and now - step.started_at < STILL_OURS
         and session.get(Inbox, (call.sid, _once_more(step))) is None
         and attempts.gave_way(session, step.agent, call.from_e164, step.started_at - STILL_OURS)
@@ -274,7 +270,7 @@ def _once_more(step: CallStep) -> str:
 def _ring_is_over(
     session: Session, call: Call, step: CallStep, dial: DialEnded, now: datetime, deployment: Deployment
 ) -> bytes:
-    caller_is_gone = dial.call_status in lifecycle.CARRIER_SAYS_ENDED
+    caller_is_gone = dial.call_status in CARRIER_SAYS_ENDED
     if _put_through(step, dial):
         # Should the news that they talked be lost, the carrier's own account of it stands.
         began_at = now - timedelta(seconds=dial.seconds or 0)
@@ -294,7 +290,7 @@ def _ring_is_over(
         finish(session, call, now, deployment)
         return twiml.farewell(said=(), language=call.language)
     at_once = step.rang_at is None and now - step.started_at < AT_ONCE
-    outcome = lifecycle.dial_outcome(dial.status, bridged=False, at_once=at_once)
+    outcome = dial_outcome(dial.status, bridged=False, at_once=at_once)
     if outcome == StepOutcome.CALLER_HUNG_UP:
         outcome = StepOutcome.NO_ANSWER  # canceled, but the caller is still there
     release(session, call, step, outcome, now)
@@ -315,7 +311,7 @@ def _about_dropped_line(session: Session, call: Call, promise: Promise, now: dat
     may_be_named = rules.of_version(session, call.rule_version).ladder.speaks_names
     name = agent.spoken_name if agent and may_be_named else text("say.a_colleague", call.language)
     code = "line_dropped" if _is_rung_back(promise) else "line_dropped_hidden"
-    zone = known_facts.line_zone(session, call.line)
+    zone = places.zone_of(session, call.line)
     said = sentences.words(Sentence(code, {"agent": name}), call.language, zone, now)
     sentences.told(call, [said], now)
     return said
@@ -703,7 +699,7 @@ def _by_somebody_else(session: Session, call: Call, now: datetime) -> str | None
     if promise is None or promise.agent is None:
         return None
     _avoid(session, call, promise.agent, now)
-    zone = known_facts.line_zone(session, call.line)
+    zone = places.zone_of(session, call.line)
     return sentences.words(
         Sentence("another_promised", {"time": ("before", promise.due_at)}), call.language, zone, now
     )
@@ -746,7 +742,7 @@ def status(
 
     `seconds` is the carrier's CallDuration, counted from the answer.
     """
-    if call_status not in lifecycle.CARRIER_SAYS_ENDED:
+    if call_status not in CARRIER_SAYS_ENDED:
         return
     call = held(session, sid)
     step = session.get(CallStep, (sid, call.step))

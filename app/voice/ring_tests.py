@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.agents import desk_events, presence
 from app.carrier import twiml
+from app.carrier.words import CARRIER_SAYS_ENDED
 from app.catalogue import text
 from app.outgoing import outbox
 from app.records.agents import Activity, Agent, Intent, Slot, Softphone
-from app.records.callers import Line
-from app.records.lifecycle import CARRIER_SAYS_ENDED
+from app.records.lines import Line
 
 SID = re.compile(r"RT[0-9a-f]{32}")
 # There is one ring in it: with the test's sid this names the reservation.

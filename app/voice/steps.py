@@ -1,7 +1,7 @@
 """What is the call's next step? Decide with fresh facts, take what it needs, write it down, and answer."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 from zoneinfo import ZoneInfo
@@ -14,46 +14,24 @@ from app.callers.numbers import may_be_called
 from app.carrier import twiml
 from app.catalogue import text
 from app.db import Guarded, Rows, table_of
+from app.deployment import Deployment
 from app.messages import messages
 from app.outgoing import outbox
 from app.promises import ledger
 from app.records import lifecycle
 from app.records.agents import Agent, DeskEvent
-from app.records.calls import Call, CallState, CallStep, Inbox, Promise, PromiseState, StepKind, StepOutcome
+from app.records.calls import Call, CallState, CallStep, Inbox, StepKind, StepOutcome
+from app.records.promises import OWED, Promise, PromiseState
 from app.routing import screen_pop, sentences
-from app.routing.decision import (
-    AskForNumber,
-    LineFacts,
-    MakePromise,
-    Ring,
-    Sentence,
-    Situation,
-    Step,
-    Tried,
-    Wait,
-    next_step,
-)
-from app.routing.facts import OWED, Defaults, Facts
-from config import Settings
+from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, next_step
+from app.routing.facts import Facts
+from app.routing.sentences import Sentence
+from app.routing.situation import LineFacts, Situation, Tried
 
 # How long after a ring should be over its reservation still holds: callbacks travel, and the carrier retries.
 LEASE_SLACK = timedelta(seconds=20)
+
 RING_KINDS = frozenset({StepKind.OWNER, StepKind.COLLEAGUE, StepKind.TEAM})
-
-
-@dataclass(frozen=True)
-class Deployment:
-    """What of the settings a call depends on."""
-
-    public_url: str
-    defaults: Defaults
-    # Signs the links in our messages; without it they hold none.
-    link_key: str = field(default="", repr=False)
-
-    @classmethod
-    def of(cls, settings: Settings) -> "Deployment":
-        defaults = Defaults(settings.default_language, settings.default_country)
-        return cls(settings.public_url, defaults, settings.secret_key)
 
 
 def situation(
@@ -187,14 +165,15 @@ def _waits_longer(call: Call, step: Ring) -> ColumnElement[bool]:
     return waits
 
 
-# --- the first ring of a call: the reservation and all that is written of it, in one statement ----------
-
 _OF_CALL = tuple(
     "sid from_e164 line attestation customer case owner language state"
     " rule_version situation said created_at step".split()
 )
+
 _OF_STEP = tuple("call_sid number kind agent reason reason_values endpoint started_at declined_why".split())
+
 _waiting = table_of(Call).alias("waiting")
+
 _FIRST_RING = Guarded(
     presence.reservation(
         unless=exists().where(
@@ -250,9 +229,6 @@ def ring_at_once(
         ],
     )
     return None if number is None else Rung(reply, desk_events.bell(step.agent, number))
-
-
-# --- taking a step ------------------------------------------------------------------------------------
 
 
 def _ring(

@@ -18,10 +18,11 @@ from werkzeug.exceptions import HTTPException
 from app import bus, db
 from app.callers.numbers import mask, to_e164
 from app.carrier import forms, twiml
+from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import utcnow
+from app.deployment import Deployment
 from app.errors import StoreUnavailable
-from app.records.callers import Line
-from app.records.lifecycle import CARRIER_SAYS_ENDED
+from app.records.lines import Line
 from app.routing import simulation
 from app.voice import incoming as incoming_calls
 from app.voice import progress
@@ -29,7 +30,7 @@ from app.voice.outage import last_resort, spool_replay
 from app.voice.outage.degraded import OWNER, talked
 from app.voice.outage.last_resort import LastResort
 from app.voice.outage.snapshot import Keeper
-from app.voice.steps import Deployment, Rung
+from app.voice.steps import Rung
 from config import Settings
 
 log = logging.getLogger(__name__)

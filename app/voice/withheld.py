@@ -9,14 +9,16 @@ from app.callers import spoken_numbers
 from app.callers.numbers import to_e164
 from app.carrier import twiml
 from app.catalogue import text
+from app.deployment import Deployment
+from app.lines import places
+from app.lines.hours import due_at
 from app.promises import ledger
-from app.records.calls import Call, Promise, StepKind
-from app.routing import facts as known_facts
+from app.records.calls import Call, StepKind
+from app.records.promises import OWED, Promise
 from app.routing import sentences
-from app.routing.decision import Sentence, due_at
-from app.routing.facts import OWED, Facts
+from app.routing.facts import Facts
+from app.routing.sentences import Sentence
 from app.voice import steps
-from app.voice.steps import Deployment
 
 # Where a call is when nobody is left to be rung.
 NOBODY_LEFT = frozenset({StepKind.MESSAGE, StepKind.FALLBACK})
@@ -42,7 +44,7 @@ def number_given(
     A number that we may ring is promised a call. Otherwise it is kept that they rang, with what they said,
     before they hear another word; they are asked once more, and then leave a message.
     """
-    country = known_facts.line_country(session, call.line) or deployment.defaults.country
+    country = places.country_of(session, call.line) or deployment.defaults.country
     digits = spoken_numbers.digits(given)
     e164 = to_e164(digits, country)
     due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)

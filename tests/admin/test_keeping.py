@@ -8,7 +8,7 @@ from sqlalchemy import update
 
 from app import db
 from app.admin.keeping import Outcome, bars, line_of, lines, outcomes
-from app.records.calls import Promise, PromiseState
+from app.records.promises import Promise, PromiseState
 from tests import factories
 
 NOW = datetime(2026, 11, 24, 12, 0, tzinfo=UTC)

@@ -10,14 +10,16 @@ from sqlalchemy import select
 from app import db
 from app.api import auth
 from app.callbacks import callbacks
+from app.deployment import Deployment
 from app.jobs import callbacks as jobs
 from app.outgoing import hooks, outbox
 from app.outgoing.hooks import Event
 from app.records.agents import Activity, Agent, Role, Slot
 from app.records.callers import Case, CaseStatus
-from app.records.calls import AttemptOutcome, Message, Outbox, Promise, PromiseAttempt, PromiseState
+from app.records.messages import Message
+from app.records.outgoing import Outbox
+from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseState
 from app.records.tokens import Scope
-from app.voice.steps import Deployment
 from config import Settings
 from tests import factories
 from tests.desk import office

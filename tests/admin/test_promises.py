@@ -11,7 +11,8 @@ from app import db
 from app.messages import messages
 from app.promises import ledger
 from app.records.agents import Role
-from app.records.calls import Message, Promise, PromiseState
+from app.records.messages import Message
+from app.records.promises import Promise, PromiseState
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA, BEN, LINE

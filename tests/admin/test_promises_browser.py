@@ -15,7 +15,8 @@ from app import db
 from app.messages import messages
 from app.promises import ledger, links
 from app.records.agents import Role
-from app.records.calls import Message, Promise
+from app.records.messages import Message
+from app.records.promises import Promise
 from tests import factories
 from tests.axe import violations
 from tests.desk import office

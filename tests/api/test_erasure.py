@@ -10,17 +10,9 @@ from app.agents import desk_events
 from app.clock import utcnow
 from app.outgoing import outbox
 from app.records.callers import Customer
-from app.records.calls import (
-    AttemptOutcome,
-    Call,
-    CallState,
-    Inbox,
-    Message,
-    MessageStop,
-    Outcome,
-    PromiseAttempt,
-    PromiseEvent,
-)
+from app.records.calls import Call, CallState, Inbox, Outcome
+from app.records.messages import Message, MessageStop
+from app.records.promises import AttemptOutcome, PromiseAttempt, PromiseEvent
 from tests.api.conftest import Api
 from tests.api.test_records import CASE, CONTACT, WORLD
 

@@ -4,7 +4,7 @@ from app import db
 from app.clock import utcnow
 from app.outgoing import outbox
 from app.outgoing.hooks import Event
-from app.records.calls import Outbox
+from app.records.outgoing import Outbox
 from app.records.tokens import Scope
 from tests.api.conftest import Api, NewToken, errors_of
 from tests.api.test_records import CASE, CONTACT, WORLD

@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from app import db
 from app.api import loading, store
 from app.records.agents import Agent, Slot
-from app.records.callers import Case, Contact, Customer, CustomerNumber, Line
+from app.records.callers import Case, Contact, Customer, CustomerNumber
+from app.records.lines import Line
 
 Command = Callable[..., Result]
 

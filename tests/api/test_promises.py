@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from app import db
-from app.records.calls import Promise, PromiseState
+from app.records.promises import Promise, PromiseState
 from tests.api.conftest import Api, errors_of
 from tests.api.test_records import ANNA, WORLD
 

@@ -15,27 +15,20 @@ from sqlalchemy import delete, func, select, update
 from app import db
 from app.agents import presence
 from app.carrier.rest import Carrier
+from app.deployment import Deployment
 from app.jobs import callbacks as jobs
 from app.jobs import sweep
 from app.outgoing import hooks
 from app.promises import ledger
 from app.promises.attempts import new_sid
 from app.records.agents import Activity, Intent
-from app.records.callers import Contact, Direction, Line
-from app.records.calls import (
-    AttemptOutcome,
-    Call,
-    CallState,
-    Outbox,
-    Outcome,
-    Promise,
-    PromiseAttempt,
-    PromiseEvent,
-    PromiseState,
-)
+from app.records.callers import Contact, Direction
+from app.records.calls import Call, CallState, Outcome
+from app.records.lines import Line
+from app.records.outgoing import Outbox
+from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseEvent, PromiseState
 from app.voice import call_control
 from app.voice.outage import spool_replay
-from app.voice.steps import Deployment
 from config import Settings
 from tests import factories, town
 from tests.factories import ADA, BEN, LINE

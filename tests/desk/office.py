@@ -17,12 +17,12 @@ from werkzeug.test import TestResponse
 from app.agents import desk_events, passwords
 from app.agents.streams import Hub
 from app.db import transaction
+from app.deployment import Deployment
 from app.records.agents import Role, User
 from app.records.calls import CallStep
 from app.serving import Application
 from app.voice import incoming as incoming_calls
 from app.voice import progress
-from app.voice.steps import Deployment
 from config import Settings
 from tests import factories
 

@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 
 from app import db
 from app.promises import links
-from app.records.calls import Promise, PromiseState
+from app.records.promises import Promise, PromiseState
 from config import Settings
 from tests import factories
 from tests.desk.office import token_in

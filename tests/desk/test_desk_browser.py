@@ -17,7 +17,8 @@ import config
 from app.db import transaction
 from app.records.agents import Activity, Intent, Reach, Slot, Softphone
 from app.records.callers import Contact
-from app.records.calls import CallStep, Promise, StepOutcome
+from app.records.calls import CallStep, StepOutcome
+from app.records.promises import Promise
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA, BEN

@@ -18,7 +18,8 @@ from app.db import transaction
 from app.desk import card as cards
 from app.records.agents import Activity, Agent, Intent, Reach, Role, Slot, Softphone
 from app.records.callers import CaseStatus, Contact
-from app.records.calls import Call, CallStep, Promise, StepOutcome
+from app.records.calls import Call, CallStep, StepOutcome
+from app.records.promises import Promise
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA

@@ -8,7 +8,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import db
-from app.records.calls import Message, Outbox, Promise, PromiseState
+from app.records.messages import Message
+from app.records.outgoing import Outbox
+from app.records.promises import Promise, PromiseState
 from tests import factories
 from tests.desk import office
 

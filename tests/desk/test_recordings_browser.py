@@ -11,7 +11,7 @@ from playwright.sync_api import ConsoleMessage, Page, expect
 
 from app import db
 from app.promises import ledger
-from app.records.calls import Promise, PromiseEvent, Recording, RecordingState
+from app.records.promises import Promise, PromiseEvent, Recording, RecordingState
 from phonebox.sound import Frame, Tone, mp3_of
 from tests import factories
 from tests.desk import office

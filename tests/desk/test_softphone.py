@@ -15,7 +15,7 @@ import config
 from app.agents import softphone
 from app.db import transaction
 from app.records.agents import Activity, Intent, Slot, Softphone
-from app.records.calls import Outbox
+from app.records.outgoing import Outbox
 from app.voice import ring_tests
 from phonebox.tokens import verify
 from startup import sounds

@@ -13,8 +13,8 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from app.db import Database
 from app.records.agents import Activity, Agent, Reach, Slot, Softphone
-from app.records.callers import Line
 from app.records.calls import Call, CallStep, StepOutcome
+from app.records.lines import Line
 from phonebox.client import Phonebox, PhoneCall
 from startup.warden import Warden
 from tests import factories

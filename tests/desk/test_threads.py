@@ -14,9 +14,10 @@ from app.agents import desk_events
 from app.callbacks import callbacks
 from app.clock import utcnow
 from app.db import transaction
+from app.deployment import Deployment
 from app.records.agents import Role, User
-from app.records.calls import Message, MessageStop, Promise, PromiseState
-from app.voice.steps import Deployment
+from app.records.messages import Message, MessageStop
+from app.records.promises import Promise, PromiseState
 from tests import factories
 from tests.desk import office
 from tests.factories import ADA, LINE

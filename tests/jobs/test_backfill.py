@@ -12,10 +12,11 @@ from flask import Flask
 from app import db
 from app.carrier.rest import Carrier
 from app.commands import carrier as commands
+from app.deployment import Deployment
 from app.jobs import backfill
-from app.records.calls import Call, CallState, Outcome, PromiseState
+from app.records.calls import Call, CallState, Outcome
 from app.records.jobs import CarrierLook
-from app.voice.steps import Deployment
+from app.records.promises import PromiseState
 from config import Settings
 from phonebox.client import Phonebox, PhoneCall, running
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN

@@ -28,8 +28,9 @@ from app.jobs import sweep, worker
 from app.outgoing import hooks
 from app.outgoing.hooks import Event
 from app.promises import ledger
-from app.records.calls import Hook, Outbox, Promise, PromiseState
 from app.records.jobs import CarrierLook
+from app.records.outgoing import Hook, Outbox
+from app.records.promises import Promise, PromiseState
 from config import Settings
 from phonebox.certificate import tls_context
 from tests import factories, town

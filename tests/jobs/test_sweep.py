@@ -10,12 +10,13 @@ from sqlalchemy import update
 
 from app import db
 from app.carrier.rest import Carrier
+from app.deployment import Deployment
 from app.jobs import deliver, sweep
 from app.outgoing import outbox
 from app.records.agents import Activity, Agent, Intent
-from app.records.calls import Call, CallState, CallStep, Outcome, PromiseState
+from app.records.calls import Call, CallState, CallStep, Outcome
+from app.records.promises import PromiseState
 from app.voice import call_control
-from app.voice.steps import Deployment
 from config import Settings
 from tests import town
 from tests.factories import ADA, BEN

@@ -13,11 +13,11 @@ from sqlalchemy.orm import Session
 
 from app.agents import presence
 from app.db import Database
+from app.deployment import Defaults, Deployment
 from app.records.agents import Agent, DeskEvent, Reach, Slot
-from app.records.calls import Call, CallStep, Promise, Recording
-from app.routing.facts import Defaults
+from app.records.calls import Call, CallStep
+from app.records.promises import Promise, Recording
 from app.voice import call_control
-from app.voice.steps import Deployment
 from phonebox.client import PATIENCE_SECONDS, Phonebox
 from startup.warden import Warden
 from tests import factories

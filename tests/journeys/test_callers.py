@@ -9,8 +9,9 @@ import config
 from app.carrier.rest import Carrier
 from app.promises import recordings
 from app.records.agents import Activity, Intent
-from app.records.callers import Line
-from app.records.calls import CallState, Outcome, PromiseState, RecordingState
+from app.records.calls import CallState, Outcome
+from app.records.lines import Line
+from app.records.promises import PromiseState, RecordingState
 from phonebox.client import PhoneCall
 from tests.factories import ADA, BEN, LINE
 from tests.journeys.conftest import Town

@@ -7,8 +7,9 @@ from sqlalchemy import select
 
 from app.callbacks import callbacks
 from app.messages import messages
-from app.records.callers import Line
-from app.records.calls import Message, MessageStop, PromiseEvent
+from app.records.lines import Line
+from app.records.messages import Message, MessageStop
+from app.records.promises import PromiseEvent
 from tests import factories
 from tests.factories import ADA, LINE, noon_zone
 from tests.journeys.conftest import Town

@@ -12,10 +12,10 @@ from sqlalchemy import make_url
 
 from app import db
 from app.carrier.rest import Carrier
+from app.deployment import Deployment
 from app.jobs import backfill
 from app.records.agents import Activity
 from app.records.calls import CallState, Outcome
-from app.voice.steps import Deployment
 from config import load
 from phonebox.client import Phonebox
 from startup.postgres_server import PostgresServer

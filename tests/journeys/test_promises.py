@@ -6,8 +6,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app.records.agents import Activity, Intent
-from app.records.callers import Direction, Line
-from app.records.calls import AttemptOutcome, CallState, Outcome, Promise, PromiseAttempt, PromiseState
+from app.records.callers import Direction
+from app.records.calls import CallState, Outcome
+from app.records.lines import Line
+from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseState
 from phonebox.client import PhoneCall
 from tests import factories
 from tests.factories import ADA, LINE, noon_zone

@@ -14,15 +14,17 @@ from app import db
 from app.callbacks import callbacks
 from app.carrier.rest import Carrier
 from app.clock import utcnow
+from app.deployment import Deployment
 from app.desk.card import promise_card
 from app.jobs import deliver
 from app.messages import messages
 from app.outgoing import outbox
 from app.promises import ledger
 from app.records.agents import Agent, DeskEvent
-from app.records.callers import Contact, Line
-from app.records.calls import Message, MessageStop, Promise, PromiseEvent, PromiseState
-from app.voice.steps import Deployment
+from app.records.callers import Contact
+from app.records.lines import Line
+from app.records.messages import Message, MessageStop
+from app.records.promises import Promise, PromiseEvent, PromiseState
 from config import Settings
 from tests import factories, town
 from tests.factories import ADA, BEN, LINE, noon_zone

@@ -9,11 +9,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import db
+from app.deployment import Deployment
 from app.jobs import callbacks as jobs
 from app.jobs import sweep
 from app.records.agents import Activity
-from app.records.calls import AttemptOutcome, Call, CallState, Outcome, Promise, PromiseAttempt, PromiseState
-from app.voice.steps import Deployment
+from app.records.calls import Call, CallState, Outcome
+from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseState
 from config import Settings
 from tests import town
 from tests.desk import office

@@ -16,12 +16,12 @@ from sqlalchemy import select
 from app import db
 from app.api import erasure
 from app.carrier.rest import Carrier
+from app.deployment import Deployment
 from app.jobs import recordings as jobs
 from app.promises import ledger, recordings
 from app.records.agents import Intent, Role
-from app.records.callers import Line as OurLine
-from app.records.calls import PromiseEvent, Recording, RecordingState
-from app.voice.steps import Deployment
+from app.records.lines import Line as OurLine
+from app.records.promises import PromiseEvent, Recording, RecordingState
 from config import Settings
 from tests import factories, town
 from tests.desk import office

@@ -8,7 +8,7 @@ import pytest
 from app.agents.presence import Endpoint, Reachability
 from app.callbacks.callbacks import candidates
 from app.promises.times import Window, by_day, is_day, try_again_at
-from app.routing.decision import AgentFacts
+from app.routing.situation import AgentFacts
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 

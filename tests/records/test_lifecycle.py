@@ -5,10 +5,12 @@ from datetime import UTC, datetime
 import pytest
 
 from app.carrier import twiml
+from app.carrier.words import CARRIER_SAYS_ENDED, CARRIER_SAYS_LIVE, dial_outcome
 from app.errors import InvalidTransition
 from app.promises import ledger
 from app.records import lifecycle
-from app.records.calls import Call, CallState, Outcome, PromiseState, StepOutcome
+from app.records.calls import Call, CallState, Outcome, StepOutcome
+from app.records.promises import PromiseState
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
 UNFINISHED = (PromiseState.OPEN, PromiseState.DUE, PromiseState.CALLING, PromiseState.REASSIGNED)
@@ -52,8 +54,8 @@ def test_a_conversation_is_followed_by_nothing_but_its_end() -> None:
 def test_the_carriers_words_are_either_of_a_call_that_lives_or_of_one_that_ended() -> None:
     words = "queued initiated ringing in-progress completed busy failed no-answer canceled".split()
 
-    assert set(words) == lifecycle.CARRIER_SAYS_ENDED | lifecycle.CARRIER_SAYS_LIVE
-    assert not lifecycle.CARRIER_SAYS_ENDED & lifecycle.CARRIER_SAYS_LIVE
+    assert set(words) == CARRIER_SAYS_ENDED | CARRIER_SAYS_LIVE
+    assert not CARRIER_SAYS_ENDED & CARRIER_SAYS_LIVE
 
 
 @pytest.mark.parametrize(
@@ -77,7 +79,7 @@ def test_the_carriers_words_are_either_of_a_call_that_lives_or_of_one_that_ended
 def test_the_carriers_word_for_a_ring_that_is_over_has_one_meaning(
     status: str, bridged: bool, at_once: bool, outcome: StepOutcome
 ) -> None:
-    assert lifecycle.dial_outcome(status, bridged=bridged, at_once=at_once) == outcome
+    assert dial_outcome(status, bridged=bridged, at_once=at_once) == outcome
 
 
 @pytest.mark.parametrize(

@@ -10,24 +10,13 @@ from hypothesis import given, settings
 from app.agents.presence import Endpoint, Reachability
 from app.callers.recognition import Caller
 from app.catalogue import LANGUAGES
-from app.lines.hours import calendar
+from app.lines.hours import calendar, due_at
 from app.records.calls import StepKind, StepOutcome
 from app.routing import sentences
-from app.routing.decision import (
-    AgentFacts,
-    AskForNumber,
-    Decision,
-    MakePromise,
-    Ring,
-    Sentence,
-    Situation,
-    Step,
-    Tried,
-    Wait,
-    decide,
-    due_at,
-)
+from app.routing.decision import AskForNumber, Decision, MakePromise, Ring, Step, Wait, decide
 from app.routing.rules import Ladder
+from app.routing.sentences import Sentence
+from app.routing.situation import AgentFacts, Situation, Tried
 from tests.factories import ADA
 from tests.situations import (
     ANNA,

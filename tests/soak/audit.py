@@ -10,17 +10,9 @@ from sqlalchemy import select
 from app.db import Database
 from app.promises.attempts import AttemptOutcome
 from app.records.agents import Activity, Slot
-from app.records.calls import (
-    Call,
-    CallState,
-    CallStep,
-    Outbox,
-    Outcome,
-    Promise,
-    PromiseAttempt,
-    PromiseEvent,
-    PromiseState,
-)
+from app.records.calls import Call, CallState, CallStep, Outcome
+from app.records.outgoing import Outbox
+from app.records.promises import Promise, PromiseAttempt, PromiseEvent, PromiseState
 from tests.soak.stories import Returned
 from tests.soak.witness import Leg
 

@@ -15,11 +15,13 @@ from app import db
 from app.callbacks.callbacks import WORKED_OFF
 from app.carrier.rest import Carrier
 from app.db import Database
+from app.deployment import Deployment
 from app.jobs import backfill, callbacks, deliver, sweep
 from app.outgoing import outbox
 from app.records.agents import Activity, Slot
-from app.records.calls import Call, CallState, Outbox, Promise, PromiseAttempt
-from app.voice.steps import Deployment
+from app.records.calls import Call, CallState
+from app.records.outgoing import Outbox
+from app.records.promises import Promise, PromiseAttempt
 from config import load
 from phonebox.client import Phonebox
 from startup.postgres_server import PostgresServer

@@ -7,17 +7,9 @@ import pytest
 
 from app.records.agents import Activity, Slot
 from app.records.callers import Direction
-from app.records.calls import (
-    AttemptOutcome,
-    Call,
-    CallState,
-    Outbox,
-    Outcome,
-    Promise,
-    PromiseAttempt,
-    PromiseEvent,
-    PromiseState,
-)
+from app.records.calls import Call, CallState, Outcome
+from app.records.outgoing import Outbox
+from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseEvent, PromiseState
 from tests.factories import ADA, BEN, LINE
 from tests.soak.audit import (
     DOUBLED,

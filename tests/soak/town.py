@@ -19,7 +19,7 @@ from app.db import Database
 from app.errors import ApplicationError
 from app.promises import ledger
 from app.records.agents import Intent, Reach, Slot
-from app.records.calls import Promise, PromiseState
+from app.records.promises import Promise, PromiseState
 from app.records.tokens import Scope
 from app.routing import rules
 from phonebox.client import DrivingError, Phonebox

@@ -7,10 +7,11 @@ import pytest
 from flask import Flask
 
 from app.db import transaction
+from app.deployment import Deployment
 from app.records.agents import Activity, Reach, Slot
-from app.records.calls import CallStep, Outbox
+from app.records.calls import CallStep
+from app.records.outgoing import Outbox
 from app.voice import call_control
-from app.voice.steps import Deployment
 from config import Settings
 from tests import factories
 from tests.factories import ADA

@@ -9,11 +9,12 @@ from sqlalchemy import select
 from app import db
 from app.agents import presence
 from app.callers import history
+from app.deployment import Deployment
 from app.records.agents import Activity, DeskEvent, Intent, Reach, Slot
 from app.records.callers import Channel, Direction
-from app.records.calls import Call, CallState, Outcome, Promise, PromiseState
+from app.records.calls import Call, CallState, Outcome
+from app.records.promises import Promise, PromiseState
 from app.voice import call_control
-from app.voice.steps import Deployment
 from config import Settings
 from tests import factories
 from tests.factories import ADA, BEN

@@ -12,7 +12,8 @@ from werkzeug.datastructures import MultiDict
 
 from app import db
 from app.records.agents import Activity, Slot
-from app.records.calls import Call, Promise
+from app.records.calls import Call
+from app.records.promises import Promise
 from config import Settings
 from phonebox.twilio_spec.twiml import problems_in_twiml
 from tests import factories

@@ -14,7 +14,8 @@ from werkzeug.test import TestResponse
 
 from app import db
 from app.records.agents import Activity, Intent
-from app.records.calls import CallState, Outcome, Promise
+from app.records.calls import CallState, Outcome
+from app.records.promises import Promise
 from config import Settings
 from tests import factories, town
 from tests.factories import ADA, BEN, LINE

@@ -10,12 +10,13 @@ from flask import Flask
 from sqlalchemy import delete, func, select, update
 
 from app import db
+from app.deployment import Deployment
 from app.jobs import sweep
 from app.records.agents import Activity, Intent, Slot
-from app.records.calls import Call, CallState, CallStep, Outcome, Promise, PromiseState
+from app.records.calls import Call, CallState, CallStep, Outcome
+from app.records.promises import Promise, PromiseState
 from app.voice import call_control
 from app.voice.outage import spool_replay
-from app.voice.steps import Deployment
 from config import Settings
 from tests import factories, town
 from tests.factories import ADA, BEN

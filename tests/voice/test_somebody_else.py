@@ -7,12 +7,12 @@ from flask import Flask
 
 from app import db
 from app.callbacks import callbacks
+from app.deployment import Deployment
 from app.messages.wishes import asks_for_another
 from app.records.agents import Role, User
 from app.records.callers import Case, CaseStatus
-from app.records.callers import Line as OurLine
-from app.records.calls import Promise, PromiseState
-from app.voice.steps import Deployment
+from app.records.lines import Line as OurLine
+from app.records.promises import Promise, PromiseState
 from config import Settings
 from tests import factories, town
 from tests.factories import LINE, noon_zone

@@ -7,8 +7,8 @@ from flask import Flask
 
 from app import db
 from app.records.agents import Intent
-from app.records.callers import Line as OurLine
 from app.records.calls import Call
+from app.records.lines import Line as OurLine
 from tests import town
 from tests.factories import LINE
 from tests.telephone import Another, Line

@@ -8,7 +8,7 @@ from flask import Flask
 from app import db
 from app.promises import ledger
 from app.records.agents import Intent
-from app.records.calls import PromiseState
+from app.records.promises import PromiseState
 from tests import town
 from tests.factories import ADA
 from tests.telephone import Another

@@ -15,7 +15,8 @@ from werkzeug.test import TestResponse
 
 from app import db
 from app.carrier import forms
-from app.records.calls import Call, CallState, Inbox, Message, Outcome
+from app.records.calls import Call, CallState, Inbox, Outcome
+from app.records.messages import Message
 from app.voice.outage.degraded import Spool
 from config import Settings
 from phonebox.twilio_spec.twiml import problems_in_twiml

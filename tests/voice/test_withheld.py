@@ -9,12 +9,13 @@ from werkzeug.datastructures import MultiDict
 
 from app import db
 from app.callbacks import callbacks
+from app.deployment import Deployment
 from app.jobs import callbacks as jobs
 from app.promises import ledger, recordings
 from app.records.agents import DeskEvent, Intent
-from app.records.callers import Line as OurLine
-from app.records.calls import Outcome, Promise, PromiseEvent, PromiseState
-from app.voice.steps import Deployment
+from app.records.calls import Outcome
+from app.records.lines import Line as OurLine
+from app.records.promises import Promise, PromiseEvent, PromiseState
 from config import Settings
 from tests import town
 from tests.factories import ADA, BEN, LINE

@@ -17,8 +17,8 @@ from typing import Any
 from urllib.parse import urlencode
 
 from app.carrier import twiml
+from app.carrier.words import CARRIER_SAYS_ENDED, DialEnded
 from app.catalogue import LANGUAGES, text
-from app.records.lifecycle import CARRIER_SAYS_ENDED, DialEnded
 from app.voice.outage.snapshot import Keeper, KnownAgent
 
 log = logging.getLogger(__name__)

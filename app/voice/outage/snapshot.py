@@ -18,7 +18,8 @@ from app.agents import presence
 from app.agents.presence import Endpoint, Reachability
 from app.clock import utcnow
 from app.records.agents import Agent, Slot
-from app.records.callers import Case, CaseStatus, CustomerNumber, Line, owner_of
+from app.records.callers import Case, CaseStatus, CustomerNumber, owner_of
+from app.records.lines import Line
 
 log = logging.getLogger(__name__)
 

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from app import db
 from app.callbacks import callbacks
 from app.carrier import forms
+from app.carrier.words import DialEnded
+from app.deployment import Deployment
 from app.records.calls import Call
-from app.records.lifecycle import DialEnded
 from app.voice import incoming as incoming_calls
 from app.voice import progress
 from app.voice.outage.degraded import Spool
-from app.voice.steps import Deployment
 
 log = logging.getLogger(__name__)
 

@@ -1,0 +1,217 @@
+"""Which callbacks do we owe, what was tried, and what was said after the tone?"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Text,
+    UniqueConstraint,
+    func,
+    select,
+    text,
+)
+from sqlalchemy.orm import Mapped, column_property, mapped_column
+
+from app.db import Base, Json, UtcDateTime
+
+
+class PromiseState(StrEnum):
+    OPEN = "open"
+    DUE = "due"
+    CALLING = "calling"
+    KEPT = "kept"
+    REASSIGNED = "reassigned"
+    MERGED = "merged"
+    WITHDRAWN = "withdrawn"
+    BROKEN = "broken"
+
+
+# What the caller was promised and has not got: a promise whose time has passed is owed all the same.
+OWED = (
+    PromiseState.OPEN,
+    PromiseState.DUE,
+    PromiseState.CALLING,
+    PromiseState.REASSIGNED,
+    PromiseState.BROKEN,
+)
+_OWED = "state IN ('open', 'due', 'calling', 'reassigned', 'broken')"
+
+
+class AttemptOutcome(StrEnum):
+    """How one try to keep a promise ended; see app/voice/callbacks.py."""
+
+    KEPT = "kept"
+    # at the customer's side
+    NO_ANSWER = "no_answer"
+    BUSY = "busy"
+    MACHINE = "machine"
+    TOO_SHORT = "too_short"  # put through, and over before anything can have been said
+    FAILED = "failed"
+    DROPPED = "dropped"  # they talked, and the line failed
+    UNCLEAR = "unclear"  # put through, and nobody could be asked to whom, or to what
+    # at the agent's side: no try at the customer
+    AGENT_DECLINED = "agent_declined"
+    AGENT_NO_ANSWER = "agent_no_answer"
+    AGENT_FAILED = "agent_failed"
+    AGENT_LEFT = "agent_left"  # put the telephone down before the customer answered
+    # by somebody else's doing
+    CUSTOMER_RANG = "customer_rang"
+    CALLED_OFF = "called_off"
+
+
+class RecordingState(StrEnum):
+    """Where the sound is: at the carrier at first, then here, and in the end nowhere."""
+
+    AT_CARRIER = "at_carrier"  # to be fetched
+    STORED = "stored"  # here; the carrier's is to be deleted
+    KEPT = "kept"  # here alone
+    UNWANTED = "unwanted"  # nowhere here; the carrier's is to be deleted
+    GONE = "gone"
+
+
+TO_BE_HEARD = (RecordingState.AT_CARRIER, RecordingState.STORED, RecordingState.KEPT)
+
+
+class Recording(Base):
+    """What a caller said after the tone; the row outlives the sound, for late news of it."""
+
+    __tablename__ = "recordings"
+    __table_args__ = (
+        Index("ix_recordings_call_sid", "call_sid"),
+        Index("ix_recordings_promise", "promise"),
+        Index(
+            "ix_recordings_next_at",
+            "next_at",
+            postgresql_where=text("next_at IS NOT NULL"),
+            sqlite_where=text("next_at IS NOT NULL"),
+        ),
+    )
+
+    sid: Mapped[str] = mapped_column(String(64), primary_key=True)  # the carrier's
+    call_sid: Mapped[str] = mapped_column(String(64))
+    promise: Mapped[int | None] = mapped_column(Integer)  # on which it is heard
+    state: Mapped[RecordingState] = mapped_column(String(12), default=RecordingState.AT_CARRIER)
+    seconds: Mapped[int | None] = mapped_column(Integer)  # None: the carrier hasn't said
+    made_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the carrier is asked; None: no more
+    attempts: Mapped[int] = mapped_column(Integer, default=0)
+    content_type: Mapped[str] = mapped_column(String(40), default="")
+    sound: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
+
+
+class Promise(Base):
+    """A callback owed to a caller: who owes it, to which number, about which case, by when."""
+
+    __tablename__ = "promises"
+    __table_args__ = (
+        UniqueConstraint("origin", name="uq_promises_origin"),
+        # One callback is owed to a number at a time, however often it asks, also when it is late.
+        Index(
+            "uq_promises_owed_number",
+            "number",
+            unique=True,
+            postgresql_where=text(_OWED),
+            sqlite_where=text(_OWED),
+        ),
+        Index(
+            "ix_promises_owed_next_at",
+            "next_at",
+            postgresql_where=text(_OWED),
+            sqlite_where=text(_OWED),
+        ),
+        Index("ix_promises_agent_state", "agent", "state"),
+        Index("ix_promises_customer", "customer"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    origin: Mapped[str] = mapped_column(String(100))  # call:CA…, api:…: made once, whoever asks twice
+    # E.164. None: it is hidden, or was forgotten; nobody is dialled then, and next_at stays None.
+    number: Mapped[str | None] = mapped_column(String(32))
+    line: Mapped[str | None] = mapped_column(String(32))
+    customer: Mapped[str | None] = mapped_column(String(121))
+    case: Mapped[str | None] = mapped_column(String(121))
+    agent: Mapped[str | None] = mapped_column(String(121))  # who owes it; None: the whole team
+    team: Mapped[str] = mapped_column(String(120))
+    language: Mapped[str] = mapped_column(String(2))
+    due_at: Mapped[datetime] = mapped_column(UtcDateTime)  # by when
+    not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)  # as the customer wished
+    state: Mapped[PromiseState] = mapped_column(String(12), default=PromiseState.OPEN)
+    about: Mapped[str] = mapped_column(Text, default="")  # in the caller's own words
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # When it is looked at next; None: it waits for a human.
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # at the customer
+    broken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # stays, whatever becomes of it
+    # How many messages there are to listen to; counted only where somebody asks.
+    recordings: Mapped[int] = column_property(
+        select(func.count())
+        .where(Recording.promise == id, Recording.state.in_(TO_BE_HEARD))
+        .correlate_except(Recording)
+        .scalar_subquery(),
+        deferred=True,
+    )
+
+
+class PromiseAttempt(Base):
+    """One try to keep a promise, written before the carrier is asked for anything."""
+
+    __tablename__ = "promise_attempts"
+    __table_args__ = (
+        UniqueConstraint("call_sid", name="uq_promise_attempts_call_sid"),
+        # Nobody is rung twice at the same time for one promise.
+        Index(
+            "uq_promise_attempts_in_the_air",
+            "promise",
+            unique=True,
+            postgresql_where=text("ended_at IS NULL"),
+            sqlite_where=text("ended_at IS NULL"),
+        ),
+        Index("ix_promise_attempts_number_dialled_at", "number", "dialled_at"),
+        Index("ix_promise_attempts_promise", "promise"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    promise: Mapped[int] = mapped_column(ForeignKey("promises.id", ondelete="CASCADE"))
+    call_sid: Mapped[str] = mapped_column(String(64))  # our own name of the callback, see Call
+    number: Mapped[str] = mapped_column(String(32))
+    agent: Mapped[str] = mapped_column(String(121))
+    address: Mapped[str] = mapped_column(String(140))  # where the agent is rung, as the carrier is told
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the carrier, to ring the agent
+    agent_leg: Mapped[str | None] = mapped_column(String(64))  # the carrier's sids
+    customer_leg: Mapped[str | None] = mapped_column(String(64))
+    accepted_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    dialled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the customer
+    bridged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    agent_left_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # put the telephone down
+    machine: Mapped[bool] = mapped_column(default=False)  # a machine answered for the customer
+    # The carrier's AnsweredBy, of a machine if it ever said so; empty: it hasn't said.
+    answered_by: Mapped[str] = mapped_column(String(30), default="", server_default="")
+    # When they were put down again, while who answered is all that is missing to say what it came to.
+    talked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    lease_until: Mapped[datetime] = mapped_column(UtcDateTime)  # later, the carrier is asked how it stands
+    ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    outcome: Mapped[AttemptOutcome | None] = mapped_column(String(20))
+
+
+class PromiseEvent(Base):
+    """What a promise went through, so that it can be read on one page."""
+
+    __tablename__ = "promise_events"
+    __table_args__ = (Index("ix_promise_events_promise_at", "promise", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    promise: Mapped[int] = mapped_column(ForeignKey("promises.id", ondelete="CASCADE"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    state: Mapped[PromiseState] = mapped_column(String(12))
+    why: Mapped[str] = mapped_column(String(60))  # a code of the catalogue
+    who: Mapped[str] = mapped_column(String(254), default="")  # an agent, a user, or empty for the system
+    # What goes into the words: {"agent": a key, "time": a moment as ISO 8601}.
+    details: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")

@@ -1,0 +1,83 @@
+"""What may a decision depend on? Everything that is known of a call at one moment, as values."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.agents.presence import Endpoint, Reachability
+from app.callers.recognition import Caller
+from app.lines.hours import Calendar
+from app.records.calls import StepKind, StepOutcome
+from app.routing.rules import Ladder
+
+
+@dataclass(frozen=True)
+class AgentFacts:
+    """One agent, as a decision sees them."""
+
+    key: str
+    spoken_name: str
+    team: str
+    reachability: Reachability
+    endpoint: Endpoint | None = None
+    phone: str | None = None
+    idle_since: datetime | None = None
+    handled_at: datetime | None = None  # their newest contact on this case
+    back_at: datetime | None = None
+    free_in_minutes: int | None = None  # what their conversations usually still take; None when unknown
+    makes_way: bool = False  # they were about to ring this very caller, and are putting the telephone down
+    callers_waiting: int = 0  # for this agent, before this caller
+    direct_calls: int = 0  # within the last hour
+    is_supervisor: bool = False
+    language: str = "nl"  # in which their screen and their whisper are
+
+
+@dataclass(frozen=True)
+class LineFacts:
+    number: str
+    team: str | None  # None: a number that nobody described; whoever is there may answer
+    language: str
+    calendar: Calendar
+    greeting: str = ""
+    records_messages: bool = False  # what callers say after the tone; they are told
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A step of this call that is over."""
+
+    kind: StepKind
+    agent: str | None
+    outcome: StepOutcome
+    declined_why: str = ""
+    endpoint: str = ""  # client | phone
+
+
+@dataclass(frozen=True)
+class Situation:
+    """Everything that a decision may depend on."""
+
+    now: datetime
+    line: LineFacts
+    caller: Caller
+    owner: str | None  # the agent who should be rung first
+    agents: Mapping[str, AgentFacts]
+    rules: Ladder
+    can_be_rung_back: bool
+    tried: tuple[Tried, ...] = ()
+    rung_seconds: float = 0.0
+    calls_lately: int = 1  # about this case within a week, with this one
+
+    @property
+    def goes_round(self) -> bool:
+        """Whether the caller is being sent from counter to counter."""
+        return goes_round(self.rules, self.calls_lately, self.agents)
+
+
+def goes_round(rules: Ladder, calls_lately: int, agents: Mapping[str, AgentFacts]) -> bool:
+    """Tell whether a case has seen so many calls that somebody must take charge, or the next agent would be
+    one too many.
+    """
+    most = rules.counter_to_counter
+    handlers = sum(agent.handled_at is not None for agent in agents.values())
+    return most is not None and (calls_lately >= most or handlers + 1 >= most)
