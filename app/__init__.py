@@ -6,9 +6,9 @@ from app import bus, cli, db, operations, web
 from app.admin import leavers, promise_figures
 from app.admin import promises as admin_promises
 from app.api import views as api
-from app.callbacks import message_webhooks
 from app.callbacks import webhooks as callback_webhooks
 from app.desk import callers_page, message_views, promise_views, views
+from app.messages import webhooks as message_webhooks
 from app.voice import ring_test_webhooks, webhooks
 from config import Settings, load
 

@@ -44,11 +44,13 @@ CONNECT_SECONDS = 2  # the least that libpq accepts; the webhook's own deadline 
 STATEMENT_MILLISECONDS = 800
 LOCK_MILLISECONDS = 300
 SQLITE_BUSY_SECONDS = 5.0
-
 # How a database says, or fails to say, that it is slow, busy or gone.
 OUT_OF_REACH = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
-
 READ_ONLY = "read_only"
+
+
+# What the reads need is to run a statement; beneath a session they go past the ORM.
+Reader = Session | Connection
 
 
 class Base(DeclarativeBase):

@@ -24,17 +24,16 @@ from sqlalchemy.orm import Session, aliased
 from app import catalogue, web
 from app.admin import keeping
 from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
-from app.callbacks import callbacks
-from app.callbacks.callbacks import zone_of
 from app.callers.numbers import mask
+from app.carrier.delivery import NOT_DELIVERED, TOLD_APART, why_not
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
 from app.desk import threads
 from app.desk.card import zone_of_house
 from app.errors import ApplicationError
-from app.messages.delivery import NOT_DELIVERED, TOLD_APART, why_not
-from app.promises import ledger, playing, recordings
+from app.lines import places
+from app.promises import ledger, numbers, playing, recordings
 from app.records.agents import Agent, Role
 from app.records.callers import Customer, Direction
 from app.records.messages import Message
@@ -171,7 +170,7 @@ def story(promise_id: int) -> Response:
         promise = session.get(Promise, promise_id)
         if promise is None:
             abort(404)
-        zone = zone_of(session, promise)
+        zone = places.zone_of(session, promise.line)
         web.show_times_in(str(zone))
         names = ledger.names_of(session)
         page = render_template(
@@ -238,7 +237,7 @@ def _act(session: Session, action: str, promise_id: int, agent: str, now: dateti
         case "number":
             deployment = Deployment.of(current_app.config["SETTINGS"])
             number = request.form.get("number", "")
-            callbacks.learn_number(session, promise_id, number, _who(), now, deployment)
+            numbers.learn_number(session, promise_id, number, _who(), now, deployment)
 
 
 def _back(refused: int) -> Response:

@@ -32,9 +32,9 @@ from app.api.routes import (
     refuse_unknown_parameters,
     settings,
 )
-from app.callbacks import callbacks
 from app.clock import utcnow
 from app.errors import InvalidField
+from app.lines import places
 from app.outgoing import announce
 from app.promises import ledger
 from app.records.agents import Activity, Agent, Intent, Reach, Slot, Softphone
@@ -508,7 +508,7 @@ def _owed(session: Session, said: dict[str, Any], now: datetime) -> dict[str, An
         name: _said(said, name, read, found, required=name in {"number", "due_at"})
         for name, read in _PROMISE_FIELDS.items()
     }
-    if values["number"] and not ledger.may_ring(session, values["number"]):
+    if values["number"] and not places.may_ring(session, values["number"]):
         found.append(Problem("number", "not_callable"))
     if values["due_at"] and values["due_at"] <= now:
         found.append(Problem("due_at", "in_the_past"))
@@ -569,7 +569,7 @@ def _promise_with_events(session: Session, promise: Promise) -> Response:
     events = session.scalars(
         select(PromiseEvent).where(PromiseEvent.promise == promise.id).order_by(PromiseEvent.id)
     ).all()
-    zone, names = callbacks.zone_of(session, promise), ledger.names_of(session)
+    zone, names = places.zone_of(session, promise.line), ledger.names_of(session)
     response = jsonify(shapes.promise_with_events(promise, events, web.language_asked_for(), zone, names))
     response.headers["Content-Language"] = web.language_asked_for()
     response.vary.add("Accept-Language")

@@ -9,7 +9,7 @@ from flask import Blueprint, Flask, Response, current_app, request
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
-from app.callbacks import callbacks
+from app.callbacks import agent_leg, customer_leg
 from app.carrier import forms, twiml
 from app.catalogue import text
 from app.clock import utcnow
@@ -56,7 +56,7 @@ def picked_up(sid: str) -> Response:
     """The agent's telephone was picked up."""
     deployment = _voice().deployment
     return _spoken(
-        sid, lambda session: callbacks.picked_up(session, sid, utcnow(), deployment), has_taken_it=True
+        sid, lambda session: agent_leg.picked_up(session, sid, utcnow(), deployment), has_taken_it=True
     )
 
 
@@ -67,7 +67,7 @@ def accept(sid: str) -> Response:
     deployment = _voice().deployment
     return _spoken(
         sid,
-        lambda session: callbacks.accept(session, sid, digits, words, utcnow(), deployment),
+        lambda session: agent_leg.accept(session, sid, digits, words, utcnow(), deployment),
         has_taken_it=twiml.is_yes(digits, words),
     )
 
@@ -77,7 +77,7 @@ def ended(sid: str) -> Response:
     """The customer's side is over, reached or not."""
     dial, answered_by, deployment = forms.dial_ended(), forms.value("AnsweredBy"), _voice().deployment
     return _spoken(
-        sid, lambda session: callbacks.ended(session, sid, dial, answered_by, utcnow(), deployment)
+        sid, lambda session: customer_leg.ended(session, sid, dial, answered_by, utcnow(), deployment)
     )
 
 
@@ -87,7 +87,7 @@ def agent(sid: str) -> Response:
     status, leg_sid = forms.value("CallStatus"), _carrier_sid()
     return _noted(
         sid,
-        lambda session: callbacks.agent_leg(session, sid, status, leg_sid, utcnow()),
+        lambda session: agent_leg.agent_leg(session, sid, status, leg_sid, utcnow()),
         {"of": "agent", "status": status, "leg_sid": leg_sid},
     )
 
@@ -99,7 +99,9 @@ def customer(sid: str) -> Response:
     answered_by, seconds = forms.value("AnsweredBy"), forms.seconds("CallDuration")
     return _noted(
         sid,
-        lambda session: callbacks.customer_leg(session, sid, status, leg_sid, answered_by, seconds, utcnow()),
+        lambda session: customer_leg.customer_leg(
+            session, sid, status, leg_sid, answered_by, seconds, utcnow()
+        ),
         {
             "of": "customer",
             "status": status,

@@ -1,13 +1,17 @@
 """What do the carrier's words for a call mean? One table in, nothing else of it beyond this room."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 
 from app.records.calls import StepOutcome
 
 # https://www.twilio.com/docs/voice/api/call-resource#call-status-values
 CARRIER_SAYS_ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
-
 CARRIER_SAYS_LIVE = frozenset({"queued", "initiated", "ringing", "in-progress"})
+
+
+# A telephone that was not heard to ring within this time can't have been missed by anybody.
+AT_ONCE = timedelta(seconds=4)
 
 
 @dataclass(frozen=True)

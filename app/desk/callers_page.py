@@ -23,12 +23,12 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import catalogue, web
-from app.callbacks.callbacks import zone_of
 from app.catalogue import times
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
 from app.errors import ApplicationError, InvalidField
+from app.lines import places
 from app.lines.hours import Calendar, due_at
 from app.promises import ledger, links
 from app.promises.times import by_day, is_day
@@ -68,7 +68,7 @@ def page(signed: str) -> Response:
     now = utcnow()
     with reading() as session:
         promise = _found(session, now)
-        zone = zone_of(session, promise)
+        zone = places.zone_of(session, promise.line)
         agent = session.get(Agent, promise.agent) if promise.agent else None
         in_force = rules.of_version(session, session.scalar(select(rules.newest_version)))
         language = _language(promise)
@@ -126,7 +126,7 @@ def _language(promise: Promise) -> str:
 
 def _choices(session: Session, promise: Promise, now: datetime) -> list[datetime]:
     """Return moments to choose from: within open hours, by day, and not what stands already."""
-    calendar, zone = _calendar(session, promise), zone_of(session, promise)
+    calendar, zone = _calendar(session, promise), places.zone_of(session, promise.line)
     found = {_by_day(due_at(calendar, now, minutes), zone) for minutes in CHOICES_MINUTES}
     return sorted(
         one for one in found if one != promise.due_at and calendar.is_open(one - timedelta(minutes=1))

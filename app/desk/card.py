@@ -10,6 +10,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.callers.recognition import KnownCustomer, OpenCase, OwedPromise, recognise
+from app.outgoing.announce import contact_key
 from app.promises import dropped, recordings
 from app.records.agents import Agent
 from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber
@@ -17,7 +18,6 @@ from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
 from app.records.lines import Line
 from app.records.messages import MessageStop
 from app.records.promises import OWED, Promise, RecordingState
-from app.voice.progress import contact_key
 
 CONTACTS_SHOWN = 12
 CUSTOMERS_SHOWN = 20  # a switchboard stands with hundreds

@@ -17,12 +17,13 @@ from sqlalchemy.orm import Session
 
 from app import catalogue, web
 from app.agents.sign_in import desk_of_reader, require_agent
+from app.carrier import delivery
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.desk import threads
 from app.desk.card import zone_of_desk
 from app.errors import InvalidField
-from app.messages import delivery, messages
+from app.messages import messages
 from app.promises import ledger
 from app.records.agents import Agent
 from app.records.messages import Message

@@ -8,13 +8,14 @@ from sqlalchemy.orm import Session
 
 from app import web
 from app.agents.sign_in import desk_of_reader, require_agent
-from app.callbacks import callbacks
 from app.clock import utcnow
 from app.db import transaction
 from app.deployment import Deployment
 from app.desk import card
 from app.errors import InvalidField
-from app.promises import ledger, playing
+from app.lines import places
+from app.messages import agreements
+from app.promises import ledger, numbers, playing
 from app.records.agents import Agent
 from app.records.promises import Promise
 
@@ -77,7 +78,7 @@ def _act(session: Session, promise: Promise, action: str, agent: str, now: datet
         case "number":
             _ring_number(session, promise, agent, now)
         case "move":
-            callbacks.agree_on(session, promise.id, _moment(session, promise), agent, now)
+            agreements.agree_on(session, promise.id, _moment(session, promise), agent, now)
         case "kept":
             ledger.keep(session, promise.id, agent, now)
         case "withdraw":
@@ -90,7 +91,7 @@ def _ring_number(session: Session, promise: Promise, agent: str, now: datetime) 
         ledger.hand_over(session, promise.id, agent, agent, now)
     deployment = Deployment.of(current_app.config["SETTINGS"])
     number = request.form.get("number", "")
-    owed = callbacks.learn_number(session, promise.id, number, agent, now, deployment)
+    owed = numbers.learn_number(session, promise.id, number, agent, now, deployment)
     if owed.id == promise.id:
         ledger.ring_now(session, promise.id, agent, now)
 
@@ -101,4 +102,4 @@ def _moment(session: Session, promise: Promise) -> datetime:
         wall = datetime.fromisoformat(request.form.get("due_at", ""))
     except ValueError:
         raise InvalidField("due_at", "choose a day and a time") from None
-    return wall if wall.tzinfo else wall.replace(tzinfo=callbacks.zone_of(session, promise))
+    return wall if wall.tzinfo else wall.replace(tzinfo=places.zone_of(session, promise.line))

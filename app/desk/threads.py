@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
+from app.carrier import delivery
 from app.desk.card import masked_phone
-from app.messages import delivery, messages
+from app.messages import messages
 from app.records.agents import Agent
 from app.records.callers import Case, Customer, Direction
 from app.records.messages import Message

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 
 from app import db
-from app.callbacks import callbacks
+from app.callbacks import agent_leg, due, late_news, placing
 from app.carrier.rest import Carrier, CarrierCall
 from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import utcnow
@@ -25,12 +25,12 @@ CLOCKS_DIFFER = timedelta(seconds=5)
 def work_off(deployment: Deployment, now: datetime) -> int:
     """Take every promise that is due as far as it can go; return how many callbacks begin."""
     with db.reading() as session:
-        promises = callbacks.due(session, now)
+        promises = due.due(session, now)
     begun = 0
     for promise in promises:
         try:
             with db.transaction() as session:
-                begun += callbacks.work_off(session, promise, now, deployment) is not None
+                begun += due.work_off(session, promise, now, deployment) is not None
         except IntegrityError:
             # Another worker was quicker by a moment: its callback serves.
             log.info("promise is being worked off elsewhere", extra={"promise": promise})
@@ -44,7 +44,7 @@ def place(carrier: Carrier, deployment: Deployment, call_sid: str) -> str:
     when it is unclear now.
     """
     with db.transaction() as session:
-        wanted = callbacks.to_place(session, call_sid, utcnow(), deployment)
+        wanted = placing.to_place(session, call_sid, utcnow(), deployment)
     if wanted is None:
         return "no longer wanted"
     leg_sid = None
@@ -55,8 +55,8 @@ def place(carrier: Carrier, deployment: Deployment, call_sid: str) -> str:
         leg_sid = leg_sid or carrier.place_call(
             to=wanted.address,
             from_=wanted.line,
-            url=callbacks.address(deployment.public_url, call_sid, "picked-up"),
-            status_url=callbacks.address(deployment.public_url, call_sid, "agent"),
+            url=agent_leg.address(deployment.public_url, call_sid, "picked-up"),
+            status_url=agent_leg.address(deployment.public_url, call_sid, "agent"),
             ring_seconds=wanted.ring_seconds,
         )
     except CarrierError as error:
@@ -64,17 +64,17 @@ def place(carrier: Carrier, deployment: Deployment, call_sid: str) -> str:
             raise
         log.warning("carrier refused a callback", extra={"call_sid": call_sid, "code": error.code})
         with db.transaction() as session:
-            callbacks.refused(session, call_sid, utcnow())
+            placing.refused(session, call_sid, utcnow())
         return f"refused {error.code}"
     with db.transaction() as session:
-        callbacks.placed(session, call_sid, leg_sid, utcnow())
+        placing.placed(session, call_sid, leg_sid, utcnow())
     return leg_sid
 
 
 def reconcile(carrier: Carrier, now: datetime) -> int:
     """Ask the carrier about callbacks of which news should have come; return how many were looked up."""
     with db.reading() as session:
-        overdue = callbacks.overdue(session, now)
+        overdue = late_news.overdue(session, now)
     for one in overdue:
         try:
             standing = _standing(carrier, one)
@@ -83,18 +83,18 @@ def reconcile(carrier: Carrier, now: datetime) -> int:
                 "carrier was asked about a callback and did not answer",
                 extra={"call_sid": one.call_sid, "code": error.code},
             )
-            standing = callbacks.Standing(answered=False)
+            standing = late_news.Standing(answered=False)
         with db.transaction() as session:
-            callbacks.stands(session, one.call_sid, standing, now)
+            late_news.stands(session, one.call_sid, standing, now)
     return len(overdue)
 
 
-def _standing(carrier: Carrier, one: callbacks.Overdue) -> callbacks.Standing:
+def _standing(carrier: Carrier, one: late_news.Overdue) -> late_news.Standing:
     agent = _agent_leg(carrier, one)
-    return callbacks.Standing(answered=True, agent=agent, customer=_customer_leg(carrier, one, agent))
+    return late_news.Standing(answered=True, agent=agent, customer=_customer_leg(carrier, one, agent))
 
 
-def _customer_leg(carrier: Carrier, one: callbacks.Overdue, agent: CarrierCall | None) -> CarrierCall | None:
+def _customer_leg(carrier: Carrier, one: late_news.Overdue, agent: CarrierCall | None) -> CarrierCall | None:
     if one.customer_leg is not None and (found := _if_known(carrier, one.customer_leg)) is not None:
         return found
     legs = carrier.legs_of(agent.sid) if agent is not None else []
@@ -103,7 +103,7 @@ def _customer_leg(carrier: Carrier, one: callbacks.Overdue, agent: CarrierCall |
     return next(iter(live or legs), None)
 
 
-def _agent_leg(carrier: Carrier, one: callbacks.Overdue) -> CarrierCall | None:
+def _agent_leg(carrier: Carrier, one: late_news.Overdue) -> CarrierCall | None:
     if one.agent_leg is not None:
         return _if_known(carrier, one.agent_leg)
     if one.asked_at is None:

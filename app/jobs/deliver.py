@@ -18,7 +18,7 @@ from app.messages import messages
 from app.outgoing import outbox
 from app.promises import links
 from app.records.calls import Call, CallState, CallStep, StepKind
-from app.voice import progress, ring_tests
+from app.voice import afterwards, ring_tests
 from app.voice.steps import RING_KINDS
 
 log = logging.getLogger(__name__)
@@ -188,5 +188,5 @@ def _desk_talks(carrier: Carrier, sid: str, number: int) -> bool:
     if not talks:
         return False
     with db.transaction() as session:
-        progress.picked_up_after_all(session, sid, number, utcnow())
+        afterwards.picked_up_after_all(session, sid, number, utcnow())
     return True

@@ -14,7 +14,7 @@ from app.promises import recordings
 from app.promises.recordings import Sound
 from app.records.promises import RecordingState
 from app.routing import rules
-from app.voice import incoming, progress
+from app.voice import held, incoming
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +64,7 @@ def reconcile(carrier: Carrier, deployment: Deployment, now: datetime) -> int:
                 continue
             found = []
         with db.transaction() as session:
-            call = progress.held(session, call_sid)
+            call = held.held(session, call_sid)
             for sid, seconds in found:
                 incoming.note_message(session, call, sid, seconds, now, deployment)
             call.recording_asked_at = None

@@ -16,7 +16,9 @@ from app.records.agents import Activity, SignInAttempt, Slot
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep, Inbox
 from app.routing import facts
-from app.voice import call_control, progress
+from app.voice import afterwards, call_control, ending, last_word
+from app.voice import held as held_calls
+from app.voice import waiting as waiting_callers
 
 log = logging.getLogger(__name__)
 
@@ -58,12 +60,12 @@ def _serve(sid: str, deployment: Deployment, now: datetime) -> bool:
 
 def _served(sid: str, deployment: Deployment, now: datetime) -> bool:
     with db.transaction() as session:
-        call = progress.held(session, sid)
+        call = held_calls.held(session, sid)
         if call.state != CallState.WAITING:
             return False
         step = session.get_one(CallStep, (sid, call.step))
         known = facts.read(session, sid, call.line, call.from_e164, now, deployment.defaults)
-        if not progress.serve(session, call, step, known, now, deployment):
+        if not waiting_callers.serve(session, call, step, known, now, deployment):
             return False
         call_control.send_on(session, call, now)
         return True
@@ -124,7 +126,7 @@ def _leave(
         # A silent desk may be in a conversation of which the news is late or lost: the carrier knows.
         if desk_talks(carrier, sid, agent):
             with db.transaction() as session:
-                progress.picked_up_after_all(session, sid, number, now)
+                afterwards.picked_up_after_all(session, sid, number, now)
             return False
         with db.transaction() as session:
             return call_control.desk_is_gone(session, sid, number, agent, now, deployment)
@@ -174,12 +176,12 @@ def look_up(sid: str, carrier: Carrier, deployment: Deployment, now: datetime) -
         if not over:
             log.warning("carrier was asked and did not answer", extra={"call_sid": sid})
     with db.transaction() as session:
-        held = progress.held(session, sid)
+        held = held_calls.held(session, sid)
         held.checked_at = now
         if status in CARRIER_SAYS_ENDED:
-            progress.status(session, sid, status, now, deployment, seconds)
+            last_word.status(session, sid, status, now, deployment, seconds)
         elif over or now - held.created_at > GIVEN_UP_AFTER:
-            progress.finish(session, held, now, deployment)
+            ending.finish(session, held, now, deployment)
             return True
         return over
 

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.agents import desk_events
 from app.callers.numbers import can_receive_texts, may_be_texted
+from app.carrier import delivery
 from app.errors import InvalidField
-from app.messages import delivery
 from app.outgoing import outbox
 from app.outgoing.announce import record_contact
 from app.promises import ledger

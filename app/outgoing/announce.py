@@ -186,3 +186,8 @@ def _ask_for(session: Session, hooks: Any, happened: Event, data: dict[str, Any]
     for hook in hooks:
         if happened in hook.events:
             outbox.add_for_hook(session, hook.id, fact | {"data": data}, now)
+
+
+def contact_key(sid: str) -> str:
+    """Return the key of the contact that a conversation leaves on its case."""
+    return f"call:{sid}"

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app.agents import desk_events, presence
 from app.outgoing import outbox
 from app.records import lifecycle
+from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep, Outcome, StepOutcome
 from app.records.promises import AttemptOutcome, Promise, PromiseAttempt
 
@@ -176,3 +177,11 @@ def tell(session: Session, attempt: PromiseAttempt, state: str, now: datetime) -
     """Tell the agent's desk how their callback stands."""
     data: dict[str, Any] = {"call_sid": attempt.call_sid, "state": state, "promise": attempt.promise}
     desk_events.tell(session, attempt.agent, "call", data, now)
+
+
+def is_calling_in(session: Session, number: str | None) -> bool:
+    """Tell whether the customer is on the line with us already."""
+    live = select(Call.sid).where(
+        Call.from_e164 == number, Call.direction == Direction.INBOUND, Call.state != CallState.ENDED
+    )
+    return session.scalar(live.limit(1)) is not None

@@ -10,16 +10,16 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events
-from app.callers.numbers import may_be_called
+from app.carrier import delivery
 from app.catalogue import codes, text, times
 from app.errors import InvalidField, InvalidTransition
-from app.messages import delivery
+from app.lines.places import may_ring
 from app.promises import attempts
 from app.records.agents import Agent
-from app.records.lines import Line
 from app.records.promises import OWED, AttemptOutcome, Promise, PromiseEvent, PromiseState, Recording
 
 _S = PromiseState
+
 FOLLOWS: dict[PromiseState, frozenset[PromiseState]] = {
     _S.OPEN: frozenset(
         {_S.OPEN, _S.DUE, _S.CALLING, _S.KEPT, _S.REASSIGNED, _S.MERGED, _S.WITHDRAWN, _S.BROKEN}
@@ -35,8 +35,10 @@ FOLLOWS: dict[PromiseState, frozenset[PromiseState]] = {
     _S.MERGED: frozenset(),
     _S.WITHDRAWN: frozenset(),
 }
+
 # Why it is a colleague's: whose it was leaves, and is never rung for it again.
 LEFT_BEHIND = "promise_left_behind"
+
 ANOTHER_WANTED = "promise_another_wanted"
 
 
@@ -122,11 +124,6 @@ def _look_at(promise: Promise, at: datetime) -> None:
 
 def of_origin(session: Session, origin: str) -> Promise | None:
     return session.scalar(select(Promise).where(Promise.origin == origin))
-
-
-def may_ring(session: Session, number: str | None) -> bool:
-    """Tell whether we ring this number back: one that may be called, and not our own, which would ring us."""
-    return may_be_called(number) and session.get(Line, number) is None
 
 
 def unfinished_for(session: Session, number: str | None) -> Promise | None:
@@ -441,9 +438,6 @@ def tell(session: Session, promise: Promise, agents: Sequence[str], now: datetim
     }
     for one in agents:
         desk_events.tell(session, one, "promise", data, now)
-
-
-# --- in words -----------------------------------------------------------------------------------------
 
 
 def names_of(session: Session) -> dict[str, str]:

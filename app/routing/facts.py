@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.agents import presence
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise, recognise
 from app.catalogue import LANGUAGES, text
-from app.db import Prepared, table_of
+from app.db import Prepared, Reader, table_of
 from app.deployment import Defaults
 from app.lines.hours import calendar
 from app.records.agents import Activity, Agent, Role, Slot, User
@@ -29,9 +29,6 @@ MOST_ROWS = 200
 
 # How many of an agent's conversations say how long theirs usually take.
 USUAL_OUT_OF = 20
-
-# What the reads need is to run a statement; beneath a session they go past the ORM.
-Reader = Session | Connection
 
 
 @dataclass(frozen=True)

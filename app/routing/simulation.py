@@ -14,7 +14,6 @@ from app.callers.recognition import Caller, KnownCustomer, OpenCase
 from app.deployment import Deployment
 from app.lines import places
 from app.lines.hours import calendar
-from app.promises import ledger
 from app.records.calls import Call
 from app.routing import facts as known_facts
 from app.routing import sentences
@@ -65,7 +64,7 @@ def simulate(
     e164 = to_e164(from_raw, country)
     facts = known_facts.read(session, "", line, e164, now, deployment.defaults)
     call = Call(sid="", from_e164=e164, line=line, attestation="", step=0, said=[])
-    situation = call_steps.situation(call, facts, (), at, may_ring=ledger.may_ring(session, e164))
+    situation = call_steps.situation(call, facts, (), at, may_ring=places.may_ring(session, e164))
     agents = {key: _placed(agent, (presence or {}).get(key)) for key, agent in situation.agents.items()}
     zone = facts.line.calendar.timezone
     return [

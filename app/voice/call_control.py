@@ -7,14 +7,14 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.agents import presence
-from app.callbacks import callbacks
+from app.callbacks import agent_leg
 from app.deployment import Deployment
 from app.errors import InvalidField
 from app.outgoing import outbox
 from app.promises import attempts, dropped
 from app.records.callers import Case, Customer
 from app.records.calls import Call, CallState, CallStep, StepOutcome
-from app.voice import progress
+from app.voice import ending, held
 from app.voice.steps import RING_KINDS
 
 # What an agent may say instead of answering; each becomes an honest sentence for the caller.
@@ -32,8 +32,8 @@ def decline(
     if why not in DECLINE_REASONS:
         raise InvalidField("why", f"choose one of {', '.join(DECLINE_REASONS)}")
     if attempts.is_callback(call_sid):
-        return callbacks.decline(session, call_sid, agent, why, now)
-    call = progress.held(session, call_sid)
+        return agent_leg.decline(session, call_sid, agent, why, now)
+    call = held.held(session, call_sid)
     step = session.get(CallStep, (call_sid, call.step))
     if call.state != CallState.RINGING or step is None or step.agent != agent or step.kind not in RING_KINDS:
         return False
@@ -49,7 +49,7 @@ def desk_is_gone(
 
     False when it doesn't ring there any more.
     """
-    call = progress.held(session, call_sid)
+    call = held.held(session, call_sid)
     step = session.get(CallStep, (call_sid, number))
     rings = call.state == CallState.RINGING and call.step == number
     if not rings or step is None or step.agent != agent or step.endpoint != "client":
@@ -61,8 +61,8 @@ def desk_is_gone(
 def _ring_elsewhere(
     session: Session, call: Call, step: CallStep, outcome: StepOutcome, now: datetime, deployment: Deployment
 ) -> None:
-    progress.release(session, call, step, outcome, now)
-    progress.advance(session, call, now, deployment)
+    ending.release(session, call, step, outcome, now)
+    held.advance(session, call, now, deployment)
     if step.leg_sid:
         # A caller whom nobody has answered can't be redirected (error 21220): end the agent's ring, and the
         # carrier asks what comes next.
@@ -134,16 +134,14 @@ def save_notes(
         raise InvalidField("outcome", f"choose one of {', '.join(OUTCOMES)}")
     if call.case is None:
         raise InvalidField("case", "pick the case that this conversation was about first")
-    progress.leave_contact(
-        session, call, agent, call.ended_at or now, outcome=outcome or None, summary=summary
-    )
+    ending.leave_contact(session, call, agent, call.ended_at or now, outcome=outcome or None, summary=summary)
 
 
 def _own(session: Session, call_sid: str, agent: str) -> Call:
     """Return the call, held, if the agent talks or talked in it. Raises InvalidField otherwise."""
     try:
-        call = progress.held(session, call_sid)
-    except progress.UnknownCall:
+        call = held.held(session, call_sid)
+    except held.UnknownCall:
         raise InvalidField("call_sid", "there is no such call") from None
     step = session.get(CallStep, (call_sid, call.step))
     if agent not in (call.bridged_to, step.agent if step else None):

@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
-from app.callbacks import callbacks
+from app.callbacks import outcome
 from app.callers.numbers import may_be_called, to_e164
+from app.db import Reader
 from app.deployment import Deployment
 from app.lines import places
 from app.lines.hours import due_at
@@ -15,9 +16,10 @@ from app.promises import recordings
 from app.records import lifecycle
 from app.records.calls import Call, CallState, CallStep, Inbox, Outcome, StepKind
 from app.routing import facts as known_facts
-from app.routing.facts import Facts, Reader
-from app.voice import progress, steps
-from app.voice.steps import Rung, advance, owe
+from app.routing.facts import Facts
+from app.voice import ending, steps
+from app.voice.owing import owe
+from app.voice.steps import Rung, advance
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def answer(session: Session, incoming: IncomingCall, now: datetime, deployment: 
     facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
     if facts.reply is not None:
         return facts.reply
-    if facts.caller.promise is not None and callbacks.give_way(session, e164, now):
+    if facts.caller.promise is not None and outcome.give_way(session, e164, now):
         # Whoever was about to ring them is free to take their call.
         facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
     call = _call(incoming, line, e164, facts, now)
@@ -69,7 +71,7 @@ def note_missed(session: Session, incoming: IncomingCall, now: datetime, deploym
     call = _call(incoming, line, e164, facts, now)
     session.add(call)
     session.flush()
-    progress.finish(session, call, now, deployment)
+    ending.finish(session, call, now, deployment)
 
 
 def note_degraded(

@@ -10,8 +10,8 @@ from app.carrier.words import DialEnded
 from app.deployment import Deployment
 from app.records.calls import Call, CallStep, Outcome, StepOutcome
 from app.records.promises import Promise
+from app.voice import afterwards, ending, held
 from app.voice import incoming as incoming_calls
-from app.voice import progress
 from app.voice.incoming import IncomingCall
 
 
@@ -32,13 +32,13 @@ def note(session: Session, unseen: UnseenCall, now: datetime, deployment: Deploy
     """
     sid = unseen.incoming.sid
     incoming_calls.note_degraded(session, unseen.incoming, unseen.began_at, deployment, reason="unseen")
-    call = progress.held(session, sid)
+    call = held.held(session, sid)
     step = session.get_one(CallStep, (sid, call.step))
     if unseen.talked_seconds is not None:
         dial = DialEnded("completed", "completed", None, unseen.talked_seconds)
-        progress.talked_without_us(session, sid, None, dial, unseen.ended_at, deployment)
+        afterwards.talked_without_us(session, sid, None, dial, unseen.ended_at, deployment)
         step.outcome, step.answered_at = StepOutcome.ANSWERED, call.bridged_at
-    progress.finish(session, call, now, deployment)
+    ending.finish(session, call, now, deployment)
     call.ended_at = step.ended_at = unseen.ended_at
     _settle_if_helped_since(session, call, now)
     return Outcome(str(call.outcome))
@@ -54,4 +54,4 @@ def _settle_if_helped_since(session: Session, call: Call, now: datetime) -> None
     )
     spoken = session.execute(later.limit(1)).one_or_none()
     if spoken is not None:
-        progress.need_not_be_rung(session, call.from_e164, spoken.bridged_to or "", now)
+        ending.need_not_be_rung(session, call.from_e164, spoken.bridged_to or "", now)

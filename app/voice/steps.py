@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, assert_never
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Connection, bindparam, exists, select
 from sqlalchemy.orm import Session, aliased
@@ -15,22 +14,19 @@ from app.carrier import twiml
 from app.catalogue import text
 from app.db import Guarded, Rows, table_of
 from app.deployment import Deployment
-from app.messages import messages
-from app.outgoing import outbox
-from app.promises import ledger
+from app.lines import places
 from app.records import lifecycle
-from app.records.agents import Agent, DeskEvent
+from app.records.agents import DeskEvent
 from app.records.calls import Call, CallState, CallStep, Inbox, StepKind, StepOutcome
-from app.records.promises import OWED, Promise, PromiseState
 from app.routing import screen_pop, sentences
 from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, next_step
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
-from app.routing.situation import LineFacts, Situation, Tried
+from app.routing.situation import Situation, Tried
+from app.voice.owing import owe
 
 # How long after a ring should be over its reservation still holds: callbacks travel, and the carrier retries.
 LEASE_SLACK = timedelta(seconds=20)
-
 RING_KINDS = frozenset({StepKind.OWNER, StepKind.COLLEAGUE, StepKind.TEAM})
 
 
@@ -86,7 +82,7 @@ def advance(
     An agent who was taken by another call between the reading and the reservation counts as busy, and the
     decision is made again; each round has one agent fewer to try, so it ends.
     """
-    known = situation(call, facts, steps, now, may_ring=ledger.may_ring(session, call.from_e164))
+    known = situation(call, facts, steps, now, may_ring=places.may_ring(session, call.from_e164))
     if not call.situation:
         call.situation = snapshot(known)
     step, event_number = _reserved(session, call, known)
@@ -306,70 +302,6 @@ def record(call: Call, said: Sequence[str], addresses: twiml.Addresses, now: dat
         status_url=addresses.of("recording"),
         goodbye=text("say.goodbye", call.language),
     )
-
-
-def owe(
-    session: Session,
-    call: Call,
-    facts: Facts,
-    agent: str | None,
-    due_at: datetime,
-    why: str,
-    now: datetime,
-    number: str | None = None,
-    about: str = "",
-) -> None:
-    """Promise this call's caller a callback, once however often it is asked, and confirm it by SMS.
-
-    To their own number or the one they named; a number that must not be called is none. Of a caller without
-    any, what is known is kept for people to see to, and `about`, what they said.
-    """
-    number = number or (call.from_e164 if may_be_called(call.from_e164) else None)
-    case = facts.caller.case
-    promise = ledger.make(
-        session,
-        origin=_origin(session, call),
-        number=number,
-        line=call.line,
-        customer=call.customer,
-        case=call.case,
-        agent=agent,
-        team=(case.team if case else facts.line.team) or "",
-        language=facts.language,
-        due_at=due_at,
-        why=why,
-        now=now,
-        about=about,
-    )
-    call.promise = promise.id
-
-
-def _origin(session: Session, call: Call) -> str:
-    """Name what a promise comes of: the call, or the call again after its first promise was settled.
-
-    A caller who waits may be owed nothing any more, having spoken to somebody in another call meanwhile; what
-    they are told after that is a promise of its own.
-    """
-    first = session.get(Promise, call.promise) if call.promise is not None else None
-    is_settled = first is not None and not ledger.FOLLOWS[PromiseState(first.state)]
-    return f"call:{call.sid}/{call.promise}" if is_settled else f"call:{call.sid}"
-
-
-def confirm_by_message(session: Session, call: Call, facts_line: LineFacts, now: datetime) -> None:
-    """Tell by SMS what was promised, once the caller has hung up with a promise; harmless words only."""
-    promise = session.get(Promise, call.promise) if call.promise is not None else None
-    if promise is None or promise.state not in OWED:
-        return
-    body = confirmation(session, promise, facts_line.calendar.timezone, now)
-    messages.tell(session, promise, body, outbox.key_of_promise(promise.id), now)
-
-
-def confirmation(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> str:
-    """Return who rings back and by when, in words that are harmless if a stranger reads them."""
-    agent = session.get(Agent, promise.agent) if promise.agent else None
-    values = {"time": ("before", promise.due_at)} | ({"agent": agent.spoken_name} if agent else {})
-    sentence = Sentence("promise_message_by_agent" if agent else "promise_message", values)
-    return sentences.words(sentence, promise.language, zone, now)
 
 
 def stop_waiting(call: Call) -> None:

@@ -24,8 +24,8 @@ from app.deployment import Deployment
 from app.errors import StoreUnavailable
 from app.records.lines import Line
 from app.routing import simulation
+from app.voice import held, last_word, prompts, rings, waiting
 from app.voice import incoming as incoming_calls
-from app.voice import progress
 from app.voice.outage import last_resort, spool_replay
 from app.voice.outage.degraded import OWNER, talked
 from app.voice.outage.last_resort import LastResort
@@ -306,8 +306,8 @@ def status() -> Response:
 
     def work(session: Session) -> None:
         try:
-            progress.status(session, sid, call_status, utcnow(), voice.deployment, seconds)
-        except progress.UnknownCall:
+            last_word.status(session, sid, call_status, utcnow(), voice.deployment, seconds)
+        except held.UnknownCall:
             if is_incoming:
                 incoming_calls.note_missed(session, call, utcnow(), voice.deployment)
 
@@ -336,7 +336,7 @@ def _keep_end() -> Response:
 def step(sid: str, number: int) -> Response:
     """The call was sent on by us: go on with the step that is its own now."""
     return _answer(
-        lambda session: progress.current(session, sid),
+        lambda session: held.current(session, sid),
     )
 
 
@@ -344,7 +344,7 @@ def step(sid: str, number: int) -> Response:
 def ended(sid: str, number: int) -> Response:
     """A ring is over, or the conversation that came of it."""
     dial, deployment = forms.dial_ended(), _voice().deployment
-    return _answer(lambda session: progress.ended(session, sid, number, dial, utcnow(), deployment))
+    return _answer(lambda session: rings.ended(session, sid, number, dial, utcnow(), deployment))
 
 
 @bp.route("/calls/<sid>/<int(signed=True):number>/leg", methods=forms.METHODS)
@@ -363,13 +363,13 @@ def _leg(sid: str, number: int, *, on_phone: bool) -> Response:
     call_status, leg_sid = forms.value("CallStatus"), forms.value("CallSid")
 
     def work(session: Session) -> None:
-        progress.leg(session, sid, number, call_status, leg_sid, utcnow(), on_phone=on_phone)
+        rings.leg(session, sid, number, call_status, leg_sid, utcnow(), on_phone=on_phone)
 
     try:
         _voice().store.run(work, NEWS_DEADLINE_SECONDS)
     except StoreUnavailable:
         return _keep_leg(on_phone=on_phone)
-    except progress.UnknownCall:
+    except held.UnknownCall:
         log.warning("news of a ring that nobody knows", extra={"call_sid": sid})
     return forms.done()
 
@@ -393,11 +393,11 @@ def whisper(sid: str, number: int) -> Response:
     voice = _voice()
     try:
         return forms.xml(
-            voice.store.run(lambda session: progress.whisper(session, sid, number, voice.deployment))
+            voice.store.run(lambda session: rings.whisper(session, sid, number, voice.deployment))
         )
     except StoreUnavailable:
         return _whispered_without_store()
-    except progress.UnknownCall:
+    except held.UnknownCall:
         return forms.xml(twiml.farewell(said=(), language=voice.settings.default_language))
 
 
@@ -416,11 +416,11 @@ def accept(sid: str, number: int) -> Response:
     digits, speech = forms.value("Digits"), forms.value("SpeechResult")
     try:
         return forms.xml(
-            voice.store.run(lambda session: progress.accept(session, sid, number, digits, speech, utcnow()))
+            voice.store.run(lambda session: rings.accept(session, sid, number, digits, speech, utcnow()))
         )
     except StoreUnavailable:
         return _accepted_without_store()
-    except progress.UnknownCall:
+    except held.UnknownCall:
         return last_resort.accepted(False)
 
 
@@ -438,11 +438,11 @@ def wait(sid: str, number: int) -> Response:
     voice, queue_seconds = _voice(), forms.seconds("QueueTime")
     try:
         reply = voice.store.run(
-            lambda session: progress.wait(session, sid, number, utcnow(), voice.deployment, queue_seconds)
+            lambda session: waiting.wait(session, sid, number, utcnow(), voice.deployment, queue_seconds)
         )
     except StoreUnavailable:
         reply = twiml.leave_queue()  # what follows knows what to do without a database
-    except progress.UnknownCall:
+    except held.UnknownCall:
         reply = twiml.leave_queue()
     return forms.xml(reply)
 
@@ -453,9 +453,9 @@ def wish(sid: str, number: int) -> Response:
     voice, words = _voice(), forms.value("SpeechResult")
     try:
         reply = voice.store.run(
-            lambda session: progress.wish(session, sid, number, words, utcnow(), voice.deployment)
+            lambda session: waiting.wish(session, sid, number, words, utcnow(), voice.deployment)
         )
-    except (StoreUnavailable, progress.UnknownCall):
+    except (StoreUnavailable, held.UnknownCall):
         reply = twiml.leave_queue()
     return forms.xml(reply)
 
@@ -470,7 +470,7 @@ def left(sid: str, number: int) -> Response:
     try:
         return forms.xml(
             voice.store.run(
-                lambda session: progress.left_queue(session, sid, number, result, utcnow(), voice.deployment)
+                lambda session: waiting.left_queue(session, sid, number, result, utcnow(), voice.deployment)
             )
         )
     except StoreUnavailable as error:
@@ -479,7 +479,7 @@ def left(sid: str, number: int) -> Response:
         # Late, not gone: somebody is reserved for this caller, so it is worth asking again for whom.
         addresses = twiml.Addresses(voice.settings.public_url, sid, number)
         return forms.xml(twiml.ask_again(addresses.of()))
-    except progress.UnknownCall as error:
+    except held.UnknownCall as error:
         return _continue_without_store(error)
 
 
@@ -490,9 +490,9 @@ def about(sid: str, number: int) -> Response:
     voice = _voice()
     try:
         return forms.xml(
-            voice.store.run(lambda session: progress.about(session, sid, number, words, utcnow()))
+            voice.store.run(lambda session: prompts.about(session, sid, number, words, utcnow()))
         )
-    except (StoreUnavailable, progress.UnknownCall):
+    except (StoreUnavailable, held.UnknownCall):
         return forms.xml(twiml.farewell(said=(), language=voice.settings.default_language))
 
 
@@ -503,7 +503,7 @@ def number_given(sid: str, number: int, again: str = "") -> Response:
     given = forms.value("Digits") or forms.value("SpeechResult")
     deployment = _voice().deployment
     return _answer(
-        lambda session: progress.number_given(
+        lambda session: prompts.number_given(
             session, sid, number, given, utcnow(), deployment, again=again != ""
         )
     )
@@ -517,10 +517,10 @@ def message_left(sid: str, number: int) -> Response:
     try:
         return forms.xml(
             voice.store.run(
-                lambda session: progress.message_left(session, sid, number, recording_sid, seconds, utcnow())
+                lambda session: prompts.message_left(session, sid, number, recording_sid, seconds, utcnow())
             )
         )
-    except (StoreUnavailable, progress.UnknownCall):
+    except (StoreUnavailable, held.UnknownCall):
         kept = last_resort.keep_message(voice.left)
         return forms.xml(voice.left.degraded.thanks(forms.value("To")[:32], kept=kept))
 
@@ -530,7 +530,7 @@ def recording(sid: str, number: int) -> Response:
     """The carrier says what became of a recording; when this is lost, it is asked."""
     recording_sid, word = forms.value("RecordingSid"), forms.value("RecordingStatus")
     seconds = forms.seconds("RecordingDuration")
-    return _noted(lambda session: progress.recording(session, sid, recording_sid, word, seconds, utcnow()))
+    return _noted(lambda session: prompts.recording(session, sid, recording_sid, word, seconds, utcnow()))
 
 
 # --- helpers ------------------------------------------------------------------------------------------
@@ -542,7 +542,7 @@ def _answer(work: Callable[[Session], bytes]) -> Response:
         return forms.xml(_voice().store.run(work))
     except StoreUnavailable as error:
         return _continue_without_store(error)
-    except progress.UnknownCall as error:
+    except held.UnknownCall as error:
         return _continue_without_store(error)
 
 
@@ -565,7 +565,7 @@ def _continue_without_store(error: Exception) -> Response:
 def _noted(work: Callable[[Session], None]) -> Response:
     try:
         _voice().store.run(work, NEWS_DEADLINE_SECONDS)
-    except (StoreUnavailable, progress.UnknownCall) as error:
+    except (StoreUnavailable, held.UnknownCall) as error:
         log.warning("news of a call could not be noted", extra={"error": type(error).__name__})
     return forms.done()
 

@@ -18,7 +18,7 @@ from app.records.promises import OWED, Promise
 from app.routing import sentences
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
-from app.voice import steps
+from app.voice import owing, steps
 
 # Where a call is when nobody is left to be rung.
 NOBODY_LEFT = frozenset({StepKind.MESSAGE, StepKind.FALLBACK})
@@ -48,7 +48,7 @@ def number_given(
     digits = spoken_numbers.digits(given)
     e164 = to_e164(digits, country)
     due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
-    if e164 is not None and ledger.may_ring(session, e164):
+    if e164 is not None and places.may_ring(session, e164):
         _promise(session, call, facts, e164, due, now)
         # Digit by digit, or it is read as an amount.
         sentence = Sentence("number_promised", {"number": " ".join(digits), "time": ("before", due)})
@@ -69,12 +69,12 @@ def _promise(session: Session, call: Call, facts: Facts, e164: str, due: datetim
         call.promise = ledger.give_number(session, kept.id, e164, due, "", now).id
     else:
         # Nothing was kept yet, or somebody has seen to it since.
-        steps.owe(session, call, facts, facts.owner, due, "promise_nobody", now, number=e164)
+        owing.owe(session, call, facts, facts.owner, due, "promise_nobody", now, number=e164)
 
 
 def _keep_words(session: Session, call: Call, facts: Facts, words: str, due: datetime, now: datetime) -> None:
     if call.promise is None:
-        steps.owe(session, call, facts, facts.owner, due, "promise_hidden", now, about=words[:2000])
+        owing.owe(session, call, facts, facts.owner, due, "promise_hidden", now, about=words[:2000])
     elif words:
         ledger.say_more(session, call.promise, words)
 
@@ -112,4 +112,4 @@ def keep(session: Session, call: Call, facts: Facts, now: datetime) -> None:
         call.promise = earlier.id
         return
     due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
-    steps.owe(session, call, facts, facts.owner, due, "promise_hidden", now)
+    owing.owe(session, call, facts, facts.owner, due, "promise_hidden", now)

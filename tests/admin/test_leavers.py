@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app import db
 from app.api import auth
-from app.callbacks import callbacks
+from app.callbacks import agent_leg, customer_leg
 from app.deployment import Deployment
 from app.jobs import callbacks as jobs
 from app.outgoing import hooks, outbox
@@ -184,13 +184,13 @@ def test_a_conversation_with_the_customer_goes_on_and_keeps_the_promise(
     jobs.work_off(deployment, now)
     with db.transaction() as session:
         [sid] = session.scalars(select(PromiseAttempt.call_sid))
-        callbacks.picked_up(session, sid, now, deployment)
-        callbacks.customer_leg(session, sid, "in-progress", "CA1", "human", None, now)
+        agent_leg.picked_up(session, sid, now, deployment)
+        customer_leg.customer_leg(session, sid, "in-progress", "CA1", "human", None, now)
 
     client.post(URL, data=form(token, "bram", disable="yes"))
     with db.transaction() as session:
         assert session.get_one(Promise, promise).state == PromiseState.CALLING
-        callbacks.customer_leg(session, sid, "completed", "CA1", "human", 60, now + timedelta(minutes=1))
+        customer_leg.customer_leg(session, sid, "completed", "CA1", "human", 60, now + timedelta(minutes=1))
 
     with db.transaction() as session:
         assert session.get_one(Promise, promise).state == PromiseState.KEPT

@@ -22,7 +22,7 @@ from app.records.agents import Role, User
 from app.records.calls import CallStep
 from app.serving import Application
 from app.voice import incoming as incoming_calls
-from app.voice import progress
+from app.voice import last_word, rings
 from config import Settings
 from tests import factories
 
@@ -88,15 +88,15 @@ def pick_up(sid: str, step: int = 1) -> None:
     """The agent answers the telephone that rings in this step, and takes the call."""
     now = datetime.now(UTC)
     with transaction() as session:
-        progress.leg(session, sid, step, "ringing", "CAleg", now)
-        progress.leg(session, sid, step, "in-progress", "CAleg", now)
+        rings.leg(session, sid, step, "ringing", "CAleg", now)
+        rings.leg(session, sid, step, "in-progress", "CAleg", now)
         if session.get_one(CallStep, (sid, step)).endpoint == "phone":
-            progress.accept(session, sid, step, "1", "", now)
+            rings.accept(session, sid, step, "1", "", now)
 
 
 def hang_up(settings: Settings, sid: str) -> None:
     with transaction() as session:
-        progress.status(session, sid, "completed", datetime.now(UTC), Deployment.of(settings))
+        last_word.status(session, sid, "completed", datetime.now(UTC), Deployment.of(settings))
 
 
 def tell(agent: str, *what: int, kind: str = "message") -> None:

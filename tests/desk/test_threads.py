@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 import config
 from app.agents import desk_events
-from app.callbacks import callbacks
+from app.callbacks import due
 from app.clock import utcnow
 from app.db import transaction
 from app.deployment import Deployment
@@ -228,7 +228,7 @@ def test_a_promise_that_waits_for_a_human_stands_at_the_supervisors_desk(
         owed.number, owed.state = "+31909123456", PromiseState.DUE  # must not be rung
         owed.created_at, owed.due_at = now - timedelta(hours=1), now + timedelta(minutes=10)
     with transaction() as session:
-        callbacks.work_off(session, promise, now, Deployment.of(settings))
+        due.work_off(session, promise, now, Deployment.of(settings))
         told = [event.data for event in desk_events.after(session, "carla", 0) if event.kind == "promise"]
     assert [data["asks_human"] for data in told] == [True]
     carla = browser(flask_app, "carla")

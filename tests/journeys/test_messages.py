@@ -5,8 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from sqlalchemy import select
 
-from app.callbacks import callbacks
-from app.messages import messages
+from app.messages import agreements, messages
 from app.records.lines import Line
 from app.records.messages import Message, MessageStop
 from app.records.promises import PromiseEvent
@@ -35,7 +34,7 @@ def move(town: Town, promise: int, hours: int) -> None:
     """An agent agrees on another time, which is told to the customer."""
     now = datetime.now(UTC)
     with town.written() as session:
-        callbacks.agree_on(session, promise, now + hours * HOUR, "anna", now)
+        agreements.agree_on(session, promise, now + hours * HOUR, "anna", now)
 
 
 def ours(town: Town) -> list[Message]:

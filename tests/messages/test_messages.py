@@ -11,13 +11,13 @@ from sqlalchemy import select
 from werkzeug.datastructures import MultiDict
 
 from app import db
-from app.callbacks import callbacks
+from app.callbacks import due
 from app.carrier.rest import Carrier
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.desk.card import promise_card
 from app.jobs import deliver
-from app.messages import messages
+from app.messages import agreements, messages
 from app.outgoing import outbox
 from app.promises import ledger
 from app.records.agents import Agent, DeskEvent
@@ -161,7 +161,7 @@ def test_nobody_is_rung_before_the_time_they_asked_for(people: People, settings:
     with db.transaction() as session:
         card = promise_card(session, session.get_one(Promise, owed), "anna", utcnow(), {})
         assert (card.not_before, card.no_messages) == (moved.not_before, False)
-        callbacks.work_off(session, owed, utcnow(), Deployment.of(settings))
+        due.work_off(session, owed, utcnow(), Deployment.of(settings))
     assert promise(owed).next_at == moved.not_before + timedelta(minutes=30)
 
 
@@ -172,7 +172,7 @@ def test_who_was_told_long_ago_is_reminded_shortly_before(settings: Settings) ->
         made.created_at, made.next_at = now - timedelta(days=1), now + timedelta(minutes=90)
     for moment in (now + timedelta(minutes=91), now + timedelta(minutes=92)):
         with db.transaction() as session:
-            callbacks.work_off(session, owed, moment, Deployment.of(settings))
+            due.work_off(session, owed, moment, Deployment.of(settings))
 
     [reminder] = ours()
     assert "Wij bellen u zo terug" in reminder.body
@@ -183,7 +183,7 @@ def test_who_was_told_today_is_not_reminded(settings: Settings) -> None:
     with db.transaction() as session:
         session.get_one(Promise, owed).next_at = now + timedelta(minutes=90)
     with db.transaction() as session:
-        callbacks.work_off(session, owed, now + timedelta(minutes=91), Deployment.of(settings))
+        due.work_off(session, owed, now + timedelta(minutes=91), Deployment.of(settings))
 
     assert ours() == []
 
@@ -314,7 +314,7 @@ def test_who_says_stop_gets_no_message_until_they_say_so_but_is_still_rung(peopl
     assert people.write(word).read_as == "stop"
 
     with db.transaction() as session:
-        callbacks.agree_on(session, owed, utcnow() + timedelta(hours=5), "anna", utcnow())
+        agreements.agree_on(session, owed, utcnow() + timedelta(hours=5), "anna", utcnow())
     people.write("na vijven graag")
 
     assert ours() == []
@@ -348,7 +348,7 @@ def test_an_ordinary_yes_is_read_by_a_human(people: People) -> None:
 def test_a_fixed_line_is_never_written_to(people: People) -> None:
     owed = owe(LANDLINE)
     with db.transaction() as session:
-        callbacks.agree_on(session, owed, utcnow() + timedelta(hours=5), "anna", utcnow())
+        agreements.agree_on(session, owed, utcnow() + timedelta(hours=5), "anna", utcnow())
 
     assert (ours(LANDLINE), town.outbox()) == ([], [])
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from app.agents.presence import Endpoint, Reachability
-from app.callbacks.callbacks import candidates
+from app.callbacks.placing import candidates
 from app.promises.times import Window, by_day, is_day, try_again_at
 from app.routing.situation import AgentFacts
 

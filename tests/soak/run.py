@@ -12,7 +12,7 @@ from pathlib import Path
 from sqlalchemy import select, update
 
 from app import db
-from app.callbacks.callbacks import WORKED_OFF
+from app.callbacks.due import WORKED_OFF
 from app.carrier.rest import Carrier
 from app.db import Database
 from app.deployment import Deployment

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from app import db
-from app.callbacks import callbacks
+from app.callbacks import due
 from app.deployment import Deployment
 from app.messages.wishes import asks_for_another
 from app.records.agents import Role, User
@@ -185,7 +185,7 @@ def test_whom_they_did_not_want_does_not_ring_them_back(another: Another, settin
 
     with db.transaction() as session:
         session.get_one(Promise, promise.id).next_at = promise.due_at
-        rung = callbacks.work_off(session, promise.id, promise.due_at, Deployment.of(settings))
+        rung = due.work_off(session, promise.id, promise.due_at, Deployment.of(settings))
 
     assert rung is None
     assert town.slot("anna").activity == "idle"

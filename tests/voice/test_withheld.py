@@ -8,10 +8,9 @@ from sqlalchemy import delete, select
 from werkzeug.datastructures import MultiDict
 
 from app import db
-from app.callbacks import callbacks
 from app.deployment import Deployment
 from app.jobs import callbacks as jobs
-from app.promises import ledger, recordings
+from app.promises import ledger, numbers, recordings
 from app.records.agents import DeskEvent, Intent
 from app.records.calls import Outcome
 from app.records.lines import Line as OurLine
@@ -202,7 +201,7 @@ def test_whoever_finds_out_the_number_makes_it_a_callback(
             )  # fmt: skip
 
     with db.transaction() as session:
-        owed = callbacks.learn_number(session, hidden, "06 87654321", "anna", now, deployment)
+        owed = numbers.learn_number(session, hidden, "06 87654321", "anna", now, deployment)
         assert (owed.number, owed.about) == (BEN, "Over mijn paspoort.")
 
     with db.transaction() as session:

@@ -8,13 +8,13 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import db
-from app.callbacks import callbacks
+from app.callbacks import agent_leg, customer_leg
 from app.carrier import forms
 from app.carrier.words import DialEnded
 from app.deployment import Deployment
 from app.records.calls import Call
+from app.voice import afterwards, held, last_word, rings
 from app.voice import incoming as incoming_calls
-from app.voice import progress
 from app.voice.outage.degraded import Spool
 
 log = logging.getLogger(__name__)
@@ -59,30 +59,30 @@ def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> No
         return
     if fact["kind"] == "leg":
         status, leg_sid, on_phone = fact["call_status"], fact["leg_sid"], fact["on_phone"]
-        progress.leg(session, sid, fact["step"], status, leg_sid, at, on_phone=on_phone)
+        rings.leg(session, sid, fact["step"], status, leg_sid, at, on_phone=on_phone)
     elif fact["kind"] == "accepted":
-        progress.accepted(session, sid, fact["step"], at)
+        afterwards.accepted(session, sid, fact["step"], at)
     elif fact["kind"] == "message":
         recording_sid, seconds = str(fact.get("recording_sid") or ""), fact.get("seconds")
-        known = progress.held(session, sid)
+        known = held.held(session, sid)
         incoming_calls.note_message(session, known, recording_sid, seconds, at, deployment)
     elif fact["kind"] == "talked":
         status, call_status = fact.get("status", "completed"), fact.get("call_status", "")
         dial = DialEnded(status, call_status, fact.get("bridged"), int(fact["seconds"]))
-        progress.talked_without_us(session, sid, fact.get("step"), dial, at, deployment)
+        afterwards.talked_without_us(session, sid, fact.get("step"), dial, at, deployment)
     elif fact["kind"] == "went_on":
-        progress.went_on_without_us(session, sid, at)
+        afterwards.went_on_without_us(session, sid, at)
     elif fact["kind"] == "ended":
-        progress.status(session, sid, fact["call_status"], at, deployment, fact.get("seconds"))
+        last_word.status(session, sid, fact["call_status"], at, deployment, fact.get("seconds"))
 
 
 def _merge_callback(session: Session, sid: str, fact: dict[str, Any], at: datetime) -> None:
     """Apply news of a callback; what the carrier was asked for meanwhile says the same, or came later."""
     match fact["of"]:
         case "agent":
-            callbacks.agent_leg(session, sid, fact["status"], fact["leg_sid"], at)
+            agent_leg.agent_leg(session, sid, fact["status"], fact["leg_sid"], at)
         case "customer":
-            callbacks.customer_leg(
+            customer_leg.customer_leg(
                 session,
                 sid,
                 fact["status"],
@@ -92,6 +92,6 @@ def _merge_callback(session: Session, sid: str, fact: dict[str, Any], at: dateti
                 at,
             )
         case "not_now":
-            callbacks.could_not_go_on(session, sid, at)
+            agent_leg.could_not_go_on(session, sid, at)
         case unknown:
             raise ValueError(f"news of {unknown!r}")

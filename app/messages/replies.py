@@ -6,13 +6,12 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.callbacks import callbacks
 from app.callers.numbers import may_be_called, to_e164
 from app.catalogue import text
 from app.deployment import Deployment
 from app.errors import ApplicationError
 from app.lines import places
-from app.messages import messages, wish_grammar
+from app.messages import agreements, confirmation, messages, wish_grammar
 from app.messages.wished_times import Agreed, Kind, Wish, agreed
 from app.promises import ledger
 from app.records.agents import Agent
@@ -21,7 +20,6 @@ from app.records.messages import Message, MessageChannel
 from app.records.promises import Promise, PromiseState
 from app.routing import facts as known_facts
 from app.routing.facts import Facts
-from app.voice import steps
 
 # https://help.twilio.com/articles/223134027, and Dutch ones. One of these words and nothing else.
 STOP_WORDS = frozenset(
@@ -175,7 +173,7 @@ def _move(session: Session, message: Message, wish: Wish, owed: Promise, facts: 
     when = _agreed(wish, facts, now)
     if when is None:
         return ""
-    callbacks.agree_on(session, owed.id, when.due_at, "customer", now, when.not_before)
+    agreements.agree_on(session, owed.id, when.due_at, "customer", now, when.not_before)
     return "moved"
 
 
@@ -200,6 +198,6 @@ def _make(session: Session, message: Message, wish: Wish, facts: Facts, now: dat
     promise.not_before = when.not_before
     message.promise = promise.id
     zone = facts.line.calendar.timezone
-    body = callbacks.wished(promise, zone, now) or steps.confirmation(session, promise, zone, now)
+    body = agreements.wished(promise, zone, now) or confirmation.confirmation(session, promise, zone, now)
     messages.tell(session, promise, body, f"reply/{message.sid}", now, answers=True)
     return "made"

@@ -7,11 +7,10 @@ from flask import Blueprint, Flask, Response, current_app, request
 from sqlalchemy.exc import IntegrityError
 from twilio.twiml.messaging_response import MessagingResponse
 
-from app.callbacks import replies
 from app.carrier import forms
 from app.clock import utcnow
 from app.errors import StoreUnavailable
-from app.messages import messages
+from app.messages import messages, replies
 from app.voice.webhooks import Voice
 
 log = logging.getLogger(__name__)

@@ -1,0 +1,166 @@
+"""What did a try come to, and what is next for its promise?"""
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from types import MappingProxyType
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.catalogue import text
+from app.lines import places
+from app.messages import messages
+from app.outgoing.announce import contact_key, forget_contact, record_contact
+from app.promises import attempts, ledger
+from app.promises.times import try_again_at
+from app.records.callers import Channel, Direction
+from app.records.calls import Call
+from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseState
+from app.routing import rules
+
+AT_THE_CUSTOMER = frozenset(
+    {
+        AttemptOutcome.NO_ANSWER,
+        AttemptOutcome.BUSY,
+        AttemptOutcome.MACHINE,
+        AttemptOutcome.TOO_SHORT,
+        AttemptOutcome.FAILED,
+    }
+)
+
+# Nobody was free: look again soon; the telephone of somebody who refused stays quiet for a while.
+LOOK_AGAIN_AFTER = timedelta(seconds=5)
+AFTER_AGENT_LEFT = timedelta(minutes=1)
+AFTER_CUSTOMER_RANG = timedelta(minutes=1)
+HUMAN = "human"
+
+
+def ask_a_human(
+    session: Session,
+    promise: Promise,
+    why: str,
+    now: datetime,
+    details: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Leave it to people: nothing rings any more until somebody decides; supervisors are told."""
+    promise.next_at = None
+    ledger.note(session, promise, why, now, details=details)
+    ledger.tell(session, promise, messages.supervisors(session), now, asks_human=True)
+
+
+def is_over(
+    session: Session,
+    attempt: PromiseAttempt,
+    promise: Promise,
+    outcome: AttemptOutcome,
+    now: datetime,
+    *,
+    ends_leg: bool = True,
+) -> None:
+    """Close a try and say what is next for its promise."""
+    wrap_up = 0 if outcome == AttemptOutcome.DROPPED else wrap_up_seconds(session, attempt)
+    attempts.close(session, attempt, outcome, now, wrap_up_seconds=wrap_up, ends_leg=ends_leg)
+    session.flush()
+    if promise.state != PromiseState.CALLING:
+        return
+    details = {"agent": attempt.agent}
+    if outcome == AttemptOutcome.KEPT:
+        if attempt.bridged_at is not None and attempt.bridged_at > promise.due_at:
+            promise.broken_at = promise.broken_at or promise.due_at
+        why = "promise_kept" if attempt.answered_by == HUMAN else "promise_kept_unclear"
+        ledger.move(session, promise, PromiseState.KEPT, why, now, attempt.agent, details)
+        # Whoever has spoken to them has dealt with what they wrote.
+        messages.see_to(session, attempt.number, attempt.agent, now)
+        _leave_contact(session, attempt, now)
+        return
+    back = PromiseState.BROKEN if promise.due_at <= now else PromiseState.DUE
+    ledger.move(session, promise, back, f"promise_{outcome}", now, details=details)
+    if outcome in AT_THE_CUSTOMER:
+        _was_in_vain(session, promise, attempt, now)
+    elif outcome == AttemptOutcome.UNCLEAR:
+        # Who may have spoken isn't rung again by itself, nor is a debt forgotten: the agent knows.
+        promise.next_at = None
+        _show_to_humans(session, promise, attempt.agent, now)
+    else:
+        promise.next_at = now + (
+            AFTER_AGENT_LEFT if outcome == AttemptOutcome.AGENT_LEFT else LOOK_AGAIN_AFTER
+        )
+
+
+def _show_to_humans(session: Session, promise: Promise, agent: str, now: datetime) -> None:
+    desks = {agent, *messages.supervisors(session)}
+    ledger.tell(session, promise, sorted(desks), now, asks_human=True)
+
+
+def take_back(session: Session, attempt: PromiseAttempt, promise: Promise, now: datetime) -> None:
+    """What counted as a conversation was a machine: all that followed from it is undone.
+
+    The promise goes on as if that had been known; nothing changes for one whose number was forgotten.
+    """
+    kept_at = attempt.ended_at
+    attempts.was_a_machine(session, attempt)
+    if promise.state != PromiseState.KEPT or promise.number is None or kept_at is None:
+        return
+    forget_contact(session, contact_key(attempt.call_sid))
+    messages.not_seen_to(session, attempt.number, attempt.agent, kept_at)
+    if ledger.take_back(session, promise, "promise_taken_back", now, {"agent": attempt.agent}):
+        _was_in_vain(session, promise, attempt, now)
+
+
+def _was_in_vain(session: Session, promise: Promise, attempt: PromiseAttempt, now: datetime) -> None:
+    """The customer wasn't reached: try again later, say so by SMS, and at last ask a human."""
+    zone = places.zone_of(session, promise.line)
+    promise.tries += 1
+    promise.next_at = try_again_at(promise.tries, now, zone)
+    if promise.next_at is None:
+        ask_a_human(session, promise, "promise_asks_human", now)
+    if promise.tries == 1 or promise.next_at is None:
+        code = "message_again" if promise.next_at is not None else "message_not_reached"
+        body = text(f"promise.{code}", promise.language)
+        messages.tell(session, promise, body, f"promise/{promise.id}/try/{attempt.id}", now)
+
+
+def wrap_up_seconds(session: Session, attempt: PromiseAttempt) -> int:
+    """Return how long the agent has for notes: none when there was nothing to note."""
+    if attempt.bridged_at is None:
+        return 0
+    call = session.get_one(Call, attempt.call_sid)
+    return rules.of_version(session, call.rule_version).ladder.wrap_up_seconds
+
+
+def _leave_contact(session: Session, attempt: PromiseAttempt, now: datetime) -> None:
+    """Write the conversation down on its case."""
+    call = session.get_one(Call, attempt.call_sid)
+    if call.case is not None and attempt.bridged_at is not None:
+        record_contact(
+            session,
+            contact=contact_key(call.sid),
+            case=call.case,
+            agent=attempt.agent,
+            channel=Channel.CALL,
+            direction=Direction.OUTBOUND,
+            started_at=attempt.bridged_at,
+            seconds=max(0, int(((attempt.talked_until or now) - attempt.bridged_at).total_seconds())),
+        )
+
+
+def give_way(session: Session, number: str | None, now: datetime) -> bool:
+    """The customer rings us while we are about to ring them: the callback stops, and who it took is free.
+
+    What is owed stays owed until they have spoken to somebody. Nothing happens once the two talk.
+    """
+    if number is None:
+        return False
+    promise_id = session.scalar(
+        select(Promise.id).where(Promise.number == number, Promise.state == PromiseState.CALLING)
+    )
+    if promise_id is None:
+        return False
+    promise = session.get_one(Promise, promise_id, with_for_update=True, populate_existing=True)
+    attempt = attempts.in_the_air(session, promise_id)
+    if promise.state != PromiseState.CALLING or attempt is None or attempt.bridged_at is not None:
+        return False
+    is_over(session, attempt, promise, AttemptOutcome.CUSTOMER_RANG, now)
+    promise.next_at = now + AFTER_CUSTOMER_RANG
+    session.flush()
+    return True

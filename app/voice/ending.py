@@ -1,0 +1,136 @@
+"""How does it end? Whoever was taken is free, what was owed is settled, and a call has one outcome."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.agents import presence
+from app.callers.numbers import may_be_called
+from app.deployment import Deployment
+from app.lines.hours import due_at
+from app.messages import messages
+from app.outgoing import outbox
+from app.outgoing.announce import contact_key, record_contact
+from app.promises import attempts, dropped, ledger
+from app.records import lifecycle
+from app.records.callers import Channel, Contact, Direction
+from app.records.calls import Call, CallState, CallStep, StepOutcome
+from app.records.promises import Promise
+from app.routing import facts as known_facts
+from app.routing import rules
+from app.voice import owing, withheld
+from app.voice import steps as call_steps
+from app.voice.held import facts_of, tell
+
+
+def line_dropped(session: Session, call: Call, now: datetime) -> Promise | None:
+    return dropped.owe(session, call, call.bridged_to, now) if call.bridged_to is not None else None
+
+
+def is_rung_back(promise: Promise | None) -> bool:
+    return promise is not None and promise.number is not None
+
+
+def need_not_be_rung(session: Session, number: str, who: str, now: datetime) -> None:
+    """Somebody has helped this caller: nothing is owed to the number any more, and nothing is sent to it."""
+    merged = ledger.merge(session, number, who, now)
+    if merged is not None:
+        messages.withdraw(session, outbox.key_of_promise(merged.id), now)
+    # Whoever has spoken to them has dealt with what they wrote.
+    messages.see_to(session, number, who, now)
+
+
+def release(session: Session, call: Call, step: CallStep, outcome: StepOutcome, now: datetime) -> None:
+    """Give the agent of a ring that came to nothing back, according to what it says about them."""
+    step.outcome, step.ended_at = outcome, now
+    if step.agent is None:
+        return
+    match outcome:
+        case StepOutcome.NO_ANSWER:
+            presence.did_not_answer(session, step.agent, call.sid, step.number, now)
+        case StepOutcome.FAILED:
+            presence.could_not_be_rung(session, step.agent, call.sid, step.number, now)
+        case _:
+            presence.freed(session, step.agent, call.sid, step.number, now)
+    tell(session, step.agent, call, str(outcome), now)
+
+
+def conversation_is_over(
+    session: Session, call: Call, step: CallStep, now: datetime, *, rings_back: bool = False
+) -> None:
+    step.ended_at = step.ended_at or now
+    if step.agent is None:
+        return
+    # Nothing is over for an agent whose line dropped: they ring back as soon as their telephone is down.
+    wrap_up = attempts.TELEPHONE_BUSY_SECONDS
+    if not rings_back:
+        wrap_up = rules.of_version(session, call.rule_version).ladder.wrap_up_seconds
+    presence.hung_up(session, step.agent, call.sid, step.number, now, wrap_up)
+    if call.bridged_at is not None:
+        leave_contact(session, call, step.agent, now)
+
+
+def leave_contact(
+    session: Session,
+    call: Call,
+    agent: str,
+    ended_at: datetime,
+    *,
+    outcome: str | None = None,
+    summary: str | None = None,
+) -> None:
+    """Write the conversation down on the call's case; None leaves what the agent noted before as it is."""
+    if call.case is None:
+        return
+    started_at = call.bridged_at or call.created_at
+    known = session.get(Contact, contact_key(call.sid), populate_existing=True)
+    record_contact(
+        session,
+        contact=contact_key(call.sid),
+        case=call.case,
+        agent=agent,
+        channel=Channel.CALL,
+        direction=Direction(call.direction),
+        started_at=started_at,
+        seconds=max(0, int((ended_at - started_at).total_seconds())),
+        outcome=outcome if outcome is not None else known.outcome if known else "",
+        summary=summary if summary is not None else known.summary if known else "",
+    )
+
+
+def finish(session: Session, call: Call, now: datetime, deployment: Deployment) -> None:
+    """Close the call: everybody who was taken for it is free, and it has exactly one outcome.
+
+    A caller who hung up before anybody answered is owed a callback, if their number can be called; if it
+    can't, and nobody was left to be rung, it is kept that they rang.
+    """
+    if call.state == CallState.ENDED:
+        return
+    step = session.get(CallStep, (call.sid, call.step))
+    was_waiting = call.state in (CallState.WAITING, CallState.PROMISING)
+    waited_for = call.waiting_for_agent
+    if step is not None and call.state == CallState.TALKING:
+        conversation_is_over(session, call, step, now)
+    elif step is not None and step.outcome is None:
+        release(session, call, step, StepOutcome.CALLER_HUNG_UP, now)
+    call_steps.stop_waiting(call)
+    line = known_facts.line_of(session, call.line, deployment.defaults)
+    if call.bridged_at is None and call.promise is None and may_be_called(call.from_e164):
+        facts = facts_of(session, call, now, deployment)
+        due = due_at(line.calendar, now, facts.rules.ladder.promise_minutes)
+        debtor = facts.agents.get(facts.owner) if facts.owner else None
+        left = debtor is None or debtor.reachability == presence.Reachability.LEFT
+        owing.owe(
+            session, call, facts, None if left else facts.owner, due, "promise_hung_up_while_ringing", now
+        )
+    elif call.bridged_at is None and call.promise is None and step and step.kind in withheld.NOBODY_LEFT:
+        withheld.keep(session, call, facts_of(session, call, now, deployment), now)
+    promise = session.get(Promise, call.promise) if call.promise is not None else None
+    promised = promise is not None and promise.number is not None
+    call.outcome = lifecycle.outcome(call, promised=promised, waited_or_told=was_waiting)
+    lifecycle.move(call, CallState.ENDED)
+    call.ended_at = now
+    if call.bridged_at is None:
+        owing.confirm_by_message(session, call, line, now)
+    for agent in {call.bridged_to, waited_for, step.agent if step else None} - {None}:
+        tell(session, str(agent), call, "ended", now)

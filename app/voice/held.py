@@ -1,0 +1,62 @@
+"""Which call is the news about? It is held while its news is applied; asked again, it answers the same."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.agents import desk_events
+from app.carrier import twiml
+from app.deployment import Deployment
+from app.records.calls import Call, CallState, Inbox
+from app.routing import facts as known_facts
+from app.routing.facts import Facts
+from app.voice import steps as call_steps
+
+
+class UnknownCall(LookupError):
+    """The carrier speaks of a call, or of a step of it, that was never written down."""
+
+
+def held(session: Session, sid: str) -> Call:
+    """Return the call, held until the transaction ends, so that its news is applied one by one."""
+    call = session.get(Call, sid, with_for_update=True, populate_existing=True)
+    if call is None:
+        raise UnknownCall(sid)
+    return call
+
+
+def once(session: Session, sid: str, request: str, now: datetime, answer: Callable[[], bytes]) -> bytes:
+    """Answer as before when the carrier repeats itself; the call is held, so no two ask at once."""
+    stored = session.get(Inbox, (sid, request))
+    if stored is not None:
+        return stored.reply
+    reply = answer()
+    session.add(Inbox(call_sid=sid, request=request, reply=reply, created_at=now))
+    return reply
+
+
+def reply_of_step(session: Session, call: Call) -> bytes:
+    """Return what the carrier is to do in the step that is going on; goodbye when the call is over."""
+    stored = session.get(Inbox, (call.sid, f"step/{call.step}"))
+    if stored is None or call.state == CallState.ENDED:
+        return twiml.farewell(said=(), language=call.language)
+    return stored.reply
+
+
+def current(session: Session, sid: str) -> bytes:
+    """Return what the carrier is to do with a call that we sent on."""
+    return reply_of_step(session, held(session, sid))
+
+
+def facts_of(session: Session, call: Call, now: datetime, deployment: Deployment) -> Facts:
+    return known_facts.read(session, call.sid, call.line, call.from_e164, now, deployment.defaults)
+
+
+def advance(session: Session, call: Call, now: datetime, deployment: Deployment) -> bytes:
+    facts = facts_of(session, call, now, deployment)
+    return call_steps.advance(session, call, facts, call_steps.steps_of(session, call.sid), now, deployment)
+
+
+def tell(session: Session, agent: str, call: Call, state: str, now: datetime) -> None:
+    desk_events.tell(session, agent, "call", {"call_sid": call.sid, "state": state}, now)

@@ -1,0 +1,71 @@
+"""What is this caller promised? Once, however often it is asked, and confirmed by SMS."""
+
+from datetime import datetime
+
+from sqlalchemy.orm import Session
+
+from app.callers.numbers import may_be_called
+from app.messages import messages
+from app.messages.confirmation import confirmation
+from app.outgoing import outbox
+from app.promises import ledger
+from app.records.calls import Call
+from app.records.promises import OWED, Promise, PromiseState
+from app.routing.facts import Facts
+from app.routing.situation import LineFacts
+
+
+def owe(
+    session: Session,
+    call: Call,
+    facts: Facts,
+    agent: str | None,
+    due_at: datetime,
+    why: str,
+    now: datetime,
+    number: str | None = None,
+    about: str = "",
+) -> None:
+    """Promise this call's caller a callback, once however often it is asked, and confirm it by SMS.
+
+    To their own number or the one they named; a number that must not be called is none. Of a caller without
+    any, what is known is kept for people to see to, and `about`, what they said.
+    """
+    number = number or (call.from_e164 if may_be_called(call.from_e164) else None)
+    case = facts.caller.case
+    promise = ledger.make(
+        session,
+        origin=_origin(session, call),
+        number=number,
+        line=call.line,
+        customer=call.customer,
+        case=call.case,
+        agent=agent,
+        team=(case.team if case else facts.line.team) or "",
+        language=facts.language,
+        due_at=due_at,
+        why=why,
+        now=now,
+        about=about,
+    )
+    call.promise = promise.id
+
+
+def _origin(session: Session, call: Call) -> str:
+    """Name what a promise comes of: the call, or the call again after its first promise was settled.
+
+    A caller who waits may be owed nothing any more, having spoken to somebody in another call meanwhile; what
+    they are told after that is a promise of its own.
+    """
+    first = session.get(Promise, call.promise) if call.promise is not None else None
+    is_settled = first is not None and not ledger.FOLLOWS[PromiseState(first.state)]
+    return f"call:{call.sid}/{call.promise}" if is_settled else f"call:{call.sid}"
+
+
+def confirm_by_message(session: Session, call: Call, facts_line: LineFacts, now: datetime) -> None:
+    """Tell by SMS what was promised, once the caller has hung up with a promise; harmless words only."""
+    promise = session.get(Promise, call.promise) if call.promise is not None else None
+    if promise is None or promise.state not in OWED:
+        return
+    body = confirmation(session, promise, facts_line.calendar.timezone, now)
+    messages.tell(session, promise, body, outbox.key_of_promise(promise.id), now)

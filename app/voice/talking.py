@@ -1,0 +1,67 @@
+"""When do two people talk? From the moment that the carrier, or the agent, says so."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.agents import presence
+from app.carrier.words import DialEnded
+from app.promises import ledger
+from app.records import lifecycle
+from app.records.calls import Call, CallState, CallStep, Outcome, StepOutcome
+from app.voice import steps as call_steps
+from app.voice.ending import leave_contact, need_not_be_rung
+from app.voice.held import tell
+
+
+def talks(session: Session, call: Call, step: CallStep, now: datetime) -> None:
+    if call.state != CallState.RINGING or call.step != step.number or step.agent is None:
+        return
+    lifecycle.move(call, CallState.TALKING)
+    call_steps.stop_waiting(call)
+    step.answered_at = now
+    step.outcome = StepOutcome.ANSWERED
+    call.bridged_to, call.bridged_at = step.agent, now
+    # Known only afterwards, what was promised to the caller since then stands.
+    since = max(now, step.started_at)
+    if call.from_e164 is not None and not was_promised_since(session, call.from_e164, since):
+        # Before the agent, as whoever works a promise off takes them: the promise, then the agent.
+        ledger.merge(session, call.from_e164, step.agent, now)
+    presence.talks(session, step.agent, call.sid, step.number, now)
+    tell(session, step.agent, call, "talking", now)
+
+
+def put_through(step: CallStep, dial: DialEnded) -> bool:
+    """Tell whether the carrier bridged the two; where it doesn't say, an answer at a desk is a human's."""
+    if dial.status == "failed":
+        return dial.bridged is True  # they talked until the line failed
+    if dial.status not in ("completed", "answered"):
+        return False
+    return step.endpoint == "client" if dial.bridged is None else dial.bridged
+
+
+def talked_after_all(session: Session, call: Call, step: CallStep, began_at: datetime, now: datetime) -> None:
+    """The call's end was told before the news that its last ring was answered: they talked all the same.
+
+    Whoever was taken for it is free already and may be taken for another call by now.
+    """
+    if call.bridged_at is not None or call.step != step.number or step.outcome != StepOutcome.CALLER_HUNG_UP:
+        return
+    step.outcome, step.answered_at = StepOutcome.ANSWERED, began_at
+    call.bridged_to, call.bridged_at, call.outcome = step.agent, began_at, Outcome.TALKED
+    if call.from_e164 is not None and step.agent is not None:
+        need_not_be_rung(session, call.from_e164, step.agent, now)
+    if step.agent is not None:
+        leave_contact(session, call, step.agent, call.ended_at or now)
+
+
+def was_promised_since(session: Session, number: str, moment: datetime) -> bool:
+    """Tell whether a number was promised a callback, or asked for the same one again, after a moment."""
+    owed = ledger.unfinished_for(session, number)
+    if owed is None:
+        return False
+    asked_later = select(Call.sid).where(
+        Call.from_e164 == number, Call.promise == owed.id, Call.created_at > moment
+    )
+    return owed.created_at > moment or session.scalar(asked_later.limit(1)) is not None

@@ -1,0 +1,183 @@
+"""What does a caller who waits hear, and when is it their turn?"""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.agents import presence
+from app.carrier import twiml
+from app.deployment import Deployment
+from app.messages.wishes import asks_for_another
+from app.promises import ledger
+from app.records.callers import Case
+from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
+from app.records.promises import PromiseState
+from app.routing import sentences
+from app.routing.decision import Ring, Wait, next_step
+from app.routing.facts import Facts
+from app.routing.sentences import Sentence
+from app.routing.situation import Situation, Tried
+from app.voice import steps as call_steps
+from app.voice.ending import finish
+from app.voice.held import advance, facts_of, held, reply_of_step, tell
+
+# A caller who waits hears something true at least every 30 s; the sentence itself takes a few.
+SPEAK_AGAIN_AFTER = timedelta(seconds=20)
+
+
+def wait(
+    session: Session,
+    sid: str,
+    number: int,
+    now: datetime,
+    deployment: Deployment,
+    queue_seconds: int | None = None,
+) -> bytes:
+    """The carrier asks what a waiting caller hears next: it asks again each second or so.
+
+    So it is also how a caller learns that the agent is free when the carrier could not be told.
+    `queue_seconds` is the carrier's QueueTime.
+    """
+    call = held(session, sid)
+    if call.state != CallState.WAITING or call.step != number:
+        return twiml.leave_queue()
+    step = session.get_one(CallStep, (sid, number))
+    facts = facts_of(session, call, now, deployment)
+    if serve(session, call, step, facts, now, deployment):
+        return twiml.leave_queue()
+    said: list[str] = []
+    # Before the queue asks for the first time a sentence was spoken, too.
+    may_speak = queue_seconds is not None and queue_seconds <= 1
+    if now - _last_spoken(call) >= SPEAK_AGAIN_AFTER:
+        may_speak = True
+        zone = facts.line.calendar.timezone
+        patience = sentences.words(_patience(call, facts, session), call.language, zone, now)
+        said = sentences.told(call, [patience], now)
+    addresses = twiml.Addresses(deployment.public_url, sid, number)
+    hears_at = addresses.of("wish") if may_speak and call.waiting_for_agent is not None else ""
+    return twiml.keep_waiting(said=said, language=call.language, hears_at=hears_at)
+
+
+def wish(
+    session: Session, sid: str, number: int, speech_result: str, now: datetime, deployment: Deployment
+) -> bytes:
+    """A waiting caller said something: whoever asks for somebody else gets them, without a question."""
+    call = held(session, sid)
+    if call.state != CallState.WAITING or call.step != number:
+        return twiml.leave_queue()
+    agent = call.waiting_for_agent
+    if agent is None or not asks_for_another(speech_result):
+        return twiml.keep_waiting(said=(), language=call.language)
+    step = session.get_one(CallStep, (sid, number))
+    step.outcome, step.ended_at = StepOutcome.ANOTHER_WANTED, now
+    avoid(session, call, agent, now)
+    session.flush()
+    advance(session, call, now, deployment)
+    tell(session, agent, call, str(StepOutcome.ANOTHER_WANTED), now)
+    return twiml.leave_queue()
+
+
+def avoid(session: Session, call: Call, agent: str, now: datetime) -> None:
+    """Remember, for this case, that the caller wants somebody else; others owe what they were promised."""
+    case = session.get(Case, call.case) if call.case is not None else None
+    if case is not None:
+        case.avoided_agent = agent
+    if call.promise is not None:
+        ledger.give_to_team(session, call.promise, now)
+
+
+def serve(
+    session: Session, call: Call, step: CallStep, facts: Facts, now: datetime, deployment: Deployment
+) -> bool:
+    """Take a waiting call on, if whom it waits for is free or its time is over; False when it waits on.
+
+    The call is held by the caller of this function.
+    """
+    ladder_rules = facts.rules.ladder
+    waited = now - (call.waiting_since or now)
+    if call.waiting_for_agent is not None:
+        limit = ladder_rules.wait_for_owner_seconds
+        agent = facts.agents.get(call.waiting_for_agent)
+        free = agent is not None and agent.reachability == presence.Reachability.FREE
+        gone = agent is None or agent.reachability not in _WORTH_WAITING_FOR
+    else:
+        limit = ladder_rules.wait_for_team_seconds
+        steps = call_steps.steps_of(session, call.sid)
+        free = _is_led_on(call_steps.situation(call, facts, steps, now))
+        case = facts.caller.case
+        left_out = {one.agent for one in steps} | {case.avoided if case else None}
+        team = [one for one in facts.agents.values() if one.key not in left_out]
+        gone = not any(one.reachability in _WORTH_WAITING_FOR for one in team)
+    free = free and not waits_behind_another(session, call)
+    if not (free or gone or waited >= timedelta(seconds=limit)):
+        return False
+    step.outcome = StepOutcome.FREED if free else StepOutcome.WAITED_TOO_LONG
+    step.ended_at = now
+    session.flush()
+    call_steps.advance(session, call, facts, call_steps.steps_of(session, call.sid), now, deployment)
+    return True
+
+
+def _is_led_on(known: Situation) -> bool:
+    """Tell whether the ladder leads from waiting for the team to somebody, not back to the same wait.
+
+    Not whoever is free is rung: not who was tried, is waited for in person, or isn't wanted by the caller.
+    """
+    freed = Tried(StepKind.WAIT, None, StepOutcome.FREED)
+    step = next_step(replace(known, tried=(*known.tried, freed)))
+    return isinstance(step, Ring) or (isinstance(step, Wait) and step.agent is not None)
+
+
+_WORTH_WAITING_FOR = frozenset(
+    {presence.Reachability.FREE, presence.Reachability.BUSY, presence.Reachability.WRAPPING_UP}
+)
+
+
+def waits_behind_another(session: Session, call: Call) -> bool:
+    """Somebody was waiting for the same agent, or the same team, before this caller."""
+    earlier = select(Call.sid).where(
+        Call.waiting_since.is_not(None),
+        Call.waiting_since < call.waiting_since,
+        Call.sid != call.sid,
+        Call.waiting_for_agent == call.waiting_for_agent
+        if call.waiting_for_agent
+        else Call.waiting_for_team == call.waiting_for_team,
+    )
+    return session.scalar(earlier.limit(1)) is not None
+
+
+def _last_spoken(call: Call) -> datetime:
+    spoken = [datetime.fromisoformat(one["at"]) for one in call.said]
+    return max([*spoken, call.waiting_since or call.created_at])
+
+
+def _patience(call: Call, facts: Facts, session: Session) -> Sentence:
+    promise = ledger.of_origin(session, f"call:{call.sid}") if call.promise else None
+    if promise is None and call.from_e164 and call.promise:
+        promise = ledger.unfinished_for(session, call.from_e164)
+    code = "still_waiting" if call.waiting_for_agent else "team_still_waiting"
+    values: dict[str, object] = {}
+    if call.waiting_for_agent and call.waiting_for_agent in facts.agents:
+        values["agent"] = facts.agents[call.waiting_for_agent].spoken_name
+    if promise is not None and promise.state == PromiseState.OPEN:
+        return Sentence(f"{code}_or_hang_up", values | {"time": ("before", promise.due_at)})
+    return Sentence(code, values)
+
+
+def left_queue(
+    session: Session, sid: str, number: int, result: str, now: datetime, deployment: Deployment
+) -> bytes:
+    """The caller is no longer in the queue: goes on with the step that is theirs, or has hung up."""
+    call = held(session, sid)
+    if result == "hangup":
+        finish(session, call, now, deployment)
+        return twiml.farewell(said=(), language=call.language)
+    step = session.get(CallStep, (sid, number))
+    if call.state == CallState.WAITING and call.step == number and step is not None:
+        # Not by our doing: the queue was full, or the carrier had an error.
+        step.outcome, step.ended_at = StepOutcome.WAITED_TOO_LONG, now
+        session.flush()
+        return advance(session, call, now, deployment)
+    return reply_of_step(session, call)
