@@ -182,7 +182,7 @@ _line_columns = (
     _lines.c.number.label("line"),
     _lines.c.name.label("line_name"),
     _lines.c.language.label("line_language"),
-    _lines.c.country.label("country_of"),
+    _lines.c.country.label("line_country"),
     _lines.c.team.label("line_team"),
     _lines.c.timezone.label("line_timezone"),
     _lines.c.hours.label("line_hours"),
