@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from app.voice.webhooks import REST_SECONDS
+from app.carrier.executor import REST_SECONDS
 from bench import load
 from bench.figures import percentile
 from bench.load import Answer

@@ -9,7 +9,7 @@ from app.agents.presence import Endpoint, Reachability
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise
 from app.lines.hours import calendar
 from app.records.calls import StepKind, StepOutcome
-from app.routing.rules import Ladder
+from app.routing.rules import Ladder, Resolved
 from app.routing.situation import AgentFacts, LineFacts, Situation, Tried
 from tests.factories import ADA, LINE
 
@@ -58,6 +58,11 @@ def agents(*several: AgentFacts) -> dict[str, AgentFacts]:
     return {one.key: one for one in several}
 
 
+def by(**values: object) -> Resolved:
+    """What rules say that differ from the default in these parameters."""
+    return Resolved(Ladder(**values))  # type: ignore[arg-type]
+
+
 # Anna owns Ada's case, Bram handled it before her, Carla is of the team, Dirk of another.
 ANNA = agent("anna", handled_at=NOW - timedelta(days=1))
 BRAM = agent("bram", handled_at=NOW - timedelta(days=2))
@@ -70,7 +75,6 @@ USUAL = Situation(
     caller=caller(),
     owner="anna",
     agents=agents(ANNA, BRAM, CARLA, DIRK),
-    rules=Ladder(),
     can_be_rung_back=True,
 )
 
@@ -146,7 +150,7 @@ def any_situation(draw: st.DrawFn) -> Situation:
             who = caller(case_team=draw(st.sampled_from(TEAMS)), promised=draw(st.booleans()))
             if draw(st.booleans()):
                 who = replace(who, customers=(replace(who.customers[0], cases=()),))
-    rules = Ladder(
+    ladder = Ladder(
         owner_ring_seconds=draw(st.integers(10, 60)),
         colleague_ring_seconds=draw(st.integers(10, 60)),
         most_rings=draw(st.integers(0, 6)),
@@ -164,7 +168,7 @@ def any_situation(draw: st.DrawFn) -> Situation:
         caller=who,
         owner=draw(st.none() | st.sampled_from(present)) if present else None,
         agents=agents(*(draw(any_agent(key)) for key in present)),
-        rules=rules,
+        resolved=Resolved(ladder),
         can_be_rung_back=e164 is not None and draw(st.booleans()),
         tried=tuple(draw(st.lists(any_tried(), max_size=5))),
         rung_seconds=draw(st.floats(0, 300)),

@@ -19,7 +19,6 @@ HEARTBEAT_FRESH = timedelta(seconds=15)
 # silent for longer proves nothing.
 LATELY = timedelta(minutes=15)
 SUSPECT_FOR = timedelta(minutes=2)
-DEFAULT_WRAP_UP_SECONDS = 30
 
 
 class Reachability(StrEnum):
@@ -290,9 +289,7 @@ def extend_wrap_up(session: Session, agent: str, now: datetime, seconds: int = 6
     return _move(session, agent, now, Slot.activity == Activity.WRAPPING_UP, since=None, wrap_up_until=until)
 
 
-def start_wrap_up(
-    session: Session, agent: str, now: datetime, seconds: int = DEFAULT_WRAP_UP_SECONDS
-) -> bool:
+def start_wrap_up(session: Session, agent: str, now: datetime, seconds: int) -> bool:
     """Start or extend wrap-up at the agent's own wish; False while a call is on its way or going on."""
     return _move(
         session,

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Select, Text, cast, delete, or_, select, update
+from sqlalchemy import Select, Text, cast, delete, null, or_, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.agents import desk_events
@@ -14,7 +14,7 @@ from app.outgoing import outbox
 from app.promises import ledger, recordings
 from app.records.agents import DeskEvent
 from app.records.callers import Case, Customer, CustomerNumber
-from app.records.calls import Call, Inbox
+from app.records.calls import Call, CallStep, Inbox
 from app.records.messages import Message, MessageStop
 from app.records.outgoing import Outbox
 from app.records.promises import Promise, PromiseAttempt, PromiseEvent, PromiseState, Recording
@@ -112,7 +112,14 @@ def _forget_calls(session: Session, calls: list[str], now: datetime) -> None:
         session.execute(
             update(Call)
             .where(Call.sid.in_(some))
-            .values(from_e164=None, customer=None, case=None, situation={})
+            .values(from_e164=None, customer=None, case=None)
+            .execution_options(synchronize_session=False)
+        )
+        # What was decided stays; what it depended on names the customer and the case.
+        session.execute(
+            update(CallStep)
+            .where(CallStep.call_sid.in_(some))
+            .values(situation=null())
             .execution_options(synchronize_session=False)
         )
         recordings.forget(session, Recording.call_sid.in_(some), now)

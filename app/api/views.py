@@ -43,6 +43,7 @@ from app.records.calls import Call, CallStep
 from app.records.lines import Line
 from app.records.promises import Promise, PromiseEvent, PromiseState
 from app.records.tokens import Scope
+from app.routing import rules
 
 LONGEST_BODY = 256 * 1024
 
@@ -273,7 +274,8 @@ def put_presence(agent: str) -> ResponseReturnValue:
     with db.transaction() as session:
         slot = _slot(session, agent)
         if state == Activity.WRAPPING_UP:
-            if not presence.start_wrap_up(session, agent, now):
+            seconds = rules.of_agent(session, agent).ladder.wrap_up_seconds
+            if not presence.start_wrap_up(session, agent, now, seconds):
                 raise ApiProblem(409, "wrap_up_not_now")
             if reach is not None and reach != slot.reach:
                 _set_intent(session, agent, Intent(slot.intent), now, reach=reach)

@@ -125,7 +125,7 @@ def wrap_up_seconds(session: Session, attempt: PromiseAttempt) -> int:
     if attempt.bridged_at is None:
         return 0
     call = session.get_one(Call, attempt.call_sid)
-    return rules.of_version(session, call.rule_version).ladder.wrap_up_seconds
+    return rules.of_call(session, call).ladder.wrap_up_seconds
 
 
 def _leave_contact(session: Session, attempt: PromiseAttempt, now: datetime) -> None:

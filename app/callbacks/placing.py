@@ -1,7 +1,6 @@
 """Who is rung to keep a promise? Taken, written down, and only then is the carrier asked."""
 
-from collections.abc import Iterator, Mapping, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, or_
@@ -21,88 +20,61 @@ from app.promises.times import Window
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep, StepKind
 from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseState
-from app.routing import facts as known_facts
-from app.routing import rules, screen_pop, sentences
+from app.routing import kept, reading, rules, screen_pop, sentences
+from app.routing.decision import Ring
 from app.routing.facts import Facts
-from app.routing.sentences import Sentence
+from app.routing.ringing_back import Owed, choose
 from app.routing.situation import AgentFacts
 
 REFUSAL_HOLDS = timedelta(minutes=10)
 
 
-def candidates(
-    debtor: str | None,
-    team: str,
-    agents: Mapping[str, AgentFacts],
-    refused: Set[str],
-    window: Window,
-    now: datetime,
-) -> Iterator[tuple[AgentFacts, Sentence]]:
-    """Yield whom to ring, in order, and why: who owes it, and as the time comes near, who may help out."""
-    free = [
-        agent
-        for agent in agents.values()
-        if agent.reachability == Reachability.FREE
-        and agent.endpoint is not None
-        and agent.key not in refused
-        and not agent.callers_waiting
-    ]
-    owes = agents.get(debtor) if debtor else None
-    if owes is not None:
-        if owes in free:
-            yield owes, Sentence("callback_owner", {"agent": owes.spoken_name})
-        is_busy = owes.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
-        has_left = owes.reachability == Reachability.LEFT
-        if not has_left and now < (window.anybody_from if is_busy else window.colleagues_from):
-            return
-    others = [agent for agent in free if agent is not owes]
-    knowing = [agent for agent in others if agent.handled_at is not None]
-    for agent in sorted(knowing, key=lambda one: (one.handled_at, one.key), reverse=True):
-        yield agent, Sentence("callback_colleague", {"agent": agent.spoken_name})
-    rest = [agent for agent in others if agent.handled_at is None]
-    for agent in sorted(rest, key=lambda one: (one.team != team, one.idle_since or now, one.key)):
-        yield agent, Sentence("callback_team", {"agent": agent.spoken_name})
-
-
 @dataclass(frozen=True)
 class _Chosen:
-    agent: AgentFacts
-    address: str
-    reason: Sentence
+    """Who is rung, on what that was decided, and the number of the event that tells their desk."""
+
+    ring: Ring
+    owed: Owed
     event_number: int
+
+    @property
+    def address(self) -> str:
+        """Where they are rung: one call can ring one telephone, the desk where somebody has chosen both."""
+        endpoint = self.ring.endpoint
+        return f"client:{endpoint.identity}" if endpoint.identity else endpoint.address
 
 
 def ring_somebody(
     session: Session, promise: Promise, window: Window, now: datetime, deployment: Deployment
 ) -> str | None:
-    facts = known_facts.read(session, "", str(promise.line), promise.number, now, deployment.defaults)
+    """Take who is to keep a promise now, and write their call down; return its name, None without anybody."""
+    facts = reading.read(session, "", str(promise.line), promise.number, now, deployment.defaults)
     sid = attempts.new_sid()
     chosen = _reserve(session, promise, facts, sid, window, now)
     if chosen is None:
         promise.next_at = now + LOOK_AGAIN_AFTER
         return None
+    agent = chosen.ring.agent
     call = _write_call(session, promise, facts, chosen, sid, now)
     session.add(
         PromiseAttempt(
             promise=promise.id,
             call_sid=sid,
             number=promise.number,
-            agent=chosen.agent.key,
+            agent=agent,
             address=chosen.address,
             started_at=now,
             machine=False,
             lease_until=now + PLACING,
         )
     )
-    is_debtor = promise.agent in (None, chosen.agent.key)
-    why = "promise_calling" if is_debtor else "promise_escalated"
-    ledger.move(session, promise, PromiseState.CALLING, why, now, details={"agent": chosen.agent.key})
+    why = "promise_calling" if promise.agent in (None, agent) else "promise_escalated"
+    ledger.move(session, promise, PromiseState.CALLING, why, now, details={"agent": agent})
     zone = facts.line.calendar.timezone
-    language = language_of(session, chosen.agent.key)
-    reason = sentences.words(chosen.reason, language, zone, now, kind="reason")
+    reason = sentences.words(chosen.ring.reason, language_of(session, agent), zone, now, kind="reason")
     pop = screen_pop.screen_pop(call, facts, reason=reason, ring_expected=True)
     pop |= {"direction": str(Direction.OUTBOUND), "about": promise.about}
-    desk_events.append(session, chosen.agent.key, chosen.event_number, "screen_pop", pop, now)
+    desk_events.append(session, agent, chosen.event_number, "screen_pop", pop, now)
     outbox.add(session, outbox.PLACE_CALLBACK, f"callback/{sid}", {"call_sid": sid}, now)
     return sid
 
@@ -110,30 +82,45 @@ def ring_somebody(
 def _reserve(
     session: Session, promise: Promise, facts: Facts, sid: str, window: Window, now: datetime
 ) -> _Chosen | None:
-    """Take the first who is free for this promise, in one atomic step each; None when nobody is."""
+    """Take the first who is free for this promise, in one atomic step each; None when nobody is.
+
+    Who was taken by another call meanwhile, or is waited for, counts as busy, and is left out of the next
+    decision: so it ends.
+    """
+    owed = _owed(session, promise, facts, window, now)
+    while (ring := choose(owed)) is not None:
+        agent = owed.agents[ring.agent]
+        lease = timedelta(seconds=ring.seconds) + PLACING
+        number = presence.reserve(
+            session, agent.key, sid, STEP, now, lease, unless=_somebody_waits_for(agent)
+        )
+        if number is not None:
+            return _Chosen(ring, owed, number)
+        taken = replace(agent, reachability=Reachability.BUSY)
+        owed = replace(owed, agents={**owed.agents, agent.key: taken})
+    return None
+
+
+def _owed(session: Session, promise: Promise, facts: Facts, window: Window, now: datetime) -> Owed:
     agents = dict(facts.agents)
     if now >= window.colleagues_from:
-        agents = known_facts.supervisors(session, now) | agents
+        agents = reading.supervisors(session, now) | agents
     refused = {*attempts.refused_lately(session, promise.id, now - REFUSAL_HOLDS)}
     refused |= ledger.given_away_by(session, promise.id, now - REFUSAL_HOLDS) - {promise.agent}
     case = facts.caller.case
     if case is not None and case.avoided not in (None, promise.agent):
         refused.add(str(case.avoided))
-    lease = timedelta(seconds=facts.rules.ladder.owner_ring_seconds) + PLACING
-    for agent, reason in candidates(promise.agent, promise.team, agents, refused, window, now):
-        endpoint = agent.endpoint
-        if endpoint is None:
-            continue
-        if agent.key == promise.agent and dropped.is_one(promise):
-            reason = Sentence("callback_dropped")
-        number = presence.reserve(
-            session, agent.key, sid, STEP, now, lease, unless=_somebody_waits_for(agent)
-        )
-        if number is not None:
-            # One call can ring one telephone: the desk, where somebody has chosen both.
-            address = f"client:{endpoint.identity}" if endpoint.identity else endpoint.address
-            return _Chosen(agent, address, reason, number)
-    return None
+    return Owed(
+        now=now,
+        debtor=promise.agent,
+        team=promise.team,
+        agents=agents,
+        colleagues_from=window.colleagues_from,
+        anybody_from=window.anybody_from,
+        refused=frozenset(refused),
+        has_dropped=dropped.is_one(promise),
+        resolved=facts.situation(now, can_be_rung_back=True).resolved,
+    )
 
 
 def _somebody_waits_for(agent: AgentFacts) -> ColumnElement[bool]:
@@ -161,8 +148,7 @@ def _write_call(
         language=promise.language,
         state=CallState.RINGING,
         promise=promise.id,
-        rule_version=facts.rules.version,
-        situation={"at": now.isoformat(), "promise": promise.id, "tries": promise.tries},
+        rule_version=chosen.owed.resolved.version,
         said=[],
         created_at=now,
         step=STEP,
@@ -174,12 +160,16 @@ def _write_call(
             call_sid=sid,
             number=STEP,
             kind=StepKind.CALLBACK,
-            agent=chosen.agent.key,
-            reason=chosen.reason.code,
-            reason_values=dict(chosen.reason.values),
+            agent=chosen.ring.agent,
+            reason=chosen.ring.reason.code,
+            reason_values=dict(chosen.ring.reason.values),
             endpoint="client" if chosen.address.startswith("client:") else "phone",
             started_at=now,
             declined_why="",
+            rule_version=chosen.owed.resolved.version,
+            rule=chosen.owed.resolved.rule,
+            parameters=chosen.owed.resolved.ladder.as_json(),
+            situation=kept.owed_as_json(chosen.owed),
         )
     )
     return call
@@ -208,7 +198,7 @@ def to_place(session: Session, call_sid: str, now: datetime, deployment: Deploym
         return None
     asked_before, attempt.asked_at = attempt.asked_at, attempt.asked_at or now
     call = session.get_one(Call, call_sid)
-    ring_seconds = rules.of_version(session, call.rule_version).ladder.owner_ring_seconds
+    ring_seconds = rules.of_call(session, call).ladder.owner_ring_seconds
     return ToPlace(address_with_call(attempt, call), call.line, ring_seconds, asked_before)
 
 

@@ -29,6 +29,7 @@ class OwedPromise:
     case: str | None
     customer: str | None
     due_at: datetime
+    is_being_rung: bool = False  # somebody is about to ring them, or was a moment ago
 
 
 @dataclass(frozen=True)

@@ -34,8 +34,8 @@ from app.promises import ledger, links
 from app.promises.times import by_day, is_day
 from app.records.agents import Agent
 from app.records.promises import OWED, Promise, PromiseState
-from app.routing import facts as known_facts
 from app.routing import rules
+from app.routing.reading import line_of
 from config import Settings
 
 bp = Blueprint("callers_page", __name__, url_prefix="/c")
@@ -142,7 +142,7 @@ def _by_day(moment: datetime, zone: ZoneInfo) -> datetime:
 
 def _calendar(session: Session, promise: Promise) -> Calendar:
     deployment = Deployment.of(current_app.config["SETTINGS"])
-    return known_facts.line_of(session, promise.line or "", deployment.defaults).calendar
+    return line_of(session, promise.line or "", deployment.defaults).calendar
 
 
 def _moment(session: Session, promise: Promise, text: str, now: datetime) -> datetime:

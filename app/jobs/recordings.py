@@ -3,8 +3,6 @@
 import logging
 from datetime import datetime
 
-from sqlalchemy import select
-
 from app import db
 from app.carrier.rest import Carrier
 from app.clock import utcnow
@@ -13,7 +11,6 @@ from app.errors import CarrierError
 from app.promises import recordings
 from app.promises.recordings import Sound
 from app.records.promises import RecordingState
-from app.routing import rules
 from app.voice import held, incoming
 
 log = logging.getLogger(__name__)
@@ -72,7 +69,6 @@ def reconcile(carrier: Carrier, deployment: Deployment, now: datetime) -> int:
 
 
 def forget_old(now: datetime) -> None:
-    """Forget what the rules in force say is old."""
+    """Forget what is old."""
     with db.transaction() as session:
-        in_force = rules.of_version(session, session.scalar(select(rules.newest_version)))
-        recordings.forget_old(session, in_force.ladder.recordings_days, now)
+        recordings.forget_old(session, now)

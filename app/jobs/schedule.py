@@ -16,6 +16,7 @@ from sqlalchemy import delete
 
 from app import bus, db
 from app.carrier.rest import Carrier
+from app.carrier.spool import Spool
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.jobs import backfill, callbacks, deliver, hooks, recordings, sweep
@@ -23,7 +24,6 @@ from app.jobs.writable import Writable
 from app.outgoing import outbox
 from app.records.jobs import WorkerSeen
 from app.voice.outage import spool_replay
-from app.voice.outage.degraded import Spool
 
 log = logging.getLogger(__name__)
 

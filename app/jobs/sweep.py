@@ -15,7 +15,7 @@ from app.outgoing import outbox
 from app.records.agents import Activity, SignInAttempt, Slot
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep, Inbox
-from app.routing import facts
+from app.routing import reading
 from app.voice import afterwards, call_control, ending, last_word
 from app.voice import held as held_calls
 from app.voice import waiting as waiting_callers
@@ -64,7 +64,7 @@ def _served(sid: str, deployment: Deployment, now: datetime) -> bool:
         if call.state != CallState.WAITING:
             return False
         step = session.get_one(CallStep, (sid, call.step))
-        known = facts.read(session, sid, call.line, call.from_e164, now, deployment.defaults)
+        known = reading.read(session, sid, call.line, call.from_e164, now, deployment.defaults)
         if not waiting_callers.serve(session, call, step, known, now, deployment):
             return False
         call_control.send_on(session, call, now)

@@ -18,9 +18,9 @@ from rq.serializers import JSONSerializer
 
 from app import bus, db, logs
 from app.carrier.rest import Carrier
+from app.carrier.spool import Spool
 from app.deployment import Deployment
 from app.jobs.schedule import QUEUE, Schedule
-from app.voice.outage.degraded import Spool
 from config import ConfigurationError, Settings, load
 
 log = logging.getLogger(__name__)

@@ -46,6 +46,7 @@ class Hours:
 
     week: tuple[tuple[Span, ...], ...]
     holiday: tuple[Span, ...] = ()
+    text: str = ""  # as they were written
 
     @classmethod
     @lru_cache(maxsize=1000)
@@ -57,9 +58,9 @@ class Hours:
         `24/7` is always, on holidays too. Raises NotHours, which names the piece that makes no sense.
         """
         if not text.strip():
-            return cls(week=(_WHOLE_DAY,) * 7)
+            return cls(week=(_WHOLE_DAY,) * 7, text=text)
         if text.strip() == "24/7":
-            return cls(week=(_WHOLE_DAY,) * 7, holiday=_WHOLE_DAY)
+            return cls(week=(_WHOLE_DAY,) * 7, holiday=_WHOLE_DAY, text=text)
         week: dict[int, tuple[Span, ...]] = {}
         for part in text.split(";"):
             if not part.strip():
@@ -72,7 +73,9 @@ class Hours:
                 raise NotHours(part.strip(), "has times that overlap")
             for item in words[0].split(","):
                 week |= dict.fromkeys(_days(item, part), spans)
-        return cls(week=tuple(week.get(day, ()) for day in range(7)), holiday=week.get(_HOLIDAY, ()))
+        return cls(
+            week=tuple(week.get(day, ()) for day in range(7)), holiday=week.get(_HOLIDAY, ()), text=text
+        )
 
 
 def _days(item: str, part: str) -> list[int]:

@@ -18,7 +18,7 @@ from app.records.agents import Agent
 from app.records.callers import Direction
 from app.records.messages import Message, MessageChannel
 from app.records.promises import Promise, PromiseState
-from app.routing import facts as known_facts
+from app.routing import reading
 from app.routing.facts import Facts
 
 # https://help.twilio.com/articles/223134027, and Dutch ones. One of these words and nothing else.
@@ -71,7 +71,7 @@ def _kept(
     _, to_raw = _address(incoming.to_raw)
     line = to_e164(to_raw, country) or to_raw[:32]
     number = to_e164(from_raw, places.country_of(session, line) or country)
-    facts = known_facts.read(session, "", line, number, now, deployment.defaults)
+    facts = reading.read(session, "", line, number, now, deployment.defaults)
     customer, case, owed = facts.caller.customer, facts.caller.case, facts.caller.promise
     owner = session.get(Agent, facts.owner) if facts.owner else None
     message = Message(
@@ -166,7 +166,8 @@ def _done(
 
 
 def _agreed(wish: Wish, facts: Facts, now: datetime) -> Agreed | None:
-    return agreed(wish, facts.line.calendar, now, facts.rules.ladder.promise_minutes)
+    resolved = facts.situation(now, can_be_rung_back=True).resolved
+    return agreed(wish, facts.line.calendar, now, resolved.ladder.promise_minutes)
 
 
 def _move(session: Session, message: Message, wish: Wish, owed: Promise, facts: Facts, now: datetime) -> str:

@@ -2,7 +2,6 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.callers.numbers import to_e164
@@ -12,8 +11,7 @@ from app.lines import places
 from app.lines.hours import due_at
 from app.promises import ledger
 from app.records.promises import Promise
-from app.routing import facts as known_facts
-from app.routing import rules
+from app.routing import reading, rules
 
 
 def learn_number(
@@ -21,11 +19,11 @@ def learn_number(
 ) -> Promise:
     """Somebody found out a hidden caller's number. Raises InvalidField as promises.give_number does."""
     promise = session.get_one(Promise, promise_id)
-    line = known_facts.line_of(session, promise.line or "", deployment.defaults)
+    line = reading.line_of(session, promise.line or "", deployment.defaults)
     country = places.country_of(session, promise.line or "") or deployment.defaults.country
     number = to_e164(written, country)
     if number is None:
         raise InvalidField("number", "write a telephone number, such as 06 12345678 or +31 6 12345678")
-    in_force = rules.of_version(session, session.scalar(select(rules.newest_version)))
-    due = due_at(line.calendar, now, in_force.ladder.promise_minutes)
+    ladder = rules.of_origin(session, promise.origin).ladder
+    due = due_at(line.calendar, now, ladder.promise_minutes)
     return ledger.give_number(session, promise_id, number, due, who, now)

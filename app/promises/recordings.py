@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, select, update
+from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.orm import Session, undefer
 
 from app import bus
@@ -16,6 +16,7 @@ from app.agents import desk_events
 from app.promises import ledger
 from app.records.calls import Call, CallState
 from app.records.promises import TO_BE_HEARD, Promise, PromiseState, Recording, RecordingState
+from app.routing import rules
 
 SID = re.compile(r"RE[0-9a-fA-F]{32}")
 # Whoever takes one holds it this long; fetching a long message over a slow line takes less.
@@ -53,6 +54,7 @@ def arrived(session: Session, call: Call, sid: str, seconds: int | None, now: da
             seconds=seconds,
             made_at=now,
             next_at=now,
+            keep_days=rules.of_call(session, call).ladder.recordings_days,
         )
     )
     session.flush()
@@ -188,8 +190,15 @@ def forget(session: Session, which: ColumnElement[bool], now: datetime) -> None:
     desk_events.ring_after_commit(session, bus.WORKERS, "recordings")
 
 
-def forget_old(session: Session, days: int, now: datetime) -> None:
-    """Forget what was said once it has been dealt with for so many days; what is still owed is kept."""
-    old = now - timedelta(days=days)
-    dealt_with = Recording.promise.in_(select(Promise.id).where(Promise.finished_at < old))
-    forget(session, dealt_with | (Recording.promise.is_(None) & (Recording.made_at < old)), now)
+def forget_old(session: Session, now: datetime) -> None:
+    """Forget what was said once it has been dealt with for long enough; what is still owed is kept.
+
+    How long that is was resolved for each call; for one of before that was written down, by the rules in
+    force.
+    """
+    keep_days = func.coalesce(Recording.keep_days, rules.in_force(session).ladder.recordings_days)
+    for days in session.scalars(select(keep_days).where(Recording.state.in_(TO_BE_HEARD)).distinct()).all():
+        old = now - timedelta(days=days)
+        dealt_with = Recording.promise.in_(select(Promise.id).where(Promise.finished_at < old))
+        is_old = dealt_with | (Recording.promise.is_(None) & (Recording.made_at < old))
+        forget(session, (keep_days == days) & is_old, now)

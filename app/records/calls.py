@@ -100,8 +100,7 @@ class Call(Base):
     bridged_to: Mapped[str | None] = mapped_column(String(121))
     bridged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     promise: Mapped[int | None] = mapped_column(Integer)
-    rule_version: Mapped[int] = mapped_column(Integer)
-    situation: Mapped[dict[str, Any]] = mapped_column(Json)  # the inputs of the first decision
+    rule_version: Mapped[int] = mapped_column(Integer)  # in force when it came in; see its steps
     said: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)  # [{at, text}]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -139,6 +138,14 @@ class CallStep(Base):
     leg_sid: Mapped[str | None] = mapped_column(String(64))
     # When the agent said that they had made sure who it was, and saw what had been masked.
     checked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # By what it was decided: None, and empty, for a step that nobody decided.
+    rule_version: Mapped[int | None] = mapped_column(Integer)
+    rule: Mapped[str] = mapped_column(
+        String(60), default="", server_default=""
+    )  # its id; empty: none matched
+    parameters: Mapped[dict[str, Any] | None] = mapped_column(Json)  # see routing/rules.py, Ladder
+    # See routing/kept.py; large, so it is read only by whoever asks for it.
+    situation: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
 
 
 class Inbox(Base):

@@ -102,6 +102,8 @@ class Recording(Base):
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the carrier is asked; None: no more
     attempts: Mapped[int] = mapped_column(Integer, default=0)
     content_type: Mapped[str] = mapped_column(String(40), default="")
+    # How long it is kept once what it asked for is dealt with, by the rules that led its call.
+    keep_days: Mapped[int | None] = mapped_column(Integer)
     sound: Mapped[bytes | None] = mapped_column(LargeBinary, deferred=True)
 
 

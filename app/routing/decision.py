@@ -89,6 +89,17 @@ def next_step(situation: Situation) -> Step:
     return next(_ladder(situation))
 
 
+def needs_others(situation: Situation, step: Step) -> bool:
+    """Tell whether a step, thought out with nobody but the owner known, may be another one once all are.
+
+    An owner who is rung at once is rung whoever else is there.
+    """
+    is_rung_at_once = isinstance(step, Ring) and step.kind == StepKind.OWNER
+    promise = situation.caller.promise
+    # Their callback gives way to them first, which sets somebody free.
+    return not is_rung_at_once or (promise is not None and promise.is_being_rung)
+
+
 def _ladder(situation: Situation) -> Iterator[Step]:
     # Whoever came in before closing time and was told to stay is not sent away when the clock strikes.
     if not situation.tried and not situation.line.calendar.is_open(situation.now):
@@ -97,8 +108,8 @@ def _ladder(situation: Situation) -> Iterator[Step]:
 
     owner = situation.agents.get(situation.owner) if situation.owner else None
     said = _about_what_was_tried(situation)
-    budget = situation.rules.total_seconds - situation.rung_seconds
-    rings_left = situation.rules.most_rings - sum(
+    budget = situation.ladder.total_seconds - situation.rung_seconds
+    rings_left = situation.ladder.most_rings - sum(
         tried.kind in (StepKind.OWNER, StepKind.COLLEAGUE, StepKind.TEAM) for tried in situation.tried
     )
 
@@ -118,7 +129,7 @@ def _ladder(situation: Situation) -> Iterator[Step]:
             said = (why_not,)
 
     for agent, kind, reason in _colleagues(situation, owner):
-        seconds = min(situation.rules.colleague_ring_seconds, int(budget))
+        seconds = min(situation.ladder.colleague_ring_seconds, int(budget))
         if rings_left <= 0 or seconds < LEAST_RING_SECONDS or agent.endpoint is None:
             break
         announce = (*said, Sentence("connecting", _name(agent))) if said else ()
@@ -145,7 +156,7 @@ def _owner_step(situation: Situation, owner: AgentFacts) -> tuple[Step | None, S
         case Reachability.LEFT:
             return None, None  # nobody need hear that somebody left
         case Reachability.FREE if owner.endpoint is not None:
-            cap = situation.rules.direct_calls_per_hour
+            cap = situation.ladder.direct_calls_per_hour
             if cap is not None and owner.direct_calls >= cap and not tried:
                 return None, Sentence("owner_out_of_reach", _name(owner))
             reason = Sentence("owner_freed" if tried else _why_owner(situation), _name(owner))
@@ -168,7 +179,7 @@ def _ring_owner(
     endpoint: Endpoint,
     reason: Sentence,
 ) -> Ring:
-    return Ring(StepKind.OWNER, owner.key, endpoint, situation.rules.owner_ring_seconds, reason)
+    return Ring(StepKind.OWNER, owner.key, endpoint, situation.ladder.owner_ring_seconds, reason)
 
 
 def _second_telephone(situation: Situation, owner: AgentFacts, rang: list[Tried]) -> Ring | None:
@@ -191,7 +202,7 @@ def _wait_for(situation: Situation, owner: AgentFacts) -> Wait:
     due_at = promised_by(situation) if situation.can_be_rung_back else None
     if owner.makes_way and not owner.callers_waiting:
         # In a few seconds it rings: there is nothing to tell, and nothing that keeps the agent busy.
-        seconds = situation.rules.wait_for_owner_seconds
+        seconds = situation.ladder.wait_for_owner_seconds
         return Wait(owner.key, None, seconds, due_at, Sentence("owner_makes_way", _name(owner)))
     first = Sentence("owner_busy", _name(owner))
     if owner.makes_way:
@@ -210,7 +221,7 @@ def _wait_for(situation: Situation, owner: AgentFacts) -> Wait:
     return Wait(
         agent=owner.key,
         team=None,
-        seconds=situation.rules.wait_for_owner_seconds,
+        seconds=situation.ladder.wait_for_owner_seconds,
         due_at=due_at,
         reason=Sentence("owner_busy", _name(owner)),
         say=tuple(say),
@@ -292,7 +303,7 @@ def _why_team(situation: Situation, owner: AgentFacts | None) -> str:
 
 def _teams(situation: Situation) -> list[str | None]:
     case = situation.caller.case
-    teams = [case.team if case else None, situation.line.team, *situation.rules.extra_teams]
+    teams = [case.team if case else None, situation.line.team, *situation.ladder.extra_teams]
     named: list[str | None] = list(dict.fromkeys(team for team in teams if team))
     # A line that nobody described has no team: whoever is there is better than nobody.
     return named if situation.line.team else [*named, None]
@@ -311,7 +322,7 @@ def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
         and agent.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
         and (agent.team in teams or None in teams)
     ]
-    if waited or not busy or situation.rules.wait_for_team_seconds <= 0:
+    if waited or not busy or situation.ladder.wait_for_team_seconds <= 0:
         return None
     due_at = promised_by(situation) if situation.can_be_rung_back else None
     makes_way = any(agent.makes_way and not agent.callers_waiting for agent in busy)
@@ -321,7 +332,7 @@ def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
     return Wait(
         agent=None,
         team=teams[0] or "",
-        seconds=situation.rules.wait_for_team_seconds,
+        seconds=situation.ladder.wait_for_team_seconds,
         due_at=due_at,
         reason=Sentence("team_busy"),
         say=tuple(say),
@@ -362,7 +373,7 @@ def promised_by(situation: Situation) -> datetime:
 
 
 def _due_at(situation: Situation) -> datetime:
-    return due_at(situation.line.calendar, situation.now, situation.rules.promise_minutes)
+    return due_at(situation.line.calendar, situation.now, situation.ladder.promise_minutes)
 
 
 def _name(agent: AgentFacts) -> dict[str, Any]:

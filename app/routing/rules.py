@@ -1,15 +1,22 @@
-"""Which rules are in force? The ladder's parameters, published by an admin, loaded by version."""
+"""Which rules are in force, and what do they say of a call? Published by an admin, resolved for each step."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
-from sqlalchemy.orm import Session
 
+from app.db import Reader
 from app.errors import InvalidField
+from app.records.calls import Call, CallStep
 from app.records.rules import RuleVersion
+
+if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,13 +45,29 @@ class Ladder:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Ladder":
-        """Read what as_json() gave, or an admin wrote. Raises InvalidField for what isn't a rule."""
+        """Read what an admin wrote. Raises InvalidField for what isn't a rule."""
         for name, value in values.items():
             if name not in _LIMITS:
                 raise InvalidField(name, f"there is no such rule; there are {', '.join(_LIMITS)}")
             problem = _LIMITS[name](value)
             if problem:
                 raise InvalidField(name, problem)
+        return cls._of(values)
+
+    @classmethod
+    def kept(cls, values: Mapping[str, Any]) -> "Ladder":
+        """Read what as_json() gave in this version of the program or another, older or newer.
+
+        A process that is still running survives what a newer one has published: what it doesn't know is
+        left out, and said in the log; what isn't there has its default.
+        """
+        known = {one.name for one in fields(cls)}
+        if unknown := sorted(values.keys() - known):
+            log.warning("rules hold what this version doesn't know", extra={"parameters": unknown})
+        return cls._of({name: value for name, value in values.items() if name in known})
+
+    @classmethod
+    def _of(cls, values: Mapping[str, Any]) -> "Ladder":
         picked = dict(values)
         if "extra_teams" in picked:
             picked["extra_teams"] = tuple(picked["extra_teams"])
@@ -90,9 +113,45 @@ _LIMITS: dict[str, Callable[[Any], str]] = {
 
 
 @dataclass(frozen=True)
+class Looks:
+    """What must be known of a call before rules can say anything of it."""
+
+    look_back_days: int
+    teams: tuple[str, ...]  # whose people may be rung, beside the line's and the case's
+    counter_to_counter: int | None  # from how many calls or agents on supervisors may take part
+    everybody: bool  # also of a call whose owner could be rung at once
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """What the rules say of one step of a call; see resolving.py."""
+
+    ladder: Ladder = field(default_factory=Ladder)
+    version: int = 1
+    rule: str = ""  # the id of the rule that matched; empty: none did, the default ladder stands
+
+
+BY_DEFAULT = Resolved()
+
+
+@dataclass(frozen=True)
 class Rules:
+    """One published version."""
+
     version: int
-    ladder: Ladder
+    ladder: Ladder  # the default, which comes last
+
+    @property
+    def looks_at(self) -> Looks:
+        """What a decision by these rules may depend on: no more than that need be read."""
+        ladder = self.ladder
+        return Looks(
+            look_back_days=ladder.look_back_days,
+            teams=ladder.extra_teams,
+            counter_to_counter=ladder.counter_to_counter,
+            # How often an owner was rung within the hour is counted along with everybody else's standing.
+            everybody=ladder.direct_calls_per_hour is not None,
+        )
 
 
 DEFAULT = Rules(version=1, ladder=Ladder())
@@ -102,21 +161,55 @@ _published: dict[int, Rules] = {}  # a published version never changes, so each 
 newest_version = select(func.max(RuleVersion.version)).scalar_subquery()
 
 
-def of_version(session: Session, version: int | None) -> Rules:
+def in_force(reader: Reader) -> Rules:
+    """Return the rules that are in force now."""
+    return of_version(reader, reader.scalar(select(newest_version)))
+
+
+def of_version(reader: Reader, version: int | None) -> Rules:
     """Return the rules of a version; the default when nothing was published yet (None, or version 1)."""
     if version is None or version == DEFAULT.version:
         return DEFAULT
-    return _published.get(version) or _load(session, version)
+    return _published.get(version) or _load(reader, version)
 
 
-def _load(session: Session, version: int) -> Rules:
-    stored = session.scalar(select(RuleVersion.rules).where(RuleVersion.version == version)) or {}
-    rules = Rules(version, Ladder.from_json(stored.get("ladder", {})))
+def _load(reader: Reader, version: int) -> Rules:
+    stored = reader.scalar(select(RuleVersion.rules).where(RuleVersion.version == version)) or {}
+    rules = Rules(version, Ladder.kept(stored.get("ladder", {})))
     _published[version] = rules
     return rules
 
 
-def publish(session: Session, ladder: Ladder, who: str, why: str, now: datetime) -> int:
+def of_step(reader: Reader, step: CallStep | None, otherwise: int | None = None) -> Resolved:
+    """Return what was resolved for a step of a call, whatever was published since.
+
+    For a step that nobody decided, or none at all, it is the default ladder of the version `otherwise`.
+    """
+    if step is None or step.parameters is None or step.rule_version is None:
+        rules = of_version(reader, otherwise)
+        return Resolved(rules.ladder, rules.version)
+    return Resolved(Ladder.kept(step.parameters), step.rule_version, step.rule)
+
+
+def of_call(session: "Session", call: Call) -> Resolved:
+    """Return what was resolved for the step in which a call is, or ended."""
+    return of_step(session, session.get(CallStep, (call.sid, call.step)), call.rule_version)
+
+
+def of_origin(session: "Session", origin: str) -> Resolved:
+    """Return what was resolved for the call of which a promise comes; the default in force without a call."""
+    sid = origin.removeprefix("call:").partition("/")[0]
+    call = session.get(Call, sid) if origin.startswith("call:") else None
+    return of_call(session, call) if call is not None else of_step(session, None, in_force(session).version)
+
+
+def of_agent(session: "Session", agent: str) -> Resolved:
+    """Return what was resolved for the call that last rang an agent; the default ladder in force without."""
+    newest = select(CallStep).where(CallStep.agent == agent).order_by(CallStep.started_at.desc()).limit(1)
+    return of_step(session, session.scalar(newest), in_force(session).version)
+
+
+def publish(session: "Session", ladder: Ladder, who: str, why: str, now: datetime) -> int:
     """Put a new version in force; return its number."""
     version = (session.scalar(select(newest_version)) or DEFAULT.version) + 1
     session.add(

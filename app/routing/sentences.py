@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo
 from app.catalogue import text, times
 from app.records.calls import Call
 
+Json = dict[str, Any]
+
 
 @dataclass(frozen=True)
 class Sentence:
@@ -31,8 +33,15 @@ def words(sentence: Sentence, language: str, timezone: ZoneInfo, now: datetime, 
 
 def told(call: Call, sentences: Sequence[str], now: datetime) -> list[str]:
     """Note on the call what its caller hears next, a question too; return it for the TwiML that says it."""
-    call.said = [*call.said, *({"at": now.isoformat(), "text": sentence} for sentence in sentences)]
+    call.said = with_said(call.said, sentences, now)
     return [*sentences]
+
+
+def with_said(
+    said: Sequence[dict[str, Any]], sentences: Sequence[str], now: datetime
+) -> list[dict[str, Any]]:
+    """Return what a caller has heard so far, with what they hear next."""
+    return [*said, *({"at": now.isoformat(), "text": sentence} for sentence in sentences)]
 
 
 def _spoken(value: Any, language: str, timezone: ZoneInfo, now: datetime) -> Any:

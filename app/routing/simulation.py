@@ -15,10 +15,9 @@ from app.deployment import Deployment
 from app.lines import places
 from app.lines.hours import calendar
 from app.records.calls import Call
-from app.routing import facts as known_facts
-from app.routing import sentences
+from app.routing import reading, sentences
 from app.routing.decision import AskForNumber, MakePromise, Ring, Wait, decide
-from app.routing.rules import Ladder
+from app.routing.rules import Ladder, Resolved
 from app.routing.situation import AgentFacts, LineFacts, Situation
 from app.voice import steps as call_steps
 
@@ -62,7 +61,7 @@ def simulate(
     """
     country = places.country_of(session, line) or deployment.defaults.country
     e164 = to_e164(from_raw, country)
-    facts = known_facts.read(session, "", line, e164, now, deployment.defaults)
+    facts = reading.read(session, "", line, e164, now, deployment.defaults)
     call = Call(sid="", from_e164=e164, line=line, attestation="", step=0, said=[])
     situation = call_steps.situation(call, facts, (), at, may_ring=places.may_ring(session, e164))
     agents = {key: _placed(agent, (presence or {}).get(key)) for key, agent in situation.agents.items()}
@@ -129,7 +128,7 @@ def _every_situation(rules: Ladder) -> Iterator[tuple[Situation, str]]:
                 caller=_CALLER if known else Caller("+31612345678" if callable_number else None),
                 owner="owner" if known else None,
                 agents=agents,
-                rules=rules,
+                resolved=Resolved(rules),
                 can_be_rung_back=callable_number,
             )
             number = "a number" if callable_number else "no number"

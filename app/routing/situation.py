@@ -8,7 +8,7 @@ from app.agents.presence import Endpoint, Reachability
 from app.callers.recognition import Caller
 from app.lines.hours import Calendar
 from app.records.calls import StepKind, StepOutcome
-from app.routing.rules import Ladder
+from app.routing.rules import BY_DEFAULT, Ladder, Resolved
 
 
 @dataclass(frozen=True)
@@ -62,22 +62,26 @@ class Situation:
     caller: Caller
     owner: str | None  # the agent who should be rung first
     agents: Mapping[str, AgentFacts]
-    rules: Ladder
     can_be_rung_back: bool
+    resolved: Resolved = BY_DEFAULT  # what the rules say of it
     tried: tuple[Tried, ...] = ()
     rung_seconds: float = 0.0
-    calls_lately: int = 1  # about this case within a week, with this one
+    calls_lately: int | None = None  # about this case within a week, with this one; None: not counted
+
+    @property
+    def ladder(self) -> Ladder:
+        """How long each step may take, and who takes part."""
+        return self.resolved.ladder
 
     @property
     def goes_round(self) -> bool:
         """Whether the caller is being sent from counter to counter."""
-        return goes_round(self.rules, self.calls_lately, self.agents)
+        return goes_round(self.ladder.counter_to_counter, self.calls_lately or 1, self.agents)
 
 
-def goes_round(rules: Ladder, calls_lately: int, agents: Mapping[str, AgentFacts]) -> bool:
+def goes_round(most: int | None, calls_lately: int, agents: Mapping[str, AgentFacts]) -> bool:
     """Tell whether a case has seen so many calls that somebody must take charge, or the next agent would be
-    one too many.
+    one too many; never with None.
     """
-    most = rules.counter_to_counter
     handlers = sum(agent.handled_at is not None for agent in agents.values())
     return most is not None and (calls_lately >= most or handlers + 1 >= most)

@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 from app.agents import presence
 from app.callers.numbers import may_be_called
 from app.deployment import Deployment
-from app.lines.hours import due_at
 from app.messages import messages
 from app.outgoing import outbox
 from app.outgoing.announce import contact_key, record_contact
@@ -16,8 +15,7 @@ from app.records import lifecycle
 from app.records.callers import Channel, Contact, Direction
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.promises import Promise
-from app.routing import facts as known_facts
-from app.routing import rules
+from app.routing import reading, rules
 from app.voice import owing, withheld
 from app.voice import steps as call_steps
 from app.voice.held import facts_of, tell
@@ -64,7 +62,7 @@ def conversation_is_over(
     # Nothing is over for an agent whose line dropped: they ring back as soon as their telephone is down.
     wrap_up = attempts.TELEPHONE_BUSY_SECONDS
     if not rings_back:
-        wrap_up = rules.of_version(session, call.rule_version).ladder.wrap_up_seconds
+        wrap_up = rules.of_step(session, step, call.rule_version).ladder.wrap_up_seconds
     presence.hung_up(session, step.agent, call.sid, step.number, now, wrap_up)
     if call.bridged_at is not None:
         leave_contact(session, call, step.agent, now)
@@ -114,10 +112,10 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
     elif step is not None and step.outcome is None:
         release(session, call, step, StepOutcome.CALLER_HUNG_UP, now)
     call_steps.stop_waiting(call)
-    line = known_facts.line_of(session, call.line, deployment.defaults)
+    line = reading.line_of(session, call.line, deployment.defaults)
     if call.bridged_at is None and call.promise is None and may_be_called(call.from_e164):
         facts = facts_of(session, call, now, deployment)
-        due = due_at(line.calendar, now, facts.rules.ladder.promise_minutes)
+        due = owing.due_for(session, call, facts, now)
         debtor = facts.agents.get(facts.owner) if facts.owner else None
         left = debtor is None or debtor.reachability == presence.Reachability.LEFT
         owing.owe(

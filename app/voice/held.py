@@ -9,7 +9,7 @@ from app.agents import desk_events
 from app.carrier import twiml
 from app.deployment import Deployment
 from app.records.calls import Call, CallState, Inbox
-from app.routing import facts as known_facts
+from app.routing import reading
 from app.routing.facts import Facts
 from app.voice import steps as call_steps
 
@@ -50,7 +50,7 @@ def current(session: Session, sid: str) -> bytes:
 
 
 def facts_of(session: Session, call: Call, now: datetime, deployment: Deployment) -> Facts:
-    return known_facts.read(session, call.sid, call.line, call.from_e164, now, deployment.defaults)
+    return reading.read(session, call.sid, call.line, call.from_e164, now, deployment.defaults)
 
 
 def advance(session: Session, call: Call, now: datetime, deployment: Deployment) -> bytes:

@@ -1,6 +1,6 @@
 """What do we answer when a call comes in? Gather the facts, decide, write it down, reply."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection, select
@@ -11,14 +11,13 @@ from app.callers.numbers import may_be_called, to_e164
 from app.db import Reader
 from app.deployment import Deployment
 from app.lines import places
-from app.lines.hours import due_at
 from app.promises import recordings
 from app.records import lifecycle
 from app.records.calls import Call, CallState, CallStep, Inbox, Outcome, StepKind
-from app.routing import facts as known_facts
+from app.routing import reading
 from app.routing.facts import Facts
 from app.voice import ending, steps
-from app.voice.owing import owe
+from app.voice.owing import due_for, owe
 from app.voice.steps import Rung, advance
 
 
@@ -32,43 +31,80 @@ class IncomingCall:
     attestation: str = ""
 
 
-def answer(session: Session, incoming: IncomingCall, now: datetime, deployment: Deployment) -> bytes:
-    """Return what the carrier is to do with a call; the same call asked again gets the same bytes."""
-    line, e164 = _numbers(session, incoming, deployment)
-    facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
-    if facts.reply is not None:
-        return facts.reply
-    if facts.caller.promise is not None and outcome.give_way(session, e164, now):
-        # Whoever was about to ring them is free to take their call.
-        facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
-    call = _call(incoming, line, e164, facts, now)
-    reply = advance(session, call, facts, (), now, deployment)
-    session.add(Inbox(call_sid=incoming.sid, request="incoming", reply=reply, created_at=now))
-    return reply
-
-
 def ring_at_once(
     connection: Connection, incoming: IncomingCall, now: datetime, deployment: Deployment
-) -> Rung | bytes | None:
+) -> "Rung | Known":
     """Answer the usual call, of whose case the owner is free: one read and one write.
 
-    Bytes for a call that was answered before; None when it takes `answer`, and then nothing was written.
+    Returns what was read when it takes more than that, or was answered before; then nothing was written.
     """
-    line, e164 = _numbers(connection, incoming, deployment)
-    facts = known_facts.read_of_owner(connection, incoming.sid, line, e164, now, deployment.defaults)
-    if facts is None:
-        return None
-    if facts.reply is not None:
-        return facts.reply
-    call = _call(incoming, line, e164, facts, now)
-    return steps.ring_at_once(connection, call, facts, now, deployment)
+    known = look_up(connection, incoming, now, deployment)
+    if known.facts.reply is not None:
+        return known
+    return steps.ring_at_once(connection, known.call(now), known.facts, now, deployment) or known
+
+
+def answer(session: Session, known: "Known", now: datetime, deployment: Deployment) -> bytes:
+    """Return what the carrier is to do with a call of which so much is known; asked again, the same bytes."""
+    if known.facts.reply is not None:
+        return known.facts.reply
+    owed = known.facts.caller.promise
+    if owed is not None and owed.is_being_rung:
+        # Whoever is about to ring them is free to take their call.
+        outcome.give_way(session, known.e164, now)
+    facts = reading.complete(session, known.facts, known.incoming.sid, now)
+    return advance(session, replace(known, facts=facts).call(now), facts, (), now, deployment)
+
+
+@dataclass(frozen=True)
+class Known:
+    """A call that comes in, the two numbers of it in E.164, and what is known about it."""
+
+    incoming: IncomingCall
+    line: str
+    e164: str | None  # None for a caller whom no number identifies
+    facts: Facts
+
+    def call(self, now: datetime) -> Call:
+        """Return the row of the call, which stands in no table yet."""
+        customer, case = self.facts.caller.customer, self.facts.caller.case
+        return Call(
+            sid=self.incoming.sid,
+            from_e164=self.e164,
+            line=self.line,
+            attestation=self.incoming.attestation[:60],
+            customer=customer.key if customer else None,
+            case=case.key if case else None,
+            owner=self.facts.owner,
+            language=self.facts.language,
+            state=CallState.RINGING,
+            rule_version=self.facts.rules.version,
+            said=[],
+            created_at=now,
+            step=0,
+        )
+
+
+def look_up(reader: Reader, incoming: IncomingCall, now: datetime, deployment: Deployment) -> Known:
+    """Read the first stage of what is known of a call."""
+    country = deployment.defaults.country
+    line = to_e164(incoming.to_raw, country) or incoming.to_raw[:32]
+    if not incoming.from_raw.startswith("+"):
+        # A national form means what it means in the line's own country.
+        country = places.country_of(reader, line) or country
+    e164 = to_e164(incoming.from_raw, country)
+    facts = reading.first(reader, incoming.sid, line, e164, now, deployment.defaults)
+    return Known(incoming, line, e164, facts)
+
+
+def _look_up_all(session: Session, incoming: IncomingCall, now: datetime, deployment: Deployment) -> Known:
+    known = look_up(session, incoming, now, deployment)
+    return replace(known, facts=reading.complete(session, known.facts, incoming.sid, now))
 
 
 def note_missed(session: Session, incoming: IncomingCall, now: datetime, deployment: Deployment) -> None:
     """Write down a call that ended without our ever having answered it; its caller is owed a callback."""
-    line, e164 = _numbers(session, incoming, deployment)
-    facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
-    call = _call(incoming, line, e164, facts, now)
+    call = _look_up_all(session, incoming, now, deployment).call(now)
     session.add(call)
     session.flush()
     ending.finish(session, call, now, deployment)
@@ -82,9 +118,7 @@ def note_degraded(
     reason: str = "degraded",
 ) -> None:
     """Write down a call that was answered while the database was gone; the carrier tells how it ended."""
-    line, e164 = _numbers(session, incoming, deployment)
-    facts = known_facts.read(session, incoming.sid, line, e164, now, deployment.defaults)
-    call = _call(incoming, line, e164, facts, now)
+    call = _look_up_all(session, incoming, now, deployment).call(now)
     call.step = 1
     # Whatever was said after the tone: should news of it be lost, the carrier is asked.
     call.recording_asked_at = now
@@ -106,8 +140,8 @@ def note_message(
 ) -> None:
     """The caller left a message, which is owed an answer; also that of a caller whom nobody can ring."""
     if call.promise is None:
-        facts = known_facts.read(session, call.sid, call.line, call.from_e164, now, deployment.defaults)
-        due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
+        facts = reading.read(session, call.sid, call.line, call.from_e164, now, deployment.defaults)
+        due = due_for(session, call, facts, now)
         why = "promise_nobody" if may_be_called(call.from_e164) else "promise_hidden"
         owe(session, call, facts, facts.owner, due, why, now)
     recordings.arrived(session, call, recording_sid, seconds, now)
@@ -115,36 +149,6 @@ def note_message(
         call.outcome = Outcome.PROMISED  # the end was told first; the caller heard what was promised
     elif call.state in (CallState.RINGING, CallState.WAITING):
         lifecycle.move(call, CallState.PROMISING)
-
-
-def _numbers(session: Reader, incoming: IncomingCall, deployment: Deployment) -> tuple[str, str | None]:
-    """Return the line's number and the caller's, in E.164; None for a caller whom no number identifies."""
-    country = deployment.defaults.country
-    line = to_e164(incoming.to_raw, country) or incoming.to_raw[:32]
-    if not incoming.from_raw.startswith("+"):
-        # A national form means what it means in the line's own country.
-        country = places.country_of(session, line) or country
-    return line, to_e164(incoming.from_raw, country)
-
-
-def _call(incoming: IncomingCall, line: str, e164: str | None, facts: Facts, now: datetime) -> Call:
-    customer, case = facts.caller.customer, facts.caller.case
-    return Call(
-        sid=incoming.sid,
-        from_e164=e164,
-        line=line,
-        attestation=incoming.attestation[:60],
-        customer=customer.key if customer else None,
-        case=case.key if case else None,
-        owner=facts.owner,
-        language=facts.language,
-        state=CallState.RINGING,
-        rule_version=facts.rules.version,
-        situation={},
-        said=[],
-        created_at=now,
-        step=0,
-    )
 
 
 def answered_before(session: Session, sid: str) -> bytes | None:

@@ -5,12 +5,14 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.callers.numbers import may_be_called
+from app.lines.hours import due_at
 from app.messages import messages
 from app.messages.confirmation import confirmation
 from app.outgoing import outbox
 from app.promises import ledger
 from app.records.calls import Call
 from app.records.promises import OWED, Promise, PromiseState
+from app.routing import rules
 from app.routing.facts import Facts
 from app.routing.situation import LineFacts
 
@@ -49,6 +51,18 @@ def owe(
         about=about,
     )
     call.promise = promise.id
+
+
+def due_for(session: Session, call: Call, facts: Facts, now: datetime) -> datetime:
+    """Return by when this caller is rung back, who was told no time: by the rules that led the call so far.
+
+    Of a call that never came to a step nothing was decided yet: the rules in force say it now.
+    """
+    if call.step == 0:
+        resolved = facts.situation(now, can_be_rung_back=may_be_called(call.from_e164)).resolved
+    else:
+        resolved = rules.of_call(session, call)
+    return due_at(facts.line.calendar, now, resolved.ladder.promise_minutes)
 
 
 def _origin(session: Session, call: Call) -> str:

@@ -174,7 +174,7 @@ def _ring_is_over(
 def _about_dropped_line(session: Session, call: Call, promise: Promise, now: datetime) -> str:
     """Say to a caller who is still on the line, though the agent isn't, what happens next."""
     agent = session.get(Agent, promise.agent) if promise.agent else None
-    may_be_named = rules.of_version(session, call.rule_version).ladder.speaks_names
+    may_be_named = rules.of_call(session, call).ladder.speaks_names
     name = agent.spoken_name if agent and may_be_named else text("say.a_colleague", call.language)
     code = "line_dropped" if is_rung_back(promise) else "line_dropped_hidden"
     zone = places.zone_of(session, call.line)

@@ -1,12 +1,12 @@
 """What is the call's next step? Decide with fresh facts, take what it needs, write it down, and answer."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
-from sqlalchemy import ColumnElement, Connection, bindparam, exists, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Connection, bindparam, exists, select
+from sqlalchemy.orm import Session
 
 from app.agents import desk_events, presence
 from app.callers.numbers import may_be_called
@@ -18,8 +18,8 @@ from app.lines import places
 from app.records import lifecycle
 from app.records.agents import DeskEvent
 from app.records.calls import Call, CallState, CallStep, Inbox, StepKind, StepOutcome
-from app.routing import screen_pop, sentences
-from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, next_step
+from app.routing import kept, screen_pop, sentences
+from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, needs_others, next_step
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
 from app.routing.situation import Situation, Tried
@@ -35,18 +35,13 @@ def situation(
 ) -> Situation:
     """Return everything that the decision may depend on, at this moment of the call.
 
-    `may_ring` is what promises.may_ring() says of the caller's number; without it the number's kind decides.
+    `may_ring` is what places.may_ring() says of the caller's number; without it the number's kind decides.
     """
     finished = [step for step in steps if step.outcome is not None]
-    return Situation(
-        now=now,
-        line=facts.line,
-        caller=facts.caller,
-        owner=facts.owner,
-        agents=facts.agents,
-        rules=facts.rules.ladder,
+    return facts.situation(
+        now,
         can_be_rung_back=may_be_called(call.from_e164) if may_ring is None else may_ring,
-        tried=tuple(
+        tried=[
             Tried(
                 kind=StepKind(step.kind),
                 agent=step.agent,
@@ -55,9 +50,8 @@ def situation(
                 endpoint=step.endpoint,
             )
             for step in finished
-        ),
+        ],
         rung_seconds=sum(_seconds(step) for step in finished if step.kind in RING_KINDS),
-        calls_lately=facts.calls_lately,
     )
 
 
@@ -67,6 +61,21 @@ def _seconds(step: CallStep) -> float:
 
 def steps_of(session: Session, sid: str) -> Sequence[CallStep]:
     return session.scalars(select(CallStep).where(CallStep.call_sid == sid).order_by(CallStep.number)).all()
+
+
+def ring_at_once(
+    connection: Connection, call: Call, facts: Facts, now: datetime, deployment: Deployment
+) -> "Rung | None":
+    """Take the first step of a new call, if its owner can be rung at once: one statement, all or nothing.
+
+    None, and nothing is written, when it takes more than that: others have to be looked at, or the owner was
+    taken meanwhile. Raises IntegrityError for a call that was written down before.
+    """
+    known = situation(call, facts, (), now)
+    step = next_step(known)
+    if not isinstance(step, Ring) or needs_others(known, step):
+        return None
+    return _ring(connection, call, facts, known, step, deployment)
 
 
 def advance(
@@ -83,109 +92,84 @@ def advance(
     decision is made again; each round has one agent fewer to try, so it ends.
     """
     known = situation(call, facts, steps, now, may_ring=places.may_ring(session, call.from_e164))
-    if not call.situation:
-        call.situation = snapshot(known)
-    step, event_number = _reserved(session, call, known)
-    row, said = _begun(call, facts, step, now)
-    session.add(call)
-    # The call stands before whatever refers to it.
-    session.flush()
-    session.add(row)
-    addresses = twiml.Addresses(deployment.public_url, call.sid, call.step)
-    match step:
-        case Ring():
-            pop, reply = _ring(call, facts, step, said, now, addresses)
-            desk_events.append(session, step.agent, event_number, "screen_pop", pop, now)
-        case Wait():
-            reply = _wait(session, call, facts, step, said, now, addresses)
-        case MakePromise():
-            reply = _promise(session, call, facts, step, said, now, addresses)
-            row.outcome, row.ended_at = StepOutcome.PROMISED, now
-        case AskForNumber():
-            lifecycle.move(call, CallState.PROMISING)
-            reply = twiml.ask_for_number(said=said, language=call.language, action=addresses.of("number"))
-        case unknown:
-            assert_never(unknown)
-    session.add(Inbox(call_sid=call.sid, request=f"step/{call.step}", reply=reply, created_at=now))
-    return reply
+    while isinstance(step := next_step(known), Ring):
+        # Past the ORM, so what it has not written yet must be there.
+        session.flush()
+        rung = _ring(session.connection(), call, facts, known, step, deployment)
+        if rung is not None:
+            desk_events.ring_after_commit(session, *rung.bell)
+            return rung.reply
+        taken = replace(known.agents[step.agent], reachability=presence.Reachability.BUSY)
+        known = replace(known, agents={**known.agents, step.agent: taken})
+    return _without_ring(session, call, facts, known, step, deployment)
 
 
-def _begun(call: Call, facts: Facts, step: Step, now: datetime) -> tuple[CallStep, list[str]]:
-    """Move the call on to its next step; return the step's row and what the caller hears first."""
-    call.step += 1
-    call.language = facts.language
-    said = sentences.told(call, _spoken(step, facts, now, is_first=call.step == 1), now)
-    row = CallStep(
+# --- what is written of a step ------------------------------------------------------------------------
+
+
+def _begun(call: Call, facts: Facts, known: Situation, step: Step) -> CallStep:
+    """Return the row of the call's next step."""
+    return CallStep(
         call_sid=call.sid,
-        number=call.step,
+        number=call.step + 1,
         kind=step.kind,
         agent=getattr(step, "agent", None),
         team=getattr(step, "team", None),
         reason=step.reason.code,
         reason_values=_plain(step.reason),
         endpoint=step.endpoint.kind if isinstance(step, Ring) else "",
-        started_at=now,
+        started_at=known.now,
         declined_why="",
+        rule_version=known.resolved.version,
+        rule=known.resolved.rule,
+        parameters=known.ladder.as_json(),
+        situation=kept.situation_as_json(known),
     )
-    return row, said
 
 
-def _reserved(session: Session, call: Call, known: Situation) -> tuple[Step, int]:
-    """Return the step to take, its agent reserved, and the number of the event that tells their desk."""
-    while True:
-        step = next_step(known)
-        if not isinstance(step, Ring):
-            return step, 0
-        unless = _waits_longer(call, step)
-        event_number = presence.reserve(
-            session, step.agent, call.sid, call.step + 1, known.now, _lease(step), unless=unless
-        )
-        if event_number is not None:
-            return step, event_number
-        taken = replace(known.agents[step.agent], reachability=presence.Reachability.BUSY)
-        known = replace(known, agents={**known.agents, step.agent: taken})
+def _spoken(step: Step, facts: Facts, now: datetime, *, is_first: bool) -> list[str]:
+    """Return what the caller hears first in a step."""
+    zone = facts.line.calendar.timezone
+    said = [sentences.words(sentence, facts.language, zone, now) for sentence in step.say]
+    # A line's own greeting is its own text; the default is none: the first voice is a human's.
+    return [facts.line.greeting, *said] if is_first and facts.line.greeting else said
 
 
-def _lease(step: Ring) -> timedelta:
-    return timedelta(seconds=step.seconds) + LEASE_SLACK
+def _plain(sentence: Sentence) -> dict[str, str]:
+    return {name: value for name, value in sentence.values.items() if isinstance(value, str)}
 
 
-def _waits_longer(call: Call, step: Ring) -> ColumnElement[bool]:
-    """Somebody else was told to be the first whom this agent speaks."""
-    other = aliased(Call)
-    waits = exists().where(
-        other.waiting_since.is_not(None), other.waiting_for_agent == step.agent, other.sid != call.sid
-    )
-    if call.waiting_for_agent == step.agent and call.waiting_since is not None:
-        waits = waits.where(other.waiting_since < call.waiting_since)
-    return waits
-
+# --- a ring: the reservation and all that is written of it, in one statement ---------------------------
 
 _OF_CALL = tuple(
     "sid from_e164 line attestation customer case owner language state"
-    " rule_version situation said created_at step".split()
+    " rule_version said created_at step".split()
 )
-
-_OF_STEP = tuple("call_sid number kind agent reason reason_values endpoint started_at declined_why".split())
-
+_OF_STEP = tuple(
+    "call_sid number kind agent reason reason_values endpoint started_at declined_why"
+    " rule_version rule parameters situation".split()
+)
+_OF_ANSWER = ("call_sid", "request", "reply", "created_at")
 _waiting = table_of(Call).alias("waiting")
-
-_FIRST_RING = Guarded(
-    presence.reservation(
-        unless=exists().where(
-            _waiting.c.waiting_since.is_not(None),
-            _waiting.c.waiting_for_agent == bindparam("who"),
-            _waiting.c.sid != bindparam("for_sid"),
-        )
-    ),
-    [
-        Rows(table_of(Call), _OF_CALL),
-        Rows(table_of(CallStep), _OF_STEP),
-        Rows(table_of(Inbox), ("call_sid", "request", "reply", "created_at")),
-        Rows(table_of(Inbox), ("call_sid", "request", "reply", "created_at")),
-        Rows(table_of(DeskEvent), ("agent", "kind", "data", "created_at"), taken={"number": "event_number"}),
-    ],
+_STEP_AND_POP = [
+    Rows(table_of(CallStep), _OF_STEP),
+    Rows(table_of(Inbox), _OF_ANSWER),
+    Rows(table_of(DeskEvent), ("agent", "kind", "data", "created_at"), taken={"number": "event_number"}),
+]
+_RESERVATION = presence.reservation(
+    # Unless somebody else was told to be the first whom this agent speaks.
+    unless=exists().where(
+        _waiting.c.waiting_since < bindparam("waits_since"),
+        _waiting.c.waiting_for_agent == bindparam("who"),
+        _waiting.c.sid != bindparam("for_sid"),
+    )
 )
+_RING = Guarded(_RESERVATION, _STEP_AND_POP)
+# Of a call that comes in it is also written that it is there, and what was answered.
+_FIRST_RING = Guarded(
+    _RESERVATION, [Rows(table_of(Call), _OF_CALL), *_STEP_AND_POP, Rows(table_of(Inbox), _OF_ANSWER)]
+)
+_WAITS_FOR_NOBODY = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -196,57 +180,94 @@ class Rung:
     bell: tuple[str, str]
 
 
-def ring_at_once(
-    connection: Connection, call: Call, facts: Facts, now: datetime, deployment: Deployment
-) -> Rung | None:
-    """Take the first step of a new call, if it is a ring: what `advance` does, in one statement.
-
-    None when the step is another one, or when somebody else took the agent meanwhile; nothing is written
-    then. Raises IntegrityError for a call that was written down before.
-    """
-    known = situation(call, facts, (), now)
-    step = next_step(known)
-    if not isinstance(step, Ring):
-        return None
-    call.situation = snapshot(known)
-    row, said = _begun(call, facts, step, now)
-    addresses = twiml.Addresses(deployment.public_url, call.sid, call.step)
-    pop, reply = _ring(call, facts, step, said, now, addresses)
-    answered = {"call_sid": call.sid, "reply": reply, "created_at": now}
-    number = _FIRST_RING.write(
-        connection,
-        presence.reserving(step.agent, call.sid, call.step, now, _lease(step)),
-        [
-            {name: getattr(call, name) for name in _OF_CALL},
-            {name: getattr(row, name) for name in _OF_STEP},
-            answered | {"request": "incoming"},
-            answered | {"request": f"step/{call.step}"},
-            {"agent": step.agent, "kind": "screen_pop", "data": pop, "created_at": now},
-        ],
-    )
-    return None if number is None else Rung(reply, desk_events.bell(step.agent, number))
-
-
 def _ring(
-    call: Call, facts: Facts, step: Ring, said: Sequence[str], now: datetime, addresses: twiml.Addresses
-) -> tuple[dict[str, Any], bytes]:
-    """Return the screen-pop and what the carrier is to do."""
-    lifecycle.move(call, CallState.RINGING)
-    stop_waiting(call)
-    zone = facts.line.calendar.timezone
-    reason = sentences.words(step.reason, facts.agents[step.agent].language, zone, now, kind="reason")
-    pop = screen_pop.screen_pop(call, facts, reason=reason, ring_expected=True)
+    connection: Connection, call: Call, facts: Facts, known: Situation, step: Ring, deployment: Deployment
+) -> Rung | None:
+    """Reserve the agent, and write the step, the screen-pop and the answer; None when somebody was quicker.
+
+    A call that stands in no table yet is written along with them. When nothing is written the call is as it
+    was, too.
+    """
+    row, zone = _begun(call, facts, known, step), facts.line.calendar.timezone
+    said = _spoken(step, facts, known.now, is_first=row.number == 1)
+    reason = sentences.words(step.reason, facts.agents[step.agent].language, zone, known.now, kind="reason")
     reply = twiml.ring(
         said=said,
-        language=call.language,
+        language=facts.language,
         endpoint=step.endpoint,
         seconds=step.seconds,
         # The carrier refuses to pass on a number that it doesn't know; ours it does.
         caller_id=None if call.from_e164 else call.line,
         parameters=screen_pop.parameters(call),
-        addresses=addresses,
+        addresses=twiml.Addresses(deployment.public_url, call.sid, row.number),
     )
-    return pop, reply
+    pop = screen_pop.screen_pop(call, facts, reason=reason, ring_expected=True)
+    answered = {"call_sid": call.sid, "reply": reply, "created_at": known.now}
+    rows: list[Mapping[str, Any]] = [
+        {name: getattr(row, name) for name in _OF_STEP},
+        answered | {"request": f"step/{row.number}"},
+        {"agent": step.agent, "kind": "screen_pop", "data": pop, "created_at": known.now},
+    ]
+    rings = {
+        "step": row.number,
+        "state": CallState.RINGING,
+        "language": facts.language,
+        "said": sentences.with_said(call.said, said, known.now),
+    }
+    statement = _RING
+    if row.number == 1:
+        statement = _FIRST_RING
+        of_call = {name: rings[name] if name in rings else getattr(call, name) for name in _OF_CALL}
+        rows = [of_call, *rows, answered | {"request": "incoming"}]
+    lease = timedelta(seconds=step.seconds) + LEASE_SLACK
+    taking = presence.reserving(step.agent, call.sid, row.number, known.now, lease)
+    waits_since = call.waiting_since if call.waiting_for_agent == step.agent else None
+    number = statement.write(connection, taking | {"waits_since": waits_since or _WAITS_FOR_NOBODY}, rows)
+    if number is None:
+        return None
+    lifecycle.move(call, CallState.RINGING)
+    stop_waiting(call)
+    for name, value in rings.items():
+        setattr(call, name, value)
+    return Rung(reply, desk_events.bell(step.agent, number))
+
+
+def stop_waiting(call: Call) -> None:
+    call.waiting_for_agent = call.waiting_for_team = call.waiting_since = None
+
+
+# --- every other step ---------------------------------------------------------------------------------
+
+
+def _without_ring(
+    session: Session, call: Call, facts: Facts, known: Situation, step: Step, deployment: Deployment
+) -> bytes:
+    row = _begun(call, facts, known, step)
+    call.step, call.language = row.number, facts.language
+    said = sentences.told(call, _spoken(step, facts, known.now, is_first=row.number == 1), known.now)
+    session.add(call)
+    # The call stands before whatever refers to it.
+    session.flush()
+    session.add(row)
+    addresses = twiml.Addresses(deployment.public_url, call.sid, call.step)
+    match step:
+        case Wait():
+            reply = _wait(session, call, facts, step, said, known.now, addresses)
+        case MakePromise():
+            reply = _promise(session, call, facts, step, said, known.now, addresses)
+            row.outcome, row.ended_at = StepOutcome.PROMISED, known.now
+        case AskForNumber():
+            lifecycle.move(call, CallState.PROMISING)
+            reply = twiml.ask_for_number(said=said, language=call.language, action=addresses.of("number"))
+        case Ring():
+            raise AssertionError("a ring is written with its reservation")
+        case unknown:
+            assert_never(unknown)
+    requests = [f"step/{call.step}", *(["incoming"] if call.step == 1 else [])]
+    session.add_all(
+        Inbox(call_sid=call.sid, request=one, reply=reply, created_at=known.now) for one in requests
+    )
+    return reply
 
 
 def _wait(
@@ -302,42 +323,3 @@ def record(call: Call, said: Sequence[str], addresses: twiml.Addresses, now: dat
         status_url=addresses.of("recording"),
         goodbye=text("say.goodbye", call.language),
     )
-
-
-def stop_waiting(call: Call) -> None:
-    call.waiting_for_agent = call.waiting_for_team = call.waiting_since = None
-
-
-def _spoken(step: Step, facts: Facts, now: datetime, *, is_first: bool) -> list[str]:
-    zone = facts.line.calendar.timezone
-    said = [sentences.words(sentence, facts.language, zone, now) for sentence in step.say]
-    # A line's own greeting is its own text; the default is none: the first voice is a human's.
-    return [facts.line.greeting, *said] if is_first and facts.line.greeting else said
-
-
-def _plain(sentence: Sentence) -> dict[str, str]:
-    return {name: value for name, value in sentence.values.items() if isinstance(value, str)}
-
-
-def snapshot(known: Situation) -> dict[str, Any]:
-    """Return the decision's inputs as plain values, without names: kept on the call, for why and replay."""
-    case = known.caller.case
-    return {
-        "at": known.now.isoformat(),
-        "open": known.line.calendar.is_open(known.now),
-        "customers": [customer.key for customer in known.caller.customers],
-        "case": case.key if case else None,
-        "cases": [one.key for customer in known.caller.customers for one in customer.cases],
-        "owner": known.owner,
-        "promise": known.caller.promise.id if known.caller.promise else None,
-        "can_be_rung_back": known.can_be_rung_back,
-        "calls_lately": known.calls_lately,
-        "agents": {
-            agent.key: {
-                "reachability": str(agent.reachability),
-                "handled_at": agent.handled_at.isoformat() if agent.handled_at else None,
-                "waiting": agent.callers_waiting,
-            }
-            for agent in known.agents.values()
-        },
-    }

@@ -14,7 +14,7 @@ from app.promises import ledger
 from app.records.callers import Case
 from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
 from app.records.promises import PromiseState
-from app.routing import sentences
+from app.routing import rules, sentences
 from app.routing.decision import Ring, Wait, next_step
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
@@ -95,15 +95,15 @@ def serve(
 
     The call is held by the caller of this function.
     """
-    ladder_rules = facts.rules.ladder
+    ladder = rules.of_step(session, step, call.rule_version).ladder
     waited = now - (call.waiting_since or now)
     if call.waiting_for_agent is not None:
-        limit = ladder_rules.wait_for_owner_seconds
+        limit = ladder.wait_for_owner_seconds
         agent = facts.agents.get(call.waiting_for_agent)
         free = agent is not None and agent.reachability == presence.Reachability.FREE
         gone = agent is None or agent.reachability not in _WORTH_WAITING_FOR
     else:
-        limit = ladder_rules.wait_for_team_seconds
+        limit = ladder.wait_for_team_seconds
         steps = call_steps.steps_of(session, call.sid)
         free = _is_led_on(call_steps.situation(call, facts, steps, now))
         case = facts.caller.case

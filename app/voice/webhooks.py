@@ -1,23 +1,20 @@
 """What does the carrier ask of us? Each view checks the form, calls one function, and replies."""
 
 import logging
-import random
-import time
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from flask import Blueprint, Flask, Response, current_app, request
 from sqlalchemy import select
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError, SQLAlchemyError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
 
 from app import bus, db
 from app.callers.numbers import mask, to_e164
 from app.carrier import forms, twiml
+from app.carrier.executor import Executor
 from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import utcnow
 from app.deployment import Deployment
@@ -35,98 +32,13 @@ from config import Settings
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 bp = Blueprint("voice", __name__, url_prefix="/voice")
 
 # Far below the carrier's 15 s: a caller hears nothing until we reply.
 NEWS_DEADLINE_SECONDS = 5.0  # nobody waits for the answer to news, and it is told only once
-# After a failure the database is left alone for this long, and calls go straight to what is left.
-REST_SECONDS = 2.0
-# https://www.postgresql.org/docs/current/errcodes-appendix.html: serialization_failure, deadlock_detected,
-# lock_not_available
-IN_THE_WAY = frozenset({"40001", "40P01", "55P03"})
+
 # Beyond it no call ever goes, and a database's integers end.
 MOST_STEPS = 10_000
-
-
-@dataclass
-class Store:
-    """The way to the database from a webhook: within the deadline, and not at all while it is down."""
-
-    deadline: float  # seconds
-    # Fewer than the engine has connections: calls queue here, where waiting counts towards the deadline.
-    pool: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(24, "webhook"))
-    _resting_until: float = 0.0
-    _answered_at: float = 0.0  # when the database last did what it was asked, for whomever
-
-    @property
-    def rests(self) -> bool:
-        """Whether the database failed a moment ago and is left alone."""
-        return time.monotonic() < self._resting_until
-
-    def run(self, work: Callable[[Session], T], deadline: float | None = None) -> T:
-        """Do the work in one transaction; see `call`."""
-        return self.call(lambda: _in_transaction(work), deadline)
-
-    def call(self, work: Callable[[], T], deadline: float | None = None) -> T:
-        """Do the work, which opens what it needs. Raises StoreUnavailable when the database is too slow.
-
-        Work that is late may still commit: everything that it writes can be asked for again. Work that met
-        another transaction's locks is done again, so it must not keep anything from the first time.
-        """
-        if self.rests:
-            raise StoreUnavailable("resting")
-        asked_at, deadline = time.monotonic(), deadline or self.deadline
-        future: Future[T] = self.pool.submit(self._do, work, asked_at + 2 * deadline)
-        try:
-            return self._result(future, asked_at, deadline)
-        except (OperationalError, InterfaceError, OSError) as error:
-            future.cancel()
-            # Late in a crowded process is another matter than silent: somebody else was answered meanwhile.
-            is_late = isinstance(error, TimeoutError) and self._answered_at > asked_at
-            if not is_late and not _met_a_lock(error):
-                self._resting_until = time.monotonic() + REST_SECONDS
-            raise StoreUnavailable(type(error).__name__) from error
-        except PoolTimeout as error:
-            raise StoreUnavailable("no connection was free") from error
-
-    def _result(self, future: "Future[T]", asked_at: float, deadline: float) -> T:
-        try:
-            return future.result(timeout=deadline)
-        except TimeoutError:
-            # While others are being answered the process is crowded, not cut off: better late, with an agent
-            # who is reserved, than at once by telephones that others may be ringing too.
-            if future.done() or self._answered_at <= asked_at:
-                raise
-            return future.result(timeout=deadline)
-
-    def _do(self, work: Callable[[], T], until: float) -> T:
-        while True:
-            try:
-                result = work()
-            except OperationalError as error:
-                if not _met_a_lock(error):
-                    raise
-                # It said so itself: the database is there, somebody else holds what this work needs.
-                self._answered_at = time.monotonic()
-                if self._answered_at >= until:
-                    raise
-                # Two who met must not meet again.
-                time.sleep(random.uniform(0.005, 0.03))
-            else:
-                self._answered_at = time.monotonic()
-                return result
-
-
-def _in_transaction(work: Callable[[Session], T]) -> T:
-    with db.transaction() as session:
-        return work(session)
-
-
-def _met_a_lock(error: Exception) -> bool:
-    """Tell whether the work failed because other work was in its way, not because the database is ill."""
-    return getattr(getattr(error, "orig", None), "sqlstate", None) in IN_THE_WAY
 
 
 @dataclass(frozen=True)
@@ -136,7 +48,7 @@ class Voice:
     settings: Settings
     deployment: Deployment
     left: LastResort
-    store: Store
+    store: Executor
     keeper: Keeper
 
 
@@ -148,7 +60,7 @@ def register(app: Flask) -> None:
     left = last_resort.register(app, keeper)
     keeper.when_reachable = lambda: spool_replay.merge(left.spool, deployment)
     app.extensions["voice"] = Voice(
-        settings, deployment, left, Store(settings.webhook_deadline_seconds), keeper
+        settings, deployment, left, Executor(settings.webhook_deadline_seconds), keeper
     )
     app.register_blueprint(bp)
 
@@ -248,9 +160,6 @@ def find_somebody(error: Exception) -> Response | HTTPException:
             return _continue_without_store(error)
 
 
-# --- the way in ---------------------------------------------------------------------------------------
-
-
 @bp.route("/incoming", methods=forms.METHODS)
 def incoming() -> Response:
     """A call comes in."""
@@ -279,14 +188,12 @@ def _answered(call: incoming_calls.IncomingCall, deployment: Deployment) -> byte
     """Answer with one write when somebody can be rung at once, as for most callers; else step by step."""
     now = utcnow()
     with db.at_once() as connection:
-        rung = incoming_calls.ring_at_once(connection, call, now, deployment)
-    if isinstance(rung, Rung):
-        bus.publish([rung.bell])
-        return rung.reply
-    if rung is not None:
-        return rung
+        found = incoming_calls.ring_at_once(connection, call, now, deployment)
+    if isinstance(found, Rung):
+        bus.publish([found.bell])
+        return found.reply
     with db.transaction() as session:
-        return incoming_calls.answer(session, call, now, deployment)
+        return incoming_calls.answer(session, found, now, deployment)
 
 
 @bp.route("/status", methods=forms.METHODS)
@@ -327,9 +234,6 @@ def _keep_end() -> Response:
     said = {"call_status": forms.value("CallStatus"), "seconds": forms.seconds("CallDuration")}
     _voice().left.spool.keep("ended", last_resort.caller() | said)
     return forms.done()
-
-
-# --- what the TwiML leads to --------------------------------------------------------------------------
 
 
 @bp.route("/calls/<sid>/<int(signed=True):number>", methods=forms.METHODS)
@@ -531,9 +435,6 @@ def recording(sid: str, number: int) -> Response:
     recording_sid, word = forms.value("RecordingSid"), forms.value("RecordingStatus")
     seconds = forms.seconds("RecordingDuration")
     return _noted(lambda session: prompts.recording(session, sid, recording_sid, word, seconds, utcnow()))
-
-
-# --- helpers ------------------------------------------------------------------------------------------
 
 
 def _answer(work: Callable[[Session], bytes]) -> Response:

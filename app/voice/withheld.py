@@ -11,7 +11,6 @@ from app.carrier import twiml
 from app.catalogue import text
 from app.deployment import Deployment
 from app.lines import places
-from app.lines.hours import due_at
 from app.promises import ledger
 from app.records.calls import Call, StepKind
 from app.records.promises import OWED, Promise
@@ -47,7 +46,7 @@ def number_given(
     country = places.country_of(session, call.line) or deployment.defaults.country
     digits = spoken_numbers.digits(given)
     e164 = to_e164(digits, country)
-    due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
+    due = owing.due_for(session, call, facts, now)
     if e164 is not None and places.may_ring(session, e164):
         _promise(session, call, facts, e164, due, now)
         # Digit by digit, or it is read as an amount.
@@ -111,5 +110,5 @@ def keep(session: Session, call: Call, facts: Facts, now: datetime) -> None:
         ledger.note(session, earlier, "promise_hidden_again", now)
         call.promise = earlier.id
         return
-    due = due_at(facts.line.calendar, now, facts.rules.ladder.promise_minutes)
+    due = owing.due_for(session, call, facts, now)
     owing.owe(session, call, facts, facts.owner, due, "promise_hidden", now)

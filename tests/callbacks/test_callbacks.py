@@ -680,7 +680,6 @@ def was_rung(number: str, hours_ago: float, times: int = 3) -> None:
                     language="nl",
                     state=CallState.ENDED,
                     rule_version=0,
-                    situation={},
                     said=[],
                     created_at=then,
                     step=1,

@@ -80,7 +80,10 @@ def call_in(settings: Settings, from_: str, sid: str = "", to: str = factories.L
     sid = sid or "CA" + secrets.token_hex(16)
     with transaction() as session:
         incoming = incoming_calls.IncomingCall(sid, from_, to)
-        incoming_calls.answer(session, incoming, datetime.now(UTC), Deployment.of(settings))
+        now, deployment = datetime.now(UTC), Deployment.of(settings)
+        incoming_calls.answer(
+            session, incoming_calls.look_up(session, incoming, now, deployment), now, deployment
+        )
     return sid
 
 

@@ -210,7 +210,7 @@ def test_a_carrier_that_is_asked_too_much_is_asked_again(
     phonebox: Phonebox, compare: Compare, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     call = missed(phonebox)
-    monkeypatch.setattr("app.carrier.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("app.carrier.rest.time.sleep", lambda seconds: None)
     phonebox.fault("Calls.json", "429", times=2)
 
     assert [one.sid for one in compare().added] == [call.sid]

@@ -1,5 +1,6 @@
 """Whole calls: the running product, a carrier beside it, and people with telephones."""
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -9,14 +10,16 @@ from typing import Any
 
 import pytest
 from sqlalchemy import select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, undefer
 
 from app.agents import presence
 from app.db import Database
 from app.deployment import Defaults, Deployment
 from app.records.agents import Agent, DeskEvent, Reach, Slot
-from app.records.calls import Call, CallStep
+from app.records.calls import Call, CallStep, StepKind
 from app.records.promises import Promise, Recording
+from app.routing import kept
+from app.routing.replay import decided_again
 from app.voice import call_control
 from phonebox.client import PATIENCE_SECONDS, Phonebox
 from startup.warden import Warden
@@ -154,4 +157,26 @@ def town(product: Product) -> Iterator[Town]:
         factories.customer(session, "ada", ADA)
         factories.case(session, "Z1", "ada", handled_by=("bram", "anna"))
     yield Town(product, phonebox, database)
+    with database.reading() as session:
+        assert undecided_again(session) == []
     database.dispose()
+
+
+def undecided_again(session: Session) -> list[tuple[str, int, str]]:
+    """Return the steps of all calls of a story that aren't decided again from what was kept of them."""
+    wrong = []
+    steps = session.scalars(select(CallStep).options(undefer(CallStep.situation)))
+    for step in steps.all():
+        if step.kind == StepKind.FALLBACK:
+            continue  # nobody decided it: there was no database to ask
+        assert len(json.dumps(step.situation).encode()) <= kept.LONGEST
+        again = decided_again(step)
+        agent, team = getattr(again, "agent", None), getattr(again, "team", None)
+        if again is None or (again.kind, again.reason.code, agent, team) != (
+            step.kind,
+            step.reason,
+            step.agent,
+            step.team,
+        ):
+            wrong.append((step.call_sid, step.number, f"{step.kind} {step.agent}, not {again}"))
+    return wrong

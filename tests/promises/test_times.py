@@ -5,10 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.agents.presence import Endpoint, Reachability
-from app.callbacks.placing import candidates
 from app.promises.times import Window, by_day, is_day, try_again_at
-from app.routing.situation import AgentFacts
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 
@@ -92,74 +89,3 @@ def test_after_three_tries_a_human_is_asked() -> None:
 
 
 # --- who is rung --------------------------------------------------------------------------------------
-
-WINDOW = Window(at("2026-11-24 10:00"), at("2026-11-24 12:00"), AMSTERDAM)
-EARLY, LATE, LAST = at("2026-11-24 11:40"), at("2026-11-24 11:46"), at("2026-11-24 12:10")
-_FREE = Reachability.FREE
-
-
-def agent(
-    key: str, reachability: Reachability = _FREE, *, handled: int | None = None, idle: int = 5
-) -> AgentFacts:
-    """An agent at a desk, who handled the case so many days ago and is free for so many minutes."""
-    return AgentFacts(
-        key=key,
-        spoken_name=key.title(),
-        team="Burgerzaken",
-        reachability=reachability,
-        endpoint=Endpoint("client", key),
-        idle_since=EARLY - timedelta(minutes=idle),
-        handled_at=None if handled is None else EARLY - timedelta(days=handled),
-    )
-
-
-def rung(
-    now: datetime, *agents: AgentFacts, debtor: str | None = "anna", refused: frozenset[str] = frozenset()
-) -> list[str]:
-    known = {one.key: one for one in agents}
-    return [one.key for one, _ in candidates(debtor, "Burgerzaken", known, refused, WINDOW, now)]
-
-
-OTHERS = (agent("carla", idle=3), agent("dirk", idle=9), agent("bram", handled=2), agent("eva", handled=1))
-
-
-@pytest.mark.parametrize(
-    ("now", "anna", "expected"),
-    [
-        (EARLY, agent("anna"), ["anna"]),
-        (EARLY, agent("anna", Reachability.BUSY), []),
-        (EARLY, agent("anna", Reachability.BREAK), []),
-        (EARLY, agent("anna", Reachability.LEFT), ["eva", "bram", "dirk", "carla"]),
-        (LATE, agent("anna"), ["anna", "eva", "bram", "dirk", "carla"]),
-        (LATE, agent("anna", Reachability.BUSY), ["eva", "bram", "dirk", "carla"]),
-        (LATE, agent("anna", Reachability.OFF), ["eva", "bram", "dirk", "carla"]),
-        (LAST, agent("anna", Reachability.UNPROVEN), ["eva", "bram", "dirk", "carla"]),
-    ],
-)
-def test_who_owes_it_rings_and_near_the_deadline_whoever_knows_the_case(
-    now: datetime, anna: AgentFacts, expected: list[str]
-) -> None:
-    assert rung(now, anna, *OTHERS) == expected
-
-
-def test_a_promise_of_the_whole_team_is_anybodys() -> None:
-    assert rung(EARLY, *OTHERS, debtor=None) == ["eva", "bram", "dirk", "carla"]
-
-
-def test_whoever_refused_a_moment_ago_is_left_alone() -> None:
-    assert rung(LATE, agent("anna"), *OTHERS, refused=frozenset({"anna", "eva"})) == ["bram", "dirk", "carla"]
-    assert rung(EARLY, agent("anna"), *OTHERS, refused=frozenset({"anna"})) == []
-
-
-def test_a_short_promise_gives_a_busy_debtor_half_of_its_time() -> None:
-    short = Window(at("2026-11-24 10:00"), at("2026-11-24 10:10"), AMSTERDAM)
-    busy = {"anna": agent("anna", Reachability.BUSY), "bram": agent("bram", handled=1)}
-    away = busy | {"anna": agent("anna", Reachability.AWAY)}
-
-    def first(known: dict[str, AgentFacts], clock: str) -> list[str]:
-        return [
-            one.key for one, _ in candidates("anna", "", known, frozenset(), short, at(f"2026-11-24 {clock}"))
-        ]
-
-    assert (first(busy, "10:04"), first(busy, "10:06")) == ([], ["bram"])
-    assert first(away, "10:03") == ["bram"]

@@ -14,7 +14,6 @@ from app.lines.hours import calendar, due_at
 from app.records.calls import StepKind, StepOutcome
 from app.routing import sentences
 from app.routing.decision import AskForNumber, Decision, MakePromise, Ring, Step, Wait, decide
-from app.routing.rules import Ladder
 from app.routing.sentences import Sentence
 from app.routing.situation import AgentFacts, Situation, Tried
 from tests.factories import ADA
@@ -30,6 +29,7 @@ from tests.situations import (
     agent,
     agents,
     any_situation,
+    by,
     caller,
     line,
     owner,
@@ -198,7 +198,10 @@ ROWS = [
     ),
     (
         "the owner has had enough direct calls",
-        {"agents": owner(Reachability.FREE, direct_calls=8), "rules": Ladder(direct_calls_per_hour=8)},
+        {
+            "agents": owner(Reachability.FREE, direct_calls=8),
+            "resolved": by(direct_calls_per_hour=8),
+        },
         "colleague bram",
         "colleague_handled",
         "Anna is op dit moment niet te bereiken. Ik verbind u door met Bram.",
@@ -344,7 +347,7 @@ ROWS = [
     ),
     (
         "only a team that the rules name is there",
-        {"owner": None, "agents": agents(DIRK), "rules": Ladder(extra_teams=("Belastingen",))},
+        {"owner": None, "agents": agents(DIRK), "resolved": by(extra_teams=("Belastingen",))},
         "team dirk",
         "team_known",
         "",
@@ -463,7 +466,7 @@ def test_a_caller_who_waited_for_the_team_in_vain_is_promised_a_call() -> None:
 def test_the_ladder_that_would_follow_is_as_long_as_its_seconds() -> None:
     many = agents(*(agent(f"a{number}") for number in range(9)))
 
-    decision = decide(replace(USUAL, owner=None, agents=many, rules=Ladder(total_seconds=70)))
+    decision = decide(replace(USUAL, owner=None, agents=many, resolved=by(total_seconds=70)))
 
     rings = [step.seconds for step in decision.steps if isinstance(step, Ring)]
     assert rings == [20, 20, 20, 10]
@@ -538,7 +541,7 @@ def test_whatever_the_situation_the_caller_reaches_a_human_or_a_promise(situatio
         assert ring.seconds >= 10
     assert len({ring.agent for ring in rings}) == len(rings)
     if rings:
-        assert sum(ring.seconds for ring in rings) <= situation.rules.total_seconds - situation.rung_seconds
+        assert sum(ring.seconds for ring in rings) <= situation.ladder.total_seconds - situation.rung_seconds
     assert steps[-1].due_at > situation.now  # type: ignore[union-attr]
 
 
@@ -592,7 +595,10 @@ def test_a_caller_sent_from_counter_to_counter_reaches_who_is_in_charge(
 ) -> None:
     anna_is_off = agents | {"anna": replace(ANNA, reachability=Reachability.OFF)}
     situation = replace(
-        USUAL, agents=anna_is_off, calls_lately=calls_lately, rules=Ladder(counter_to_counter=most)
+        USUAL,
+        agents=anna_is_off,
+        calls_lately=calls_lately,
+        resolved=by(counter_to_counter=most),
     )
 
     assert whom(decide(situation).first) == expected

@@ -21,13 +21,13 @@ from sqlalchemy.exc import OperationalError
 
 import config
 from app import bus, db
+from app.carrier.spool import Spool
 from app.deployment import Deployment
 from app.promises import recordings
 from app.records.agents import Activity, Intent
 from app.records.calls import Call, CallState, Inbox, Outcome
 from app.records.promises import Promise
 from app.voice.outage import spool_replay
-from app.voice.outage.degraded import Spool
 from config import Settings
 from startup.postgres_server import PostgresServer
 from tests import town

@@ -15,9 +15,9 @@ from werkzeug.test import TestResponse
 
 from app import db
 from app.carrier import forms
+from app.carrier.spool import Spool
 from app.records.calls import Call, CallState, Inbox, Outcome
 from app.records.messages import Message
-from app.voice.outage.degraded import Spool
 from config import Settings
 from phonebox.twilio_spec.twiml import problems_in_twiml
 from tests import town

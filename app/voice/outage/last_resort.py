@@ -9,8 +9,9 @@ from flask import Blueprint, Flask, Response, current_app, request
 from werkzeug.exceptions import HTTPException
 
 from app.carrier import forms, twiml
+from app.carrier.spool import Spool
 from app.clock import utcnow
-from app.voice.outage.degraded import FALLBACK, MESSAGE, Degraded, Spool, talked
+from app.voice.outage.degraded import FALLBACK, MESSAGE, Degraded, talked
 from app.voice.outage.snapshot import Keeper
 from config import Settings
 

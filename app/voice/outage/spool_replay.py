@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from app import db
 from app.callbacks import agent_leg, customer_leg
 from app.carrier import forms
+from app.carrier.spool import Spool
 from app.carrier.words import DialEnded
 from app.deployment import Deployment
 from app.records.calls import Call
 from app.voice import afterwards, held, last_word, rings
 from app.voice import incoming as incoming_calls
-from app.voice.outage.degraded import Spool
 
 log = logging.getLogger(__name__)
 

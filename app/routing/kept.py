@@ -1,0 +1,362 @@
+"""How is a decision kept, and read back? With all that it depended on, and nobody's name or number.
+
+What is read back leads to the step that was taken: names and addresses are replaced by keys, the people who
+could not change it are left out when there are very many, and what nobody asks a decision about is gone.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from app.agents.presence import Endpoint, Reachability
+from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise
+from app.lines.hours import calendar
+from app.records.calls import StepKind, StepOutcome
+from app.routing.ringing_back import Owed
+from app.routing.rules import Resolved
+from app.routing.situation import AgentFacts, LineFacts, Situation, Tried
+
+Json = dict[str, Any]
+
+# Of what is written here; a form that can't be read any more gets the next number.
+FORM = 1
+# A decision takes no more than this, in bytes of JSON, however many people there are.
+LONGEST = 8 * 1024
+# What is left for people and cases once the rest, at its longest, is written.
+_FOR_AGENTS = 5000
+_FOR_CUSTOMERS = 2000
+
+_ANYBODY = "a number"  # of a caller who had one: which one it was changes nothing
+_A_PHONE = "a phone"
+
+
+class UnknownForm(ValueError):
+    """This was kept by a version of the program that this one can't read."""
+
+
+def situation_as_json(known: Situation) -> Json:
+    """Return a situation as plain JSON, of LONGEST bytes at the most; the rules are kept beside it."""
+    promise = known.caller.promise
+    return {
+        "form": FORM,
+        "at": known.now.isoformat(),
+        "line": _line(known.line),
+        "number": known.caller.e164 is not None,
+        "customers": _customers(known.caller.customers),
+        "promise": promise
+        and _without_defaults(
+            {
+                "id": promise.id,
+                "agent": promise.agent,
+                "case": promise.case,
+                "customer": promise.customer,
+                "due_at": _moment(promise.due_at),
+                "is_being_rung": promise.is_being_rung,
+            }
+        ),
+        "owner": known.owner,
+        "agents": agents_as_json(known.agents, _by_weight(known)),
+        "can_be_rung_back": known.can_be_rung_back,
+        "tried": [
+            _without_defaults(
+                {
+                    "kind": str(one.kind),
+                    "agent": one.agent,
+                    "outcome": str(one.outcome),
+                    "declined_why": one.declined_why,
+                    "endpoint": one.endpoint,
+                }
+            )
+            for one in known.tried
+        ],
+        "rung_seconds": known.rung_seconds,
+        "calls_lately": known.calls_lately,
+    }
+
+
+def situation_of(stored: Mapping[str, Any], resolved: Resolved) -> Situation:
+    """Return the situation that was kept. Raises UnknownForm for one that this version can't read."""
+    require_form(stored)
+    promise = stored["promise"]
+    caller = Caller(
+        _ANYBODY if stored["number"] else None,
+        tuple(_customer_of(one) for one in stored["customers"]),
+        promise
+        and OwedPromise(
+            promise["id"],
+            promise.get("agent"),
+            promise.get("case"),
+            promise.get("customer"),
+            datetime.fromisoformat(promise["due_at"]),
+            promise.get("is_being_rung", False),
+        ),
+    )
+    return Situation(
+        now=datetime.fromisoformat(stored["at"]),
+        line=_line_of(stored["line"]),
+        caller=caller,
+        owner=stored["owner"],
+        agents=agents_of(stored["agents"]),
+        can_be_rung_back=stored["can_be_rung_back"],
+        resolved=resolved,
+        tried=tuple(
+            Tried(
+                StepKind(one["kind"]),
+                one.get("agent"),
+                StepOutcome(one["outcome"]),
+                one.get("declined_why", ""),
+                one.get("endpoint", ""),
+            )
+            for one in stored["tried"]
+        ),
+        rung_seconds=stored["rung_seconds"],
+        calls_lately=stored["calls_lately"],
+    )
+
+
+def owed_as_json(owed: Owed) -> Json:
+    """Return what a callback's decision depended on as plain JSON; the rules are kept beside it."""
+    return {
+        "form": FORM,
+        "at": owed.now.isoformat(),
+        "debtor": owed.debtor,
+        "team": owed.team,
+        "agents": agents_as_json(owed.agents, _by_use(owed)),
+        "colleagues_from": _moment(owed.colleagues_from),
+        "anybody_from": _moment(owed.anybody_from),
+        "refused": sorted(owed.refused),
+        "has_dropped": owed.has_dropped,
+    }
+
+
+def owed_of(stored: Mapping[str, Any], resolved: Resolved) -> Owed:
+    """Return what was kept of a callback. Raises UnknownForm for one that this version can't read."""
+    require_form(stored)
+    return Owed(
+        now=datetime.fromisoformat(stored["at"]),
+        debtor=stored["debtor"],
+        team=stored["team"],
+        agents=agents_of(stored["agents"]),
+        colleagues_from=datetime.fromisoformat(stored["colleagues_from"]),
+        anybody_from=datetime.fromisoformat(stored["anybody_from"]),
+        refused=frozenset(stored["refused"]),
+        has_dropped=stored["has_dropped"],
+        resolved=resolved,
+    )
+
+
+def require_form(stored: Mapping[str, Any]) -> None:
+    """Raise UnknownForm unless this version can read what was stored."""
+    if stored.get("form") != FORM:
+        raise UnknownForm(f"a decision of form {stored.get('form')}, not {FORM}")
+
+
+# --- agents -------------------------------------------------------------------------------------------
+
+
+def agents_as_json(agents: Mapping[str, AgentFacts], by_weight: Iterable[str]) -> Json:
+    """Return agents by key; when they are too many, those who come first in `by_weight`."""
+    written = ((key, _agent(agents[key])) for key in dict.fromkeys(by_weight) if key in agents)
+    return dict(_fitting(written, _FOR_AGENTS))
+
+
+def agents_of(stored: Mapping[str, Json]) -> dict[str, AgentFacts]:
+    """Return the agents that were kept; who had an ordinary phone has one, whatever its number was."""
+    return {key: _agent_of(key, one) for key, one in stored.items()}
+
+
+def _agent(agent: AgentFacts) -> Json:
+    return _without_defaults(
+        {
+            "team": agent.team,
+            "is": str(agent.reachability),
+            "rings_at": agent.endpoint and agent.endpoint.kind,
+            "has_phone": agent.phone is not None,
+            "idle_since": _moment(agent.idle_since),
+            "handled_at": _moment(agent.handled_at),
+            "back_at": _moment(agent.back_at),
+            "free_in_minutes": agent.free_in_minutes,
+            "makes_way": agent.makes_way,
+            "callers_waiting": agent.callers_waiting,
+            "direct_calls": agent.direct_calls,
+            "is_supervisor": agent.is_supervisor,
+        }
+    )
+
+
+def _agent_of(key: str, stored: Json) -> AgentFacts:
+    kind, phone = stored.get("rings_at"), _A_PHONE if stored.get("has_phone") else None
+    endpoint = Endpoint(kind, key, phone if kind == "both" else None) if kind else None
+    if kind == "phone":
+        endpoint = Endpoint(kind, _A_PHONE)
+    return AgentFacts(
+        key=key,
+        spoken_name=key,
+        team=stored.get("team", ""),
+        reachability=Reachability(stored["is"]),
+        endpoint=endpoint,
+        phone=phone,
+        idle_since=_moment_of(stored.get("idle_since")),
+        handled_at=_moment_of(stored.get("handled_at")),
+        back_at=_moment_of(stored.get("back_at")),
+        free_in_minutes=stored.get("free_in_minutes"),
+        makes_way=stored.get("makes_way", False),
+        callers_waiting=stored.get("callers_waiting", 0),
+        direct_calls=stored.get("direct_calls", 0),
+        is_supervisor=stored.get("is_supervisor", False),
+    )
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+def _by_weight(known: Situation) -> Sequence[str]:
+    """Return everybody, those first on whom the next step may depend."""
+    case = known.caller.case
+    teams = [case.team if case else None, known.line.team, *known.ladder.extra_teams]
+    last = known.tried[-1].agent if known.tried else None
+
+    def weight(agent: AgentFacts) -> tuple[Any, ...]:
+        waits = agent.callers_waiting > 0
+        return (
+            agent.handled_at is None,
+            -(agent.handled_at or _NEVER).timestamp() if agent.handled_at else 0.0,
+            not agent.is_supervisor,
+            # Who is free may be rung; one who is busy and whom a caller may wait for stands for all such.
+            agent.reachability != Reachability.FREE or waits,
+            agent.reachability not in (Reachability.BUSY, Reachability.WRAPPING_UP),
+            teams.index(agent.team) if agent.team in teams else len(teams),
+            agent.idle_since or known.now,
+            agent.key,
+        )
+
+    everybody = sorted(known.agents.values(), key=weight)
+    left_out = {known.owner, case.avoided if case else None}
+    waited_for = [
+        agent
+        for agent in everybody
+        if agent.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
+        and agent.key not in left_out
+        and (agent.team in teams or known.line.team is None)
+    ]
+    waited_for.sort(key=lambda agent: not agent.makes_way or agent.callers_waiting > 0)
+    # After the owner and whom was spoken of last, whoever makes that a caller may wait for the team.
+    most_important = [
+        key for key in (known.owner, last, *(one.key for one in waited_for[:1])) if key is not None
+    ]
+    return [*most_important, *(agent.key for agent in everybody)]
+
+
+def _by_use(owed: Owed) -> Sequence[str]:
+    """Return everybody, those first who may be rung for a promise."""
+
+    def use(agent: AgentFacts) -> tuple[Any, ...]:
+        return (
+            agent.key != owed.debtor,
+            agent.reachability != Reachability.FREE or agent.callers_waiting > 0 or agent.key in owed.refused,
+            -(agent.handled_at or _NEVER).timestamp() if agent.handled_at else 0.0,
+            agent.team != owed.team,
+            agent.idle_since or owed.now,
+            agent.key,
+        )
+
+    return [agent.key for agent in sorted(owed.agents.values(), key=use)]
+
+
+# --- the line and the customers -----------------------------------------------------------------------
+
+
+def _line(line: LineFacts) -> Json:
+    return {
+        "number": line.number,
+        "team": line.team,
+        "language": line.language,
+        "hours": line.calendar.hours.text,
+        "timezone": line.calendar.timezone.key,
+        "country": line.calendar.country,
+    }
+
+
+def _line_of(stored: Json) -> LineFacts:
+    return LineFacts(
+        number=stored["number"],
+        team=stored["team"],
+        language=stored["language"],
+        calendar=calendar(stored["hours"], stored["timezone"], stored["country"]),
+    )
+
+
+def _customers(customers: Sequence[KnownCustomer]) -> list[Json]:
+    """Return the customers, the likeliest and their likeliest cases first; of very many only those."""
+    written = (
+        (
+            customer.key,
+            {
+                "customer": customer.key,
+                "language": customer.language,
+                "tags": list(customer.tags),
+                "cases": [_case(case) for case in customer.cases[:3]],
+            },
+        )
+        for customer in customers
+    )
+    return [one for _, one in _fitting(written, _FOR_CUSTOMERS)]
+
+
+def _case(case: OpenCase) -> Json:
+    return _without_defaults(
+        {
+            "case": case.key,
+            "team": case.team,
+            "status": case.status,
+            "opened_at": _moment(case.opened_at),
+            "owner": case.owner,
+            "handled_at": _moment(case.handled_at),
+            "avoided": case.avoided,
+        }
+    )
+
+
+def _customer_of(stored: Json) -> KnownCustomer:
+    cases = tuple(
+        OpenCase(
+            key=one["case"],
+            subject="",
+            team=one.get("team", ""),
+            status=one.get("status", ""),
+            url="",
+            opened_at=datetime.fromisoformat(one["opened_at"]),
+            owner=one.get("owner"),
+            handled_at=_moment_of(one.get("handled_at")),
+            avoided=one.get("avoided"),
+        )
+        for one in stored["cases"]
+    )
+    return KnownCustomer(stored["customer"], "", stored["language"], tuple(stored["tags"]), cases)
+
+
+# --- plain values -------------------------------------------------------------------------------------
+
+
+def _fitting(written: Iterable[tuple[str, Json]], room: int) -> list[tuple[str, Json]]:
+    """Return the first one, and those after it as long as there is room for them, in bytes of JSON."""
+    kept: list[tuple[str, Json]] = []
+    for key, one in written:
+        room -= len(json.dumps({key: one}, ensure_ascii=False).encode())
+        if room < 0 and kept:
+            break
+        kept.append((key, one))
+    return kept
+
+
+def _without_defaults(values: Json) -> Json:
+    return {name: value for name, value in values.items() if value not in (None, "", False, 0)}
+
+
+def _moment(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _moment_of(stored: str | None) -> datetime | None:
+    return datetime.fromisoformat(stored) if stored else None
