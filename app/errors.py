@@ -33,3 +33,7 @@ class CarrierError(ApplicationError):
 
 class StoreUnavailable(ApplicationError):
     """The database did not answer within its budget."""
+
+
+class UnknownCall(ApplicationError):
+    """The carrier speaks of a call, or of a step of it, that was never written down."""

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.agents import presence
 from app.callbacks import agent_leg
 from app.deployment import Deployment
-from app.errors import InvalidField
+from app.errors import InvalidField, UnknownCall
 from app.outgoing import outbox
 from app.promises import attempts, dropped
 from app.records.callers import Case, Customer
@@ -141,7 +141,7 @@ def _own(session: Session, call_sid: str, agent: str) -> Call:
     """Return the call, held, if the agent talks or talked in it. Raises InvalidField otherwise."""
     try:
         call = held.held(session, call_sid)
-    except held.UnknownCall:
+    except UnknownCall:
         raise InvalidField("call_sid", "there is no such call") from None
     step = session.get(CallStep, (call_sid, call.step))
     if agent not in (call.bridged_to, step.agent if step else None):

@@ -8,14 +8,11 @@ from sqlalchemy.orm import Session
 from app.agents import desk_events
 from app.carrier import twiml
 from app.deployment import Deployment
+from app.errors import UnknownCall
 from app.records.calls import Call, CallState, Inbox
 from app.routing import reading
 from app.routing.facts import Facts
 from app.voice import steps as call_steps
-
-
-class UnknownCall(LookupError):
-    """The carrier speaks of a call, or of a step of it, that was never written down."""
 
 
 def held(session: Session, sid: str) -> Call:

@@ -9,6 +9,7 @@ from app.carrier import twiml
 from app.carrier.words import AT_ONCE, CARRIER_SAYS_ENDED, DialEnded, dial_outcome
 from app.catalogue import text
 from app.deployment import Deployment
+from app.errors import UnknownCall
 from app.lines import places
 from app.promises import attempts, dropped
 from app.records.agents import Agent
@@ -17,7 +18,7 @@ from app.records.promises import Promise
 from app.routing import rules, sentences
 from app.routing.sentences import Sentence
 from app.voice.ending import conversation_is_over, finish, is_rung_back, line_dropped, release
-from app.voice.held import UnknownCall, advance, held, once, reply_of_step, tell
+from app.voice.held import advance, held, once, reply_of_step, tell
 from app.voice.steps import RING_KINDS
 from app.voice.talking import put_through, talked_after_all, talks
 

@@ -408,13 +408,13 @@ def no_database(flask_app: Flask) -> Callable[[], AbstractContextManager[None]]:
         finally:
             db.bind(real)
             dead.dispose()
-            voice.store._resting_until = 0.0
+            flask_app.extensions["carrier"].executor._resting_until = 0.0
 
     return away
 
 
 def merge(flask_app: Flask, deployment: Deployment) -> int:
-    return spool_replay.merge(flask_app.extensions["voice"].left.spool, deployment)
+    return spool_replay.merge(flask_app.extensions["carrier"].spool, deployment)
 
 
 def test_a_fax_that_is_told_of_while_the_database_is_away_is_remembered(
@@ -438,7 +438,7 @@ def test_a_fax_that_is_told_of_while_the_database_is_away_is_remembered(
 def test_news_that_can_be_kept_nowhere_is_refused_so_that_the_carrier_tells_it_again(
     begin: Callback, flask_app: Flask, no_database: Callable[[], AbstractContextManager[None]]
 ) -> None:
-    spool = flask_app.extensions["voice"].left.spool
+    spool = flask_app.extensions["carrier"].spool
     spool.folder.parent.mkdir(parents=True, exist_ok=True)
     spool.folder.write_text("no folder can be here")
 

@@ -63,7 +63,7 @@ def look_around(flask_app: Flask) -> None:
 
 @pytest.fixture
 def spool(flask_app: Flask) -> Spool:
-    found: Spool = flask_app.extensions["voice"].left.spool
+    found: Spool = flask_app.extensions["carrier"].spool
     return found
 
 
@@ -363,7 +363,7 @@ def test_a_caller_whose_row_is_held_up_is_asked_about_again_not_sent_elsewhere(
     town.talks_elsewhere("anna")
     look_around(flask_app)
     call = another().comes_in()
-    flask_app.extensions["voice"].store.deadline = 0.5
+    flask_app.extensions["carrier"].executor.deadline = 0.5
     left = call.attribute("Enqueue", "action")
 
     with held_up(outage, call.sid):
@@ -453,7 +453,7 @@ def test_a_conversation_that_began_and_ended_without_a_database_was_with_who_had
     merge: Callable[[], int],
     phone: bool,
 ) -> None:
-    flask_app.extensions["voice"].store.deadline = 1.0
+    flask_app.extensions["carrier"].executor.deadline = 1.0
     if phone:
         town.rings_at_phone("anna")
     call = another().comes_in()

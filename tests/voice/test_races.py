@@ -263,7 +263,7 @@ def test_a_hundred_calls_at_once_each_get_their_outcome(
     at_once(*(lambda call=call: lives(call) for call in calls))  # type: ignore[misc]
 
     # What a moment's overload kept on disk is written down when it is over.
-    spool_replay.merge(flask_app.extensions["voice"].left.spool, deployment)
+    spool_replay.merge(flask_app.extensions["carrier"].spool, deployment)
     for call in calls:
         call.hangs_up()
     with db.transaction() as session:

@@ -1,23 +1,20 @@
 """What when all else fails? Webhooks without database or Redis; they may run in a process of their own."""
 
-import logging
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from flask import Blueprint, Flask, Response, current_app, request
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, current_app, request
 
-from app.carrier import forms, twiml
+from app.carrier import forms, twiml, webhook
 from app.carrier.spool import Spool
+from app.carrier.webhook import asked, told
 from app.clock import utcnow
 from app.voice.outage.degraded import FALLBACK, MESSAGE, Degraded, talked
 from app.voice.outage.snapshot import Keeper
 from config import Settings
 
-log = logging.getLogger(__name__)
-
-bp = Blueprint("last_resort", __name__, url_prefix="/voice")
+bp = webhook.webhooks("last_resort", "/voice")
 
 
 @dataclass(frozen=True)
@@ -45,36 +42,21 @@ def _left() -> LastResort:
     return left
 
 
-@bp.before_request
-def guard() -> Response | None:
-    return forms.refuse_strangers(_unread)
-
-
-def _unread() -> Response:
-    match str(request.endpoint).removeprefix("last_resort."):
-        case "recording":
-            return forms.too_long()
-        case "whisper" | "accept":
-            return accepted(False)
-        case _:
-            return take_a_message_of_anybody()
-
-
 def take_a_message_of_anybody() -> Response:
     """Let whoever it is speak: rings and names nobody, and keeps nothing until signed news comes of it."""
     return forms.xml(_left().degraded.answer(MESSAGE, "", None))
 
 
-@bp.errorhandler(Exception)
-def take_a_message(error: Exception) -> Response | HTTPException:
+def _take_a_message(error: Exception) -> Response:
     """Whatever breaks here, there is nobody else to ask: let the caller speak."""
-    if isinstance(error, HTTPException):
-        return error
-    log.exception("the last resort failed", extra={"path": request.path})
     return take_a_message_of_anybody()
 
 
-@bp.route("/fallback", methods=forms.METHODS)
+def _nobody(error: Exception | None = None) -> Response:
+    return accepted(False)
+
+
+@asked(bp, "/fallback", lost=_take_a_message, unread=take_a_message_of_anybody)
 def fallback() -> Response:
     """The primary handler failed: ring the numbers for emergencies."""
     left = _left()
@@ -83,7 +65,7 @@ def fallback() -> Response:
     return forms.xml(left.degraded.answer(FALLBACK, line, None, caller_id=forms.caller_id()))
 
 
-@bp.route("/degraded/after/<rung>", methods=forms.METHODS)
+@asked(bp, "/degraded/after/<rung>", lost=_take_a_message, unread=take_a_message_of_anybody)
 def after(rung: str) -> Response:
     """One rung of what is left is over."""
     left, dial = _left(), forms.dial_ended()
@@ -92,26 +74,26 @@ def after(rung: str) -> Response:
     return forms.xml(left.degraded.after(rung, _line(), dial, forms.caller_id()))
 
 
-@bp.route("/degraded/whisper", methods=forms.METHODS)
+@asked(bp, "/degraded/whisper", lost=_nobody, unread=_nobody)
 def whisper() -> Response:
     """An ordinary phone was answered, by somebody or by something."""
     return forms.xml(_left().degraded.whisper(_line()))
 
 
-@bp.route("/degraded/accept", methods=forms.METHODS)
+@asked(bp, "/degraded/accept", lost=_nobody, unread=_nobody)
 def accept() -> Response:
     """Whoever answered takes the call, or doesn't."""
     return accepted(twiml.is_yes(forms.value("Digits"), forms.value("SpeechResult")))
 
 
-@bp.route("/degraded/thanks", methods=forms.METHODS)
+@asked(bp, "/degraded/thanks", lost=_take_a_message, unread=take_a_message_of_anybody)
 def thanks() -> Response:
     """A message was recorded: keep where it is, so that somebody hears it."""
     left = _left()
     return forms.xml(left.degraded.thanks(_line(), kept=keep_message(left)))
 
 
-@bp.route("/degraded/recording", methods=forms.METHODS)
+@told(bp, "/degraded/recording", lost=lambda error: forms.done())
 def recording() -> Response:
     """The carrier has a recording ready: the same, should the caller have hung up while they spoke."""
     if forms.value("RecordingSid"):
