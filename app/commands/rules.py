@@ -16,7 +16,7 @@ from app.commands import database_errors_in_words, language, settings_of
 from app.deployment import Deployment
 from app.errors import InvalidField
 from app.records.lines import Line
-from app.routing import rules, simulation
+from app.routing import proof, rules, simulation
 from app.routing.rules import Ladder
 
 rules_commands = AppGroup("rules", help="The rules by which calls are routed.")
@@ -92,7 +92,7 @@ def _moment(at: str | None) -> datetime:
 
 def _current() -> rules.Rules:
     with database_errors_in_words(), db.reading() as session:
-        return rules.of_version(session, session.scalar(select(rules.newest_version)))
+        return rules.in_force(session)
 
 
 def _read(file: Path) -> Ladder:
@@ -108,6 +108,6 @@ def _read(file: Path) -> Ladder:
 
 
 def _prove(ladder: Ladder) -> None:
-    if problems := simulation.broken_paths(ladder):
-        shown = "\n".join(problems[:20])
+    if problems := proof.problems(ladder):
+        shown = "\n".join(problem.words for problem in problems[:20])
         raise click.ClickException(f"{len(problems)} paths break the rule of rules:\n{shown}")
