@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from phonebox.calls import CallStatus, HungUpBy, Leg, LegEnded, Source
-from phonebox.interpreter import run_call
+from phonebox.network.calls import CallStatus, HungUpBy, Leg, LegEnded, Source
+from phonebox.verbs.interpreter import run_call
 
 if TYPE_CHECKING:
-    from phonebox.world import World
+    from phonebox.network.world import World
 
 
 SECONDS_OF_A_KEY = 0.5

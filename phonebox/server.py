@@ -5,10 +5,10 @@ from pathlib import Path
 from aiohttp import web
 
 from phonebox.driving import api as driving
-from phonebox.kept import load
+from phonebox.network.kept import load
+from phonebox.network.world import World
 from phonebox.rest.api import RestApi
 from phonebox.settings import Settings
-from phonebox.world import World
 
 PAGE = Path(__file__).parent / "page"
 PAGE_FILES = {

@@ -5,7 +5,6 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from phonebox.calls import Input, Leg, Pressed, Spoken
 from phonebox.driving.reading import (
     DEFAULT_PATIENCE,
     Json,
@@ -19,8 +18,9 @@ from phonebox.driving.reading import (
     seconds_in,
     text_in,
 )
+from phonebox.network.calls import Input, Leg, Pressed, Spoken
+from phonebox.network.world import leg_summary
 from phonebox.sound import Mouth, NoSound, Played, Tone, decibels, share_of
-from phonebox.world import leg_summary
 
 DETAILS = {
     "forwarded_from": "ForwardedFrom",
@@ -150,7 +150,7 @@ class Calls(Part):
             raise Refused(409, "this call is over")
         if missing := self._world.switchboard.missing():
             raise Refused(503, f"no sound: {' and '.join(missing)} not installed")
-        from phonebox.webrtc import connect
+        from phonebox.network.webrtc import connect
 
         try:
             answer = await connect(self._world.mixer, leg, await required(request, "sdp"))

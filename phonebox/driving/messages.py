@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from phonebox.driving.reading import Part, Route, read_json, required, seconds_in
-from phonebox.messages import UNKNOWN_HANDSET
+from phonebox.network.messages import UNKNOWN_HANDSET
 
 
 class Messages(Part):

@@ -5,7 +5,6 @@ from typing import Any
 
 from aiohttp import web
 
-from phonebox.calls import CallStatus, Input, Leg, Pressed, Spoken
 from phonebox.driving.reading import (
     DEFAULT_PATIENCE,
     Part,
@@ -16,8 +15,9 @@ from phonebox.driving.reading import (
     required,
     seconds_in,
 )
-from phonebox.endpoints import Behaviour, Endpoint, Ring
-from phonebox.world import leg_summary
+from phonebox.network.calls import CallStatus, Input, Leg, Pressed, Spoken
+from phonebox.network.endpoints import Behaviour, Endpoint, Ring
+from phonebox.network.world import leg_summary
 
 
 class Telephones(Part):

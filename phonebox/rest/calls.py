@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from phonebox.addresses import parameters_of, without_parameters
-from phonebox.calls import CallStatus, Direction, Fetch, HungUpBy, Inline, Leg, Source
+from phonebox.network.calls import CallStatus, Direction, Fetch, HungUpBy, Inline, Leg, Source
 from phonebox.placing import end_after, place
 from phonebox.rest import pictures
 from phonebox.rest.forms import (

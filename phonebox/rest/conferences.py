@@ -3,8 +3,8 @@
 from aiohttp import web
 
 from phonebox.addresses import kind_of
-from phonebox.calls import Direction, Fetch, Inline
-from phonebox.conferences import Conference, ConferenceStatus, Participant, joining
+from phonebox.network.calls import Direction, Fetch, Inline
+from phonebox.network.conferences import Conference, ConferenceStatus, Participant, joining
 from phonebox.placing import Placing, place
 from phonebox.rest import pictures
 from phonebox.rest.forms import CREATED, ApiError, Form, Resource, Route, not_found, placing, subscribe

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from phonebox.addresses import AddressKind, kind_of
-from phonebox.calls import CallStatus, Exchange, HungUpBy, Input, Leg, Pressed, Spoken
+from phonebox.network.calls import CallStatus, Exchange, HungUpBy, Input, Leg, Pressed, Spoken
 
 VOICEMAIL_ANSWERS_AFTER = 15.0
 VOICEMAIL_LISTENS = 60.0

@@ -8,24 +8,34 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from phonebox import debugger, kept
+from phonebox import debugger
 from phonebox.addresses import country_of
-from phonebox.calls import CallStatus, Direction, Fetch, Handler, HungUpBy, Leg, Source, StatusCallback
-from phonebox.conferences import Conferences
-from phonebox.endpoints import Endpoints
 from phonebox.events import EventLog
 from phonebox.faults import Fault, Faults
-from phonebox.interpreter import Interpreter, run_call
-from phonebox.messages import Messages
-from phonebox.mixing import Mixer
-from phonebox.numbers import OwnNumbers
-from phonebox.outcomes import Purpose
-from phonebox.queues import Queues
-from phonebox.recordings import Recordings
+from phonebox.network import kept
+from phonebox.network.calls import (
+    CallStatus,
+    Direction,
+    Fetch,
+    Handler,
+    HungUpBy,
+    Leg,
+    Source,
+    StatusCallback,
+)
+from phonebox.network.conferences import Conferences
+from phonebox.network.endpoints import Endpoints
+from phonebox.network.messages import Messages
+from phonebox.network.mixing import Mixer
+from phonebox.network.numbers import OwnNumbers
+from phonebox.network.queues import Queues
+from phonebox.network.recordings import Recordings
+from phonebox.network.softphones import Switchboard
 from phonebox.settings import Settings
 from phonebox.sids import new_sid
-from phonebox.softphones import Switchboard
 from phonebox.timing import Changes, Clock, rfc2822, utcnow
+from phonebox.verbs.interpreter import Interpreter, run_call
+from phonebox.verbs.outcomes import Purpose
 from phonebox.webhooks import Reply, WebhookFailed, Webhooks
 
 log = logging.getLogger("phonebox")

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 from phonebox import twiml
-from phonebox.calls import Bridge, CallStatus, Fetch, Leg, LegEnded, LegRedirected, Source
-from phonebox.outcomes import DocumentFailed, HungUp, Left, Purpose
+from phonebox.network.calls import Bridge, CallStatus, Fetch, Leg, LegEnded, LegRedirected, Source
 from phonebox.sids import new_sid
 from phonebox.timing import Changes, utcnow
+from phonebox.verbs.outcomes import DocumentFailed, HungUp, Left, Purpose
 
 if TYPE_CHECKING:
-    from phonebox.interpreter import Interpreter
+    from phonebox.verbs.interpreter import Interpreter
 DEFAULT_MAX_SIZE = 1000
 MAX_NAME = 64
 RING_BUFFER_SECONDS = 5

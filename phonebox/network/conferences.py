@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element, tostring
 
 from phonebox import debugger, twiml
-from phonebox.calls import Fetch, HungUpBy, Inline, Leg, LegEnded, LegRedirected
-from phonebox.outcomes import DocumentFailed, HungUp, Left, Purpose
+from phonebox.network.calls import Fetch, HungUpBy, Inline, Leg, LegEnded, LegRedirected
 from phonebox.sids import new_sid
 from phonebox.timing import rfc2822, utcnow
 from phonebox.twiml import TwimlError
+from phonebox.verbs.outcomes import DocumentFailed, HungUp, Left, Purpose
 from phonebox.webhooks import WebhookFailed
 
 if TYPE_CHECKING:
-    from phonebox.interpreter import Interpreter
-    from phonebox.world import World
+    from phonebox.network.world import World
+    from phonebox.verbs.interpreter import Interpreter
 
 
 class ConferenceStatus(StrEnum):

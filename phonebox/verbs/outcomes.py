@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-from phonebox.calls import CallStatus
+from phonebox.network.calls import CallStatus
 
 
 class Purpose(StrEnum):

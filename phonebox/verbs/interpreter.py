@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 from xml.etree.ElementTree import Element
 
-from phonebox import debugger, dialing, prompts, queues, twiml
-from phonebox.calls import CallStatus, Fetch, HungUpBy, Inline, Leg, LegEnded, LegRedirected, Source
-from phonebox.outcomes import DocumentFailed, HungUp, Left, Purpose
+from phonebox import debugger, twiml
+from phonebox.network import queues
+from phonebox.network.calls import CallStatus, Fetch, HungUpBy, Inline, Leg, LegEnded, LegRedirected, Source
 from phonebox.twilio_spec.twiml import Context, problems_in_twiml
 from phonebox.twiml import Document, TwimlError
+from phonebox.verbs import dialing, prompts
+from phonebox.verbs.outcomes import DocumentFailed, HungUp, Left, Purpose
 from phonebox.webhooks import WebhookFailed
 
 if TYPE_CHECKING:
-    from phonebox.world import World
+    from phonebox.network.world import World
 
 log = logging.getLogger("phonebox")
 

@@ -7,9 +7,10 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
-from phonebox import conferences, debugger, queues, twiml
+from phonebox import debugger, twiml
 from phonebox.addresses import AddressKind, is_phone_number, kind_of
-from phonebox.calls import (
+from phonebox.network import conferences, queues
+from phonebox.network.calls import (
     Bridge,
     CallStatus,
     Direction,
@@ -21,12 +22,12 @@ from phonebox.calls import (
     Source,
     StatusCallback,
 )
-from phonebox.outcomes import DocumentFailed, HungUp, Left, Purpose
 from phonebox.twiml import TwimlError
+from phonebox.verbs.outcomes import DocumentFailed, HungUp, Left, Purpose
 from phonebox.webhooks import WebhookFailed
 
 if TYPE_CHECKING:
-    from phonebox.interpreter import Interpreter
+    from phonebox.verbs.interpreter import Interpreter
 MAX_NOUNS = 10
 # https://www.twilio.com/docs/voice/twiml/dial#timeout: "a 5-second buffer" is always added.
 RING_BUFFER_SECONDS = 5

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element
 
 from phonebox import twiml
-from phonebox.calls import Fetch, Input, Leg, LegEnded, Pressed, Prompt, Source, Spoken
-from phonebox.recordings import Recording
+from phonebox.network.calls import Fetch, Input, Leg, LegEnded, Pressed, Prompt, Source, Spoken
+from phonebox.network.recordings import Recording
 from phonebox.sids import new_sid
 from phonebox.sound import Tape
 from phonebox.timing import rfc2822, utcnow
 
 if TYPE_CHECKING:
-    from phonebox.interpreter import Interpreter
+    from phonebox.verbs.interpreter import Interpreter
 
 CONFIDENCE = "0.91"
 KEYS = "0123456789*#"

@@ -14,7 +14,7 @@ from phonebox.twiml import TwimlError
 from phonebox.webhooks import WebhookFailed
 
 if TYPE_CHECKING:
-    from phonebox.world import World
+    from phonebox.network.world import World
 
 SECONDS_TO_SEND = 0.2
 SECONDS_TO_DELIVER = 1.0

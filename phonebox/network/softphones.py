@@ -17,13 +17,13 @@ from urllib.parse import quote, urlencode
 
 from aiohttp import WSMsgType, web
 
-from phonebox.calls import CallStatus, Leg, Pressed
-from phonebox.endpoints import Endpoint, Ring
+from phonebox.network.calls import CallStatus, Leg, Pressed
+from phonebox.network.endpoints import Endpoint, Ring
 from phonebox.tokens import EXPIRED, INVALID, Access, TokenRefused, verify
 
 if TYPE_CHECKING:
-    from phonebox.webrtc import Peer
-    from phonebox.world import World
+    from phonebox.network.webrtc import Peer
+    from phonebox.network.world import World
 
 log = logging.getLogger("phonebox")
 
@@ -229,7 +229,7 @@ class Softphone:
             return
         if self._endpoint is None:
             # Loading what carries sound takes a second: not when the first call is on its way.
-            self._spawn(asyncio.to_thread(importlib.import_module, "phonebox.webrtc"))
+            self._spawn(asyncio.to_thread(importlib.import_module, "phonebox.network.webrtc"))
             self._endpoint = self._world.endpoints.find(f"client:{self._access.identity}")
             if self._endpoint is not None:
                 self._endpoint.devices.append(self)
@@ -252,7 +252,7 @@ class Softphone:
         self._spawn(self._invite(ring))
 
     async def _invite(self, ring: Ring) -> None:
-        from phonebox.webrtc import Peer
+        from phonebox.network.webrtc import Peer
 
         leg = ring.leg
         peer = Peer(leg.hang_up)

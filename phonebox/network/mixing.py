@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 
-from phonebox.calls import Exchange, Leg
+from phonebox.network.calls import Exchange, Leg
 from phonebox.sound import FRAME_SECONDS, Frame, Hearer, Meter, Mouth, Tape, mixed
 from phonebox.timing import Changes
 
