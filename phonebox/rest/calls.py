@@ -59,7 +59,7 @@ class Calls(Resource):
         subscribe(leg, form)
         answered = self._call(leg, CREATED)
         source = _source(form)
-        self._world.spawn(place(self._world, leg, source, placing(form)))
+        self._world.tasks.spawn(place(self._world, leg, source, placing(form)))
         return answered
 
     async def fetch_call(self, request: web.Request, form: Form) -> web.Response:
@@ -82,7 +82,7 @@ class Calls(Resource):
         else:
             subscribe(leg, form)
             if limit := whole(form.get("TimeLimit"), 0):
-                self._world.spawn(end_after(self._world, leg, limit))
+                self._world.tasks.spawn(end_after(self._world, leg, limit))
         return self._call(leg)
 
     def _may_be_redirected_ringing(self, leg: Leg) -> bool:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from phonebox.network.application import API_VERSION
 from phonebox.network.calls import CallStatus, Direction, Leg
 from phonebox.network.conferences import Conference, Participant
 from phonebox.network.messages import Message
@@ -12,7 +13,6 @@ from phonebox.network.recordings import Recording
 from phonebox.timing import rfc2822, utcnow
 
 Picture = dict[str, Any]
-API_VERSION = "2010-04-01"
 
 PARTICIPANT_STATUS = {
     CallStatus.QUEUED: "queued",
