@@ -9,6 +9,7 @@ from pathlib import Path
 
 from aiohttp import web
 
+from phonebox.network.world import World
 from phonebox.server import make_app
 from phonebox.settings import (
     DEVELOPMENT_ACCOUNT_SID,
@@ -18,7 +19,6 @@ from phonebox.settings import (
     Settings,
     SharedKey,
 )
-from phonebox.world import World
 
 
 def read_arguments(arguments: Sequence[str]) -> tuple[Settings, str, int]:

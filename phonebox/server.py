@@ -5,10 +5,11 @@ from pathlib import Path
 from aiohttp import web
 
 from phonebox.driving import api as driving
-from phonebox.kept import load
+from phonebox.network.kept import load
+from phonebox.network.world import World
 from phonebox.rest.api import RestApi
 from phonebox.settings import Settings
-from phonebox.world import World
+from phonebox.verbs.execution import run_call
 
 PAGE = Path(__file__).parent / "page"
 PAGE_FILES = {
@@ -31,7 +32,7 @@ SECURITY = {
 
 def make_app(settings: Settings) -> tuple[web.Application, World]:
     """Put a simulator together; it needs a running event loop, and starts to listen nowhere by itself."""
-    world = World(settings)
+    world = World(settings, run_call)
     world.own_lines()
     if settings.state_file is not None:
         load(settings.state_file, settings.app_url, world.numbers, world.endpoints)

@@ -1,8 +1,10 @@
 """What was this simulator told when it was started?"""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 # Made to be recognised as no real account's: development settings of an application repeat them.
 DEVELOPMENT_ACCOUNT_SID = "AC" + "d0" * 16
@@ -45,3 +47,11 @@ class Settings:
         if username == self.account_sid:
             return self.auth_token
         return self.api_keys.get(username)
+
+
+def read_list(path: Path | None) -> list[dict[str, Any]]:
+    """Read a JSON file that holds a list of objects; no file is an empty list."""
+    if path is None:
+        return []
+    entries = json.loads(path.read_text(encoding="utf-8"))
+    return [dict(entry) for entry in entries]

@@ -24,6 +24,7 @@ MAX_REDIRECTS = 10
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 # Twilio reads documents up to 64 kB (error 11750).
 MAX_BODY = 64 * 1024
+OUT_OF_ORDER = frozenset({Fault.LATE, Fault.OUT_OF_ORDER, Fault.TWICE})
 
 
 class WebhookFailed(Exception):
@@ -148,6 +149,10 @@ class Webhooks:
         """Begin with an empty record."""
         self.records.clear()
         self._by_call.clear()
+
+    def may_overtake(self, url: str) -> bool:
+        """Say whether a fault takes requests to this URL out of their order."""
+        return any(rule.fault in OUT_OF_ORDER and rule.strikes(url) for rule in self._faults.rules)
 
     async def request(
         self,

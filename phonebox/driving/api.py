@@ -8,7 +8,7 @@ from phonebox.driving.messages import Messages
 from phonebox.driving.reading import Handle, Part, Refused
 from phonebox.driving.telephones import Telephones
 from phonebox.driving.watching import Watching
-from phonebox.world import World
+from phonebox.network.world import World
 
 PARTS: tuple[type[Part], ...] = (Calls, Telephones, Messages, Watching, Conditions)
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from phonebox.calls import Input, Leg, Pressed, Spoken
+from phonebox.driving.pictures import leg_summary, snapshot
 from phonebox.driving.reading import (
     DEFAULT_PATIENCE,
     Json,
@@ -19,8 +19,9 @@ from phonebox.driving.reading import (
     seconds_in,
     text_in,
 )
+from phonebox.network.calls import Input, Leg, Pressed, Spoken
+from phonebox.placing import phone_in
 from phonebox.sound import Mouth, NoSound, Played, Tone, decibels, share_of
-from phonebox.world import leg_summary
 
 DETAILS = {
     "forwarded_from": "ForwardedFrom",
@@ -55,7 +56,7 @@ class Calls(Part):
         return leg
 
     def _snapshot(self, leg: Leg, status: int = 200) -> web.Response:
-        return web.json_response(self._world.snapshot(leg), status=status)
+        return web.json_response(snapshot(self._world, leg), status=status)
 
     async def phone_in(self, request: web.Request) -> web.Response:
         """Somebody dials a number of the account."""
@@ -69,7 +70,7 @@ class Calls(Part):
         details = {name: str(body[field]) for field, name in DETAILS.items() if body.get(field) is not None}
         details |= {str(name): str(value) for name, value in object_in(body, "extra").items()}
         mouth = mouth_in(body)
-        leg = self._world.phone_in(text_in(body, "from"), to, sid, details)
+        leg = phone_in(self._world, text_in(body, "from"), to, sid, details)
         if mouth is not None:
             self._world.mixer.line(leg).mouth = mouth
         return web.json_response({"sid": leg.sid}, status=201)
@@ -87,7 +88,7 @@ class Calls(Part):
         """Answer as soon as a condition is true; 408, with the call as it is, when it is not in time."""
         leg = self._leg(request)
         is_true = self._condition(leg, request.query.get("for", "ended"))
-        if await self._world.until(is_true, seconds_in(request)):
+        if await self._world.changes.until(is_true, seconds_in(request)):
             return self._snapshot(leg)
         return self._snapshot(leg, 408)
 
@@ -106,7 +107,7 @@ class Calls(Part):
             "ended": lambda: leg.ended,
             "hears": lambda: self._world.mixer.hears(leg, hertz(detail)),
             "not_hears": lambda: not self._world.mixer.hears(leg, hertz(detail)),
-            "settled": lambda: self._world.settled(leg),
+            "settled": lambda: leg.settled,
         }
         if name not in conditions:
             raise Refused(400, f"for: {name} is none of {', '.join(conditions)}")
@@ -125,9 +126,9 @@ class Calls(Part):
     async def _put_in(self, request: web.Request, leg: Leg, heard: Input) -> web.Response:
         patience = number_in(await read_json(request), "seconds", DEFAULT_PATIENCE)
 
-        await self._world.until(lambda: leg.ended or leg.is_heard(heard), patience)
+        await self._world.changes.until(lambda: leg.ended or leg.is_heard(heard), patience)
         if not leg.take(heard):
-            raise Refused(409, "nobody listens on this call just now", call=self._world.snapshot(leg))
+            raise Refused(409, "nobody listens on this call just now", call=snapshot(self._world, leg))
         return self._snapshot(leg)
 
     async def give_sound(self, request: web.Request) -> web.Response:
@@ -150,7 +151,7 @@ class Calls(Part):
             raise Refused(409, "this call is over")
         if missing := self._world.switchboard.missing():
             raise Refused(503, f"no sound: {' and '.join(missing)} not installed")
-        from phonebox.webrtc import connect
+        from phonebox.network.webrtc import connect
 
         try:
             answer = await connect(self._world.mixer, leg, await required(request, "sdp"))

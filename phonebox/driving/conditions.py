@@ -8,8 +8,7 @@ from aiohttp import web
 
 from phonebox.driving.reading import Part, Refused, Route, number_in, object_in, read_json, required, text_in
 from phonebox.faults import Fault, FaultRule
-from phonebox.settings import SharedKey
-from phonebox.world import read_list
+from phonebox.settings import SharedKey, read_list
 
 
 class Conditions(Part):

@@ -5,7 +5,8 @@ from typing import Any
 from aiohttp import web
 
 from phonebox.driving.reading import Part, Route, read_json, required, seconds_in
-from phonebox.messages import UNKNOWN_HANDSET
+from phonebox.network.messages import UNKNOWN_HANDSET
+from phonebox.texting import receive
 
 
 class Messages(Part):
@@ -23,7 +24,7 @@ class Messages(Part):
     async def write(self, request: web.Request) -> web.Response:
         """Somebody outside sends a text message to a number of the account."""
         from_, to = await required(request, "from"), await required(request, "to")
-        message = self._world.messages.receive(from_, to, await required(request, "body"))
+        message = receive(self._world, from_, to, await required(request, "body"))
         return web.json_response(message.as_json(), status=201)
 
     async def messages(self, request: web.Request) -> web.Response:
@@ -40,7 +41,7 @@ class Messages(Part):
             inbox = self._world.messages.inbox(to)
             return [message.as_json() for message in inbox if containing in message.body]
 
-        in_time = await self._world.until(lambda: bool(arrived()), seconds_in(request))
+        in_time = await self._world.changes.until(lambda: bool(arrived()), seconds_in(request))
         return web.json_response({"messages": arrived()}, status=200 if in_time else 408)
 
     async def undeliverable(self, request: web.Request) -> web.Response:

@@ -6,7 +6,7 @@ from typing import Any
 
 from aiohttp import web
 
-from phonebox.world import World
+from phonebox.network.world import World
 
 DEFAULT_WAIT = 10.0
 LONGEST_WAIT = 300.0

@@ -5,7 +5,7 @@ from typing import Any
 
 from aiohttp import web
 
-from phonebox.calls import CallStatus, Input, Leg, Pressed, Spoken
+from phonebox.driving.pictures import leg_summary
 from phonebox.driving.reading import (
     DEFAULT_PATIENCE,
     Part,
@@ -16,8 +16,8 @@ from phonebox.driving.reading import (
     required,
     seconds_in,
 )
-from phonebox.endpoints import Behaviour, Endpoint, Ring
-from phonebox.world import leg_summary
+from phonebox.network.calls import CallStatus, Input, Leg, Pressed, Spoken
+from phonebox.network.endpoints import Behaviour, Endpoint, Ring
 
 
 class Telephones(Part):
@@ -110,14 +110,14 @@ class Telephones(Part):
         }
         if name not in conditions:
             raise Refused(400, f"for: {name} is none of {', '.join(conditions)}")
-        in_time = await self._world.until(conditions[name], seconds_in(request))
+        in_time = await self._world.changes.until(conditions[name], seconds_in(request))
         return web.json_response(self._picture(endpoint), status=200 if in_time else 408)
 
     async def _ring(self, request: web.Request) -> tuple[Endpoint, Ring]:
         """Return the ring that can be answered, waiting a little for one."""
         endpoint = self._endpoint(request)
         patience = number_in(await read_json(request), "seconds", DEFAULT_PATIENCE)
-        await self._world.until(lambda: bool(endpoint.ringing), patience)
+        await self._world.changes.until(lambda: bool(endpoint.ringing), patience)
         if not endpoint.ringing:
             raise Refused(409, "this telephone does not ring", endpoint=self._picture(endpoint))
         return endpoint, endpoint.ringing[0]
@@ -127,14 +127,14 @@ class Telephones(Part):
         endpoint, ring = await self._ring(request)
         ring.leg.answered_by = "human"
         ring.settle(CallStatus.IN_PROGRESS)
-        await self._world.until(lambda: ring.leg.answered or ring.leg.ended, DEFAULT_PATIENCE)
+        await self._world.changes.until(lambda: ring.leg.answered or ring.leg.ended, DEFAULT_PATIENCE)
         return web.json_response(self._picture(endpoint))
 
     async def decline(self, request: web.Request) -> web.Response:
         """Push the call away."""
         endpoint, ring = await self._ring(request)
         ring.settle(CallStatus.BUSY)
-        await self._world.until(lambda: ring.leg.ended, DEFAULT_PATIENCE)
+        await self._world.changes.until(lambda: ring.leg.ended, DEFAULT_PATIENCE)
         return web.json_response(self._picture(endpoint))
 
     async def endpoint_hangs_up(self, request: web.Request) -> web.Response:
@@ -159,7 +159,7 @@ class Telephones(Part):
         def listener() -> Leg | None:
             return next((leg for leg in endpoint.active if leg.is_heard(heard)), None)
 
-        await self._world.until(lambda: listener() is not None, patience)
+        await self._world.changes.until(lambda: listener() is not None, patience)
         leg = listener()
         if leg is None or not leg.take(heard):
             raise Refused(409, "nobody listens to this telephone", endpoint=self._picture(endpoint))

@@ -70,5 +70,5 @@ class Watching(Part):
             records = self._world.webhooks.records
             return sum(record.done and containing in record.url for record in records)
 
-        in_time = await self._world.until(lambda: done() >= wanted, seconds_in(request))
+        in_time = await self._world.changes.until(lambda: done() >= wanted, seconds_in(request))
         return web.json_response({"requests": self._requests(request)}, status=200 if in_time else 408)

@@ -10,6 +10,7 @@ from aiohttp import web
 
 from phonebox.addresses import AddressKind, is_whatsapp, kind_of, number_of, without_parameters
 from phonebox.faults import Fault, FaultRule
+from phonebox.network.world import World
 from phonebox.rest.calls import Calls
 from phonebox.rest.conferences import Conferences
 from phonebox.rest.forms import ApiError, Form, Handle, Resource, not_found
@@ -18,7 +19,6 @@ from phonebox.rest.numbers import Numbers
 from phonebox.rest.queues import Queues
 from phonebox.rest.recordings import Recordings
 from phonebox.twilio_spec.rest import problems_in_request
-from phonebox.world import World
 
 ACCOUNT = "/2010-04-01/Accounts/{account}"
 RESOURCES: tuple[type[Resource], ...] = (Calls, Queues, Conferences, Messages, Numbers, Recordings)

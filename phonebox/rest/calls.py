@@ -3,7 +3,7 @@
 from aiohttp import web
 
 from phonebox.addresses import parameters_of, without_parameters
-from phonebox.calls import CallStatus, Direction, Fetch, HungUpBy, Inline, Leg, Source
+from phonebox.network.calls import CallStatus, Direction, Fetch, HungUpBy, Inline, Leg, Source
 from phonebox.placing import end_after, place
 from phonebox.rest import pictures
 from phonebox.rest.forms import (
@@ -59,7 +59,7 @@ class Calls(Resource):
         subscribe(leg, form)
         answered = self._call(leg, CREATED)
         source = _source(form)
-        self._world.spawn(place(self._world, leg, source, placing(form)))
+        self._world.tasks.spawn(place(self._world, leg, source, placing(form)))
         return answered
 
     async def fetch_call(self, request: web.Request, form: Form) -> web.Response:
@@ -82,7 +82,7 @@ class Calls(Resource):
         else:
             subscribe(leg, form)
             if limit := whole(form.get("TimeLimit"), 0):
-                self._world.spawn(end_after(self._world, leg, limit))
+                self._world.tasks.spawn(end_after(self._world, leg, limit))
         return self._call(leg)
 
     def _may_be_redirected_ringing(self, leg: Leg) -> bool:

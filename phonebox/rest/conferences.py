@@ -3,12 +3,14 @@
 from aiohttp import web
 
 from phonebox.addresses import kind_of
-from phonebox.calls import Direction, Fetch, Inline
-from phonebox.conferences import Conference, ConferenceStatus, Participant, joining
+from phonebox.network.calls import Direction, Fetch, Inline
+from phonebox.network.conferences import Conference, ConferenceStatus, Participant
 from phonebox.placing import Placing, place
 from phonebox.rest import pictures
 from phonebox.rest.forms import CREATED, ApiError, Form, Resource, Route, not_found, placing, subscribe
 from phonebox.sids import SID
+from phonebox.verbs.conferences import joining
+from phonebox.verbs.execution import announce
 
 
 class Conferences(Resource):
@@ -67,7 +69,7 @@ class Conferences(Resource):
         elif url := form.get("AnnounceUrl"):
             fetch = Fetch(url, form.get("AnnounceMethod", "POST"))
             for who in room.participants:
-                self._world.spawn(room.announce(who, fetch))
+                self._world.tasks.spawn(self._announce(room, who, fetch))
         return web.json_response(pictures.conference(room, self._account))
 
     async def list_participants(self, request: web.Request, form: Form) -> web.Response:
@@ -110,7 +112,7 @@ class Conferences(Resource):
         )
         room.expected.append(who)
         source = joining(room.friendly_name, _room_attributes(form))
-        self._world.spawn(self._ring_in(room, who, source, placing(form)))
+        self._world.tasks.spawn(self._ring_in(room, who, source, placing(form)))
         return self._participant_json(room, who, CREATED)
 
     async def _ring_in(self, room: Conference, who: Participant, source: Inline, how: Placing) -> None:
@@ -145,8 +147,12 @@ class Conferences(Resource):
             room.hold(who, form.is_true("Hold"), Fetch(url, method) if url else None)
         if url := form.get("AnnounceUrl"):
             fetch = Fetch(url, form.get("AnnounceMethod", "POST"))
-            self._world.spawn(room.announce(who, fetch))
+            self._world.tasks.spawn(self._announce(room, who, fetch))
         return self._participant_json(room, who)
+
+    async def _announce(self, room: Conference, who: Participant, fetch: Fetch) -> None:
+        await announce(self._world, who.leg, fetch)
+        room.tell("announcement-end", who)
 
     async def delete_participant(self, request: web.Request, form: Form) -> web.Response:
         """Take somebody out of a room: their call goes on with what follows, or ends."""

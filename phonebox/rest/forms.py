@@ -7,10 +7,10 @@ from typing import Any
 
 from aiohttp import web
 
-from phonebox.calls import Handler, Leg, StatusCallback
+from phonebox.network.calls import Handler, Leg, StatusCallback
+from phonebox.network.world import World
 from phonebox.placing import Placing
 from phonebox.timing import utcnow
-from phonebox.world import World
 
 MAX_PAGE = 1000
 DEFAULT_PAGE = 50

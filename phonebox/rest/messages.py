@@ -4,6 +4,7 @@ from aiohttp import web
 
 from phonebox.rest import pictures
 from phonebox.rest.forms import CREATED, ApiError, Form, Resource, Route, not_found, within
+from phonebox.texting import send
 
 
 class Messages(Resource):
@@ -41,9 +42,7 @@ class Messages(Resource):
         from_ = form.get("From") or form.get("MessagingServiceSid")
         if self._world.messages.is_refused(from_, form.get("To")):
             raise ApiError(400, 21610, "Attempt to send to an unsubscribed recipient")
-        message = self._world.messages.send(
-            from_, form.get("To"), form.get("Body"), form.get("StatusCallback")
-        )
+        message = send(self._world, from_, form.get("To"), form.get("Body"), form.get("StatusCallback"))
         return self._message_json(message.sid, request, CREATED)
 
     async def fetch_message(self, request: web.Request, form: Form) -> web.Response:

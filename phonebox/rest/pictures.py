@@ -3,16 +3,16 @@
 from collections.abc import Mapping
 from typing import Any
 
-from phonebox.calls import CallStatus, Direction, Leg
-from phonebox.conferences import Conference, Participant
-from phonebox.messages import Message
-from phonebox.numbers import OwnNumber
-from phonebox.queues import Member, Queue
-from phonebox.recordings import Recording
+from phonebox.network.application import API_VERSION
+from phonebox.network.calls import CallStatus, Direction, Leg
+from phonebox.network.conferences import Conference, Participant
+from phonebox.network.messages import Message
+from phonebox.network.numbers import OwnNumber
+from phonebox.network.queues import Member, Queue
+from phonebox.network.recordings import Recording
 from phonebox.timing import rfc2822, utcnow
 
 Picture = dict[str, Any]
-API_VERSION = "2010-04-01"
 
 PARTICIPANT_STATUS = {
     CallStatus.QUEUED: "queued",

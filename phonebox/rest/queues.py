@@ -2,8 +2,8 @@
 
 from aiohttp import web
 
-from phonebox.calls import Fetch
-from phonebox.queues import Queue, member_of
+from phonebox.network.calls import Fetch
+from phonebox.network.queues import Queue, member_of
 from phonebox.rest import pictures
 from phonebox.rest.forms import CREATED, ApiError, Form, Resource, Route, not_found, whole
 from phonebox.timing import utcnow

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from phonebox.recordings import Recording
+from phonebox.network.recordings import Recording
 from phonebox.rest import pictures
 from phonebox.rest.forms import Form, Resource, Route, not_found
 

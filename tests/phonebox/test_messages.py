@@ -5,7 +5,7 @@ from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
 from phonebox.client import Phonebox
-from phonebox.messages import Message, MessageStatus
+from phonebox.network.messages import Message, MessageStatus
 from tests.phonebox.scripted import App
 
 LINE = "+31880001111"

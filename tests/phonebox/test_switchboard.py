@@ -14,8 +14,8 @@ from twilio.jwt.access_token.grants import VoiceGrant
 
 from phonebox.certificate import tls_context
 from phonebox.client import DrivingError, Phonebox
+from phonebox.network.softphones import DECLINED, MALFORMED
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_API_KEY, DEVELOPMENT_API_SECRET
-from phonebox.softphones import DECLINED, MALFORMED
 from phonebox.tokens import INVALID
 from startup import vendor
 from tests.phonebox.scripted import App

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from phonebox.endpoints import Behaviour, Endpoint, Endpoints
-from phonebox.numbers import OwnNumber, OwnNumbers
+from phonebox.network.endpoints import Behaviour, Endpoint, Endpoints
+from phonebox.network.numbers import OwnNumber, OwnNumbers
 
 ENDPOINT_FIELDS = ("answer_after", "presses", "says", "greeting", "call_waiting")
 

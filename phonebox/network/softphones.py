@@ -6,24 +6,26 @@ sends and understands (npm @twilio/voice-sdk 2.18.5, es5/twilio/pstream.js, devi
 """
 
 import asyncio
-import importlib
 import importlib.util
 import json
 import logging
 from collections.abc import Coroutine
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 
 from aiohttp import WSMsgType, web
 
-from phonebox.calls import CallStatus, Leg, Pressed
-from phonebox.endpoints import Endpoint, Ring
+from phonebox.events import EventLog
+from phonebox.network.calls import CallStatus, Leg, Pressed
+from phonebox.network.endpoints import Endpoint, Endpoints, Ring
+from phonebox.network.mixing import Mixer
+from phonebox.settings import Settings
 from phonebox.tokens import EXPIRED, INVALID, Access, TokenRefused, verify
 
 if TYPE_CHECKING:
-    from phonebox.webrtc import Peer
-    from phonebox.world import World
+    from phonebox.network.webrtc import Peer
 
 log = logging.getLogger("phonebox")
 
@@ -67,8 +69,18 @@ class Talk:
 class Softphone:
     """One tab with a `Device` in it: a connection, and the telephone that it registers (endpoints.Device)."""
 
-    def __init__(self, world: "World", socket: web.WebSocketResponse) -> None:
-        self._world = world
+    def __init__(
+        self,
+        settings: Settings,
+        endpoints: Endpoints,
+        mixer: Mixer,
+        events: EventLog,
+        socket: web.WebSocketResponse,
+    ) -> None:
+        self._settings = settings
+        self._endpoints = endpoints
+        self._mixer = mixer
+        self._events = events
         self._socket = socket
         self._access: Access | None = None
         self._endpoint: Endpoint | None = None
@@ -193,7 +205,7 @@ class Softphone:
     # -- registering
 
     def _listen(self, payload: Payload) -> None:
-        settings = self._world.settings
+        settings = self._settings
         try:
             access = verify(str(payload.get("token", "")), settings.account_sid, settings.api_keys)
         except TokenRefused as refused:
@@ -228,9 +240,9 @@ class Softphone:
             self.complain(INVALID, "grants.voice.incoming.allow: the token lets nobody ring this telephone")
             return
         if self._endpoint is None:
-            # Loading what carries sound takes a second: not when the first call is on its way.
-            self._spawn(asyncio.to_thread(importlib.import_module, "phonebox.webrtc"))
-            self._endpoint = self._world.endpoints.find(f"client:{self._access.identity}")
+            # Loading it takes a second: not when the first call is on its way.
+            self._spawn(asyncio.to_thread(_what_carries_sound))
+            self._endpoint = self._endpoints.find(f"client:{self._access.identity}")
             if self._endpoint is not None:
                 self._endpoint.devices.append(self)
                 self._changed(self._endpoint)
@@ -243,7 +255,7 @@ class Softphone:
             self._changed(endpoint)
 
     def _changed(self, endpoint: Endpoint) -> None:
-        self._world.events.add("endpoint", {"address": endpoint.address})
+        self._events.add("endpoint", {"address": endpoint.address})
 
     # -- ringing (endpoints.Device)
 
@@ -252,10 +264,8 @@ class Softphone:
         self._spawn(self._invite(ring))
 
     async def _invite(self, ring: Ring) -> None:
-        from phonebox.webrtc import Peer
-
         leg = ring.leg
-        peer = Peer(leg.hang_up)
+        peer = _what_carries_sound()(leg.hang_up)
         sdp = await peer.offer()
         if not ring.open or self._socket.closed:
             await peer.close()
@@ -265,7 +275,7 @@ class Softphone:
             "From": leg.from_,
             "To": leg.to,
             "CallSid": leg.sid,
-            "AccountSid": self._world.settings.account_sid,
+            "AccountSid": self._settings.account_sid,
             "Params": urlencode(leg.custom_parameters, quote_via=quote),
         }
         self.send("invite", {"callsid": leg.sid, "sdp": sdp, "parameters": parameters})
@@ -301,7 +311,7 @@ class Softphone:
         except ValueError as error:
             leg.hang_up()
             raise Malformed("sdp: no answer to what was offered") from error
-        line = self._world.mixer.line(leg)
+        line = self._mixer.line(leg)
         line.mouth = peer
         line.hearers.append(peer)
 
@@ -320,6 +330,13 @@ class Softphone:
     def _press(self, sid: str, digits: str) -> None:
         if sid in self._talks:
             self._talks[sid].leg.take(Pressed(digits))
+
+
+def _what_carries_sound() -> "type[Peer]":
+    """Return what carries sound to a browser; a machine may lack its packages (`Switchboard.missing`)."""
+    from phonebox.network.webrtc import Peer
+
+    return Peer
 
 
 def _read(text: str) -> tuple[str, Payload]:
@@ -342,8 +359,8 @@ def _sid(payload: Payload) -> str:
 class Switchboard:
     """Where softphones connect; `address` is `host:port` (the Device option `chunderw`), once it listens."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    def __init__(self, settings: Settings, endpoints: Endpoints, mixer: Mixer, events: EventLog) -> None:
+        self._softphone = partial(Softphone, settings, endpoints, mixer, events)
         self._connected: set[Softphone] = set()
         self.address: str | None = None
 
@@ -365,7 +382,7 @@ class Switchboard:
     async def _signal(self, request: web.Request) -> web.StreamResponse:
         socket = web.WebSocketResponse(max_msg_size=256 * 1024)
         await socket.prepare(request)
-        softphone = Softphone(self._world, socket)
+        softphone = self._softphone(socket)
         self._connected.add(softphone)
         try:
             await softphone.serve()

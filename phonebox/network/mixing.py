@@ -3,9 +3,8 @@
 import asyncio
 from collections.abc import Iterator
 
-from phonebox.calls import Exchange, Leg
+from phonebox.network.calls import Exchange, Leg
 from phonebox.sound import FRAME_SECONDS, Frame, Hearer, Meter, Mouth, Tape, mixed
-from phonebox.timing import Changes
 
 # Those who wait until something is heard look as often as this.
 LOOK_EVERY = 5
@@ -43,9 +42,8 @@ class Mixer:
     Who hears whom is what the leg's connection says: a bridge of two, or a room with hold, mute and coaching.
     """
 
-    def __init__(self, exchange: Exchange, changes: Changes) -> None:
+    def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
-        self._changes = changes
         self._lines: dict[str, Line] = {}
         self._running: asyncio.Task[None] | None = None
 
@@ -57,7 +55,7 @@ class Mixer:
         if leg.sid not in self._lines:
             self._lines[leg.sid] = Line(leg)
         if self._running is None or self._running.done():
-            self._running = self._exchange.spawn(self._run())
+            self._running = self._exchange.tasks.spawn(self._run())
         return self._lines[leg.sid]
 
     def record(self, leg: Leg) -> Tape | None:
@@ -89,7 +87,7 @@ class Mixer:
             self.tick()
             count += 1
             if count % LOOK_EVERY == 0:
-                self._changes.notify()
+                self._exchange.changes.notify()
             due = max(due + FRAME_SECONDS, loop.time() - LATEST)
             await asyncio.sleep(due - loop.time())
 

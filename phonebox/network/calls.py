@@ -2,13 +2,14 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol, TypeVar
 
-from phonebox.timing import Clock, utcnow
+from phonebox.tasks import Tasks
+from phonebox.timing import Changes, Clock, utcnow
 
 T = TypeVar("T")
 
@@ -88,7 +89,7 @@ class Caption:
 
 @dataclass(frozen=True)
 class StatusCallback:
-    """Where the progress of a leg is told, and which steps of it."""
+    """Where the progress of a leg or a conference is told, and which steps of it."""
 
     url: str
     method: str = "POST"
@@ -160,9 +161,11 @@ class Connection(Protocol):
 
 
 class Exchange(Protocol):
-    """What a leg needs of the world around it."""
+    """What a leg, and the telephone on it, needs of the world around it."""
 
     clock: Clock
+    changes: Changes
+    tasks: Tasks
 
     def happened(self, leg: "Leg", kind: str, data: Mapping[str, Any]) -> None:
         """Tell everybody who watches."""
@@ -172,12 +175,6 @@ class Exchange(Protocol):
 
     def run(self, leg: "Leg", source: Source) -> None:
         """Begin to execute TwiML on a leg that has none running."""
-
-    def spawn(self, work: Coroutine[Any, Any, Any]) -> "asyncio.Task[Any]":
-        """Do something meanwhile."""
-
-    async def until(self, is_true: Callable[[], bool], real_seconds: float | None = None) -> bool:
-        """Wait until something is true; False when it is not in time."""
 
 
 class Leg:
@@ -255,6 +252,11 @@ class Leg:
     def family(self) -> "list[Leg]":
         """This leg and those that it dialled."""
         return [self, *self.children]
+
+    @property
+    def settled(self) -> bool:
+        """Whether the call is over and everything that the application was told has been answered."""
+        return all(each.ended and not each.pending_requests and not each.interpreted for each in self.family)
 
     def seconds(self) -> float:
         """Simulated seconds since the leg began."""

@@ -22,8 +22,8 @@ from aiortc import (
 from aiortc.mediastreams import MediaStreamError
 from av import AudioFrame
 
-from phonebox.calls import Leg
-from phonebox.mixing import Mixer
+from phonebox.network.calls import Leg
+from phonebox.network.mixing import Mixer
 from phonebox.sound import FRAME_SAMPLES, SAMPLES_PER_SECOND, Frame
 
 log = logging.getLogger("phonebox")

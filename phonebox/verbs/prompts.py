@@ -4,18 +4,16 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree.ElementTree import Element
 
 from phonebox import twiml
-from phonebox.calls import Fetch, Input, Leg, LegEnded, Pressed, Prompt, Source, Spoken
-from phonebox.recordings import Recording
+from phonebox.network.calls import Fetch, Input, Leg, LegEnded, Pressed, Prompt, Source, Spoken
+from phonebox.network.recordings import Recording
 from phonebox.sids import new_sid
 from phonebox.sound import Tape
 from phonebox.timing import rfc2822, utcnow
-
-if TYPE_CHECKING:
-    from phonebox.interpreter import Interpreter
+from phonebox.verbs.interpreter import Interpreter
 
 CONFIDENCE = "0.91"
 KEYS = "0123456789*#"
@@ -44,7 +42,7 @@ class Gathered:
         return {"SpeechResult": ""}
 
 
-async def gather(on: "Interpreter", verb: Element) -> Source | None:
+async def gather(on: Interpreter, verb: Element) -> Source | None:
     """Listen, while the nested verbs speak and some time after; what comes in goes to `action`."""
     kinds = verb.get("input", "dtmf")
     on.leg.answer()
@@ -61,7 +59,7 @@ async def gather(on: "Interpreter", verb: Element) -> Source | None:
     return on.action(verb, gathered.params(kinds))
 
 
-async def _listen(on: "Interpreter", verb: Element, prompt: Prompt) -> Gathered:
+async def _listen(on: Interpreter, verb: Element, prompt: Prompt) -> Gathered:
     speaking = asyncio.ensure_future(_speak(on, verb))
     first = asyncio.ensure_future(prompt.inputs.get())
     try:
@@ -85,7 +83,7 @@ async def _listen(on: "Interpreter", verb: Element, prompt: Prompt) -> Gathered:
         await asyncio.gather(speaking, first, return_exceptions=True)
 
 
-async def _speak(on: "Interpreter", verb: Element) -> None:
+async def _speak(on: Interpreter, verb: Element) -> None:
     for nested in verb:
         await on.perform(nested)
 
@@ -99,7 +97,7 @@ async def _within(leg: Leg, first: "asyncio.Future[Input]", seconds: float) -> N
         waiting.cancel()
 
 
-async def _more_keys(on: "Interpreter", verb: Element, prompt: Prompt, keys: str) -> Gathered:
+async def _more_keys(on: Interpreter, verb: Element, prompt: Prompt, keys: str) -> Gathered:
     """Collect keys until there are enough, the finishing one comes, or nobody presses any for a while."""
     wanted = twiml.number(verb, "numDigits", 0, 0, 1000)
     finish = verb.get("finishOnKey", "#")
@@ -125,12 +123,12 @@ async def _more_keys(on: "Interpreter", verb: Element, prompt: Prompt, keys: str
         keys = heard.digits
 
 
-def _tell_partial(on: "Interpreter", url: str, method: str, speech: str) -> None:
+def _tell_partial(on: Interpreter, url: str, method: str, speech: str) -> None:
     params = {"StableSpeechResult": speech, "UnstableSpeechResult": "", "SequenceNumber": "0"}
-    on.world.tell(on.leg, Fetch(on.resolve(url), method, params), "status")
+    on.world.application.tell(on.leg, Fetch(on.resolve(url), method, params), "status")
 
 
-async def record(on: "Interpreter", verb: Element) -> Source | None:
+async def record(on: Interpreter, verb: Element) -> Source | None:
     """Record what the caller says until silence, a key, the limit, or the end of the call.
 
     An empty recording makes no request: the next verb goes on.
@@ -152,7 +150,7 @@ async def record(on: "Interpreter", verb: Element) -> Source | None:
         taken.ended_by = "hangup"
         following = _finished(on, verb, taken, sid, started_at)
         if following is not None:
-            on.world.tell(on.leg, following, "action")
+            on.world.application.tell(on.leg, following, "action")
         raise
     finally:
         on.leg.stop_listening()
@@ -185,7 +183,7 @@ class _Taken:
         return max(round(len(self.said) / CHARACTERS_PER_SECOND), round(voice), 1)
 
 
-async def _take_down(on: "Interpreter", verb: Element, prompt: Prompt, taken: _Taken) -> None:
+async def _take_down(on: Interpreter, verb: Element, prompt: Prompt, taken: _Taken) -> None:
     silence = twiml.number(verb, "timeout", 5, 0, 600)
     finish = verb.get("finishOnKey", KEYS)
     longest = twiml.number(verb, "maxLength", RECORD_SECONDS, 1, 14400)
@@ -215,9 +213,7 @@ async def _take_down(on: "Interpreter", verb: Element, prompt: Prompt, taken: _T
             await on.leg.pause(len(heard.text) / CHARACTERS_PER_SECOND)
 
 
-def _finished(
-    on: "Interpreter", verb: Element, taken: _Taken, sid: str, started_at: datetime
-) -> Fetch | None:
+def _finished(on: Interpreter, verb: Element, taken: _Taken, sid: str, started_at: datetime) -> Fetch | None:
     """Keep the recording, tell those who asked to know, and return the request to the action.
 
     Of silence nothing is kept, and there is no request.
@@ -242,7 +238,7 @@ def _finished(
     return on.action(verb, params | {"Digits": taken.ended_by})
 
 
-def _tell_of_recording(on: "Interpreter", verb: Element, status: str, params: Mapping[str, str]) -> None:
+def _tell_of_recording(on: Interpreter, verb: Element, status: str, params: Mapping[str, str]) -> None:
     """Report on a recording to `recordingStatusCallback`, if that was asked for.
 
     https://www.twilio.com/docs/voice/twiml/record#recordingstatuscallback
@@ -252,4 +248,4 @@ def _tell_of_recording(on: "Interpreter", verb: Element, status: str, params: Ma
         return
     told = {"RecordingStatus": status, "RecordingChannels": "1", "RecordingSource": "RecordVerb", **params}
     method = verb.get("recordingStatusCallbackMethod", "POST")
-    on.world.tell(on.leg, Fetch(on.resolve(callback), method, told), "status")
+    on.world.application.tell(on.leg, Fetch(on.resolve(callback), method, told), "status")

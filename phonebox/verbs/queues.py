@@ -1,23 +1,15 @@
-"""Who waits in which queue, since when, and who takes them out?"""
+"""What does one hear who waits in a queue, and how does a `<Dial>` take them out?"""
 
 import asyncio
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 from xml.etree.ElementTree import Element
 
 from phonebox import twiml
-from phonebox.calls import Bridge, CallStatus, Fetch, Leg, LegEnded, LegRedirected, Source
-from phonebox.outcomes import DocumentFailed, HungUp, Left, Purpose
-from phonebox.sids import new_sid
-from phonebox.timing import Changes, utcnow
+from phonebox.network.calls import Bridge, CallStatus, Fetch, LegEnded, LegRedirected, Source
+from phonebox.network.queues import Member, Queue
+from phonebox.verbs.interpreter import DocumentFailed, HungUp, Interpreter, Left, Purpose
 
-if TYPE_CHECKING:
-    from phonebox.interpreter import Interpreter
-DEFAULT_MAX_SIZE = 1000
 MAX_NAME = 64
-RING_BUFFER_SECONDS = 5
 # A waitUrl that says nothing is asked again after this long, not at once.
 SILENT_WAIT_SECONDS = 1.0
 
@@ -34,106 +26,10 @@ class QueueResult:
     QUEUE_FULL = "queue-full"
 
 
-@dataclass
-class Member:
-    """Somebody who waits; `dialler` is set when a `<Dial><Queue>` takes them."""
-
-    leg: Leg
-    enqueued_at: datetime
-    since: float
-    taken: asyncio.Event = field(default_factory=asyncio.Event)
-    dialler: Leg | None = None
-    whisper: Fetch | None = None
-    bridge: Bridge | None = None
-    ready: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def seconds(self) -> int:
-        """Whole simulated seconds in the queue."""
-        return round(self.leg.exchange.clock.now() - self.since)
-
-
-@dataclass
-class Queue:
-    """A queue; it comes into being with the first who is sent to it."""
-
-    friendly_name: str
-    max_size: int = DEFAULT_MAX_SIZE
-    sid: str = field(default_factory=lambda: new_sid("QU"))
-    members: list[Member] = field(default_factory=list)
-    waited: list[int] = field(default_factory=list)
-    created_at: datetime = field(default_factory=utcnow)
-    updated_at: datetime = field(default_factory=utcnow)
-
-    @property
-    def average_seconds(self) -> int:
-        """How long those waited who have left."""
-        return round(sum(self.waited) / len(self.waited)) if self.waited else 0
-
-
-class Queues:
-    """All queues, by name and by SID."""
-
-    def __init__(self, changes: Changes) -> None:
-        self._changes = changes
-        self._queues: dict[str, Queue] = {}
-
-    def __iter__(self) -> Iterator[Queue]:
-        return iter(self._queues.values())
-
-    def named(self, name: str, max_size: int = DEFAULT_MAX_SIZE) -> Queue:
-        """Return the queue with this name, made on the spot if it is new."""
-        if name not in self._queues:
-            self._queues[name] = Queue(name, max_size)
-        return self._queues[name]
-
-    def has(self, name: str) -> bool:
-        """Say whether there is a queue with this name."""
-        return name in self._queues
-
-    def by_sid(self, sid: str) -> Queue | None:
-        """Return the queue with this SID, if there is one."""
-        return next((queue for queue in self if queue.sid == sid), None)
-
-    def rename(self, queue: Queue, name: str) -> None:
-        """Give a queue another name."""
-        self._queues.pop(queue.friendly_name, None)
-        queue.friendly_name = name
-        self._queues[name] = queue
-
-    def delete(self, queue: Queue) -> None:
-        """Take an empty queue away."""
-        self._queues.pop(queue.friendly_name, None)
-
-    def forget(self) -> None:
-        """Begin anew."""
-        self._queues.clear()
-
-    def enter(self, queue: Queue, leg: Leg) -> Member:
-        """Put somebody at the end."""
-        member = Member(leg, utcnow(), leg.exchange.clock.now())
-        queue.members.append(member)
-        leg.queue_name = queue.friendly_name
-        self._changed(queue)
-        return member
-
-    def leave(self, queue: Queue, member: Member) -> None:
-        """Take somebody out; twice is once."""
-        if member in queue.members:
-            queue.members.remove(member)
-            queue.waited.append(member.seconds())
-            member.leg.queue_name = None
-            member.leg.queue_seconds = member.seconds()
-            self._changed(queue)
-
-    def _changed(self, queue: Queue) -> None:
-        queue.updated_at = utcnow()
-        self._changes.notify()
-
-
 # -- <Enqueue>
 
 
-async def enqueue(on: "Interpreter", verb: Element) -> Source | None:
+async def enqueue(on: Interpreter, verb: Element) -> Source | None:
     """Let the caller wait until somebody takes them out, they leave, or they hang up."""
     name = twiml.text_of(verb)[:MAX_NAME]
     on.leg.answer()
@@ -162,20 +58,20 @@ def _waited(member: Member) -> int:
     return member.seconds() if member.leg.queue_seconds is None else member.leg.queue_seconds
 
 
-def _action(on: "Interpreter", verb: Element, queue: Queue, result: str, seconds: int) -> Source | None:
+def _action(on: Interpreter, verb: Element, queue: Queue, result: str, seconds: int) -> Source | None:
     if "action" not in verb.attrib:
         return None
     params = {"QueueResult": result, "QueueSid": queue.sid, "QueueTime": str(seconds)}
     return on.action(verb, params)
 
 
-def _tell(on: "Interpreter", source: Source | None) -> None:
+def _tell(on: Interpreter, source: Source | None) -> None:
     """Request an action whose answer changes nothing any more."""
     if isinstance(source, Fetch):
-        on.world.tell(on.leg, source, "action")
+        on.world.application.tell(on.leg, source, "action")
 
 
-async def _wait(on: "Interpreter", verb: Element, queue: Queue, member: Member) -> str:
+async def _wait(on: Interpreter, verb: Element, queue: Queue, member: Member) -> str:
     """Hear the waiting documents until taken; return the QueueResult."""
     music = asyncio.ensure_future(_hear_waiting(on, verb, queue, member))
     taken = asyncio.ensure_future(member.taken.wait())
@@ -198,7 +94,7 @@ async def _wait(on: "Interpreter", verb: Element, queue: Queue, member: Member) 
     return await _talk(on, queue, member)
 
 
-async def _hear_waiting(on: "Interpreter", verb: Element, queue: Queue, member: Member) -> None:
+async def _hear_waiting(on: Interpreter, verb: Element, queue: Queue, member: Member) -> None:
     """Execute the waitUrl again and again; without one there is music."""
     wait_url = verb.get("waitUrl")
     if not wait_url:
@@ -226,7 +122,7 @@ def _waiting_params(queue: Queue, member: Member) -> Mapping[str, str]:
     }
 
 
-async def _talk(on: "Interpreter", queue: Queue, member: Member) -> str:
+async def _talk(on: Interpreter, queue: Queue, member: Member) -> str:
     """Hear what the dialler's `url` says, then talk to them until one goes."""
     dialler = member.dialler
     on.world.queues.leave(queue, member)
@@ -251,11 +147,10 @@ async def _talk(on: "Interpreter", queue: Queue, member: Member) -> str:
 # -- <Dial><Queue>
 
 
-async def dial_queue(on: "Interpreter", verb: Element, noun: Element) -> dict[str, str]:
-    """Take the first who waits, or wait for one until the time-out; return what the action is told."""
+async def dial_queue(on: Interpreter, noun: Element, seconds: int) -> dict[str, str]:
+    """Take the first who waits, or wait so long for one; return what the action is told."""
     name = twiml.text_of(noun)
     queue = on.world.queues.named(name)
-    seconds = twiml.number(verb, "timeout", 30, 5, 600) + RING_BUFFER_SECONDS
     on.leg.hears("ringing", f"queue {name}")
     member = await on.leg.attend(_first(on, queue, seconds))
     if member is None:
@@ -282,7 +177,7 @@ async def dial_queue(on: "Interpreter", verb: Element, noun: Element) -> dict[st
     }
 
 
-async def _first(on: "Interpreter", queue: Queue, seconds: float) -> Member | None:
+async def _first(on: Interpreter, queue: Queue, seconds: float) -> Member | None:
     """Claim the first who waits and is not claimed yet; None when nobody came in time."""
 
     def free() -> Member | None:
@@ -290,16 +185,9 @@ async def _first(on: "Interpreter", queue: Queue, seconds: float) -> Member | No
             (each for each in queue.members if not each.taken.is_set() and each.dialler is None), None
         )
 
-    if not await on.world.until(lambda: free() is not None, seconds / on.world.clock.speed):
+    if not await on.world.changes.until(lambda: free() is not None, seconds / on.world.clock.speed):
         return None
     member = free()
     if member is not None:
         member.dialler = on.leg
     return member
-
-
-def member_of(queue: Queue, which: str) -> Member | None:
-    """Return the member at the front (`Front`) or with this call SID."""
-    if which == "Front":
-        return queue.members[0] if queue.members else None
-    return next((each for each in queue.members if each.leg.sid == which), None)

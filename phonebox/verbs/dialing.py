@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from xml.etree.ElementTree import Element
 
-from phonebox import conferences, debugger, queues, twiml
+from phonebox import debugger, twiml
 from phonebox.addresses import AddressKind, is_phone_number, kind_of
-from phonebox.calls import (
+from phonebox.network.calls import (
     Bridge,
     CallStatus,
     Direction,
@@ -21,12 +21,11 @@ from phonebox.calls import (
     Source,
     StatusCallback,
 )
-from phonebox.outcomes import DocumentFailed, HungUp, Left, Purpose
 from phonebox.twiml import TwimlError
+from phonebox.verbs import conferences, queues
+from phonebox.verbs.interpreter import DocumentFailed, HungUp, Interpreter, Left, Purpose
 from phonebox.webhooks import WebhookFailed
 
-if TYPE_CHECKING:
-    from phonebox.interpreter import Interpreter
 MAX_NOUNS = 10
 # https://www.twilio.com/docs/voice/twiml/dial#timeout: "a 5-second buffer" is always added.
 RING_BUFFER_SECONDS = 5
@@ -83,17 +82,17 @@ class DialResult:
         return params
 
 
-async def dial(on: "Interpreter", verb: Element) -> Source | None:
+async def dial(on: Interpreter, verb: Element) -> Source | None:
     """Connect the caller: to parties that ring, to who waits in a queue, or to a conference."""
     room, queue = verb.find("Conference"), verb.find("Queue")
     if room is not None:
         on.leg.answer()
-        await conferences.join(on, verb, room)
+        await conferences.join(on, room)
         # After a conference neither the child's SID nor a duration is told.
         return _action(on, verb, {"DialCallStatus": "answered"})
     if queue is not None:
         on.leg.answer()
-        params = await queues.dial_queue(on, verb, queue)
+        params = await queues.dial_queue(on, queue, _ring_seconds(verb))
         return _action(on, verb, params)
     dialling = _Dialling(on, verb)
     try:
@@ -112,12 +111,17 @@ async def dial(on: "Interpreter", verb: Element) -> Source | None:
     return _action(on, verb, result.params())
 
 
-def _action(on: "Interpreter", verb: Element, params: dict[str, str]) -> Source | None:
+def _action(on: Interpreter, verb: Element, params: dict[str, str]) -> Source | None:
     """With an action the verbs after `<Dial>` are never reached; without one they go on."""
     return on.action(verb, params) if "action" in verb.attrib else None
 
 
-def nouns_in(on: "Interpreter", verb: Element) -> list[Noun]:
+def _ring_seconds(verb: Element) -> int:
+    """Return how long is waited for somebody who takes the call."""
+    return twiml.number(verb, "timeout", 30, 5, 600) + RING_BUFFER_SECONDS
+
+
+def nouns_in(on: Interpreter, verb: Element) -> list[Noun]:
     """Return the parties to ring. Raises TwimlError when there are none, or more than ten."""
     nouns = [_noun(on, child) for child in verb if child.tag in ("Number", "Client", "Sip")]
     text = (verb.text or "").strip()
@@ -130,7 +134,7 @@ def nouns_in(on: "Interpreter", verb: Element) -> list[Noun]:
     return nouns
 
 
-def _noun(on: "Interpreter", element: Element) -> Noun:
+def _noun(on: Interpreter, element: Element) -> Noun:
     identity = element.find("Identity")
     name = twiml.text_of(identity) if identity is not None else (element.text or "").strip()
     address = f"client:{name}" if element.tag == "Client" else name
@@ -146,7 +150,7 @@ def _noun(on: "Interpreter", element: Element) -> Noun:
     )
 
 
-def _callback(on: "Interpreter", element: Element, url: str) -> StatusCallback:
+def _callback(on: Interpreter, element: Element, url: str) -> StatusCallback:
     events = element.get("statusCallbackEvent", "completed").replace(",", " ").split()
     return StatusCallback(
         on.resolve(url), element.get("statusCallbackMethod", "POST").upper(), frozenset(events)
@@ -176,14 +180,14 @@ class _StarWatch:
 class _Dialling:
     """One `<Dial>` to ringing parties, while it lasts."""
 
-    def __init__(self, on: "Interpreter", verb: Element) -> None:
+    def __init__(self, on: Interpreter, verb: Element) -> None:
         self._on = on
         self._verb = verb
         self._leg = on.leg
         self._legs: list[Leg] = []
         self._bridge: Bridge | None = None
         self._stopped = asyncio.Event()
-        self._ring_seconds = twiml.number(verb, "timeout", 30, 5, 600) + RING_BUFFER_SECONDS
+        self._ring_seconds = _ring_seconds(verb)
 
     async def run(self) -> DialResult:
         """Ring the parties and stay until the talk is over."""
@@ -243,7 +247,8 @@ class _Dialling:
     async def _ring_together(self, nouns: list[Noun], caller_id: str) -> list[Attempt]:
         legs = [self._new_leg(noun, caller_id) for noun in nouns]
         trying: dict[asyncio.Task[Verdict], Leg] = {
-            self._on.world.spawn(self._attempt(noun, leg)): leg for noun, leg in zip(nouns, legs, strict=True)
+            self._on.world.tasks.spawn(self._attempt(noun, leg)): leg
+            for noun, leg in zip(nouns, legs, strict=True)
         }
         star = asyncio.ensure_future(self._stopped.wait())
         done: list[Attempt] = []
@@ -378,7 +383,7 @@ class _Dialling:
     def ask_in_vain(self) -> None:
         """Request the action although the caller is gone."""
         if (fetch := self._last_action()) is not None:
-            self._on.world.tell(self._leg, fetch, "action")
+            self._on.world.application.tell(self._leg, fetch, "action")
 
     async def ask_and_ignore(self) -> None:
         """Request the action although the caller is sent elsewhere, and wait for the answer."""
@@ -386,7 +391,7 @@ class _Dialling:
         if fetch is None:
             return
         try:
-            await self._on.world.ask(self._leg, fetch, {}, kind="action")
+            await self._on.world.application.ask(self._leg, fetch, {}, kind="action")
         except WebhookFailed as failure:
             self._on.world.debugger.warning(
                 failure.code, failure.message, call_sid=self._leg.sid, url=failure.url

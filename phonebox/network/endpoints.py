@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from phonebox.addresses import AddressKind, kind_of
-from phonebox.calls import CallStatus, Exchange, HungUpBy, Input, Leg, Pressed, Spoken
+from phonebox.network.calls import CallStatus, Exchange, HungUpBy, Input, Leg, Pressed, Spoken
 
 VOICEMAIL_ANSWERS_AFTER = 15.0
 VOICEMAIL_LISTENS = 60.0
@@ -193,7 +193,7 @@ class _Scripted:
         engaged = endpoint.kind is AddressKind.CLIENT and bool(endpoint.active)
         if endpoint.behaviour in (Behaviour.MANUAL, Behaviour.NO_ANSWER) or engaged:
             return
-        self._exchange.spawn(self._react(ring))
+        self._exchange.tasks.spawn(self._react(ring))
 
     def stop(self, leg: Leg) -> None:
         """Nothing to put away: what it does by itself ends with the leg."""
@@ -228,6 +228,6 @@ class _Scripted:
             await self._put_in(leg, Spoken(endpoint.says))
 
     async def _put_in(self, leg: Leg, heard: Input) -> None:
-        await self._exchange.until(lambda: leg.ended or leg.is_heard(heard))
+        await self._exchange.changes.until(lambda: leg.ended or leg.is_heard(heard))
         await self._exchange.clock.sleep(HESITATES)
         leg.take(heard)

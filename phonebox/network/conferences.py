@@ -1,25 +1,16 @@
 """Who is in which conference, and who hears whom?"""
 
 import asyncio
-import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import TYPE_CHECKING
-from xml.etree.ElementTree import Element, tostring
 
-from phonebox import debugger, twiml
-from phonebox.calls import Fetch, HungUpBy, Inline, Leg, LegEnded, LegRedirected
-from phonebox.outcomes import DocumentFailed, HungUp, Left, Purpose
+from phonebox.events import EventLog
+from phonebox.network.application import Application
+from phonebox.network.calls import Fetch, HungUpBy, Leg, StatusCallback
 from phonebox.sids import new_sid
 from phonebox.timing import rfc2822, utcnow
-from phonebox.twiml import TwimlError
-from phonebox.webhooks import WebhookFailed
-
-if TYPE_CHECKING:
-    from phonebox.interpreter import Interpreter
-    from phonebox.world import World
 
 
 class ConferenceStatus(StrEnum):
@@ -66,27 +57,20 @@ class Participant:
     put_out: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-@dataclass
-class RoomCallback:
-    """Where a room's events go: the first participant alone decides."""
-
-    url: str
-    method: str
-    events: frozenset[str]
-
-
 class Conference:
     """A room."""
 
-    def __init__(self, world: "World", friendly_name: str) -> None:
-        self._world = world
+    def __init__(self, friendly_name: str, application: Application, events: EventLog) -> None:
+        self._application = application
+        self._events = events
         self.friendly_name = friendly_name
         self.sid = new_sid("CF")
         self.status = ConferenceStatus.INIT
         self.participants: list[Participant] = []
         # Those who are being rung.
         self.expected: list[Participant] = []
-        self.callback: RoomCallback | None = None
+        # Where the room's events go: the first participant alone decides.
+        self.callback: StatusCallback | None = None
         self.sequence_number = 0
         self.created_at = utcnow()
         self.updated_at = self.created_at
@@ -177,17 +161,18 @@ class Conference:
     def tell(self, event: str, who: Participant | None) -> None:
         """Send an event to the callback of the first participant, if it wants it."""
         self.updated_at = utcnow()
-        self._world.events.add("conference", {"conference": self.friendly_name, "event": event,
-                                              "call_sid": who.leg.sid if who else None})  # fmt: skip
+        leg = who.leg if who else None
+        happened = {"conference": self.friendly_name, "event": event, "call_sid": leg.sid if leg else None}
+        self._events.add("conference", happened)
         if self.callback is None or EVENT_OF[event] not in self.callback.events:
             return
         params = self._params(event) | (self._participant_params(event, who) if who else {})
-        self._last = self._world.spawn_request(self._send(self.callback, params, who, self._last))
+        self._last = self._application.report(leg, self.callback, params, "conference", after=self._last)
 
     def _params(self, event: str) -> dict[str, str]:
         self.sequence_number += 1
         params = {
-            "AccountSid": self._world.settings.account_sid,
+            "AccountSid": self._application.account_sid,
             "ConferenceSid": self.sid,
             "FriendlyName": self.friendly_name,
             "SequenceNumber": str(self.sequence_number),
@@ -220,42 +205,11 @@ class Conference:
             params["ParticipantCallStatus"] = who.leg.status.value
         return params
 
-    async def _send(
-        self,
-        callback: RoomCallback,
-        params: dict[str, str],
-        who: Participant | None,
-        earlier: "asyncio.Task[None] | None",
-    ) -> None:
-        if earlier is not None:
-            await asyncio.wait({earlier})
-        sid = who.leg.sid if who else None
-        if who is not None:
-            who.leg.pending_requests += 1
-        try:
-            reply = await self._world.webhooks.request(
-                callback.url, callback.method, params, kind="conference", call_sid=sid
-            )
-            self._world.check_callback_reply(reply, sid)
-        except WebhookFailed as failure:
-            self._world.debugger.warning(failure.code, failure.message, call_sid=sid, url=failure.url)
-        finally:
-            if who is not None:
-                who.leg.pending_requests -= 1
-            self._world.changes.notify()
-
     def everybody(self) -> list[Participant]:
         """Return those in the room and those who are being rung for it."""
         return [*self.participants, *self.expected]
 
     # -- what a supervisor or the desk does
-
-    async def announce(self, who: Participant, fetch: Fetch) -> None:
-        """Let one participant hear a document while the room goes on."""
-        announcing = self._world.interpreter(who.leg, Purpose.WAITING)
-        with contextlib.suppress(DocumentFailed, HungUp, Left, LegEnded, LegRedirected):
-            await announcing.run(fetch)
-        self.tell("announcement-end", who)
 
     def mute(self, who: Participant, muted: bool) -> None:
         """Take somebody's voice, or give it back."""
@@ -283,8 +237,9 @@ def _word(value: bool) -> str:
 class Conferences:
     """All rooms; a name leads to its room as long as that is open."""
 
-    def __init__(self, world: "World") -> None:
-        self._world = world
+    def __init__(self, application: Application, events: EventLog) -> None:
+        self._application = application
+        self._events = events
         self._conferences: dict[str, Conference] = {}
 
     def __iter__(self) -> Iterator[Conference]:
@@ -295,7 +250,7 @@ class Conferences:
         for conference in self:
             if conference.friendly_name == name and conference.status is not ConferenceStatus.COMPLETED:
                 return conference
-        conference = Conference(self._world, name)
+        conference = Conference(name, self._application, self._events)
         self._conferences[conference.sid] = conference
         return conference
 
@@ -315,114 +270,3 @@ class Conferences:
     def forget(self) -> None:
         """Begin anew."""
         self._conferences.clear()
-
-
-# -- <Dial><Conference>
-
-
-async def join(on: "Interpreter", dial: Element, noun: Element) -> None:
-    """Be in the room until it ends or the leg leaves it."""
-    name = twiml.text_of(noun)
-    room = on.world.conferences.open(name)
-    who = _participant(on, room, noun)
-    if room.callback is None and not room.participants and (url := noun.get("statusCallback")):
-        room.callback = RoomCallback(
-            on.resolve(url),
-            noun.get("statusCallbackMethod", "POST").upper(),
-            frozenset(noun.get("statusCallbackEvent", "start end").split()),
-        )
-    limit = twiml.number(noun, "maxParticipants", 250, 2, 250)
-    if len(room.participants) >= limit:
-        return
-    on.leg.hears("conference", name)
-    room.enter(who)
-    try:
-        await _stay(on, room, who, noun)
-    finally:
-        room.leave(on.leg)
-
-
-def _participant(on: "Interpreter", room: Conference, noun: Element) -> Participant:
-    label = noun.get("participantLabel", "")
-    if label and any(each.label == label and each.leg is not on.leg for each in room.everybody()):
-        raise TwimlError(
-            debugger.PARTICIPANT_LABEL_IN_USE, "participantLabel is used in this conference already"
-        )
-    return Participant(
-        on.leg,
-        label=label,
-        muted=twiml.is_true(noun, "muted"),
-        coaching=noun.get("coach", ""),
-        starts=twiml.is_true(noun, "startConferenceOnEnter", True),
-        ends=twiml.is_true(noun, "endConferenceOnExit"),
-    )
-
-
-async def _stay(on: "Interpreter", room: Conference, who: Participant, noun: Element) -> None:
-    """Hear what one hears who waits for the start, then who is on hold, then the others."""
-    if room.status is ConferenceStatus.INIT:
-        wait_url = noun.get("waitUrl")
-        fetch = Fetch(on.resolve(wait_url), noun.get("waitMethod", "POST").upper()) if wait_url else None
-        await _hear_until(on, fetch, room.started, who.put_out, room.over)
-    while not room.over.is_set() and room.of(on.leg) is who:
-        await on.leg.attend(_any_of(who.held, who.put_out, room.over))
-        if room.over.is_set() or room.of(on.leg) is not who:
-            return
-        await _hear_until(on, who.hold_url, who.back, who.put_out, room.over)
-
-
-async def _hear_until(on: "Interpreter", fetch: Fetch | None, *events: asyncio.Event) -> None:
-    """Execute a document once, then be silent, until one of these happens."""
-    hearing = asyncio.ensure_future(_hear(on, fetch))
-    until = asyncio.ensure_future(_any_of(*events))
-    try:
-        await asyncio.wait({hearing, until}, return_when=asyncio.FIRST_COMPLETED)
-        if hearing.done():
-            hearing.result()
-    finally:
-        for task in (hearing, until):
-            task.cancel()
-        await asyncio.gather(hearing, until, return_exceptions=True)
-
-
-async def _hear(on: "Interpreter", fetch: Fetch | None) -> None:
-    if fetch is None:
-        on.leg.hears("music")
-    else:
-        try:
-            await on.on(on.leg, Purpose.WAITING).run(fetch)
-        except (DocumentFailed, Left):
-            on.leg.hears("silence")
-    await on.leg.attend(asyncio.Event().wait())
-
-
-async def _any_of(*events: asyncio.Event) -> None:
-    waits = [asyncio.ensure_future(event.wait()) for event in events]
-    try:
-        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for wait in waits:
-            wait.cancel()
-
-
-def joining(name: str, attributes: dict[str, str]) -> Inline:
-    """Return the TwiML with which a leg that the REST API rang joins a room."""
-    dial = Element("Dial")
-    room = _child(dial, "Conference", name)
-    for key, value in attributes.items():
-        if value:
-            room.set(key, value)
-    response = Element("Response")
-    response.append(dial)
-    return Inline(_text(response))
-
-
-def _child(parent: Element, tag: str, text: str) -> Element:
-    child = Element(tag)
-    child.text = text
-    parent.append(child)
-    return child
-
-
-def _text(element: Element) -> str:
-    return tostring(element, encoding="unicode")

@@ -66,3 +66,7 @@ class OwnNumbers:
     def release(self, number: OwnNumber) -> None:
         """Give a number back to the carrier."""
         self._numbers.pop(number.phone_number, None)
+
+    def forget(self) -> None:
+        """Give all of them back."""
+        self._numbers.clear()

@@ -1,0 +1,1 @@
+"""What there is in the simulated telephone network: lines, telephones, queues, rooms, messages."""

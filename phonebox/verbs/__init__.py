@@ -1,0 +1,1 @@
+"""What TwiML does to a call."""
