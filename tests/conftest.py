@@ -14,7 +14,7 @@ emptied for the next test.
 
 import os
 import shutil
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from typing import Any
 import argon2
 import pytest
 import redis
+from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 from jinja2 import FileSystemBytecodeCache
@@ -33,6 +34,7 @@ import config
 from app import create_app
 from app.agents import passwords
 from app.carrier.rest import Carrier
+from app.routing import rules
 from app.voice import webhooks
 from startup import ports
 from startup.browser import NONE_FOUND, find_browser
@@ -242,6 +244,7 @@ def flask_app(
     settings: config.Settings, routes_compiled_once: None, compiled_templates: FileSystemBytecodeCache
 ) -> Iterator[Flask]:
     """The application over the test's database and Redis."""
+    rules.forget_published()
     application = create_app(settings)
     application.jinja_env.bytecode_cache = compiled_templates
     yield application
@@ -268,6 +271,18 @@ def another(client: FlaskClient, settings: config.Settings) -> Another:
         return Line(client, settings, **fields)
 
     return make
+
+
+@pytest.fixture
+def flask_command(flask_app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
+    """Type a command as an English-speaking operator: flask_command("load", "agents", path)."""
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG", "RECHTDOOR_PASSWORD"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*words: str | Path, **more: Any) -> Result:
+        return flask_app.test_cli_runner().invoke(args=[str(word) for word in words], **more)
+
+    return run
 
 
 @pytest.fixture(scope="session")

@@ -3,6 +3,7 @@
 import ast
 import inspect
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -13,22 +14,18 @@ from app.voice import webhooks
 from config import load
 from tests.parts import ROOT, test_settings
 
-# Whom each part may lean on: `admin, api, jobs → voice → agents → carrier, callers → db, clock, errors`.
-FOUNDATION = {"db", "clock", "errors", "catalogue", "bus", "logs", "config"}
-BELOW = {
-    "callers": FOUNDATION | {"callers"},
-    "carrier": FOUNDATION,
-    "web": FOUNDATION,
-    "agents": FOUNDATION | {"carrier", "callers", "agents", "web"},
-    "voice": FOUNDATION | {"carrier", "callers", "agents", "web", "voice"},
-    "jobs": FOUNDATION | {"carrier", "callers", "agents", "voice", "jobs"},
-    "api": FOUNDATION | {"carrier", "callers", "agents", "voice", "web", "api"},
-    "admin": FOUNDATION | {"carrier", "callers", "agents", "voice", "web", "api", "admin"},
-    **{part: FOUNDATION - {"logs"} for part in ("db", "clock", "errors", "catalogue", "bus", "logs")},
-}
-# What puts the parts together may know them all; commands are entry points.
-WIRING = {"app", "app.cli", "app.operations", "app.serving"}
+# The rooms of the house, from the ground up: each may lean on itself and on those before it, on no other.
+GROUND = ("config", "errors", "clock", "logs", "catalogue", "bus", "db", "deployment")
+ROOMS = (
+    *("records", "callers", "lines", "web", "agents", "carrier", "outgoing", "routing", "promises"),
+    *("messages", "callbacks", "voice", "desk", "admin", "api", "jobs", "migrations", "commands"),
+)
+HEIGHT = {part: height for height, part in enumerate((*GROUND, *ROOMS))}
+# What puts the parts together may know them all.
+WIRING = {"app", "app.cli", "app.operations", "app.serving", "app.migrations.env"}
 MAY_IMPORT_JOBS = {"app.cli", "app.jobs.schedule", "app.jobs.worker", "app.operations"}
+# A file has one question to answer, a function one thing to do.
+LONGEST_FILE, LONGEST_FUNCTION = 500, 60
 
 
 def modules(package: str) -> dict[str, Path]:
@@ -65,30 +62,60 @@ def ours(path: Path) -> Iterator[str]:
     return (name for name in imports(path) if name.split(".")[0] in ("app", "config", "phonebox", "startup"))
 
 
-def test_imports_point_one_way() -> None:
-    wrong = []
-    for name, path in APP.items():
-        part = part_of(name)
-        if name in WIRING or name.startswith(("app.migrations", "app.commands")):
-            continue
-        allowed = BELOW[part]
-        wrong += [f"{name} imports {other}" for other in ours(path) if part_of(other) not in allowed]
+def test_imports_point_to_the_ground() -> None:
+    wrong = [
+        f"{name} imports {other}"
+        for name, path in APP.items()
+        if name not in WIRING and not name.startswith("app.migrations.versions")
+        for other in ours(path)
+        if part_of(other) not in HEIGHT or HEIGHT[part_of(other)] > HEIGHT[part_of(name)]
+    ]
     assert wrong == []
 
 
 def test_every_part_of_the_application_has_its_place_in_the_order() -> None:
-    parts = {part_of(name) for name in APP} - {"app"}
+    parts = {part_of(name) for name in APP if name not in WIRING}
 
-    assert parts <= BELOW.keys() | {"migrations", "commands", "cli", "operations", "serving"}
+    assert parts <= HEIGHT.keys()
+    assert {part for part in HEIGHT if part != "config"} <= parts
+
+
+def test_no_two_files_of_a_room_import_each_other_in_a_circle() -> None:
+    imported = {name: {other for other in ours(path) if other in APP} - {name} for name, path in APP.items()}
+    sorter: TopologicalSorter[str] = TopologicalSorter(imported)
+
+    sorter.prepare()  # raises CycleError, which names them
+
+
+def test_no_file_and_no_function_is_longer_than_one_can_keep_in_mind() -> None:
+    long_files = {
+        name: lines
+        for name, path in APP.items()
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST_FILE
+    }
+    long_functions = {
+        f"{name}.{node.name}": lines
+        for name, path in APP.items()
+        if not name.startswith("app.migrations")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if (lines := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION
+    }
+    assert (long_files, long_functions) == ({}, {})
 
 
 def blueprint_modules() -> set[str]:
-    """Return the modules that make a blueprint."""
+    """Return the modules that make a blueprint, of pages or of the carrier's webhooks."""
+
+    def makes(node: ast.AST) -> bool:
+        if not isinstance(node, ast.Call):
+            return False
+        return getattr(node.func, "id", "") == "Blueprint" or getattr(node.func, "attr", "") == "webhooks"
+
     return {
         name
         for name, path in APP.items()
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "Blueprint"
+        if name != "app.carrier.webhook" and any(map(makes, ast.walk(ast.parse(path.read_text("utf-8")))))
     }
 
 
@@ -115,7 +142,6 @@ def test_nothing_but_an_entry_point_imports_a_job() -> None:
         f"{name} imports {other}"
         for name, path in APP.items()
         for other in ours(path)
-        # Its tables are rows like any other.
         if other.startswith("app.jobs.") and other != "app.records.jobs"
         if name not in MAY_IMPORT_JOBS and not name.startswith(("app.jobs", "app.commands"))
     ]
@@ -150,21 +176,33 @@ def test_the_carrier_is_one_module_over_the_official_client() -> None:
     assert users == {"app.carrier.rest"}
 
 
-def test_the_decision_knows_no_session_no_clock_and_no_outside() -> None:
+PURE = ("decision", "ringing_back", "resolving", "situation", "facts", "kept", "proof")
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_what_decides_knows_no_session_no_clock_and_no_outside(name: str) -> None:
+    module = f"app.routing.{name}"
     allowed = {
-        *("collections.abc", "dataclasses", "datetime", "enum", "functools", "itertools", "math", "typing"),
-        *("app.agents.presence", "app.lines.hours", "app.callers.recognition"),
-        *("app.records.calls", "app.routing.rules", "app.catalogue"),
+        *("collections.abc", "dataclasses", "datetime", "enum", "functools", "itertools", "json", "typing"),
+        # Of these it takes values and pure functions only.
+        *("app.agents.presence", "app.callers.recognition", "app.lines.hours", "app.records.calls"),
+        *("app.catalogue", "app.routing.rules", "app.routing.sentences"),
+        *(f"app.routing.{one}" for one in PURE),
     }
-    assert set(imports(APP["app.routing.decision"])) <= allowed
-    tree = ast.parse(APP["app.routing.decision"].read_text(encoding="utf-8"))
+    outside = {other for other in imports(APP[module]) if other not in allowed}
+    assert outside <= ({"app.routing"} if name == "kept" else set())
+    tree = ast.parse(APP[module].read_text(encoding="utf-8"))
     called = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
     called |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert called.isdisjoint({"utcnow", "today", "open", "print", "Session", "execute", "scalar", "random"})
-    # Of those neighbours it takes values, not what reads or writes.
-    for node in ast.walk(tree):
-        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("app."):
-            assert all(alias.name[0].isupper() for alias in node.names), ast.unparse(node)
+    taken = {
+        alias.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and str(node.module).startswith("app.")
+        for alias in node.names
+    }
+    reading = {"in_force", "of_version", "of_step", "of_call", "of_agent", "of_origin", "publish", "told"}
+    assert taken.isdisjoint(reading)
 
 
 @pytest.mark.parametrize(

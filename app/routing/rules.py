@@ -209,6 +209,11 @@ def of_agent(session: "Session", agent: str) -> Resolved:
     return of_step(session, session.scalar(newest), in_force(session).version)
 
 
+def forget_published() -> None:
+    """Forget what this process keeps of published versions: they are those of another database now."""
+    _published.clear()
+
+
 def publish(session: "Session", ladder: Ladder, who: str, why: str, now: datetime) -> int:
     """Put a new version in force; return its number."""
     version = (session.scalar(select(newest_version)) or DEFAULT.version) + 1

@@ -1,11 +1,9 @@
 """What does a test of the API find ready? Tokens of each scope, and a way to ask with them."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
@@ -65,18 +63,6 @@ def new_token(flask_app: Flask) -> NewToken:
 def api(client: FlaskClient, new_token: NewToken) -> Api:
     """A system that may read and write."""
     return Api(client, new_token(Scope.WRITE, name="crm"))
-
-
-@pytest.fixture
-def flask_command(flask_app: Flask, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Type a command as an English-speaking operator: flask_command("load", "agents", path)."""
-    for name in ("LC_ALL", "LC_MESSAGES", "LANG", "RECHTDOOR_PASSWORD"):
-        monkeypatch.delenv(name, raising=False)
-
-    def run(*words: str | Path, **more: Any) -> Result:
-        return flask_app.test_cli_runner().invoke(args=[str(word) for word in words], **more)
-
-    return run
 
 
 def errors_of(answer: TestResponse) -> dict[str, str]:

@@ -51,6 +51,7 @@ class Town:
     from_: str = ADA
 
     def settle(self) -> None:
+        rules.forget_published()
         with db.transaction() as session:
             # A promise and a call name each other.
             for table in reversed(db.Base.metadata.sorted_tables):
