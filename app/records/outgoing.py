@@ -24,7 +24,7 @@ class Outbox(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[str] = mapped_column(String(20))  # see app/voice/outbox.py
+    kind: Mapped[str] = mapped_column(String(20))  # see app/outgoing/outbox.py
     key: Mapped[str] = mapped_column(String(140), unique=True)
     payload: Mapped[dict[str, Any]] = mapped_column(Json)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -44,7 +44,7 @@ _OWED = "state IN ('open', 'due', 'calling', 'reassigned', 'broken')"
 
 
 class AttemptOutcome(StrEnum):
-    """How one try to keep a promise ended; see app/voice/callbacks.py."""
+    """How one try to keep a promise ended; see app/callbacks/outcome.py."""
 
     KEPT = "kept"
     # at the customer's side
