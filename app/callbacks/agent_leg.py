@@ -41,7 +41,7 @@ def agent_leg(session: Session, call_sid: str, status: str, leg_sid: str, now: d
         attempt.lease_until = now + RINGING
         at_desk = attempt.address.startswith("client:")
         presence.rings(session, attempt.agent, call_sid, STEP, now, at_desk=at_desk)
-        attempts.tell(session, attempt, "ringing", now)
+        attempts.tell_agent(session, attempt, "ringing", now)
 
 
 def _agent_leg_is_over(
@@ -143,7 +143,7 @@ def _connect(
         attempt.lease_until = now + timedelta(seconds=CUSTOMER_RING_SECONDS) + TALKING
         session.get_one(CallStep, (attempt.call_sid, STEP)).answered_at = now
         presence.talks(session, attempt.agent, attempt.call_sid, STEP, now)
-        attempts.tell(session, attempt, "accepted", now)
+        attempts.tell_agent(session, attempt, "accepted", now)
     return twiml.connect_customer(
         said=_before_the_customer(session, attempt, promise, call, language),
         language=language,

@@ -67,7 +67,7 @@ def put_through(session: Session, attempt: PromiseAttempt, since: datetime) -> N
     call = session.get_one(Call, attempt.call_sid)
     lifecycle.move(call, CallState.TALKING)
     call.bridged_to, call.bridged_at = attempt.agent, since
-    attempts.tell(session, attempt, "talking", since)
+    attempts.tell_agent(session, attempt, "talking", since)
 
 
 def talked(attempt: PromiseAttempt, seconds: float) -> AttemptOutcome | None:

@@ -77,7 +77,7 @@ def _remind(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -
         return
     words = times.spoken(promise.due_at, now, zone, promise.language, "before")
     key = f"promise/{promise.id}/soon/{promise.due_at.isoformat()}"
-    messages.tell(session, promise, text("message.soon", promise.language, time=words), key, now)
+    messages.inform(session, promise, text("message.soon", promise.language, time=words), key, now)
 
 
 def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> bool:

@@ -45,7 +45,7 @@ def ask_a_human(
     """Leave it to people: nothing rings any more until somebody decides; supervisors are told."""
     promise.next_at = None
     ledger.note(session, promise, why, now, details=details)
-    ledger.tell(session, promise, messages.supervisors(session), now, asks_human=True)
+    ledger.show_at(session, promise, messages.supervisors(session), now, asks_human=True)
 
 
 def is_over(
@@ -89,7 +89,7 @@ def is_over(
 
 def _show_to_humans(session: Session, promise: Promise, agent: str, now: datetime) -> None:
     desks = {agent, *messages.supervisors(session)}
-    ledger.tell(session, promise, sorted(desks), now, asks_human=True)
+    ledger.show_at(session, promise, sorted(desks), now, asks_human=True)
 
 
 def take_back(session: Session, attempt: PromiseAttempt, promise: Promise, now: datetime) -> None:
@@ -117,7 +117,7 @@ def _was_in_vain(session: Session, promise: Promise, attempt: PromiseAttempt, no
     if promise.tries == 1 or promise.next_at is None:
         code = "message_again" if promise.next_at is not None else "message_not_reached"
         body = text(f"promise.{code}", promise.language)
-        messages.tell(session, promise, body, f"promise/{promise.id}/try/{attempt.id}", now)
+        messages.inform(session, promise, body, f"promise/{promise.id}/try/{attempt.id}", now)
 
 
 def wrap_up_seconds(session: Session, attempt: PromiseAttempt) -> int:

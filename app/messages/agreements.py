@@ -27,7 +27,7 @@ def agree_on(
     words = times.spoken(due_at, now, zone, promise.language, "before")
     body = wished(promise, zone, now) or text("promise.message_moved", promise.language, time=words)
     key = f"promise/{promise.id}/moved/{now.isoformat()}"
-    messages.tell(session, promise, body, key, now, answers=who == "customer")
+    messages.inform(session, promise, body, key, now, answers=who == "customer")
     return promise
 
 

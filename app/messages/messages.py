@@ -47,7 +47,7 @@ class ToSend:
 # --- writing ------------------------------------------------------------------------------------------
 
 
-def tell(
+def inform(
     session: Session, promise: Promise, body: str, key: str, now: datetime, *, answers: bool = False
 ) -> None:
     """Write to whom a callback is owed, once for each `key`; nothing where no message can arrive.

@@ -153,7 +153,7 @@ def _done(
         case Kind.WITHDRAW if owed is not None:
             ledger.withdraw(session, owed.id, "customer", now)
             body = text("message.withdrawn", owed.language)
-            messages.tell(session, owed, body, f"reply/{message.sid}", now, answers=True)
+            messages.inform(session, owed, body, f"reply/{message.sid}", now, answers=True)
             return "withdrawn"
         case Kind.THANKS if owed is not None:
             return "thanks"
@@ -200,5 +200,5 @@ def _make(session: Session, message: Message, wish: Wish, facts: Facts, now: dat
     message.promise = promise.id
     zone = facts.line.calendar.timezone
     body = agreements.wished(promise, zone, now) or confirmation.confirmation(session, promise, zone, now)
-    messages.tell(session, promise, body, f"reply/{message.sid}", now, answers=True)
+    messages.inform(session, promise, body, f"reply/{message.sid}", now, answers=True)
     return "made"

@@ -138,7 +138,7 @@ def close(
     free_agent(session, attempt, outcome, now, wrap_up_seconds)
     if ends_leg and attempt.agent_left_at is None:
         end_agent_leg(session, attempt, now)
-    tell(session, attempt, "ended", now)
+    tell_agent(session, attempt, "ended", now)
 
 
 def was_a_machine(session: Session, attempt: PromiseAttempt) -> None:
@@ -173,7 +173,7 @@ def end_agent_leg(session: Session, attempt: PromiseAttempt, now: datetime) -> N
         outbox.add(session, outbox.END_LEG, f"end/{attempt.call_sid}", {"leg_sid": attempt.agent_leg}, now)
 
 
-def tell(session: Session, attempt: PromiseAttempt, state: str, now: datetime) -> None:
+def tell_agent(session: Session, attempt: PromiseAttempt, state: str, now: datetime) -> None:
     """Tell the agent's desk how their callback stands."""
     data: dict[str, Any] = {"call_sid": attempt.call_sid, "state": state, "promise": attempt.promise}
     desk_events.tell(session, attempt.agent, "call", data, now)

@@ -96,15 +96,14 @@ def make(
         if owed is None:
             raise
         return owed
-    _note(session, promise, why, now)
-    _tell(session, promise, now)
+    note(session, promise, why, now)
     return promise
 
 
 def _ask_again(session: Session, owed: Promise, agent: str | None, due_at: datetime, now: datetime) -> None:
     """Whoever is already owed a callback asks for one: nothing new, unless its time has passed."""
     if owed.due_at > now or PromiseState.OPEN not in FOLLOWS[PromiseState(owed.state)]:
-        _note(session, owed, "promise_repeated", now)
+        note(session, owed, "promise_repeated", now, shows=False)
         return
     owed.broken_at = owed.broken_at or owed.due_at
     owed.agent = agent or owed.agent
@@ -215,7 +214,7 @@ def hand_over(
         else:
             move(session, promise, PromiseState.REASSIGNED, why, now, who, details)
     if before is not None:
-        _tell(session, promise, now, to=before)
+        _show(session, promise, now, to=before)
     return promise
 
 
@@ -248,7 +247,7 @@ def give_to_team(session: Session, promise_id: int, now: datetime) -> None:
         note(session, promise, ANOTHER_WANTED, now, details={"from": before})
     else:
         move(session, promise, PromiseState.REASSIGNED, ANOTHER_WANTED, now, details={"from": before})
-    _tell(session, promise, now, to=before)
+    _show(session, promise, now, to=before)
 
 
 def ring_now(session: Session, promise_id: int, who: str, now: datetime) -> Promise:
@@ -263,8 +262,8 @@ def ring_now(session: Session, promise_id: int, who: str, now: datetime) -> Prom
         promise.next_at = now
         if promise.state in (PromiseState.OPEN, PromiseState.REASSIGNED):
             promise.state = PromiseState.DUE
-        _note(session, promise, "promise_now", now, who)
-        _tell(session, promise, now)
+        note(session, promise, "promise_now", now, who, shows=False)
+        _show(session, promise, now)
     return promise
 
 
@@ -338,8 +337,7 @@ def move(
         promise.broken_at = promise.broken_at or promise.due_at
     promise.state = state
     promise.finished_at = None if FOLLOWS[state] else now
-    _note(session, promise, why, now, who, details)
-    _tell(session, promise, now)
+    note(session, promise, why, now, who, details)
 
 
 def take_back(
@@ -357,8 +355,7 @@ def take_back(
         promise.broken_at = promise.broken_at or promise.due_at
     else:
         promise.state, promise.finished_at = PromiseState.DUE, None
-    _note(session, promise, why, now, details=details)
-    _tell(session, promise, now)
+    note(session, promise, why, now, details=details)
     return another is None
 
 
@@ -376,15 +373,18 @@ def note(
     now: datetime,
     who: str = "",
     details: Mapping[str, str] = MappingProxyType({}),
+    *,
+    shows: bool = True,
 ) -> None:
-    """Write down what a promise went through without its state changing, and show it at its debtor's desk."""
-    _note(session, promise, why, now, who, details)
-    _tell(session, promise, now)
+    """Write down what a promise went through, whether or not its state changed by it.
 
-
-def write_down(session: Session, promise: Promise, why: str, now: datetime, who: str) -> None:
-    """Write down what nobody's desk needs to know at once."""
-    _note(session, promise, why, now, who)
+    `shows`: at the desk of who owes it; not what nobody's desk needs to know at once.
+    """
+    session.add(
+        PromiseEvent(promise=promise.id, at=now, state=promise.state, why=why, who=who, details=dict(details))
+    )
+    if shows:
+        _show(session, promise, now)
 
 
 def say_about(session: Session, promise_id: int, about: str) -> None:
@@ -398,20 +398,7 @@ def say_more(session: Session, promise_id: int, words: str) -> None:
     say_about(session, promise_id, f"{before}\n{words}".strip())
 
 
-def _note(
-    session: Session,
-    promise: Promise,
-    why: str,
-    now: datetime,
-    who: str = "",
-    details: Mapping[str, str] = MappingProxyType({}),
-) -> None:
-    session.add(
-        PromiseEvent(promise=promise.id, at=now, state=promise.state, why=why, who=who, details=dict(details))
-    )
-
-
-def _tell(session: Session, promise: Promise, now: datetime, to: str | None = None) -> None:
+def _show(session: Session, promise: Promise, now: datetime, to: str | None = None) -> None:
     """Show it at the desk of who owes it; at those of the whole team when it asks for somebody."""
     agent = to or promise.agent
     if agent is not None:
@@ -423,10 +410,10 @@ def _tell(session: Session, promise: Promise, now: datetime, to: str | None = No
         agents = session.scalars(team).all()
     else:
         return
-    tell(session, promise, agents, now)
+    show_at(session, promise, agents, now)
 
 
-def tell(session: Session, promise: Promise, agents: Sequence[str], now: datetime, **more: bool) -> None:
+def show_at(session: Session, promise: Promise, agents: Sequence[str], now: datetime, **more: bool) -> None:
     """Show a promise at these desks; `asks_human` says that nothing happens until somebody decides."""
     data = {
         "promise": promise.id,

@@ -29,7 +29,7 @@ def heard(session: Session, promise: Promise, sid: str, who: str, now: datetime)
         PromiseEvent.at > now - ONCE_WITHIN,
     )
     if session.scalar(lately.limit(1)) is None:
-        ledger.write_down(session, promise, LISTENED, now, who)
+        ledger.note(session, promise, LISTENED, now, who, shows=False)
     return sound
 
 

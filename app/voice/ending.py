@@ -18,7 +18,7 @@ from app.records.promises import Promise
 from app.routing import reading, rules
 from app.voice import owing, withheld
 from app.voice import steps as call_steps
-from app.voice.held import facts_of, tell
+from app.voice.held import facts_of, tell_desk
 
 
 def line_dropped(session: Session, call: Call, now: datetime) -> Promise | None:
@@ -50,7 +50,7 @@ def release(session: Session, call: Call, step: CallStep, outcome: StepOutcome, 
             presence.could_not_be_rung(session, step.agent, call.sid, step.number, now)
         case _:
             presence.freed(session, step.agent, call.sid, step.number, now)
-    tell(session, step.agent, call, str(outcome), now)
+    tell_desk(session, step.agent, call, str(outcome), now)
 
 
 def conversation_is_over(
@@ -131,4 +131,4 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
     if call.bridged_at is None:
         owing.confirm_by_message(session, call, line, now)
     for agent in {call.bridged_to, waited_for, step.agent if step else None} - {None}:
-        tell(session, str(agent), call, "ended", now)
+        tell_desk(session, str(agent), call, "ended", now)

@@ -55,5 +55,5 @@ def advance(session: Session, call: Call, now: datetime, deployment: Deployment)
     return call_steps.advance(session, call, facts, call_steps.steps_of(session, call.sid), now, deployment)
 
 
-def tell(session: Session, agent: str, call: Call, state: str, now: datetime) -> None:
+def tell_desk(session: Session, agent: str, call: Call, state: str, now: datetime) -> None:
     desk_events.tell(session, agent, "call", {"call_sid": call.sid, "state": state}, now)

@@ -82,4 +82,4 @@ def confirm_by_message(session: Session, call: Call, facts_line: LineFacts, now:
     if promise is None or promise.state not in OWED:
         return
     body = confirmation(session, promise, facts_line.calendar.timezone, now)
-    messages.tell(session, promise, body, outbox.key_of_promise(promise.id), now)
+    messages.inform(session, promise, body, outbox.key_of_promise(promise.id), now)

@@ -18,7 +18,7 @@ from app.records.promises import Promise
 from app.routing import rules, sentences
 from app.routing.sentences import Sentence
 from app.voice.ending import conversation_is_over, finish, is_rung_back, line_dropped, release
-from app.voice.held import advance, held, once, reply_of_step, tell
+from app.voice.held import advance, held, once, reply_of_step, tell_desk
 from app.voice.steps import RING_KINDS
 from app.voice.talking import put_through, talked_after_all, talks
 
@@ -59,7 +59,7 @@ def leg(
         step.rang_at = now
         at_desk = step.endpoint != "phone" and not on_phone
         presence.rings(session, step.agent, sid, number, now, at_desk=at_desk)
-        tell(session, step.agent, call, "ringing", now)
+        tell_desk(session, step.agent, call, "ringing", now)
     elif picked_up:
         talks(session, call, step, now)
     elif status == "failed" and call.state == CallState.TALKING and call.step == number:

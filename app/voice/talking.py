@@ -12,7 +12,7 @@ from app.records import lifecycle
 from app.records.calls import Call, CallState, CallStep, Outcome, StepOutcome
 from app.voice import steps as call_steps
 from app.voice.ending import leave_contact, need_not_be_rung
-from app.voice.held import tell
+from app.voice.held import tell_desk
 
 
 def talks(session: Session, call: Call, step: CallStep, now: datetime) -> None:
@@ -29,7 +29,7 @@ def talks(session: Session, call: Call, step: CallStep, now: datetime) -> None:
         # Before the agent, as whoever works a promise off takes them: the promise, then the agent.
         ledger.merge(session, call.from_e164, step.agent, now)
     presence.talks(session, step.agent, call.sid, step.number, now)
-    tell(session, step.agent, call, "talking", now)
+    tell_desk(session, step.agent, call, "talking", now)
 
 
 def put_through(step: CallStep, dial: DialEnded) -> bool:

@@ -21,7 +21,7 @@ from app.routing.sentences import Sentence
 from app.routing.situation import Situation, Tried
 from app.voice import steps as call_steps
 from app.voice.ending import finish
-from app.voice.held import advance, facts_of, held, reply_of_step, tell
+from app.voice.held import advance, facts_of, held, reply_of_step, tell_desk
 
 # A caller who waits hears something true at least every 30 s; the sentence itself takes a few.
 SPEAK_AGAIN_AFTER = timedelta(seconds=20)
@@ -75,7 +75,7 @@ def wish(
     avoid(session, call, agent, now)
     session.flush()
     advance(session, call, now, deployment)
-    tell(session, agent, call, str(StepOutcome.ANOTHER_WANTED), now)
+    tell_desk(session, agent, call, str(StepOutcome.ANOTHER_WANTED), now)
     return twiml.leave_queue()
 
 

@@ -142,7 +142,7 @@ def lose_message_of(promise: int) -> None:
     """We wrote to whom it is owed, and that did not arrive; they wrote as well."""
     now = datetime.now(UTC)
     with db.transaction() as session:
-        messages.tell(session, session.get_one(Promise, promise), "Wij bellen u.", "test", now)
+        messages.inform(session, session.get_one(Promise, promise), "Wij bellen u.", "test", now)
         [lost] = session.scalars(select(Message))
         messages.status(session, lost.sid, "SM1", "undelivered", 30003, now)
         session.add(

@@ -45,7 +45,7 @@ def owed(flask_app: Flask) -> int:
             )
             ids.append(made.id)
         ledger.keep(session, ids[1], "anna", now)
-        messages.tell(session, session.get_one(Promise, ids[0]), "Wij bellen u.", "test", now)
+        messages.inform(session, session.get_one(Promise, ids[0]), "Wij bellen u.", "test", now)
         [lost] = session.scalars(select(Message))
         messages.status(session, lost.sid, "SM1", "undelivered", 30003, now)
     return ids[0]

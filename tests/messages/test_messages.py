@@ -118,7 +118,7 @@ def tell(number: str = ADA) -> Message:
     """Write to whom something is owed, as the product does by itself; return the message."""
     owed = owe(number)
     with db.transaction() as session:
-        messages.tell(
+        messages.inform(
             session, session.get_one(Promise, owed), "Wij bellen u.", secrets.token_hex(8), utcnow()
         )
     return ours(number)[-1]
@@ -458,7 +458,7 @@ def test_a_message_that_had_to_wait_leaves_only_if_it_is_still_true(
         elif meanwhile == "too_late":
             promise.due_at = utcnow() - timedelta(minutes=1)
         elif meanwhile == "said_anew":
-            messages.tell(session, promise, "Iets anders.", "anew", utcnow())
+            messages.inform(session, promise, "Iets anders.", "anew", utcnow())
 
     deliver.deliver_due(carrier, Deployment.of(settings), outbox.SEND_MESSAGE, utcnow())
 
