@@ -68,9 +68,12 @@ def ring_at_once(
 ) -> "Rung | None":
     """Take the first step of a new call, if its owner can be rung at once: one statement, all or nothing.
 
-    None, and nothing is written, when it takes more than that: others have to be looked at, or the owner was
-    taken meanwhile. Raises IntegrityError for a call that was written down before.
+    `facts` are those of the first stage. None, and nothing is written, when it takes more than that: others
+    have to be looked at, or the owner was taken meanwhile. Raises IntegrityError for a call that was written
+    down before.
     """
+    if facts.rules.looks_at.everybody:
+        return None
     known = situation(call, facts, (), now)
     step = next_step(known)
     if not isinstance(step, Ring) or needs_others(known, step):

@@ -44,6 +44,7 @@ class Town:
     shares_number: bool = False  # a second customer has Ada's number
     waits_for: str | None = None  # somebody else waits for this agent
     calls_lately: int = 0
+    direct_calls: int = 0  # how often Anna was rung as an owner within the hour
     ladder: Ladder | None = None
     hours: str = ""
     greeting: str = ""
@@ -78,6 +79,12 @@ class Town:
                 self._waits(session, self.waits_for)
             for number in range(self.calls_lately):
                 session.add(_call(f"CAlate{number}", case="Z0", state=CallState.ENDED))
+            for number in range(self.direct_calls):
+                session.add(_call(f"CAdirect{number}", state=CallState.ENDED))
+                session.flush()
+                rung = CallStep(call_sid=f"CAdirect{number}", number=1, kind="owner", agent="anna", reason="")
+                rung.started_at = NOW - timedelta(minutes=10)
+                session.add(rung)
             if self.promise is not None:
                 self._promise(session, **self.promise)
 
@@ -186,6 +193,7 @@ any_town = st.builds(
     shares_number=st.booleans(),
     waits_for=st.none() | st.sampled_from(sorted(AGENTS)),
     calls_lately=st.integers(0, 3),
+    direct_calls=st.integers(0, 2),
     ladder=st.none() | any_ladder,
     hours=st.sampled_from(["", "", "Mo-Fr 09:00-17:30", "Sa 10:00-14:00"]),
     greeting=st.sampled_from(["", "Gemeente Duinwijk."]),
@@ -198,6 +206,12 @@ TO_BE_RUNG_BY_A_COLLEAGUE = Town(
     slots=(FREE, FREE, FREE, FREE),
     cases=({"handled_by": ("bram", "anna")},),
     promise={"state": PromiseState.CALLING, "agent": "anna", "rung": "bram"},
+)
+RUNG_OFTEN_ENOUGH = Town(
+    slots=(FREE, FREE, FREE, FREE),
+    cases=({"handled_by": ("bram", "anna")},),
+    direct_calls=2,
+    ladder=Ladder(direct_calls_per_hour=1),
 )
 
 
@@ -268,9 +282,10 @@ def compare(
 
 
 @example(town=TO_BE_RUNG_BY_A_COLLEAGUE)
+@example(town=RUNG_OFTEN_ENOUGH)
 @given(town=any_town)
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
