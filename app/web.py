@@ -4,10 +4,11 @@ import logging
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+from babel.units import format_unit
 from flask import (
     Blueprint,
     Flask,
@@ -98,7 +99,7 @@ def register(app: Flask) -> None:
     app.before_request(refuse_foreign_forms)
     app.after_request(add_security_headers)
     app.context_processor(_for_templates)
-    for template_filter in (clock_time, day, day_and_time, due):
+    for template_filter in (clock_time, day, day_and_time, due, duration):
         app.add_template_filter(template_filter)
     app.register_error_handler(FormRefused, _form_refused)
     app.register_error_handler(HTTPException, _error_page)
@@ -161,20 +162,21 @@ def due(moment: datetime, now: datetime) -> str:
 
 
 def day(moment: datetime, now: datetime) -> str:
-    """Return the day without the time: “gisteren”, “ma 3 nov”."""
-    return day_and_time(moment, now).removesuffix(f" {clock_time(moment)}")
+    """Return the day without the time: “gisteren”, “ma 3 nov”, with the year when it is another one."""
+    local, today = in_their_zone(moment).date(), in_their_zone(now).date()
+    if near := {-1: "yesterday", 0: "today", 1: "tomorrow"}.get((local - today).days):
+        return t(near)
+    return times.short_date(local, language(), with_year=local.year != today.year)
 
 
 def day_and_time(moment: datetime, now: datetime) -> str:
-    """Return “vandaag 14:05”, “gisteren 9:10”, “ma 3 nov 14:05”, with the year when it is another one."""
-    local, today = in_their_zone(moment), in_their_zone(now)
-    days = (local.date() - today.date()).days
-    at = clock_time(moment)
-    near = {-1: "yesterday", 0: "today", 1: "tomorrow"}.get(days)
-    if near:
-        return f"{t(near)} {at}"
-    date = f"{t('weekdays').split()[local.weekday()]} {local.day} {t('months').split()[local.month - 1]}"
-    return f"{date} {at}" if local.year == today.year else f"{date} {local.year} {at}"
+    """Return “vandaag 14:05”, “gisteren 09:10”, “ma 3 nov 14:05”."""
+    return f"{day(moment, now)} {clock_time(moment)}"
+
+
+def duration(count: int, unit: str, length: Literal["short", "long"] = "long") -> str:
+    """Return “1 minuut”, “15 minuten”; “15 min” where there is little room."""
+    return format_unit(count, f"duration-{unit}", length, locale=catalogue.locale(language()))
 
 
 # --- the guard on forms ------------------------------------------------------------------------------

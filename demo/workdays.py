@@ -9,25 +9,10 @@ from functools import cache
 from zoneinfo import ZoneInfo
 
 import holidays
+from babel.dates import format_date
 
 ZONE = ZoneInfo("Europe/Amsterdam")
 DAYS_OF_HISTORY = 60
-
-_WEEKDAYS = ("maandag", "dinsdag", "woensdag", "donderdag", "vrijdag", "zaterdag", "zondag")
-_MONTHS = (
-    "januari",
-    "februari",
-    "maart",
-    "april",
-    "mei",
-    "juni",
-    "juli",
-    "augustus",
-    "september",
-    "oktober",
-    "november",
-    "december",
-)
 
 
 def is_working_day(day: date) -> bool:
@@ -37,7 +22,7 @@ def is_working_day(day: date) -> bool:
 
 def in_words(day: date) -> str:
     """Return the day as an agent writes it: `donderdag 20 november`."""
-    return f"{_WEEKDAYS[day.weekday()]} {day.day} {_MONTHS[day.month - 1]}"
+    return format_date(day, "EEEE d MMMM", locale="nl")
 
 
 class WorkingDays:

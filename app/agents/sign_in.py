@@ -294,9 +294,9 @@ def _page(status: int = 200, *, error: str = "", wait: int = 0) -> Response:
 
 
 def _wait_in_words(seconds: int) -> str:
-    if seconds < 90:
-        return web.t("login_wait_seconds", seconds=seconds)
-    return web.t("login_wait_minutes", minutes=-(-seconds // 60))
+    minutes = -(-seconds // 60)
+    how_long = web.duration(seconds, "second") if seconds < 90 else web.duration(minutes, "minute")
+    return web.t("login_wait", how_long=how_long)
 
 
 @bp.post("/logout")

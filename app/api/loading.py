@@ -1,7 +1,7 @@
 """What does this file hold? Reads a CSV of one kind of record, reports what can't be used, loads the rest."""
 
 import csv
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import TextIOWrapper
@@ -27,9 +27,10 @@ WHOLE_ROW, FIRST_LINE = "*", "columns"
 class UnusableFile(ApplicationError):
     """Nothing of the file can be used; `problem` says what to mend in its first line."""
 
-    def __init__(self, code: str, columns: Iterable[str]) -> None:
+    def __init__(self, code: str, columns: Collection[str]) -> None:
         super().__init__(code)
-        self.problem = Problem(FIRST_LINE, code, {"columns": ", ".join(columns)})
+        values = {"columns": ", ".join(columns), "count": len(columns)}
+        self.problem = Problem(FIRST_LINE, code, values)
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,60 @@
 
 One file for each kind (`say`: spoken to callers and agents; `reason`: why a step was taken; `page`: what
 pages show; `problem`: what went wrong and how to mend it); in it one table for each code with a text for
-each language, side by side so that a missing translation is seen. Values stand in braces.
+each language, side by side so that a missing translation is seen. Values stand in braces. A text that bends
+with a count has a form for each plural category of its language: `nl.count.one`, `nl.count.other`.
 """
 
 import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
+
+from babel import Locale
+from babel.plural import PluralRule
 
 LANGUAGES = ("nl", "en")
+_LOCALES = {language: Locale(language) for language in LANGUAGES}
+
+
+@dataclass(frozen=True)
+class Forms:
+    """A text in as many forms as its language has plural categories; a value decides which is said."""
+
+    value: str  # its name
+    by_category: Mapping[str, str]
+    category_of: PluralRule
+
+    def format_map(self, values: Mapping[str, Any]) -> str:
+        count = values[self.value]
+        # What is no number, such as the “…” of a description, takes the form of all the rest, as in CLDR.
+        category = self.category_of(count) if isinstance(count, int) else "other"
+        return self.by_category[category].format_map(values)
+
+
+def locale(language: str) -> Locale:
+    """Return how a language counts and what it calls the days; English when it isn't one of ours."""
+    return _LOCALES.get(language, _LOCALES["en"])
 
 
 @cache
-def _texts() -> dict[str, dict[str, str]]:
-    texts: dict[str, dict[str, str]] = {}
+def _texts() -> dict[str, dict[str, str | Forms]]:
+    texts = {}
     for path in sorted(Path(__file__).parent.glob("*.toml")):
         with path.open("rb") as file:
             for code, by_language in tomllib.load(file).items():
-                texts[f"{path.stem}.{code}"] = by_language
+                texts[f"{path.stem}.{code}"] = {
+                    language: written if isinstance(written, str) else _forms(written, language)
+                    for language, written in by_language.items()
+                }
     return texts
+
+
+def _forms(written: dict[str, dict[str, str]], language: str) -> Forms:
+    ((value, by_category),) = written.items()
+    return Forms(value, by_category, locale(language).plural_form)
 
 
 def text(code: str, language: str, **values: object) -> str:

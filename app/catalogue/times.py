@@ -1,7 +1,12 @@
 """How do people say a time? “kwart over drie vanmiddag”, never “15:15 uur”."""
 
 from datetime import date, datetime, timedelta
+from typing import Self
 from zoneinfo import ZoneInfo
+
+from babel.dates import format_date, format_time, get_day_names, get_month_names
+
+from app.catalogue import LANGUAGES, locale
 
 _NUMBERS = {
     "nl": "nul een twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien".split(),
@@ -12,20 +17,38 @@ _NUMBERS = {
     ).split(),
 }
 _PREPOSITIONS = {("nl", "at"): "om", ("nl", "before"): "vóór", ("en", "at"): "at", ("en", "before"): "before"}
-_NL_DAYS = "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag".split()
-_EN_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-_NL_MONTHS = "januari februari maart april mei juni juli augustus september oktober november december".split()
-_EN_MONTHS = "January February March April May June July August September October November December".split()
+# Looked up once, by what a date holds: Monday is 0, January 1. Nobody on the telephone waits for it.
+_DAYS = {one: dict(get_day_names("wide", locale=locale(one))) for one in LANGUAGES}
+_MONTHS = {one: dict(get_month_names("wide", locale=locale(one))) for one in LANGUAGES}
 # Of a time that the clock shows twice, the first and the second.
 _TWICE = {"nl": ("zomertijd", "wintertijd"), "en": ("summer time", "winter time")}
 MORNING = 6  # the hour at which a night is over
 _A_DAY = timedelta(days=1)
 
 
+class Count(int):
+    """A count that is said: a small one stands in its sentence in words, a larger one in figures."""
+
+    language: str
+
+    def __new__(cls, value: int, language: str) -> Self:
+        count = super().__new__(cls, value)
+        count.language = language
+        return count
+
+    def __format__(self, spec: str) -> str:
+        return number(self, self.language)
+
+
 def number(value: int, language: str) -> str:
     """Return a small count in words, a larger one in figures."""
     words = _NUMBERS["nl" if language == "nl" else "en"]
     return words[value] if 0 <= value < len(words) else str(value)
+
+
+def weekdays(language: str) -> list[str]:
+    """Return what the days are called, Monday first."""
+    return [_DAYS[language][day] for day in range(7)]
 
 
 def spoken(moment: datetime, now: datetime, timezone: ZoneInfo, language: str, preposition: str) -> str:
@@ -52,16 +75,17 @@ def spoken(moment: datetime, now: datetime, timezone: ZoneInfo, language: str, p
 def written(moment: datetime, timezone: ZoneInfo, language: str) -> str:
     """Return a moment as pages write it: `ma 23 november 14:05`, with no year."""
     local = moment.astimezone(timezone)
-    days, months = (_NL_DAYS, _NL_MONTHS) if language == "nl" else (_EN_DAYS, _EN_MONTHS)
-    length = 2 if language == "nl" else 3
-    return (
-        f"{days[local.weekday()][:length]} {local.day} {months[local.month - 1]} {figures(local, language)}"
-    )
+    return f"{format_date(local, 'EEE d MMMM', locale(language))} {figures(local, language)}"
+
+
+def short_date(local: date, language: str, *, with_year: bool) -> str:
+    """Return a day where there is little room, `ma 23 nov` or `ma 23 nov 2026`."""
+    return format_date(local, "EEE d MMM y" if with_year else "EEE d MMM", locale(language))
 
 
 def figures(local: datetime, language: str) -> str:
     """Return what a clock on the wall shows, `14:05`; `02:30 wintertijd` where it shows that twice."""
-    return f"{local:%H:%M}{_which(local, language)}"
+    return format_time(local, "HH:mm", locale=locale(language)) + _which(local, language)
 
 
 def _which(local: datetime, language: str) -> str:
@@ -131,8 +155,8 @@ def _nl_day(day: date, hour: int, days: int) -> str:
         return f"van{part}"
     if days == 1:
         return f"morgen{part}"
-    weekday = f"{_NL_DAYS[day.weekday()]}{part}"
-    return weekday if days < 7 else f"{weekday} {day.day} {_NL_MONTHS[day.month - 1]}"
+    weekday = f"{_DAYS['nl'][day.weekday()]}{part}"
+    return weekday if days < 7 else f"{weekday} {day.day} {_MONTHS['nl'][day.month]}"
 
 
 def _en_day(day: date, hour: int, days: int) -> str:
@@ -143,8 +167,8 @@ def _en_day(day: date, hour: int, days: int) -> str:
         return "tonight" if part in ("night", "evening") else f"this {part}"
     if days == 1:
         return f"tomorrow {part}"
-    weekday = f"on {_EN_DAYS[day.weekday()]} {part}"
-    return weekday if days < 7 else f"{weekday}, the {_ordinal(day.day)} of {_EN_MONTHS[day.month - 1]}"
+    weekday = f"on {_DAYS['en'][day.weekday()]} {part}"
+    return weekday if days < 7 else f"{weekday}, the {_ordinal(day.day)} of {_MONTHS['en'][day.month]}"
 
 
 def _ordinal(day: int) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
+from app.catalogue import times
 from app.messages.wished_times import UNCLEAR, Clock, Day, Kind, Part, Wish
 
 LONGEST = 200  # who writes more than this is telling something
@@ -33,8 +34,7 @@ _EN_HOURS = {
 }
 _HOURS = _NL_HOURS | _EN_HOURS
 _MINUTES = {"vijf": 5, "tien": 10, "twintig": 20, "five": 5, "ten": 10, "twenty": 20}
-_NL_DAYS = "maandag dinsdag woensdag donderdag vrijdag zaterdag zondag".split()
-_EN_DAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_NL_DAYS, _EN_DAYS = ([name.lower() for name in times.weekdays(language)] for language in ("nl", "en"))
 _DAYS = {word: number % 7 for number, word in enumerate(_NL_DAYS + _EN_DAYS)}
 _PARTS = {
     **dict.fromkeys(("ochtend", "ochtends", "morgen", "morgens", "morning"), Part.MORNING),

@@ -49,6 +49,6 @@ def _spoken(value: Any, language: str, timezone: ZoneInfo, now: datetime) -> Any
         case ("at" | "before" as preposition, datetime() as moment):
             return times.spoken(moment, now, timezone, language, preposition)
         case ("number", int(count)):
-            return times.number(count, language)
+            return times.Count(count, language)
         case _:
             return value

@@ -132,7 +132,7 @@ def test_a_customer_who_asked_for_somebody_else_gets_them(client: FlaskClient, t
     with db.transaction() as session:
         session.get_one(Case, "A").avoided_agent = "bram"
     alone = client.get(URL, query_string={"leaves": "anna", "agent": "bram"}).text
-    assert "Bij 1 daarvan vroeg de klant om iemand anders dan Bram Jansen." in alone
+    assert "Bij één daarvan vroeg de klant om iemand anders dan Bram Jansen." in alone
 
     client.post(URL, data=form(token, "bram", "clara"))
 

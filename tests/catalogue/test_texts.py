@@ -1,14 +1,18 @@
 """Is everything that people hear and read there, in each language, with the same values in it?"""
 
 import ast
+import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from string import Formatter
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from app import catalogue
-from app.catalogue import LANGUAGES, codes, text
+from app.catalogue import LANGUAGES, Forms, codes, locale, text
+from app.routing.sentences import Sentence, words
 from app.voice.call_control import DECLINE_REASONS
 
 APP = Path(catalogue.__file__).parent.parent
@@ -16,12 +20,35 @@ KINDS = sorted(path.stem for path in Path(catalogue.__file__).parent.glob("*.tom
 ALL = [f"{kind}.{code}" for kind in KINDS for code in codes(kind)]
 
 
+def templates(code: str, language: str) -> list[str]:
+    """Return every form of a text."""
+    match catalogue._texts()[code][language]:
+        case Forms(by_category=forms):
+            return [*forms.values()]
+        case template:
+            return [template]
+
+
+def bends_with(code: str, language: str) -> str | None:
+    match catalogue._texts()[code][language]:
+        case Forms(value=value):
+            return value
+        case _:
+            return None
+
+
 def values_in(template: str) -> set[str]:
     return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
 
 
-def template(code: str, language: str) -> str:
-    return catalogue._texts()[code][language]
+def values_of_forms(code: str, language: str) -> set[frozenset[str]]:
+    """Return what each form of a text needs: those values that stand in it, and the one that decides."""
+    decides = {bends_with(code, language)} - {None}
+    return {frozenset(values_in(template) | decides) for template in templates(code, language)}
+
+
+def values_of(code: str, language: str) -> set[str]:
+    return set().union(*values_of_forms(code, language))
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -29,15 +56,108 @@ def test_every_text_stands_there_in_every_language_with_the_same_values(kind: st
     assert codes(kind), f"{kind}.toml holds no text"
     wrong = []
     for code in codes(kind):
-        by_language = catalogue._texts()[f"{kind}.{code}"]
-        if set(by_language) != set(LANGUAGES):
-            wrong.append(f"{kind}.{code} is in {sorted(by_language)}")
+        whole = f"{kind}.{code}"
+        if set(catalogue._texts()[whole]) != set(LANGUAGES):
+            wrong.append(f"{whole} is in {sorted(catalogue._texts()[whole])}")
             continue
-        if any(not words.strip() or words != words.strip() for words in by_language.values()):
-            wrong.append(f"{kind}.{code} is empty, or has blanks at an end")
-        if len({frozenset(values_in(words)) for words in by_language.values()}) != 1:
-            wrong.append(f"{kind}.{code} has other values in one language than in the other")
+        everything = [words for language in LANGUAGES for words in templates(whole, language)]
+        if any(not words.strip() or words != words.strip() for words in everything):
+            wrong.append(f"{whole} is empty, or has blanks at an end")
+        if len({values for language in LANGUAGES for values in values_of_forms(whole, language)}) != 1:
+            wrong.append(f"{whole} has other values in one language or form than in the other")
     assert wrong == []
+
+
+# --- what a count does to a sentence -----------------------------------------------------------------
+
+# Every value that a text may hold is the one or the other, so that a new one is thought about.
+COUNTS = set("added cells closed count expected live loaded minutes most refused seconds seen".split())
+NO_COUNTS = set(
+    """about agent at body choices columns day digits email end error events fate field file from how_long id
+    key kind line methods name number outcome password phone problem reference result role row scope sid sids
+    since team text time url which who why""".split()
+)
+# Where a count stands by itself, and no word beside it is another for one than for two.
+BENDS_NOTHING = {
+    *(("command.loaded", value) for value in ("loaded", "refused")),
+    ("command.would_load", "refused"),
+    *(("command.calls_compared", value) for value in ("added", "closed", "live")),
+    *((f"problem.{code}", "most") for code in ("not_seconds", "too_many", "not_a_page")),
+    *((f"problem.{code}", "expected") for code in ("too_few_cells", "too_many_cells")),
+    ("problem.wrong_type", "expected"),  # a type: no count at all
+}
+
+
+def test_every_value_of_a_text_is_known_to_be_a_count_or_none() -> None:
+    values = {value for code in ALL for value in values_of(code, "en")}
+
+    assert values == COUNTS | NO_COUNTS
+
+
+def test_every_text_with_a_count_in_it_has_a_form_for_each_plural_of_its_language() -> None:
+    without, incomplete = set(), {}
+    for code in ALL:
+        for language in LANGUAGES:
+            bends = bends_with(code, language)
+            for value in values_of(code, language) & COUNTS - {bends}:
+                if (code, value) not in BENDS_NOTHING:
+                    without.add(f"{code}: {language}.{value}")
+            text_of = catalogue._texts()[code][language]
+            if isinstance(text_of, Forms) and set(text_of.by_category) != plurals_of(language):
+                incomplete[f"{code}: {language}.{bends}"] = set(text_of.by_category)
+    assert without == set()
+    assert incomplete == {}
+
+
+def plurals_of(language: str) -> set[str]:
+    return {*locale(language).plural_form.tags, "other"}
+
+
+def test_no_text_is_said_to_bend_with_nothing_that_does_or_is_not_there() -> None:
+    texts = {(code, value) for code in ALL for value in values_of(code, "nl")}
+    bending = {(code, bends_with(code, language)) for code in ALL for language in LANGUAGES}
+
+    assert texts - bending >= BENDS_NOTHING
+    assert {value for _, value in bending} <= COUNTS | {None}
+
+
+def test_what_the_call_says_as_a_number_is_a_count() -> None:
+    said = set()
+    for path in APP.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            pairs = zip(node.keys, node.values, strict=True) if isinstance(node, ast.Dict) else ()
+            for pair in pairs:
+                match pair:
+                    case ast.Constant(value=name), ast.Tuple(elts=[ast.Constant(value="number"), _]):
+                        said.add(name)
+
+    assert {"count", "minutes"} <= said <= COUNTS
+
+
+@pytest.mark.parametrize(
+    ("count", "dutch", "english"),
+    [
+        (1, "er wacht er één voor u.", "there is one person waiting before you."),
+        (2, "er wachten er twee voor u.", "there are two people waiting before you."),
+        (45, "er wachten er 45 voor u.", "there are 45 people waiting before you."),
+    ],
+)
+def test_a_caller_hears_how_many_wait_in_words_that_fit(count: int, dutch: str, english: str) -> None:
+    sentence = Sentence("stay_after", {"agent": "Anna", "count": ("number", count)})
+    now = datetime(2026, 11, 24, 10, tzinfo=UTC)
+
+    assert words(sentence, "nl", ZoneInfo("Europe/Amsterdam"), now).endswith(dutch)
+    assert words(sentence, "en", ZoneInfo("Europe/Amsterdam"), now).endswith(english)
+
+
+def test_a_text_that_is_shown_bends_with_the_count_in_figures() -> None:
+    assert text("problem.too_few_cells", "nl", cells=1, expected=6).startswith("de rij heeft 1 veld in")
+    assert text("problem.too_few_cells", "en", cells=3, expected=6).startswith("the row has 3 fields in")
+    assert text("problem.too_few_cells", "fr", cells=1, expected=6).startswith("the row has 1 field in")
+
+
+def test_where_a_description_names_no_count_many_are_meant() -> None:
+    assert text("problem.too_large", "en", most="…") == "The body is too large; at most … bytes."
 
 
 def test_an_unknown_language_hears_english() -> None:
@@ -53,7 +173,7 @@ def test_a_sentence_with_a_hole_in_it_is_never_said() -> None:
 
 def test_what_is_spoken_holds_no_value_that_could_be_about_a_customer_or_a_case() -> None:
     may_be_spoken = {"agent", "time", "minutes", "count", "number"}
-    spoken = {code: values_in(template(f"say.{code}", "nl")) for code in codes("say")}
+    spoken = {code: values_of(f"say.{code}", "nl") for code in codes("say")}
 
     assert {code: names for code, names in spoken.items() if not names <= may_be_spoken} == {}
 
@@ -133,10 +253,14 @@ def test_every_reason_that_is_kept_with_a_promise_or_a_step_is_in_the_catalogue(
 
 def test_no_sentence_tells_a_caller_to_press_a_key() -> None:
     for_agents = {"whisper", "whisper_nameless"}
-    keys = ("toets", "druk op", "press", "kies ")
-    spoken = {
-        code: template(f"say.{code}", language).lower() for code in codes("say") for language in LANGUAGES
+    # “Intoetsen mag ook” leaves it to the caller.
+    key = re.compile(r"\b(toets|druk op|press|kies )", re.IGNORECASE)
+    asking = {
+        code
+        for code in codes("say")
+        for language in LANGUAGES
+        for words in templates(f"say.{code}", language)
+        if key.search(words)
     }
 
-    asking = {code for code, words in spoken.items() if any(key in words for key in keys)}
     assert asking <= for_agents

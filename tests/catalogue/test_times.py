@@ -186,6 +186,56 @@ def test_pages_say_which_of_the_two_it_is_as_well(flask_app: Flask) -> None:
         assert web.day_and_time(now, now) == "vandaag 12:00"
 
 
+@pytest.mark.parametrize(
+    ("language", "year", "days"),
+    [
+        ("nl", 2026, "di 6 jan|di 3 mrt|di 5 mei|do 3 sep|di 13 okt|vr 25 dec"),
+        ("en", 2026, "Tue 6 Jan|Tue 3 Mar|Tue 5 May|Thu 3 Sep|Tue 13 Oct|Fri 25 Dec"),
+        ("nl", 2027, "wo 6 jan 2027|wo 3 mrt 2027|wo 5 mei 2027|vr 3 sep 2027|wo 13 okt 2027|za 25 dec 2027"),
+        (
+            "en",
+            2027,
+            "Wed 6 Jan 2027|Wed 3 Mar 2027|Wed 5 May 2027|Fri 3 Sep 2027|Wed 13 Oct 2027|Sat 25 Dec 2027",
+        ),
+    ],
+)
+def test_pages_write_days_compactly_and_the_clock_with_24_hours(
+    flask_app: Flask, language: str, year: int, days: str
+) -> None:
+    now = datetime(2026, 6, 15, 10, tzinfo=UTC)
+    dates = ((1, 6), (3, 3), (5, 5), (9, 3), (10, 13), (12, 25))
+    moments = [datetime(year, month, day, 21, 5, tzinfo=AMSTERDAM) for month, day in dates]
+    with flask_app.test_request_context(headers={"Accept-Language": language}):
+        assert [web.day(one, now) for one in moments] == days.split("|")
+        assert [web.day_and_time(one, now) for one in moments] == [f"{day} 21:05" for day in days.split("|")]
+
+
+def test_pages_call_the_days_beside_today_by_their_names(flask_app: Flask) -> None:
+    now = local("2026-11-24T10:00")
+    with flask_app.test_request_context(headers={"Accept-Language": "nl"}):
+        assert web.day_and_time(local("2026-11-23T09:10"), now) == "gisteren 09:10"
+        assert web.day_and_time(local("2026-11-24T00:00"), now) == "vandaag 00:00"
+        assert web.day_and_time(local("2026-11-25T23:59"), now) == "morgen 23:59"
+        assert web.due(local("2026-11-24T14:00"), now) == "vóór 14:00"
+        assert web.due(local("2026-11-27T14:00"), now) == "vr 27 nov vóór 14:00"
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("nl", ["1 minuut", "15 minuten", "90 minuten", "1 seconde", "89 seconden", "7 dagen", "4 min"]),
+        ("en", ["1 minute", "15 minutes", "90 minutes", "1 second", "89 seconds", "7 days", "4 min"]),
+    ],
+)
+def test_pages_say_how_long_something_takes_in_the_unit_that_was_chosen(
+    flask_app: Flask, language: str, said: list[str]
+) -> None:
+    with flask_app.test_request_context(headers={"Accept-Language": language}):
+        minutes = [web.duration(count, "minute") for count in (1, 15, 90)]
+        seconds = [web.duration(count, "second") for count in (1, 89)]
+        assert [*minutes, *seconds, web.duration(7, "day"), web.duration(4, "minute", "short")] == said
+
+
 DUTCH = re.compile(
     r"(van(nacht|ochtend|middag|avond)|morgen(nacht|ochtend|middag|avond)"
     r"|(maan|dins|woens|donder|vrij|zater|zon)dag(nacht|ochtend|middag|avond)( \d{1,2} [a-z]+)?)"

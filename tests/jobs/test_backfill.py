@@ -301,7 +301,7 @@ def test_the_command_says_what_it_would_do_does_it_and_then_has_nothing_to_do(
     assert (would.exit_code, did.exit_code, again.exit_code) == (0, 0, 0)
     assert f"{call.sid} from +31…78: would be: spoke to nobody; will be rung back" in would.output
     assert f"{call.sid} from +31…78: spoke to nobody; will be rung back" in did.output
-    assert "1 calls at the carrier, 0 added here, 0 closed" in again.output
+    assert "1 call at the carrier, 0 added here, 0 closed" in again.output
     assert [one.number for one in town.promises()] == [ADA]
 
 

@@ -191,10 +191,12 @@ def test_who_was_told_today_is_not_reminded(settings: Settings) -> None:
 def test_a_picture_is_said_to_be_there_and_read_by_a_human(people: People) -> None:
     owe()
 
-    written = people.write("na vijven graag", NumMedia="2")
+    one = people.write("na vijven graag", NumMedia="1")
+    two = people.write("na vijven graag", NumMedia="2")
 
-    assert written.body == "na vijven graag\n[met 2 bijlage(n), die hier niet te zien zijn]"
-    assert written.handled_at is None
+    assert one.body == "na vijven graag\n[met een bijlage, die hier niet te zien is]"
+    assert two.body == "na vijven graag\n[met 2 bijlagen, die hier niet te zien zijn]"
+    assert (one.handled_at, two.handled_at) == (None, None)
 
 
 def test_what_is_not_understood_waits_for_whoever_owes_the_call_and_is_not_answered(people: People) -> None:

@@ -135,6 +135,16 @@ ROWS = [
         SAID_BUSY.replace("in gesprek.", "in gesprek; dat duurt meestal niet lang meer."),
     ),
     (
+        "another waits already",
+        {"agents": owner(Reachability.BUSY, callers_waiting=1)},
+        "wait anna",
+        "owner_busy",
+        SAID_BUSY.replace(
+            "bent u de eerste die Anna spreekt",
+            "spreekt u Anna zodra het uw beurt is; er wacht er één voor u",
+        ),
+    ),
+    (
         "two others wait already",
         {"agents": owner(Reachability.BUSY, callers_waiting=2)},
         "wait anna",

@@ -50,7 +50,7 @@ def test_a_caller_who_is_first_again_hears_that_and_keeps_the_promised_time(anot
 
     again = another().comes_in()
 
-    assert "er wachten er een voor u" in again.said
+    assert "er wacht er één voor u" in again.said
     [still] = town.promises()
     assert (still.id, still.due_at) == (promise.id, promise.due_at)
     for one in (call, again):
