@@ -74,7 +74,6 @@ def _call(sid: str, from_e164: str, line: str, customer: Customer, case: Case, n
         language=customer.language,
         state=CallState.RINGING,
         rule_version=1,
-        situation={},
         said=[],
         created_at=now,
     )

@@ -105,7 +105,7 @@ def tables(town: Town, now: datetime) -> list[Table]:
         (
             "calls",
             "sid from_e164 line attestation customer case owner language state outcome"
-            " rule_version situation said created_at ended_at step",
+            " rule_version said created_at ended_at step",
             lambda: (_call(town, i, yesterday) for i in range(CALLS_BEFORE)),
         ),
         (
@@ -165,7 +165,7 @@ def _sid(i: int) -> str:
 def _call(town: Town, i: int, at: datetime) -> Row:
     customer = i % town.customers
     who = f"c{customer}", f"z{customer}-0", town.agent_of(customer)
-    return _sid(i), town.number(customer), LINE, "", *who, "nl", "ended", "talked", 1, "{}", "[]", at, at, 1
+    return _sid(i), town.number(customer), LINE, "", *who, "nl", "ended", "talked", 1, "[]", at, at, 1
 
 
 class PostgresTown:

@@ -25,7 +25,6 @@ def call(session: Session, sid: str, minutes: int = 0, **more: object) -> None:
         "outcome": Outcome.TALKED,
         "bridged_to": "ben",
         "rule_version": 3,
-        "situation": {},
         "said": [
             {"at": NOON.isoformat(), "text": "Anna is er niet."},
             {"at": NOON.isoformat(), "text": "Ben wel."},

@@ -10,7 +10,7 @@ from app.agents import desk_events
 from app.clock import utcnow
 from app.outgoing import outbox
 from app.records.callers import Customer
-from app.records.calls import Call, CallState, Inbox, Outcome
+from app.records.calls import Call, CallState, CallStep, Inbox, Outcome, StepKind
 from app.records.messages import Message, MessageStop
 from app.records.promises import AttemptOutcome, PromiseAttempt, PromiseEvent
 from tests.api.conftest import Api
@@ -47,11 +47,16 @@ def call(sid: str, number: str | None, customer: str | None, case: str | None) -
                 state=CallState.ENDED,
                 outcome=Outcome.TALKED,
                 rule_version=1,
-                situation={"customer": customer, "number": number},
                 created_at=datetime(2026, 5, 1, tzinfo=UTC),
                 ended_at=now,
             )
         )
+        session.flush()
+        # What a decision depended on names the customer and the case.
+        decided = CallStep(call_sid=sid, number=1, kind=StepKind.OWNER, agent="anna", reason="owner_free")
+        decided.situation = {"customer": customer, "case": case, "number": number}
+        decided.started_at = now
+        session.add(decided)
         reply = f"<Response><Parameter>{customer}</Parameter></Response>".encode()
         session.add(Inbox(call_sid=sid, request="incoming", reply=reply, created_at=now))
         pop = {"call_sid": sid, "customers": [{"customer": customer, "name": "x"}], "case": {"case": case}}
