@@ -13,6 +13,7 @@ from app.records.outgoing import Outbox
 from app.records.promises import Promise
 from tests import factories
 from tests.factories import ADA, BEN
+from tests.telephone import Another, Line
 
 PHONE = "+31201112233"
 
@@ -39,6 +40,19 @@ def change(agent: str, **values: object) -> None:
 def talks_elsewhere(agent: str) -> None:
     """The agent is in a conversation that this test isn't about."""
     change(agent, activity=Activity.TALKING, activity_since=datetime.now(UTC), call_sid="CA0", fence=1)
+
+
+def frees(agent: str) -> None:
+    """The conversation is over, and the desk alive."""
+    change(agent, activity=Activity.IDLE, call_sid=None, heartbeat_at=datetime.now(UTC))
+
+
+def waiting_for_anna(another: Another, **fields: str) -> Line:
+    """Anna talks, and somebody waits for her."""
+    talks_elsewhere("anna")
+    call = another(**fields).comes_in()
+    assert call.verbs == ["Say", "Enqueue"]
+    return call
 
 
 def rings_at_phone(agent: str, number: str = PHONE) -> None:

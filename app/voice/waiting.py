@@ -101,7 +101,7 @@ def serve(
         limit = ladder.wait_for_owner_seconds
         agent = facts.agents.get(call.waiting_for_agent)
         free = agent is not None and agent.reachability == presence.Reachability.FREE
-        gone = agent is None or agent.reachability not in _WORTH_WAITING_FOR
+        gone = agent is None or agent.reachability not in WORTH_WAITING_FOR
     else:
         limit = ladder.wait_for_team_seconds
         steps = call_steps.steps_of(session, call.sid)
@@ -109,7 +109,7 @@ def serve(
         case = facts.caller.case
         left_out = {one.agent for one in steps} | {case.avoided if case else None}
         team = [one for one in facts.agents.values() if one.key not in left_out]
-        gone = not any(one.reachability in _WORTH_WAITING_FOR for one in team)
+        gone = not any(one.reachability in WORTH_WAITING_FOR for one in team)
     free = free and not waits_behind_another(session, call)
     if not (free or gone or waited >= timedelta(seconds=limit)):
         return False
@@ -130,7 +130,7 @@ def _is_led_on(known: Situation) -> bool:
     return isinstance(step, Ring) or (isinstance(step, Wait) and step.agent is not None)
 
 
-_WORTH_WAITING_FOR = frozenset(
+WORTH_WAITING_FOR = frozenset(
     {presence.Reachability.FREE, presence.Reachability.BUSY, presence.Reachability.WRAPPING_UP}
 )
 

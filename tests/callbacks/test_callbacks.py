@@ -17,7 +17,7 @@ from app.agents import presence
 from app.carrier.rest import Carrier
 from app.deployment import Deployment
 from app.jobs import callbacks as jobs
-from app.jobs import sweep
+from app.jobs import waiting
 from app.outgoing import hooks
 from app.promises import ledger
 from app.promises.attempts import new_sid
@@ -583,7 +583,7 @@ def test_a_customer_who_rings_while_their_own_telephone_rings_hears_nothing_untr
     assert call.said == ""
     with db.transaction() as session:
         presence.end_overdue_wrap_ups(session, datetime.now(UTC) + timedelta(seconds=6))
-    sweep.serve_waiting(deployment, datetime.now(UTC))
+    waiting.serve_waiting(deployment, datetime.now(UTC))
     call.post(left, QueueResult="redirected", QueueTime="5")
     assert (call.rings, call.said) == (town.PHONE if at_phone else "client:anna", "")
     if not at_phone:

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select, update
 
 from app import db
 from app.deployment import Deployment
-from app.jobs import sweep
+from app.jobs import waiting
 from app.records.agents import Activity, Intent, Slot
 from app.records.calls import Call, CallState, CallStep, Outcome
 from app.records.promises import Promise, PromiseState
@@ -125,7 +125,7 @@ def test_two_workers_that_serve_one_waiting_caller_ring_the_agent_once(
         assert call.verbs == ["Say", "Enqueue"]
         town.change("anna", activity=Activity.IDLE, call_sid=None, heartbeat_at=datetime.now(UTC))
 
-        served = at_once(*[lambda: sweep.serve_waiting(deployment, datetime.now(UTC))] * 3)
+        served = at_once(*[lambda: waiting.serve_waiting(deployment, datetime.now(UTC))] * 3)
 
         assert sorted(served) == [0, 0, 1], f"round {number}"  # type: ignore[type-var]
         assert town.pops("anna").count(call.sid) == 1
@@ -147,7 +147,7 @@ def test_a_caller_who_asks_the_queue_while_a_worker_serves_is_sent_on_once(
         asking.sid = call.sid
 
         at_once(
-            lambda: sweep.serve_waiting(deployment, datetime.now(UTC)),
+            lambda: waiting.serve_waiting(deployment, datetime.now(UTC)),
             lambda: asking.post(wait_url, context="wait"),  # noqa: B023
         )
 
