@@ -51,6 +51,8 @@ READ_ONLY = "read_only"
 
 # What the reads need is to run a statement; beneath a session they go past the ORM.
 Reader = Session | Connection
+# A moment, or its place in a statement that is built once and asked again and again.
+Moment = datetime | ColumnElement[datetime]
 
 
 class Base(DeclarativeBase):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -28,10 +29,24 @@ class FakeCarrier:
     refuses: int | None = None  # its own error code
     forgets: bool = False  # lists no legs of calls
     is_away: bool = False
+    babbles: bool = False  # answers what is no JSON
+    # A request with this in its path or its form waits for the event; `asked` is what waited.
+    slow: dict[str, threading.Event] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
     url: str = ""
 
     def knows(self, sid: str, status: str, duration: str | None = None) -> None:
         self.calls[sid] = {"sid": sid, "status": status, "duration": duration, "direction": "inbound"}
+
+    def is_slow_about(self, what: str) -> threading.Event:
+        """Answer nothing about this until the event is set."""
+        return self.slow.setdefault(what, threading.Event())
+
+    def hesitate(self, request: str) -> None:
+        for what, answers in self.slow.items():
+            if what in request and not answers.is_set():
+                self.asked.append(what)
+                answers.wait(300)
 
     def answer(self, path: str, form: dict[str, list[str]] | None) -> tuple[int, dict[str, object]]:
         if self.is_away:
@@ -40,7 +55,7 @@ class FakeCarrier:
             return 400, {"code": self.refuses, "status": 400, "message": "refused", "more_info": ""}
         if path.endswith("/Messages.json"):
             self.messages.append((form or {})["To"][0])
-            return 201, {"sid": "SM" + "1" * 32, "status": "queued"}
+            return 201, {"sid": f"SM{len(self.messages):032}", "status": "queued"}
         found = re.search(r"/Calls/(\w+)\.json", path)
         sid = found[1] if found else ""
         if form is not None:
@@ -60,14 +75,20 @@ class FakeCarrier:
         return 200, self.calls[sid]
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Whoever hung up on it had waited long enough."""
+
+
 @contextmanager
 def fake_carrier() -> Iterator[FakeCarrier]:
     carrier = FakeCarrier()
 
     class Handler(BaseHTTPRequestHandler):
         def _reply(self, form: dict[str, list[str]] | None) -> None:
+            carrier.hesitate(f"{self.path} {form}")
             status, body = carrier.answer(self.path, form)
-            payload = json.dumps(body).encode()
+            payload = b"<html>" if carrier.babbles else json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(payload)))
@@ -84,5 +105,5 @@ def fake_carrier() -> Iterator[FakeCarrier]:
         def log_message(self, *words: object) -> None:
             pass
 
-    with answering(ThreadingHTTPServer(("127.0.0.1", 0), Handler)) as carrier.url:
+    with answering(_Server(("127.0.0.1", 0), Handler)) as carrier.url:
         yield carrier

@@ -6,7 +6,7 @@ from app.catalogue import codes, text
 # https://www.twilio.com/docs/messaging/api/message-resource#message-status-values
 RANK = {
     "waiting": -1,  # in the outbox
-    "withdrawn": 6,  # no longer needed, never sent
+    "withdrawn": -1,  # no longer needed; what was on its way already is sent all the same
     "accepted": 0,
     "scheduled": 0,
     "queued": 1,

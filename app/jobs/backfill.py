@@ -4,12 +4,13 @@ Safe when several do it, beside the webhooks, and as often as one likes.
 """
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import select, update
+from sqlalchemy import Select, exists, literal, select, update
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
 
 from app import db
 from app.callers.numbers import mask, may_be_called, to_e164
@@ -17,9 +18,11 @@ from app.carrier import forms
 from app.carrier.rest import Carrier, CarrierCall, patiently
 from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import utcnow
+from app.db import Moment
 from app.deployment import Deployment
 from app.errors import CarrierError
-from app.jobs import sweep
+from app.jobs import in_hand, sweep
+from app.outgoing.outbox import HELD_FOR
 from app.records.calls import Call, CallState, Outcome
 from app.records.jobs import CarrierLook
 from app.records.lines import Line
@@ -30,8 +33,6 @@ log = logging.getLogger(__name__)
 
 CALLS = "calls"
 LOOK_EVERY = timedelta(minutes=2)
-# Whoever compares holds it this long, again at each page; one who dies leaves it to the next.
-HELD_FOR = timedelta(minutes=3)
 # The news of an end is on its way a while, and the carrier asks again when it can't be delivered.
 SETTLED = timedelta(seconds=60)
 # Looked at again each time: the carrier's list may lag, and its clock may differ from ours.
@@ -72,6 +73,12 @@ class Comparison:
 # --- by itself ----------------------------------------------------------------------------------------
 
 
+def due(now: Moment) -> Select[int]:
+    """Return a row when it is time to compare, and nobody does."""
+    later = exists().where(CarrierLook.name == CALLS, CarrierLook.next_at > now)
+    return select(literal(1)).where(~later)
+
+
 def look(carrier: Carrier, deployment: Deployment, now: datetime) -> Comparison | None:
     """Compare what was not compared before, when it is time; None when it isn't, or another worker does.
 
@@ -86,9 +93,12 @@ def look(carrier: Carrier, deployment: Deployment, now: datetime) -> Comparison 
             "calls of long ago are left to `carrier reconcile --since`", extra={"since": since.isoformat()}
         )
     try:
-        compared = compare(carrier, deployment, max(since, now - LOOK_BACK), now, at_each_page=_hold)
+        with in_hand.held(_hold):
+            compared = compare(carrier, deployment, max(since, now - LOOK_BACK), now)
     except CarrierError as error:
         log.warning("calls could not be compared with the carrier's", extra={"code": error.code})
+        with db.transaction() as session:
+            _let_go(session, utcnow())
         return None
     finished(compared, max(now, utcnow()))
     return compared
@@ -128,11 +138,17 @@ def _begin(now: datetime) -> None:
         log.info("another worker began to compare calls")
 
 
-def _hold() -> None:
-    with db.transaction() as session:
-        session.execute(
-            update(CarrierLook).where(CarrierLook.name == CALLS).values(next_at=utcnow() + HELD_FOR)
-        )
+def _hold(session: Session, now: datetime) -> None:
+    """Nobody else compares while we do."""
+    until = now + HELD_FOR
+    look = update(CarrierLook).where(CarrierLook.name == CALLS, CarrierLook.next_at < until)
+    session.execute(look.values(next_at=until))
+
+
+def _let_go(session: Session, now: datetime) -> None:
+    """It came to nothing, and is somebody's next time."""
+    look = update(CarrierLook).where(CarrierLook.name == CALLS)
+    session.execute(look.values(next_at=now + LOOK_EVERY))
 
 
 def finished(compared: Comparison, now: datetime) -> None:
@@ -159,7 +175,6 @@ def compare(
     now: datetime,
     *,
     dry_run: bool = False,
-    at_each_page: Callable[[], None] = lambda: None,
 ) -> Comparison:
     """Give every call that came in on our lines at `since` or later its outcome. Raises CarrierError.
 
@@ -169,7 +184,6 @@ def compare(
     with db.reading() as session:
         lines = set(session.scalars(select(Line.number)))
     for page in carrier.calls_in(since):
-        at_each_page()
         ours = [call for call in page if _is_ours(call, lines, deployment)]
         compared.seen += len(ours)
         for call, is_known in _unfinished(ours):

@@ -1,21 +1,26 @@
 """What must leave for the carrier? Takes rows of the outbox and delivers them; safe when several do it."""
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
+
+from sqlalchemy.orm import Session
 
 from app import db
 from app.carrier.rest import FOR_GOOD, Carrier, with_parameters
 from app.carrier.twiml import Addresses
 from app.carrier.words import CARRIER_SAYS_ENDED
-from app.clock import utcnow
+from app.clock import Clock, going_on_from, utcnow
 from app.deployment import Deployment
 from app.errors import CarrierError
-from app.jobs import callbacks, sweep
+from app.jobs import callbacks, in_hand, sweep
 from app.messages import messages
 from app.outgoing import outbox
+from app.outgoing.outbox import Taken
 from app.promises import links
 from app.records.calls import Call, CallState, CallStep, StepKind
 from app.voice import afterwards, ring_tests
@@ -25,75 +30,126 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Delivery:
-    row_id: int
-    kind: str
-    payload: dict[str, Any]
+class Answer:
+    """What came of asking for one row; `note` writes down what is to be known of it, along with the row."""
+
+    result: str
+    note: Callable[[Session], object] = lambda session: None
 
 
-def deliver_due(carrier: Carrier, deployment: Deployment, kind: str, now: datetime) -> int:
-    """Deliver what is due of one kind; return how many were tried. No transaction waits for the carrier."""
+def deliver_due(
+    carrier: Carrier,
+    deployment: Deployment,
+    kind: str,
+    now: datetime,
+    *,
+    left_over: bool = True,
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """Deliver what is due of one kind, one by one; return how many were tried.
+
+    Each is held as long as its request takes, and no transaction waits for the carrier. `left_over`: see
+    outbox.take. Nothing more is begun once we are `stopped`.
+    """
+    clock, tried = going_on_from(now), 0
     with db.reading() as session:
-        if not outbox.is_due(session, kind, now):
+        if session.scalar(outbox.due(kind, now).limit(1)) is None:
             return 0
-    with db.transaction() as session:
-        taken = [Delivery(row.id, row.kind, row.payload) for row in outbox.take_due(session, kind, now)]
-    for delivery in taken:
-        try:
-            result = _deliver(carrier, deployment, delivery)
-        except CarrierError as error:
-            log.warning("delivery put off", extra={"row": delivery.row_id, "code": error.code})
-            with db.transaction() as session:
-                is_over = outbox.failed(
-                    session, delivery.row_id, f"error {error.code}", now, for_good=error.code in FOR_GOOD
-                )
-                if is_over and delivery.kind == outbox.SEND_MESSAGE:
-                    messages.refused(session, delivery.payload["message"], error.code, now)
-            if delivery.kind == outbox.REDIRECT_CALL and error.code in FOR_GOOD:
-                # Refused because the caller has hung up, most likely, and the news of it was lost.
-                sweep.look_up(delivery.payload["call_sid"], carrier, deployment, now)
-            continue
-        except Exception:
-            # What can't be delivered must not keep what was taken along with it.
-            log.exception("delivery failed", extra={"row": delivery.row_id})
-            with db.transaction() as session:
-                outbox.failed(session, delivery.row_id, "failed", now, for_good=False)
-            continue
+    while not stopped():
         with db.transaction() as session:
-            outbox.delivered(session, delivery.row_id, result, now)
-    return len(taken)
+            taken = outbox.take(session, kind, clock(), left_over=left_over)
+        if taken is None:
+            break
+        _deliver(carrier, deployment, taken, clock)
+        tried += 1
+    return tried
 
 
-def _deliver(carrier: Carrier, deployment: Deployment, delivery: Delivery) -> str:
-    payload, public_url = delivery.payload, deployment.public_url
-    match delivery.kind:
+def _deliver(carrier: Carrier, deployment: Deployment, taken: Taken, clock: Clock) -> None:
+    """Ask for one row, and write down what came of it, along with what it is about: all or nothing."""
+    code = None
+    try:
+        with in_hand.held(partial(outbox.hold, taken)):
+            answer = _ask(carrier, deployment, taken)
+    except CarrierError as error:
+        log.warning("delivery put off", extra={"row": taken.row_id, "code": error.code})
+        code, result = error.code, f"error {error.code}"
+    except db.OUT_OF_REACH:
+        # It isn't known whether there is a need: that is no attempt.
+        log.warning("delivery given back", extra={"row": taken.row_id})
+        in_hand.written(lambda session: outbox.give_back(session, taken, clock()))
+        return
+    except Exception:
+        # What can't be delivered must not keep what is due besides.
+        log.exception("delivery failed", extra={"row": taken.row_id})
+        result = "failed"
+    else:
+        _write_down(taken, answer, clock)
+        return
+    in_hand.written(lambda session: _is_not_delivered(session, taken, result, code, clock()))
+    if taken.kind == outbox.REDIRECT_CALL and code in FOR_GOOD:
+        # Refused because the caller has hung up, most likely, and the news of it was lost.
+        sweep.look_up(taken.payload["call_sid"], carrier, deployment, clock())
+
+
+def _write_down(taken: Taken, answer: Answer, clock: Clock) -> None:
+    try:
+        in_hand.written(lambda session: _is_delivered(session, taken, answer, clock()))
+    except Exception:
+        # It has left, and nobody is to be told twice: the carrier's own news will say how far it came.
+        log.exception("what came of a delivery could not be noted", extra={"row": taken.row_id})
+        in_hand.written(lambda session: outbox.delivered(session, taken, answer.result, clock()))
+
+
+def _is_delivered(session: Session, taken: Taken, answer: Answer, now: datetime) -> None:
+    outbox.delivered(session, taken, answer.result, now)
+    answer.note(session)
+
+
+def _is_not_delivered(session: Session, taken: Taken, result: str, code: int | None, now: datetime) -> None:
+    """It is tried again later; when that is the end, whoever waits for it is told, whatever the reason."""
+    if not outbox.failed(session, taken, result, now, for_good=code in FOR_GOOD):
+        return
+    payload = taken.payload
+    match taken.kind:
+        case outbox.SEND_MESSAGE:
+            messages.refused(session, str(payload.get("message")), code, now)
+        case outbox.RING_TEST:
+            ring_tests.is_over(session, payload["agent"], payload["sid"], now)
+        case _:
+            pass  # the carrier is asked how the call stands (jobs/sweep.py, jobs/callbacks.py)
+
+
+def _ask(carrier: Carrier, deployment: Deployment, taken: Taken) -> Answer:
+    payload, public_url = taken.payload, deployment.public_url
+    match taken.kind:
         case outbox.REDIRECT_CALL:
             sid = payload["call_sid"]
             if not _is_still_to_be_sent_on(sid, payload["step"]) or _talks(carrier, sid, payload["step"]):
-                return "went on by itself"
+                return Answer("went on by itself")
             carrier.redirect_call(sid, Addresses(public_url, sid, payload["step"]).of())
-            return "redirected"
+            return Answer("redirected")
         case outbox.END_LEG:
             # A callback's ring is ended whoever has picked it up: its customer isn't there yet.
             if "step" in payload and _desk_talks(carrier, payload["call_sid"], payload["step"]):
-                return "was picked up"
+                return Answer("was picked up")
             _end_legs(carrier, payload)
-            return "ended"
+            return Answer("ended")
         case outbox.PLACE_CALLBACK:
-            return callbacks.place(carrier, deployment, payload["call_sid"])
+            return Answer(callbacks.place(carrier, deployment, payload["call_sid"]))
         case outbox.RING_TEST:
-            return _ring_test(carrier, public_url, payload)
+            return Answer(_ring_test(carrier, public_url, payload))
         case outbox.SEND_MESSAGE:
             return _send_message(carrier, deployment, payload["message"])
         case unknown:
             raise ValueError(f"nothing delivers {unknown}")
 
 
-def _send_message(carrier: Carrier, deployment: Deployment, sid: str) -> str:
+def _send_message(carrier: Carrier, deployment: Deployment, sid: str) -> Answer:
     with db.transaction() as session:
         asked = messages.to_send(session, sid, utcnow())
     if asked is None:
-        return "no need to send it"
+        return Answer("no need to send it")
     body, public_url = asked.body, deployment.public_url
     if deployment.link_key and asked.promise is not None:
         body += "\n" + links.to_promise(public_url, deployment.link_key, asked.promise)
@@ -104,9 +160,7 @@ def _send_message(carrier: Carrier, deployment: Deployment, sid: str) -> str:
         # News may be quicker than this answer, so it names the message as we do.
         status_url=f"{public_url}/messages/status?message={sid}",
     )
-    with db.transaction() as session:
-        messages.sent(session, sid, carrier_sid, body)
-    return carrier_sid
+    return Answer(carrier_sid, lambda session: messages.sent(session, sid, carrier_sid, body))
 
 
 def _ring_test(carrier: Carrier, public_url: str, payload: dict[str, Any]) -> str:

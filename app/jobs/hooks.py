@@ -10,15 +10,23 @@ import socket
 import ssl
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 from urllib.parse import urlsplit
 
+from sqlalchemy import Select
+from sqlalchemy.orm import Session
+
 from app import db
-from app.clock import utcnow
+from app.clock import Clock, going_on_from, utcnow
+from app.db import Moment
+from app.jobs import in_hand
 from app.outgoing import hooks, outbox
+from app.outgoing.outbox import Taken
 from app.records.outgoing import Hook
 
 log = logging.getLogger(__name__)
@@ -27,8 +35,6 @@ ANSWER_SECONDS = 5.0
 # One receiver's turn; then all are looked at again, also those who had nothing before.
 TURN_SECONDS = 10.0
 AT_ONCE = 8  # receivers
-# Taken together, they are sent before another worker would take them for left over.
-TAKEN_AT_ONCE = 3
 USER_AGENT = "Rechtdoor-Hooks/1"
 # The receiver was there and said something else than yes to this one; others may be to its liking.
 _NOT_THIS_ONE = frozenset(range(400, 500)) - {408, 410, 425, 429}
@@ -47,64 +53,77 @@ class Answer:
         return self.status is not None and 200 <= self.status < 300
 
 
-def deliver_due(now: datetime, *, strict: bool) -> int:
-    """Tell everybody what is due; return how much was tried. `strict`: see hooks.problem_with."""
+def due(now: Moment) -> Select[int]:
+    """Return what is due for somebody, if anybody may be told something now."""
+    return outbox.due(outbox.CALL_HOOK, now).where(hooks.to_tell(now).exists())
+
+
+def deliver_due(
+    now: datetime,
+    *,
+    strict: bool,
+    left_over: bool = True,
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
+    """Tell everybody what is due; return how much was tried. `strict`: see hooks.problem_with.
+
+    `left_over`: see outbox.take. Nothing more is begun once we are `stopped`.
+    """
     with db.reading() as session:
-        if not outbox.is_due(session, outbox.CALL_HOOK, now):
+        if session.scalar(due(now).limit(1)) is None:
             return 0
-        receivers = hooks.to_tell(session, now)
-    if not receivers:
-        return 0
+        receivers = session.scalars(hooks.to_tell(now)).all()
+    clock = going_on_from(now)
     with ThreadPoolExecutor(min(AT_ONCE, len(receivers)), "hooks") as pool:
-        return sum(pool.map(lambda hook: _turn(hook, now, strict=strict), receivers))
+        return sum(
+            pool.map(lambda hook: _turn(hook, clock, stopped, strict=strict, left_over=left_over), receivers)
+        )
 
 
-def _turn(hook: Hook, now: datetime, *, strict: bool) -> int:
+def _turn(hook: Hook, clock: Clock, stopped: Callable[[], bool], *, strict: bool, left_over: bool) -> int:
     tried, ends = 0, time.monotonic() + TURN_SECONDS
+    keys = outbox.keys_of_hook(hook.id)
     try:
-        while time.monotonic() < ends:
+        while time.monotonic() < ends and not stopped():
             with db.transaction() as session:
-                rows = outbox.take_due(
-                    session, outbox.CALL_HOOK, now, TAKEN_AT_ONCE, keys=outbox.keys_of_hook(hook.id)
-                )
-                taken = [(row.id, row.payload) for row in rows]
-            for place, (row_id, fact) in enumerate(taken):
-                tried += 1
-                if not _tell(hook, row_id, fact, now, strict=strict):
-                    _give_back([left for left, _ in taken[place + 1 :]], now)
-                    return tried
-            if not taken:
+                taken = outbox.take(session, outbox.CALL_HOOK, clock(), keys=keys, left_over=left_over)
+            if taken is None:
+                break
+            tried += 1
+            if not _tell(hook, taken, clock, strict=strict):
                 break
     except Exception:
-        # Its rows come up again; the other receivers have their turn all the same.
+        # What it has in hand comes up again; the other receivers have their turn all the same.
         log.exception("a receiver's turn failed", extra={"hook": hook.id})
     return tried
 
 
-def _tell(hook: Hook, row_id: int, fact: dict[str, Any], now: datetime, *, strict: bool) -> bool:
+def _tell(hook: Hook, taken: Taken, clock: Clock, *, strict: bool) -> bool:
     """Send one fact; tell whether the receiver may be sent more at once."""
-    answer = send(hook.url, hook.secret, fact, strict=strict)
-    with db.transaction() as session:
-        if answer.is_yes:
-            outbox.delivered(session, row_id, answer.word, now)
-            hooks.took(session, hook.id, answer.word)
-            return True
-        goes_on = answer.status in _NOT_THIS_ONE
-        outbox.failed(session, row_id, answer.word, now, for_good=False)
-        is_over = hooks.not_taken(
-            session, hook.id, answer.word, now, hold=not goes_on, gone=answer.status == GONE
-        )
-    log.warning("a receiver took nothing", extra={"hook": hook.id, "fact": fact["id"], "why": answer.word})
+    with in_hand.held(partial(outbox.hold, taken)):
+        answer = send(hook.url, hook.secret, taken.payload, strict=strict)
+    if answer.is_yes:
+        in_hand.written(lambda session: _is_told(session, hook, taken, answer, clock()))
+        return True
+    goes_on = answer.status in _NOT_THIS_ONE
+    is_over = in_hand.written(lambda session: _is_not_told(session, hook, taken, answer, clock()))
+    fact = taken.payload["id"]
+    log.warning("a receiver took nothing", extra={"hook": hook.id, "fact": fact, "why": answer.word})
     if is_over:
         log.error("a receiver is told nothing any more", extra={"hook": hook.id})
     return goes_on and not is_over
 
 
-def _give_back(row_ids: list[int], now: datetime) -> None:
-    """What was taken and not tried is due as before."""
-    if row_ids:
-        with db.transaction() as session:
-            outbox.give_back(session, row_ids, now)
+def _is_told(session: Session, hook: Hook, taken: Taken, answer: Answer, now: datetime) -> None:
+    outbox.delivered(session, taken, answer.word, now)
+    hooks.took(session, hook.id, answer.word)
+
+
+def _is_not_told(session: Session, hook: Hook, taken: Taken, answer: Answer, now: datetime) -> bool:
+    """It is tried again later; tell whether this receiver is told nothing more."""
+    outbox.failed(session, taken, answer.word, now, for_good=False)
+    hold = answer.status not in _NOT_THIS_ONE
+    return hooks.not_taken(session, hook.id, answer.word, now, hold=hold, gone=answer.status == GONE)
 
 
 # --- one request --------------------------------------------------------------------------------------

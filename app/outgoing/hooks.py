@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import Select, or_, select, update
 from sqlalchemy.orm import Session
 
+from app.db import Moment
 from app.errors import InvalidField
 from app.outgoing import outbox
 from app.records.outgoing import Hook, Outbox
@@ -89,13 +90,9 @@ def _drop_waiting(session: Session, hook_id: int, why: str, now: datetime) -> No
 # --- how reaching one goes ----------------------------------------------------------------------------
 
 
-def to_tell(session: Session, now: datetime) -> list[Hook]:
+def to_tell(now: Moment) -> Select[Hook]:
     """Return those who may be told something now."""
-    return list(
-        session.scalars(
-            select(Hook).where(Hook.disabled_at.is_(None), or_(Hook.next_at.is_(None), Hook.next_at <= now))
-        )
-    )
+    return select(Hook).where(Hook.disabled_at.is_(None), or_(Hook.next_at.is_(None), Hook.next_at <= now))
 
 
 def took(session: Session, hook_id: int, result: str) -> None:

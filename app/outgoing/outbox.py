@@ -1,13 +1,15 @@
 """What must still leave for others? Written with what it belongs to, delivered after the commit."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Select, delete, select, update
+from sqlalchemy import ColumnElement, Select, delete, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
 from app.agents import desk_events
+from app.db import Moment
 from app.records.outgoing import Outbox
 
 REDIRECT_CALL = "redirect_call"
@@ -19,8 +21,10 @@ CALL_HOOK = "call_hook"
 
 # Another system may be away for a night: tried each hour in the end, for a day.
 LONGEST_GAP = timedelta(hours=1)
-# Whoever takes a row holds it this long; a worker that dies in between leaves it to the next.
-TAKEN_FOR = timedelta(seconds=30)
+# Whoever takes something holds it this long, and goes on holding it as long as they work on it: see
+# jobs/in_hand.py. A worker that dies leaves it to the next.
+HELD_FOR = timedelta(seconds=15)
+GIVEN_BACK_FOR = timedelta(seconds=2)
 GIVE_UP_AFTER = {
     REDIRECT_CALL: 1,
     END_LEG: 1,
@@ -70,58 +74,91 @@ def withdraw(session: Session, key: str, now: datetime) -> dict[str, Any] | None
     )
 
 
-def is_due(session: Session, kind: str, now: datetime) -> bool:
-    """Tell whether anything of a kind is due, without taking it."""
-    return session.scalar(_due(kind, now).limit(1)) is not None
+@dataclass(frozen=True)
+class Taken:
+    """A row in somebody's hands; its attempt tells this taking of it from any other."""
+
+    row_id: int
+    kind: str
+    payload: dict[str, Any]
+    attempt: int
 
 
-def _due(kind: str, now: datetime) -> Select[Outbox]:
-    return select(Outbox).where(Outbox.kind == kind, Outbox.done_at.is_(None), Outbox.next_at <= now)
+def due(kind: str, now: Moment) -> Select[int]:
+    """Return the rows of a kind that are due and in nobody's hands."""
+    return select(Outbox.id).where(Outbox.kind == kind, Outbox.done_at.is_(None), Outbox.next_at <= now)
 
 
-def take_due(session: Session, kind: str, now: datetime, limit: int = 50, *, keys: str = "") -> list[Outbox]:
-    """Take what is due, so that two workers never deliver the same row at the same time.
+def take(
+    session: Session, kind: str, now: datetime, *, keys: str = "", left_over: bool = True
+) -> Taken | None:
+    """Take the row that has been due for longest into our hands; None when there is none.
 
-    `keys` is how the keys of what is wanted begin.
+    `keys` is how the keys of what is wanted begin. Without `left_over` it is one that nobody has tried yet:
+    whoever tried it may have it in hand still, and could not say so.
     """
-    rows = session.scalars(
-        _due(kind, now)
-        .where(Outbox.key.startswith(keys))
-        .order_by(Outbox.next_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
-    for row in rows:
-        row.attempts += 1
-        row.next_at = now + TAKEN_FOR
-    return list(rows)
-
-
-def give_back(session: Session, row_ids: list[int], now: datetime) -> None:
-    """What was taken and not tried is due as before."""
-    session.execute(
+    oldest = due(kind, now).where(Outbox.key.startswith(keys)).order_by(Outbox.next_at).limit(1)
+    if not left_over:
+        oldest = oldest.where(Outbox.attempts == 0)
+    row = session.execute(
         update(Outbox)
-        .where(Outbox.id.in_(row_ids), Outbox.done_at.is_(None))
-        .values(attempts=Outbox.attempts - 1, next_at=now)
+        .where(Outbox.id == oldest.with_for_update(skip_locked=True).scalar_subquery())
+        .values(attempts=Outbox.attempts + 1, next_at=now + HELD_FOR)
+        .returning(Outbox.id, Outbox.kind, Outbox.payload, Outbox.attempts),
+        execution_options={"synchronize_session": False},
+    ).one_or_none()
+    return Taken(*row) if row else None
+
+
+def hold(taken: Taken, session: Session, now: datetime) -> None:
+    """Keep it in our hands: who works on it is alive."""
+    until = now + HELD_FOR
+    session.execute(
+        update(Outbox).where(_is_in_hand(taken), Outbox.next_at < until).values(next_at=until),
+        execution_options={"synchronize_session": False},
     )
 
 
-def forget_told(session: Session, moment: datetime) -> None:
-    """Drop what other systems were told before `moment`, or will not be told any more: it names people."""
-    session.execute(delete(Outbox).where(Outbox.kind == CALL_HOOK, Outbox.done_at < moment))
+def give_back(session: Session, taken: Taken, now: datetime) -> None:
+    """What was taken could not be tried: it is due again in a moment, and that was no attempt."""
+    session.execute(
+        update(Outbox)
+        .where(_is_in_hand(taken))
+        .values(attempts=taken.attempt - 1, next_at=now + GIVEN_BACK_FOR),
+        execution_options={"synchronize_session": False},
+    )
 
 
-def delivered(session: Session, row_id: int, result: str, now: datetime) -> None:
-    row = session.get_one(Outbox, row_id)
-    row.done_at, row.result = now, result[:120]
+def delivered(session: Session, taken: Taken, result: str, now: datetime) -> None:
+    """It has left, whatever others thought of it meanwhile."""
+    session.execute(
+        update(Outbox)
+        .where(Outbox.id == taken.row_id, Outbox.done_at.is_(None))
+        .values(done_at=now, result=result[:120]),
+        execution_options={"synchronize_session": False},
+    )
 
 
-def failed(session: Session, row_id: int, result: str, now: datetime, *, for_good: bool) -> bool:
-    """Try again later, with growing gaps, unless trying again is of no use; say whether that is the end."""
-    row = session.get_one(Outbox, row_id)
+def failed(session: Session, taken: Taken, result: str, now: datetime, *, for_good: bool) -> bool:
+    """Try again later, with growing gaps, unless trying again is of no use; say whether that is the end.
+
+    What isn't in our hands any more, withdrawn or taken over, is not ours to judge.
+    """
+    row = session.scalar(select(Outbox).where(_is_in_hand(taken)).with_for_update())
+    if row is None:
+        return False
     row.result = result[:120]
     if for_good or row.attempts >= GIVE_UP_AFTER.get(row.kind, 6):
         row.done_at = now
         return True
     row.next_at = now + min(timedelta(seconds=2**row.attempts), LONGEST_GAP)
     return False
+
+
+def _is_in_hand(taken: Taken) -> ColumnElement[bool]:
+    return (Outbox.id == taken.row_id) & (Outbox.attempts == taken.attempt) & Outbox.done_at.is_(None)
+
+
+def forget_told(session: Session, moment: datetime) -> None:
+    """Drop what other systems were told before `moment`, or will not be told any more: it names people."""
+    session.execute(delete(Outbox).where(Outbox.kind == CALL_HOOK, Outbox.done_at < moment))

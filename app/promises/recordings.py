@@ -8,19 +8,19 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session, undefer
 
 from app import bus
 from app.agents import desk_events
+from app.db import Moment
+from app.outgoing.outbox import HELD_FOR
 from app.promises import ledger
 from app.records.calls import Call, CallState
 from app.records.promises import TO_BE_HEARD, Promise, PromiseState, Recording, RecordingState
 from app.routing import rules
 
 SID = re.compile(r"RE[0-9a-fA-F]{32}")
-# Whoever takes one holds it this long; fetching a long message over a slow line takes less.
-TAKEN_FOR = timedelta(seconds=60)
 LONGEST_GAP = timedelta(hours=1)
 # The carrier may still be writing a recording that it has announced; after this it hasn't got it.
 MAY_STILL_COME = timedelta(hours=24)
@@ -101,33 +101,50 @@ def sound_of(session: Session, promise_id: int, sid: str) -> Sound | None:
 # --- from the carrier to us ---------------------------------------------------------------------------
 
 
-def take_due(session: Session, now: datetime, limit: int = 10) -> list[tuple[str, RecordingState]]:
-    """Take the recordings of which something is to be asked at the carrier; return the state of each."""
-    rows = session.scalars(
-        select(Recording)
-        .where(Recording.next_at <= now)
-        .order_by(Recording.next_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    ).all()
-    for row in rows:
-        row.attempts += 1
-        row.next_at = now + TAKEN_FOR
-    return [(row.sid, RecordingState(row.state)) for row in rows]
+def due(now: Moment) -> Select[str]:
+    """Return the recordings of which the carrier is to be asked something, and which nobody has in hand."""
+    return select(Recording.sid).where(Recording.next_at <= now)
+
+
+def take(session: Session, now: datetime, *, left_over: bool = True) -> tuple[str, RecordingState] | None:
+    """Take the one that has been due for longest into our hands, and return its state; None: there is none.
+
+    `left_over` is outbox.take's.
+    """
+    oldest = due(now).order_by(Recording.next_at).limit(1)
+    if not left_over:
+        oldest = oldest.where(Recording.attempts == 0)
+    row = session.execute(
+        update(Recording)
+        .where(Recording.sid == oldest.with_for_update(skip_locked=True).scalar_subquery())
+        .values(attempts=Recording.attempts + 1, next_at=now + HELD_FOR)
+        .returning(Recording.sid, Recording.state),
+        execution_options={"synchronize_session": False},
+    ).one_or_none()
+    return (row.sid, RecordingState(row.state)) if row else None
+
+
+def hold(sid: str, session: Session, now: datetime) -> None:
+    """Keep it in our hands: who works on it is alive."""
+    until = now + HELD_FOR
+    session.execute(
+        update(Recording).where(Recording.sid == sid, Recording.next_at < until).values(next_at=until),
+        execution_options={"synchronize_session": False},
+    )
 
 
 def fetched(session: Session, sid: str, sound: Sound, now: datetime) -> None:
-    """Keep the sound; the carrier's is to be deleted from the commit of this on."""
+    """Keep the sound; the carrier's is to be deleted from the commit of this on, by who has it in hand."""
     row = _held(session, sid)
     if row.state == RecordingState.AT_CARRIER:
         row.sound, row.content_type = sound.data, sound.content_type[:40]
-        row.state, row.next_at, row.attempts = RecordingState.STORED, now, 0
+        row.state, row.next_at, row.attempts = RecordingState.STORED, now + HELD_FOR, 1
 
 
 def deleted(session: Session, sid: str) -> None:
     """The carrier has it no longer."""
     row = _held(session, sid)
-    kept = row.state == RecordingState.STORED
+    kept = row.state in (RecordingState.STORED, RecordingState.KEPT)
     row.state, row.next_at = RecordingState.KEPT if kept else RecordingState.GONE, None
 
 
@@ -156,19 +173,16 @@ def _held(session: Session, sid: str) -> Recording:
 # --- when news is lost --------------------------------------------------------------------------------
 
 
-def awaited(session: Session, now: datetime, limit: int = 20) -> list[str]:
-    """Return the calls that are over and were asked for a message of which nothing was heard."""
-    return list(
-        session.scalars(
-            select(Call.sid)
-            .where(
-                Call.recording_asked_at.is_not(None),
-                Call.state == CallState.ENDED,
-                Call.ended_at < now - ASKED_AFTER,
-            )
-            .order_by(Call.recording_asked_at)
-            .limit(limit)
+def awaited(ended_before: Moment) -> Select[str]:
+    """Return the calls that were over then and were asked for a message of which nothing was heard."""
+    return (
+        select(Call.sid)
+        .where(
+            Call.recording_asked_at.is_not(None),
+            Call.state == CallState.ENDED,
+            Call.ended_at < ended_before,
         )
+        .order_by(Call.recording_asked_at)
     )
 
 
