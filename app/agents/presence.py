@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Update, bindparam, literal, select, update
+from sqlalchemy import ColumnElement, Select, Update, bindparam, literal, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
 from app.agents import desk_events
-from app.db import table_of
+from app.db import Moment, table_of
 from app.errors import InvalidField
 from app.records.agents import Activity, Agent, Intent, Reach, Slot, Softphone
 
@@ -270,17 +270,14 @@ def beat(session: Session, agent: str, *, visible: bool, softphone: Softphone, n
         _announce(session, agent, now)
 
 
-def end_wrap_up(session: Session, agent: str, now: datetime) -> bool:
+def end_wrap_up(
+    session: Session,
+    agent: str,
+    now: datetime,
+    still: ColumnElement[bool] = Slot.activity == Activity.WRAPPING_UP,
+) -> bool:
     """Make the agent idle again after a call; False when they weren't wrapping up."""
-    return _move(
-        session,
-        agent,
-        now,
-        Slot.activity == Activity.WRAPPING_UP,
-        activity=Activity.IDLE,
-        call_sid=None,
-        wrap_up_until=None,
-    )
+    return _move(session, agent, now, still, activity=Activity.IDLE, call_sid=None, wrap_up_until=None)
 
 
 def extend_wrap_up(session: Session, agent: str, now: datetime, seconds: int = 60) -> bool:
@@ -452,17 +449,19 @@ def hung_up(
     )
 
 
+def overdue_wrap_ups(now: Moment) -> Select[str]:
+    """Return everybody whose wrap-up time is over."""
+    return select(Slot.agent).where(_is_overdue(now))
+
+
+def _is_overdue(now: Moment) -> ColumnElement[bool]:
+    return (Slot.activity == Activity.WRAPPING_UP) & (Slot.wrap_up_until <= now)
+
+
 def end_overdue_wrap_ups(session: Session, now: datetime) -> list[str]:
     """Make idle everybody whose wrap-up time is over; return who."""
-    overdue = session.scalars(
-        select(Slot.agent).where(Slot.activity == Activity.WRAPPING_UP, Slot.wrap_up_until <= now)
-    ).all()
-    return [agent for agent in overdue if _end_overdue(session, agent, now)]
-
-
-def _end_overdue(session: Session, agent: str, now: datetime) -> bool:
-    still = (Slot.activity == Activity.WRAPPING_UP) & (Slot.wrap_up_until <= now)
-    return _move(session, agent, now, still, activity=Activity.IDLE, call_sid=None, wrap_up_until=None)
+    overdue = session.scalars(overdue_wrap_ups(now)).all()
+    return [agent for agent in overdue if end_wrap_up(session, agent, now, _is_overdue(now))]
 
 
 def _ring(call_sid: str, fence: int) -> ColumnElement[bool]:

@@ -3,12 +3,13 @@
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
 from app.callbacks.outcome import LOOK_AGAIN_AFTER, ask_a_human
 from app.callbacks.placing import ring_somebody
 from app.catalogue import text, times
+from app.db import Moment
 from app.deployment import Deployment
 from app.lines import places
 from app.messages import messages
@@ -24,16 +25,13 @@ NOT_YET_BROKEN = (PromiseState.OPEN, PromiseState.DUE, PromiseState.REASSIGNED)
 REMINDED_AFTER = timedelta(hours=12)
 
 
-def due(session: Session, now: datetime, limit: int = 50) -> list[int]:
+def due(now: Moment) -> Select[int]:
     """Return the promises that should be looked at now, the most urgent first."""
     passed = (Promise.due_at <= now) & Promise.state.in_(NOT_YET_BROKEN)
-    return list(
-        session.scalars(
-            select(Promise.id)
-            .where(Promise.state.in_(WORKED_OFF), or_(Promise.next_at <= now, passed))
-            .order_by(Promise.due_at, Promise.id)
-            .limit(limit)
-        )
+    return (
+        select(Promise.id)
+        .where(Promise.state.in_(WORKED_OFF), or_(Promise.next_at <= now, passed))
+        .order_by(Promise.due_at, Promise.id)
     )
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.callbacks.agent_leg import not_taken
@@ -13,6 +13,7 @@ from app.callbacks.outcome import is_over
 from app.callbacks.placing import address_with_call
 from app.carrier.rest import CarrierCall
 from app.carrier.words import CARRIER_SAYS_ENDED
+from app.db import Moment
 from app.promises import attempts
 from app.records.calls import Call
 from app.records.promises import AttemptOutcome, Promise, PromiseAttempt
@@ -35,15 +36,19 @@ class Overdue:
     customer_leg: str | None = None
 
 
-def overdue(session: Session, now: datetime, limit: int = 20) -> list[Overdue]:
-    """Return the tries of which news should have come."""
-    rows = session.execute(
+def late(now: Moment) -> Select[PromiseAttempt, Call]:
+    """Return the tries of which news should have come, and their calls."""
+    return (
         select(PromiseAttempt, Call)
         .join(Call, Call.sid == PromiseAttempt.call_sid)
         .where(PromiseAttempt.ended_at.is_(None), PromiseAttempt.lease_until < now)
         .order_by(PromiseAttempt.lease_until)
-        .limit(limit)
-    ).all()
+    )
+
+
+def overdue(session: Session, now: datetime, limit: int = 20) -> list[Overdue]:
+    """Return the tries of which news should have come."""
+    rows = session.execute(late(now).limit(limit)).all()
     return [
         Overdue(
             attempt.call_sid,

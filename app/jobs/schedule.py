@@ -1,213 +1,175 @@
-"""Which job runs how often? The rows say what is due; bells only make it sooner, and may be lost."""
+"""Which job runs when, and where? The rows say what is due; bells only make it sooner, and may be lost."""
 
 import logging
-import os
-import socket
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import Enum, auto
 
 import redis as redis_client
 from rq import Queue
 from rq.serializers import JSONSerializer
-from sqlalchemy import delete
 
-from app import bus, db
-from app.carrier.rest import Carrier
-from app.carrier.spool import Spool
+from app import bus
 from app.clock import utcnow
-from app.deployment import Deployment
-from app.jobs import backfill, callbacks, deliver, hooks, recordings, sweep
-from app.jobs.writable import Writable
-from app.outgoing import outbox
-from app.records.jobs import WorkerSeen
-from app.voice.outage import spool_replay
+from app.jobs.look import Look, Rows
 
 log = logging.getLogger(__name__)
 
 QUEUE = "rechtdoor"
-# Nobody who waits for an agent may wait longer than this after the agent is free, bell or no bell.
-LISTEN_SECONDS = 0.5
-FORGOTTEN_WORKER = timedelta(hours=1)
+# Nobody who waits for an agent waits longer than this after the agent is free, bell or no bell.
+LOOKS_EVERY_SECONDS = 1.0
+# Nothing was due, and nobody waited.
+LOOKS_IDLY_EVERY_SECONDS = 2.0
+# When nobody can say what is due, everything may be; it is tried, but not again and again.
+BLIND_EVERY_SECONDS = 5.0
+# The loop doesn't wait longer for Redis to take a job.
+ENQUEUE_SECONDS = 0.2
+# A bell is heard at once; this is how often whoever listens asks whether Redis is still there.
+LISTEN_SECONDS = 30.0
+
+
+class Way(Enum):
+    """Where a job is done."""
+
+    HERE = auto()  # in the loop itself: a matter of milliseconds, and callers wait for it
+    BESIDE = auto()  # by each worker that sees that it is due, in threads beside the loop
+    QUEUED = auto()  # by whichever worker takes it from the queue, in threads beside its loop
 
 
 @dataclass
 class Job:
-    """One thing that is done again and again; `slow` ones wait for the carrier and go through the queue.
+    """One thing that is done again and again: when a look finds rows for it, or else in its time."""
 
-    Those `apart` may wait for others for minutes: they run beside the rest, in a thread of their own.
-    """
-
-    name: str
-    every_seconds: float
+    way: Way
     do: Callable[[], object]
-    slow: bool = False
-    apart: bool = False
-    due_at: float = 0.0
-    thread: threading.Thread | None = None
+    rows: Rows | None = None
+    every_seconds: float = 0.0  # and not more often
+    at_once: int = 1  # threads of one worker
+    next_at: float = 0.0
+    threads: list[threading.Thread] = field(default_factory=list)
 
 
 class Schedule:
-    """Runs what is due in one worker. Any number of workers may do so at once."""
+    """Runs what is due in one worker. Any number of workers may do so at once.
 
-    def __init__(
-        self,
-        carrier: Carrier,
-        deployment: Deployment,
-        spool: Spool,
-        redis_url: str,
-        *,
-        strict_hooks: bool = True,
-    ) -> None:
-        self._carrier, self._deployment, self._redis_url = carrier, deployment, redis_url
-        self._stopped = threading.Event()
-        self._writable = Writable()
-        self.jobs = [
-            Job("wrap_ups", LISTEN_SECONDS, lambda: sweep.end_wrap_ups(utcnow())),
-            Job("waiting", LISTEN_SECONDS, lambda: sweep.serve_waiting(deployment, utcnow())),
-            Job(
-                "redirects",
-                LISTEN_SECONDS,
-                lambda: deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, utcnow()),
-            ),
-            Job(
-                "ends",
-                LISTEN_SECONDS,
-                lambda: deliver.deliver_due(carrier, deployment, outbox.END_LEG, utcnow()),
-            ),
-            Job("promises", 1.0, lambda: callbacks.work_off(deployment, utcnow())),
-            Job(
-                "callbacks",
-                1.0,
-                lambda: deliver.deliver_due(carrier, deployment, outbox.PLACE_CALLBACK, utcnow()),
-                slow=True,
-            ),
-            Job(
-                "ring_tests",
-                1.0,
-                lambda: deliver.deliver_due(carrier, deployment, outbox.RING_TEST, utcnow()),
-                slow=True,
-            ),
-            Job("callbacks_late", 5.0, lambda: callbacks.reconcile(carrier, utcnow()), slow=True),
-            Job("dead_desks", 1.0, self._leave_dead_desks),
-            Job("leases", 1.0, lambda: sweep.end_leases(utcnow())),
-            Job(
-                "messages",
-                2.0,
-                lambda: deliver.deliver_due(carrier, deployment, outbox.SEND_MESSAGE, utcnow()),
-                slow=True,
-            ),
-            Job("reconcile", 10.0, lambda: sweep.reconcile(carrier, deployment, utcnow()), slow=True),
-            Job("backfill", 15.0, lambda: backfill.look(carrier, deployment, utcnow()), apart=True),
-            Job("hooks", 2.0, lambda: hooks.deliver_due(utcnow(), strict=strict_hooks), apart=True),
-            Job("recordings", 2.0, lambda: recordings.carry(carrier, utcnow()), slow=True),
-            Job(
-                "recordings_late",
-                30.0,
-                lambda: recordings.reconcile(carrier, deployment, utcnow()),
-                slow=True,
-            ),
-            Job("recordings_old", 3600.0, lambda: recordings.forget_old(utcnow())),
-            Job("forgotten", 10.0, lambda: sweep.free_forgotten(utcnow())),
-            Job("spool", 5.0, lambda: spool_replay.merge(spool, deployment)),
-            Job("seen", 5.0, self._write_down_that_we_live),
-            Job("old", 3600.0, lambda: sweep.forget_old(utcnow())),
-        ]
+    What asks others, who may be slow, is never done in the loop, and each such job has threads of its own:
+    nothing waits for anything else, least of all a caller whose turn it is.
+    """
+
+    def __init__(self, jobs: Mapping[str, Job], redis_url: str, stopped: threading.Event) -> None:
+        """`jobs` by their names, the most urgent first; none begins anew once `stopped` is set."""
+        self.jobs, self.stopped = jobs, stopped
+        self._look = Look({name: (job.rows, job.at_once) for name, job in jobs.items() if job.rows})
+        self._blind_until = 0.0
+        self._bell, self._beginning = threading.Event(), threading.Lock()
+        self._redis = redis_client.Redis.from_url(
+            redis_url, socket_timeout=ENQUEUE_SECONDS, socket_connect_timeout=ENQUEUE_SECONDS
+        )
+        self._queue = Queue(QUEUE, connection=self._redis, serializer=JSONSerializer)
 
     def run(self) -> None:
-        """Run until stop(): every job in its time, and all the quick ones at once when a bell rings."""
-        listener = _Listener(self._redis_url)
-        while not self._stopped.is_set():
-            rung = listener.wait(LISTEN_SECONDS)
-            now = time.monotonic()
-            for job in self.jobs:
-                if job.due_at <= now or (rung and job.every_seconds <= LISTEN_SECONDS):
-                    job.due_at = now + job.every_seconds
-                    self._start(job)
-        listener.close()
+        """Run until stopped: look every second or two, and at once when a bell rings."""
+        while not self.stopped.is_set():
+            self._bell.clear()
+            self._bell.wait(self._look_around())
+        self._redis.close()
+
+    def ring(self) -> None:
+        """Something may be due: look at once."""
+        self._bell.set()
 
     def stop(self) -> None:
-        self._stopped.set()
+        self.stopped.set()
+        self.ring()
 
-    def do(self, name: str) -> None:
-        """Do one job now, whoever asks: a queue's worker, or this loop when there is no queue."""
-        job = next(job for job in self.jobs if job.name == name)
+    def finish(self, seconds: float) -> None:
+        """Wait for the end of what is under way; what doesn't end is found again in the database."""
+        deadline = time.monotonic() + seconds
+        for job in self.jobs.values():
+            for thread in job.threads:
+                thread.join(max(0.0, deadline - time.monotonic()))
+
+    def begin(self, name: str, count: int = 1) -> None:
+        """Have `count` threads work on a job, beside those that do, as far as it may have more."""
+        job = self.jobs[name]
+        if self.stopped.is_set():
+            return
+        with self._beginning:
+            job.threads = [thread for thread in job.threads if thread.is_alive()]
+            for _ in range(min(count, job.at_once - len(job.threads))):
+                # What a thread does may be broken off at any point, so it ends with the process.
+                thread = threading.Thread(target=self._do, args=(name, job), name=name, daemon=True)
+                job.threads.append(thread)
+                thread.start()
+
+    def _look_around(self) -> float:
+        """Start what is due; return how many seconds there are until the next look."""
+        due, now, has_moved = self._due(), time.monotonic(), False
+        for name, job in self.jobs.items():
+            count = due.get(name, 0) if job.rows else 1
+            if count and job.next_at <= now:
+                job.next_at = now + job.every_seconds
+                has_moved |= self._start(name, job, count)
+        if has_moved:
+            return 0.0  # something else may be due by now
+        return LOOKS_EVERY_SECONDS if any(due.values()) else LOOKS_IDLY_EVERY_SECONDS
+
+    def _due(self) -> Mapping[str, int]:
         try:
-            job.do()
-        except Exception:
-            # One job that fails must not keep the others from running; it is tried again in its time.
-            log.exception("job failed", extra={"job": name})
+            return self._look.at(utcnow())
+        except Exception as error:
+            log.warning("nobody can say what is due", extra={"error": type(error).__name__})
+        if time.monotonic() < self._blind_until:
+            return {}
+        self._blind_until = time.monotonic() + BLIND_EVERY_SECONDS
+        return dict.fromkeys(self.jobs, 1)
 
-    def _start(self, job: Job) -> None:
-        if job.apart:
-            if job.thread is None or not job.thread.is_alive():
-                # What it does may be broken off at any point, so nobody waits for it when we stop.
-                job.thread = threading.Thread(target=self.do, args=(job.name,), name=job.name, daemon=True)
-                job.thread.start()
-        elif not (job.slow and self._enqueue(job)):
-            self.do(job.name)
+    def _start(self, name: str, job: Job, count: int) -> bool:
+        if job.way == Way.HERE:
+            return bool(self._do(name, job))
+        if job.way == Way.BESIDE or not self._enqueue(name, count):
+            self.begin(name, count)
+        return False
 
-    def _enqueue(self, job: Job) -> bool:
-        """Ring for a queue's worker; False when Redis is gone, and the job is done here instead."""
-        client = bus.redis()
-        if client is None:
+    def _enqueue(self, name: str, count: int) -> bool:
+        """Ask the workers to begin a job; False when nobody can be asked, and it is begun here instead."""
+        if bus.redis() is None:
             return False
         try:
-            # RQ keeps binary data and wants a client that leaves it alone.
-            connection = redis_client.Redis.from_url(self._redis_url, socket_timeout=1.0)
-            with connection:
-                queue = Queue(QUEUE, connection=connection, serializer=JSONSerializer)
-                if queue.count < len(self.jobs):
-                    queue.enqueue("app.jobs.worker.do", job.name, result_ttl=0, failure_ttl=0, ttl=60)
+            # Where nobody takes from the queue it is of no use to fill it.
+            if self._queue.count >= len(self.jobs):
+                return False
+            self._queue.enqueue("app.jobs.worker.do", name, count, result_ttl=0, failure_ttl=0, ttl=60)
             return True
-        except redis_client.RedisError:
+        except Exception as error:
+            log.warning("a job could not be queued", extra={"job": name, "error": type(error).__name__})
             bus.failed()
             return False
 
-    def _write_down_that_we_live(self) -> None:
-        now = utcnow()
+    def _do(self, name: str, job: Job) -> object:
         try:
-            with db.transaction() as session:
-                session.merge(WorkerSeen(name=f"{socket.gethostname()}:{os.getpid()}", seen_at=now))
-                session.execute(delete(WorkerSeen).where(WorkerSeen.seen_at < now - FORGOTTEN_WORKER))
+            return job.do()
         except Exception:
-            self._writable.failed()
-            raise
-        # When it is done: one that had to wait until it could write comes after a gap.
-        self._writable.wrote(utcnow())
-
-    def _leave_dead_desks(self) -> int:
-        now = utcnow()
-        return sweep.leave_dead_desks(self._carrier, self._deployment, now, self._writable.since(now))
+            # One job that fails must not keep the others from running; it is tried again in its time.
+            log.exception("job failed", extra={"job": name})
+            return None
 
 
-class _Listener:
-    """Waits for a bell on Redis, or just waits while there is no Redis."""
-
-    def __init__(self, redis_url: str) -> None:
-        self._redis_url = redis_url
-        self._pubsub: redis_client.client.PubSub | None = None
-
-    def wait(self, seconds: float) -> bool:
-        """Return whether a bell rang within `seconds`."""
+def listen(redis_url: str, ring: Callable[[], None], stopped: threading.Event) -> None:
+    """Call `ring` whenever a bell rings in Redis, until stopped. It may be deaf at times: there are looks."""
+    while not stopped.is_set():
         try:
-            if self._pubsub is None:
-                client = redis_client.Redis.from_url(
-                    self._redis_url, socket_timeout=2.0, socket_connect_timeout=0.2
-                )
-                self._pubsub = client.pubsub(ignore_subscribe_messages=True)
-                self._pubsub.subscribe(bus.WORKERS)
-            message = self._pubsub.get_message(timeout=seconds)
-            while message is not None and self._pubsub.get_message(timeout=0) is not None:
-                pass  # several bells are one
-            return message is not None
+            with (
+                redis_client.Redis.from_url(
+                    redis_url, socket_timeout=2.0, socket_connect_timeout=2.0, health_check_interval=10
+                ) as connection,
+                connection.pubsub(ignore_subscribe_messages=True) as bells,
+            ):
+                bells.subscribe(bus.WORKERS)
+                while not stopped.is_set():
+                    if bells.get_message(timeout=LISTEN_SECONDS) is not None:
+                        ring()
         except redis_client.RedisError:
-            self._pubsub = None
-            time.sleep(seconds)
-            return False
-
-    def close(self) -> None:
-        if self._pubsub is not None:
-            self._pubsub.close()
+            stopped.wait(LOOKS_EVERY_SECONDS)

@@ -1,24 +1,27 @@
 """What was left over? Ends what should have ended by itself, serves who waits; safe when several do it."""
 
 import logging
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, Select, delete, or_, select, update
 
 from app import db
 from app.agents import desk_events, presence
 from app.carrier.rest import Carrier
 from app.carrier.words import CARRIER_SAYS_ENDED
+from app.clock import going_on_from
+from app.db import Moment
 from app.deployment import Deployment
 from app.errors import CarrierError
 from app.outgoing import outbox
 from app.records.agents import Activity, SignInAttempt, Slot
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep, Inbox
-from app.routing import reading
+from app.records.jobs import WorkerSeen
 from app.voice import afterwards, call_control, ending, last_word
 from app.voice import held as held_calls
-from app.voice import waiting as waiting_callers
 
 log = logging.getLogger(__name__)
 
@@ -29,46 +32,18 @@ ASK_AFTER = {
     CallState.PROMISING: timedelta(seconds=60),
     CallState.TALKING: timedelta(seconds=60),
 }
+ASK_FROM = min(ASK_AFTER.values())
 ASK_AGAIN_AFTER = timedelta(seconds=60)
 # A desk gives a sign of life every 5 s. When two are missing while it rings, the caller isn't left there.
 NO_SIGN_OF_LIFE = timedelta(seconds=12)
 SIGN_EXPECTED_WITHIN = timedelta(seconds=7)
+AT_ONCE = 8  # desks of which the carrier is asked whether they answered
 # Without a word from the carrier for this long, a call is over: no call may stay without an outcome.
 GIVEN_UP_AFTER = timedelta(hours=4, minutes=5)
 KEEP_EVENTS = timedelta(hours=24)
 KEEP_INBOX = timedelta(days=3)
 KEEP_TOLD = timedelta(days=1)
-
-
-def serve_waiting(deployment: Deployment, now: datetime) -> int:
-    """Connect everybody who waits for somebody who is free by now; return how many went on."""
-    with db.reading() as session:
-        waiting = session.scalars(
-            select(Call.sid).where(Call.waiting_since.is_not(None)).order_by(Call.waiting_since)
-        ).all()
-    return sum(_serve(sid, deployment, now) for sid in waiting)
-
-
-def _serve(sid: str, deployment: Deployment, now: datetime) -> bool:
-    try:
-        return _served(sid, deployment, now)
-    except Exception:
-        # Whoever waits behind a call that can't be served is served all the same.
-        log.exception("waiting call could not be served", extra={"call_sid": sid})
-        return False
-
-
-def _served(sid: str, deployment: Deployment, now: datetime) -> bool:
-    with db.transaction() as session:
-        call = held_calls.held(session, sid)
-        if call.state != CallState.WAITING:
-            return False
-        step = session.get_one(CallStep, (sid, call.step))
-        known = reading.read(session, sid, call.line, call.from_e164, now, deployment.defaults)
-        if not waiting_callers.serve(session, call, step, known, now, deployment):
-            return False
-        call_control.send_on(session, call, now)
-        return True
+FORGOTTEN_WORKER = timedelta(hours=1)
 
 
 def end_wrap_ups(now: datetime) -> list[str]:
@@ -77,19 +52,40 @@ def end_wrap_ups(now: datetime) -> list[str]:
         return presence.end_overdue_wrap_ups(session, now)
 
 
+def leases_over(now: Moment) -> Select[str, str | None, int]:
+    """Return the agents whose ring should long have been over."""
+    return select(Slot.agent, Slot.call_sid, Slot.fence).where(
+        Slot.activity.in_((Activity.RESERVED, Activity.RINGING)), Slot.lease_until < now
+    )
+
+
 def end_leases(now: datetime) -> list[str]:
     """Free the agents whose ring should long have been over and of which no news came."""
     with db.transaction() as session:
-        slots = session.execute(
-            select(Slot.agent, Slot.call_sid, Slot.fence).where(
-                Slot.activity.in_((Activity.RESERVED, Activity.RINGING)), Slot.lease_until < now
-            )
-        ).all()
         return [
             slot.agent
-            for slot in slots
+            for slot in session.execute(leases_over(now)).all()
             if presence.freed(session, slot.agent, slot.call_sid or "", slot.fence, now)
         ]
+
+
+def dead_desks(silent_since: Moment, rung_before: Moment) -> Select[str, str, int]:
+    """Return whose desk rings and has shown no life since then, and the call and step of the ring.
+
+    It was alive when it was chosen: one that was rung later than `rung_before` gets the time for a sign.
+    """
+    return (
+        select(Slot.agent, Call.sid, Call.step)
+        .join(Call, (Call.sid == Slot.call_sid) & (Call.step == Slot.fence))
+        .join(CallStep, (CallStep.call_sid == Call.sid) & (CallStep.number == Call.step))
+        .where(
+            Slot.activity.in_((Activity.RESERVED, Activity.RINGING)),
+            Slot.heartbeat_at < silent_since,
+            CallStep.started_at < rung_before,
+            CallStep.endpoint == "client",
+            Call.state == CallState.RINGING,
+        )
+    )
 
 
 def leave_dead_desks(
@@ -98,25 +94,17 @@ def leave_dead_desks(
     """Ring elsewhere for callers whose agent's desk died while it rang; return how many.
 
     `writable_since` is since when signs of life could be written down without a gap: only silence since then
-    says anything of a desk.
+    says anything of a desk. All are asked about at once: nobody waits while the carrier is slow about others.
     """
     if writable_since is None or now - writable_since < NO_SIGN_OF_LIFE:
         return 0
     with db.reading() as session:
-        rows = session.execute(
-            select(Slot.agent, Call.sid, Call.step)
-            .join(Call, (Call.sid == Slot.call_sid) & (Call.step == Slot.fence))
-            .join(CallStep, (CallStep.call_sid == Call.sid) & (CallStep.number == Call.step))
-            .where(
-                Slot.activity.in_((Activity.RESERVED, Activity.RINGING)),
-                Slot.heartbeat_at < now - NO_SIGN_OF_LIFE,
-                # It was alive when it was chosen: it gets the time for a sign since.
-                CallStep.started_at < now - SIGN_EXPECTED_WITHIN,
-                CallStep.endpoint == "client",
-                Call.state == CallState.RINGING,
-            )
-        ).all()
-    return sum(_leave(row.agent, row.sid, row.step, carrier, deployment, now) for row in rows)
+        rows = session.execute(dead_desks(now - NO_SIGN_OF_LIFE, now - SIGN_EXPECTED_WITHIN)).all()
+    if not rows:
+        return 0
+    with ThreadPoolExecutor(min(AT_ONCE, len(rows)), "desks") as pool:
+        left = pool.map(lambda row: _leave(row.agent, row.sid, row.step, carrier, deployment, now), rows)
+        return sum(left)
 
 
 def _leave(
@@ -150,9 +138,32 @@ def desk_talks(carrier: Carrier, sid: str, agent: str) -> bool:
     )
 
 
-def reconcile(carrier: Carrier, deployment: Deployment, now: datetime) -> int:
+def reconcile(
+    carrier: Carrier,
+    deployment: Deployment,
+    now: datetime,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+) -> int:
     """Ask the carrier about calls that should have brought news; close those that are over."""
-    return sum(_look_up(sid, carrier, deployment, now) for sid in _overdue(now))
+    clock, closed = going_on_from(now), 0
+    for sid in _overdue(now):
+        if not stopped() and _is_ours_to_ask(sid, clock()):
+            closed += _look_up(sid, carrier, deployment, clock())
+    return closed
+
+
+def _is_ours_to_ask(sid: str, now: datetime) -> bool:
+    """Take a call to be asked about, so that several workers don't ask a slow carrier the same."""
+    with db.transaction() as session:
+        taken = session.scalar(
+            update(Call)
+            .where(Call.sid == sid, _not_asked_since(now - ASK_AGAIN_AFTER))
+            .values(checked_at=now)
+            .returning(Call.sid),
+            execution_options={"synchronize_session": False},
+        )
+        return taken is not None
 
 
 def _look_up(sid: str, carrier: Carrier, deployment: Deployment, now: datetime) -> bool:
@@ -186,42 +197,58 @@ def look_up(sid: str, carrier: Carrier, deployment: Deployment, now: datetime) -
         return over
 
 
+def unfinished(created_before: Moment, not_asked_since: Moment) -> Select[str]:
+    """Return the calls that go on since then and were not asked about lately: news of them may be lost."""
+    return select(Call.sid).where(
+        Call.state != CallState.ENDED,
+        # The carrier knows a callback by the names of its legs: see jobs/callbacks.py.
+        Call.direction == Direction.INBOUND,
+        Call.created_at < created_before,
+        _not_asked_since(not_asked_since),
+    )
+
+
+def _not_asked_since(moment: Moment) -> ColumnElement[bool]:
+    return or_(Call.checked_at.is_(None), Call.checked_at <= moment)
+
+
 def _overdue(now: datetime) -> list[str]:
+    found = unfinished(now - ASK_FROM, now - ASK_AGAIN_AFTER)
     with db.reading() as session:
         rows = session.execute(
-            select(Call.sid, Call.state, Call.created_at, Call.checked_at, CallStep.started_at)
-            .outerjoin(CallStep, (CallStep.call_sid == Call.sid) & (CallStep.number == Call.step))
-            # The carrier knows a callback by the names of its legs: see jobs/callbacks.py.
-            .where(Call.state != CallState.ENDED, Call.direction == Direction.INBOUND)
+            found.add_columns(Call.state, Call.created_at, CallStep.started_at).outerjoin(
+                CallStep, (CallStep.call_sid == Call.sid) & (CallStep.number == Call.step)
+            )
         ).all()
-    overdue = []
-    for row in rows:
-        since = row.started_at or row.created_at
-        asked_lately = row.checked_at is not None and now - row.checked_at < ASK_AGAIN_AFTER
-        if now - since > ASK_AFTER[CallState(row.state)] and not asked_lately:
-            overdue.append(row.sid)
-    return overdue
+    return [
+        row.sid for row in rows if now - (row.started_at or row.created_at) > ASK_AFTER[CallState(row.state)]
+    ]
+
+
+def forgotten() -> Select[str, str | None, int]:
+    """Return the agents who are said to talk in a call that is over."""
+    return (
+        select(Slot.agent, Slot.call_sid, Slot.fence)
+        .outerjoin(Call, Call.sid == Slot.call_sid)
+        .where(Slot.activity == Activity.TALKING, (Call.sid.is_(None)) | (Call.state == CallState.ENDED))
+    )
 
 
 def free_forgotten(now: datetime) -> list[str]:
     """Free agents who are said to talk in a call that is over: its end and theirs were written apart."""
     with db.transaction() as session:
-        rows = session.execute(
-            select(Slot.agent, Slot.call_sid, Slot.fence)
-            .outerjoin(Call, Call.sid == Slot.call_sid)
-            .where(Slot.activity == Activity.TALKING, (Call.sid.is_(None)) | (Call.state == CallState.ENDED))
-        ).all()
         return [
             row.agent
-            for row in rows
+            for row in session.execute(forgotten()).all()
             if presence.hung_up(session, row.agent, row.call_sid or "", row.fence, now, 0)
         ]
 
 
 def forget_old(now: datetime) -> None:
-    """Drop what is only needed for a while: event logs, answered webhooks, refused sign-ins, told facts."""
+    """Drop what is only needed for a while: events, answered webhooks, refused sign-ins, told facts …"""
     with db.transaction() as session:
         desk_events.forget_before(session, now - KEEP_EVENTS)
         session.execute(delete(Inbox).where(Inbox.created_at < now - KEEP_INBOX))
         session.execute(delete(SignInAttempt).where(SignInAttempt.at < now - timedelta(hours=1)))
+        session.execute(delete(WorkerSeen).where(WorkerSeen.seen_at < now - FORGOTTEN_WORKER))
         outbox.forget_told(session, now - KEEP_TOLD)

@@ -1,4 +1,4 @@
-"""The worker process: runs the schedule, and takes the slow jobs from the queue. Any number may run.
+"""The worker process: runs the schedule, and begins what the queue asks for. Any number may run.
 
 python -m app.jobs.worker
 """
@@ -20,21 +20,24 @@ from app import bus, db, logs
 from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
 from app.deployment import Deployment
-from app.jobs.schedule import QUEUE, Schedule
+from app.jobs.schedule import QUEUE, Schedule, listen
+from app.jobs.timetable import Timetable
 from config import ConfigurationError, Settings, load
 
 log = logging.getLogger(__name__)
 
 REDIS_REST_SECONDS = 1.0
+# What is asked of the carrier is answered, or given up, within five; whoever stops us may be less patient.
+FINISH_SECONDS = 8.0
 
 _schedule: Schedule | None = None
 
 
-def do(name: str) -> None:
-    """What a job in the queue calls: one job of the schedule, by its name."""
+def do(name: str, count: int = 1) -> None:
+    """What stands in the queue: begin a job of the schedule. Nothing else in the queue waits for it."""
     if _schedule is None:
         raise RuntimeError("jobs run in a worker: python -m app.jobs.worker")
-    _schedule.do(name)
+    _schedule.begin(name, count)
 
 
 def prepare(settings: Settings) -> Schedule:
@@ -42,13 +45,15 @@ def prepare(settings: Settings) -> Schedule:
     global _schedule
     db.bind(db.Database(settings.database_url))
     bus.bind(bus.Bus(settings.redis_url))
-    _schedule = Schedule(
+    stopped = threading.Event()
+    timetable = Timetable(
         Carrier(settings),
         Deployment.of(settings),
         Spool(Path(settings.spool_dir)),
-        settings.redis_url,
+        stopped,
         strict_hooks=settings.is_production,
     )
+    _schedule = Schedule(timetable.jobs(), settings.redis_url, stopped)
     return _schedule
 
 
@@ -71,9 +76,9 @@ class _QueueWorker(SimpleWorker):
 
 
 def take_from_queue(redis_url: str, stopped: threading.Event) -> None:
-    """Do the queue's jobs until stopped. Without Redis the schedule does them itself, so we only wait.
+    """Begin what the queue asks for until stopped. Without Redis the schedule begins it, so we only wait.
 
-    Belongs on the main thread: SIGTERM and SIGINT stop it, after the job in hand.
+    Belongs on the main thread: SIGTERM and SIGINT stop it.
     """
     while not stopped.is_set():
         with (
@@ -105,14 +110,16 @@ def main() -> int:
         print("Can't start:", *error.problems, sep="\n  ", file=sys.stderr)
         return 1
     schedule = prepare(settings)
-    stopped = threading.Event()
-    _listen_to_signals(stopped)
-    sweeper = threading.Thread(target=schedule.run, name="schedule")
-    sweeper.start()
+    _listen_to_signals(schedule.stopped)
+    loop = threading.Thread(target=schedule.run, name="schedule")
+    bells = (settings.redis_url, schedule.ring, schedule.stopped)
+    loop.start()
+    threading.Thread(target=listen, args=bells, name="bells", daemon=True).start()
     log.info("worker is running")
-    take_from_queue(settings.redis_url, stopped)
+    take_from_queue(settings.redis_url, schedule.stopped)
     schedule.stop()
-    sweeper.join(timeout=10)
+    loop.join()
+    schedule.finish(FINISH_SECONDS)
     return 0
 
 

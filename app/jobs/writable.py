@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-# A worker writes every 5 s. More between two of its writes is a gap in which others could not write either,
+# A worker writes every 4 s. More between two of its writes is a gap in which others could not write either,
 # or in which this worker stood still and can't know.
 LONGEST_PAUSE = timedelta(seconds=8)
 

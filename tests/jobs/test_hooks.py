@@ -7,8 +7,9 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -35,6 +36,7 @@ from config import Settings
 from phonebox.certificate import tls_context
 from tests import factories, town
 from tests.factories import ADA
+from tests.jobs.holding import LATER, until
 from tests.servers import answering
 from tests.telephone import Line
 
@@ -55,6 +57,7 @@ class Receiver:
     status: int = 204
     location: str = ""
     drips: bool = False
+    answers: threading.Event | None = None  # nothing is answered before
     url: str = ""
 
     def events(self) -> list[str]:
@@ -79,6 +82,8 @@ def new_receiver() -> Iterator[Callable[..., Receiver]]:
                 receiver.bodies.append(body)
                 receiver.headers.append(dict(self.headers))
                 receiver.told.append(json.loads(body))
+                if receiver.answers is not None:
+                    receiver.answers.wait(60)
                 if receiver.drips:
                     for _ in range(200):
                         self.wfile.write(b"H")
@@ -229,7 +234,8 @@ def test_a_broken_promise_that_is_made_anew_is_told_again(receiver: Receiver) ->
 def test_a_running_worker_tells_it_beside_its_other_work(receiver: Receiver, settings: Settings) -> None:
     subscribe(receiver)
     here = db.current()
-    schedule = worker.prepare(settings)  # the carrier of these settings isn't there, which holds up nothing
+    # Neither the carrier nor the Redis of these settings is there, which holds up nothing.
+    schedule = worker.prepare(replace(settings, redis_url="redis://127.0.0.1:1/0"))
     running = threading.Thread(target=schedule.run)
     running.start()
     try:
@@ -239,8 +245,8 @@ def test_a_running_worker_tells_it_beside_its_other_work(receiver: Receiver, set
             time.sleep(0.05)
     finally:
         schedule.stop()
-        for thread in (running, *(job.thread for job in schedule.jobs if job.thread)):
-            thread.join()
+        running.join()
+        schedule.finish(30)
         db.current().dispose()
         db.bind(here)
 
@@ -272,13 +278,33 @@ def test_who_does_not_take_it_is_sent_the_same_again_later(receiver: Receiver) -
     owed()
     receiver.status = 503
 
-    assert (deliver(), deliver()) == (1, 0)
+    at = now()
+    assert [delivery.deliver_due(at, strict=False) for _ in range(2)] == [1, 0]
     assert (stored(hook).last_result, stored(hook).failures) == ("status 503", 1)
     receiver.status = 200
     assert deliver(timedelta(minutes=1)) == 1
 
     assert receiver.told[0] == receiver.told[1]
     assert (stored(hook).failing_since, stored(hook).failures) == (None, 0)
+
+
+@pytest.mark.usefixtures("holding")
+def test_what_a_slow_receiver_has_not_answered_yet_is_told_by_nobody_else(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "ANSWER_SECONDS", 60.0)
+    subscribe(receiver)
+    owed()
+    receiver.answers = threading.Event()
+
+    with ThreadPoolExecutor() as workers:
+        telling = workers.submit(deliver)
+        until(lambda: bool(receiver.told) and town.outbox()[0].next_at > now() + LATER)
+        assert deliver(LATER) == 0
+        receiver.answers.set()
+        assert telling.result() == 1
+
+    assert receiver.events() == ["promise.made"]
 
 
 def test_one_that_is_refused_does_not_hold_up_the_next(receiver: Receiver) -> None:

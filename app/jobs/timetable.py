@@ -1,0 +1,188 @@
+"""Which jobs are there? What each looks for, where it is done, and how often; the most urgent first."""
+
+import os
+import socket
+import threading
+from dataclasses import dataclass, field
+
+from app import db
+from app.agents import presence
+from app.callbacks import due, late_news
+from app.carrier.rest import Carrier
+from app.carrier.spool import Spool
+from app.clock import utcnow
+from app.deployment import Deployment
+from app.jobs import backfill, callbacks, deliver, hooks, recordings, sweep, waiting
+from app.jobs.schedule import Job, Way
+from app.jobs.writable import Writable
+from app.outgoing import outbox
+from app.outgoing.outbox import HELD_FOR
+from app.promises import recordings as sounds
+from app.records.jobs import WorkerSeen
+from app.voice.outage import spool_replay
+
+AN_HOUR = 3600.0
+
+
+@dataclass
+class Timetable:
+    """The jobs of one worker."""
+
+    carrier: Carrier
+    deployment: Deployment
+    spool: Spool
+    stopped: threading.Event
+    strict_hooks: bool = True
+    _writable: Writable = field(default_factory=Writable)
+
+    def jobs(self) -> dict[str, Job]:
+        return self._of_callers() | self._of_callbacks() | self._of_messages() | self._of_what_is_over()
+
+    def _of_callers(self) -> dict[str, Job]:
+        """Somebody is on the telephone."""
+        deployment = self.deployment
+        return {
+            "wrap_ups": Job(
+                Way.HERE,
+                lambda: sweep.end_wrap_ups(utcnow()),
+                lambda moments: presence.overdue_wrap_ups(moments.now),
+            ),
+            "waiting": Job(
+                Way.HERE,
+                lambda: waiting.serve_waiting(deployment, utcnow()),
+                lambda moments: waiting.waiting(),
+            ),
+            "leases": Job(
+                Way.HERE,
+                lambda: sweep.end_leases(utcnow()),
+                lambda moments: sweep.leases_over(moments.now),
+            ),
+            "seen": Job(Way.HERE, self._write_down_that_we_live, every_seconds=4.0),
+            "redirects": self._delivery(outbox.REDIRECT_CALL, Way.BESIDE, at_once=8),
+            "ends": self._delivery(outbox.END_LEG, Way.BESIDE, at_once=8),
+            "dead_desks": Job(
+                Way.QUEUED,
+                self._leave_dead_desks,
+                lambda moments: sweep.dead_desks(
+                    moments.ago(sweep.NO_SIGN_OF_LIFE), moments.ago(sweep.SIGN_EXPECTED_WITHIN)
+                ),
+                every_seconds=1.0,
+            ),
+        }
+
+    def _of_callbacks(self) -> dict[str, Job]:
+        """Somebody was promised to be rung."""
+        carrier, deployment = self.carrier, self.deployment
+        return {
+            "promises": Job(
+                Way.QUEUED,
+                lambda: callbacks.work_off(deployment, utcnow()),
+                lambda moments: due.due(moments.now),
+                every_seconds=1.0,
+            ),
+            "callbacks": self._delivery(outbox.PLACE_CALLBACK, at_once=4, every_seconds=1.0),
+            "callbacks_late": Job(
+                Way.QUEUED,
+                lambda: callbacks.reconcile(carrier, utcnow()),
+                lambda moments: late_news.late(moments.now),
+                every_seconds=5.0,
+            ),
+            "ring_tests": self._delivery(outbox.RING_TEST, at_once=4, every_seconds=1.0),
+        }
+
+    def _of_messages(self) -> dict[str, Job]:
+        """Something is to be read, or heard."""
+        return {
+            "messages": self._delivery(outbox.SEND_MESSAGE, at_once=4, every_seconds=2.0),
+            "recordings": Job(
+                Way.QUEUED,
+                lambda: recordings.carry(
+                    self.carrier, utcnow(), left_over=self._may_take_over(), stopped=self.stopped.is_set
+                ),
+                lambda moments: sounds.due(moments.now),
+                every_seconds=2.0,
+                at_once=2,
+            ),
+            "hooks": Job(
+                Way.QUEUED,
+                lambda: hooks.deliver_due(
+                    utcnow(),
+                    strict=self.strict_hooks,
+                    left_over=self._may_take_over(),
+                    stopped=self.stopped.is_set,
+                ),
+                lambda moments: hooks.due(moments.now),
+                every_seconds=2.0,
+            ),
+        }
+
+    def _of_what_is_over(self) -> dict[str, Job]:
+        """News may be lost, and what is old is to be forgotten; nobody waits for it."""
+        carrier, deployment = self.carrier, self.deployment
+        return {
+            "spool": Job(Way.BESIDE, lambda: spool_replay.merge(self.spool, deployment), every_seconds=5.0),
+            "reconcile": Job(
+                Way.QUEUED,
+                lambda: sweep.reconcile(carrier, deployment, utcnow(), stopped=self.stopped.is_set),
+                lambda moments: sweep.unfinished(
+                    moments.ago(sweep.ASK_FROM), moments.ago(sweep.ASK_AGAIN_AFTER)
+                ),
+                every_seconds=10.0,
+                at_once=4,
+            ),
+            "forgotten": Job(
+                Way.QUEUED,
+                lambda: sweep.free_forgotten(utcnow()),
+                lambda moments: sweep.forgotten(),
+                every_seconds=10.0,
+            ),
+            "backfill": Job(
+                Way.QUEUED,
+                lambda: backfill.look(carrier, deployment, utcnow()),
+                lambda moments: backfill.due(moments.now),
+                every_seconds=15.0,
+            ),
+            "recordings_late": Job(
+                Way.QUEUED,
+                lambda: recordings.reconcile(carrier, deployment, utcnow()),
+                lambda moments: sounds.awaited(moments.ago(sounds.ASKED_AFTER)),
+                every_seconds=30.0,
+            ),
+            "recordings_old": Job(Way.QUEUED, lambda: recordings.forget_old(utcnow()), every_seconds=AN_HOUR),
+            "old": Job(Way.QUEUED, lambda: sweep.forget_old(utcnow()), every_seconds=AN_HOUR),
+        }
+
+    def _delivery(self, kind: str, way: Way = Way.QUEUED, *, at_once: int, every_seconds: float = 0.0) -> Job:
+        """Return the job that delivers what is in the outbox of one kind."""
+
+        def deliver_due() -> int:
+            return deliver.deliver_due(
+                self.carrier,
+                self.deployment,
+                kind,
+                utcnow(),
+                left_over=self._may_take_over(),
+                stopped=self.stopped.is_set,
+            )
+
+        return Job(way, deliver_due, lambda moments: outbox.due(kind, moments.now), every_seconds, at_once)
+
+    def _may_take_over(self) -> bool:
+        """Tell whether whoever holds something could say so all the while: else their hold has not ended."""
+        since = self._writable.since(now := utcnow())
+        return since is not None and now - since >= HELD_FOR
+
+    def _leave_dead_desks(self) -> int:
+        now = utcnow()
+        return sweep.leave_dead_desks(self.carrier, self.deployment, now, self._writable.since(now))
+
+    def _write_down_that_we_live(self) -> None:
+        now = utcnow()
+        try:
+            with db.transaction() as session:
+                session.merge(WorkerSeen(name=f"{socket.gethostname()}:{os.getpid()}", seen_at=now))
+        except Exception:
+            self._writable.failed()
+            raise
+        # When it is done: one that had to wait until it could write comes after a gap.
+        self._writable.wrote(utcnow())
