@@ -19,7 +19,7 @@ from bench.figures import Figure, Goal, compared, percentile, summed_up
 from bench.menu import create_menu
 from bench.passes import CALM_PER_SECOND, Series, Subject, calm, floors, most_per_second, product
 from bench.run import Run
-from bench.servers import DESKS, FLOORS, PRODUCT, ROOT, plain, resident_bytes
+from bench.servers import DESKS, FLOORS, PRODUCT, ROOT, cpu_seconds, plain, resident_bytes
 from bench.town import AGENTS, LINE, AnyTown
 from bench.webhooks import form_of_call, new_call_sid
 from config import load as load_settings
@@ -27,6 +27,8 @@ from startup import commands
 from startup.process import Process
 
 SMALL_TOWN = 10_000
+IDLE_SECONDS = 60.0
+SETTLED_AFTER_SECONDS = 10.0  # imports, connections, and the first look at everything
 
 
 def calls(run: Run) -> list[Figure]:
@@ -373,6 +375,27 @@ def _unsigned(application: Flask, form: dict[str, str]) -> heard.Post:
     return lambda path, fields: bytes(client.post(path, data=form | fields).data)
 
 
+def idle(run: Run) -> list[Figure]:
+    """The worker of a product that nobody calls: how much of a core it takes, on either database."""
+    machine, figures = run.machine, []
+    for name, url in (
+        ("SQLite", machine.new_sqlite_database()),
+        ("PostgreSQL", machine.new_postgres_database()),
+    ):
+        with machine.serving(PRODUCT, url, workers=1) as web, machine.working(web) as worker:
+            time.sleep(SETTLED_AFTER_SECONDS)
+            shares = [_share_of_a_core(worker.pid, IDLE_SECONDS) for _ in range(1 if run.quick else 3)]
+        figures.append(_absolute("idle", f"worker, {name}", "of a core", shares, 1, "%"))
+    run.seen["idle"] = {figure.subject: figure.as_json() for figure in figures}
+    return figures
+
+
+def _share_of_a_core(pid: int, seconds: float) -> float:
+    before, began = cpu_seconds(pid), time.monotonic()
+    time.sleep(seconds)
+    return (cpu_seconds(pid) - before) / (time.monotonic() - began) * 100
+
+
 ALL: dict[str, Callable[[Run], list[Figure]]] = {
     "call": calls,
     "growth": growth,
@@ -381,4 +404,5 @@ ALL: dict[str, Callable[[Run], list[Figure]]] = {
     "load": bulk,
     "heard": before_it_rings,
     "workers": workers,
+    "idle": idle,
 }

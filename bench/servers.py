@@ -138,6 +138,24 @@ class Machine:
         finally:
             process.stop()
 
+    @contextmanager
+    def working(self, web: Web) -> Iterator[Process]:
+        """Run a worker of the product beside a web server of it."""
+        name = f"worker-{web.port}"
+        process = Process(
+            name=name,
+            command=commands.worker(),
+            warden=self.warden,
+            env=self._environment(web.settings),
+            folder=ROOT,
+            output=self.folder / f"{name}.log",
+        )
+        process.start()
+        try:
+            yield process
+        finally:
+            process.stop()
+
     def settings_for(self, database_url: str) -> dict[str, str]:
         """Return the environment of a process of the product that serves nobody."""
         return self._environment(self._settings(database_url, self.redis_url, 1))
