@@ -13,6 +13,7 @@ _COMMANDS = {
     "carrier": ("app.commands.carrier", "carrier_commands"),
     "db": ("app.commands.database", "db_commands"),
     "doctor": ("app.commands.doctor", "doctor"),
+    "erase": ("app.commands.erase", "erase_commands"),
     "hooks": ("app.commands.hooks", "hook_commands"),
     "load": ("app.commands.load", "load_commands"),
     "rules": ("app.commands.rules", "rules_commands"),
@@ -30,6 +31,8 @@ class _Commands(AppGroup):
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
         if name not in _COMMANDS:
             return super().get_command(context, name)
+        # Whatever the command does, a database that fails is told in words.
+        context.with_resource(import_module("app.commands.failures").database_errors_in_words())
         module, attribute = _COMMANDS[name]
         command: click.Command = getattr(import_module(module), attribute)
         return command

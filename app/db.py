@@ -3,7 +3,7 @@
 import threading
 from collections import namedtuple
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from sqlalchemy import (
     DateTime,
     Engine,
     FromClause,
+    Index,
     Insert,
     MetaData,
     Select,
@@ -35,14 +36,10 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from sqlalchemy.types import TypeDecorator
 
-# The carrier gives up after 15 s, a caller long before: every wait on the database is bounded.
-POOL_WAIT_SECONDS = 0.3
 CONNECT_SECONDS = 2  # the least that libpq accepts; the webhook's own deadline is shorter
-STATEMENT_MILLISECONDS = 800
-LOCK_MILLISECONDS = 300
 SQLITE_BUSY_SECONDS = 5.0
 # How a database says, or fails to say, that it is slow, busy or gone.
 OUT_OF_REACH = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
@@ -74,6 +71,16 @@ def table_of(model: type[Base]) -> Table:
     return Base.metadata.tables[model.__tablename__]
 
 
+def partial_index(name: str, *columns: Any, where: str, unique: bool = False) -> Index:
+    """Return an index that holds only the rows of which `where` is true, as SQL has it.
+
+    SQLite uses it for a statement that says the same in the same words; PostgreSQL also for what follows
+    from them.
+    """
+    condition = text(where)
+    return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
+
+
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware moment; stored in UTC, since SQLite keeps no time zone."""
 
@@ -96,23 +103,51 @@ class UtcDateTime(TypeDecorator[datetime]):
 Json = JSON().with_variant(JSONB(), "postgresql")
 
 
+@dataclass(frozen=True)
+class Patience:
+    """How long one who asks the database can wait; without a bound where there is none."""
+
+    connection_seconds: float  # until one is free
+    statement_milliseconds: int | None = None
+    lock_milliseconds: int | None = None
+
+
+# The carrier gives up after 15 s, a caller long before.
+OF_A_CALL = Patience(0.3, 800, 300)
+# Who looks through everything, while nobody waits on the telephone.
+OF_A_REPORT = Patience(5, 60_000, 10_000)
+OF_A_LOAD = Patience(30)
+# However many look through everything, calls have connections of their own.
+PATIENT_CONNECTIONS = 4
+
+
 class Database:
-    """One database: its engine, and the two ways to talk to it."""
+    """One database: its engines, and the ways to talk to it."""
 
     def __init__(self, url: str, *, pool_size: int = 20, patient: bool = False) -> None:
-        """`patient` lifts the statement budget: for loads, migrations and reports, never for a call."""
+        """`patient` lifts every bound: for loads and migrations, never for a call."""
         self.url = url
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
-        self.engine = _sqlite_engine(url) if self.is_sqlite else _postgres_engine(url, pool_size, patient)
+        if self.is_sqlite:
+            # Readers keep nobody waiting there, and all who write must queue on the one lock.
+            self.engine = self._patient = _sqlite_engine(url)
+        else:
+            self.engine = _postgres_engine(url, OF_A_LOAD if patient else OF_A_CALL, pool_size, pool_size)
+            self._patient = _postgres_engine(url, OF_A_REPORT, PATIENT_CONNECTIONS, 0)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
-        self._reading = sessionmaker(
-            self.engine.execution_options(**{READ_ONLY: True})
+        self._patient_sessions = sessionmaker(self._patient, expire_on_commit=False)
+        self._reading = self._readers(self.engine)
+        self._patient_reading = self._readers(self._patient)
+        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+
+    def _readers(self, engine: Engine) -> sessionmaker[Session]:
+        return sessionmaker(
+            engine.execution_options(**{READ_ONLY: True})
             if self.is_sqlite
-            else self.engine.execution_options(isolation_level="AUTOCOMMIT"),
+            else engine.execution_options(isolation_level="AUTOCOMMIT"),
             autoflush=False,
             expire_on_commit=False,
         )
-        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -127,6 +162,18 @@ class Database:
             yield session
 
     @contextmanager
+    def patient_transaction(self) -> Iterator[Session]:
+        """A transaction that looks through everything, on a connection that no call would have had."""
+        with self._patient_sessions.begin() as session:
+            yield session
+
+    @contextmanager
+    def patient_reading(self) -> Iterator[Session]:
+        """Read only, and look through everything, on a connection that no call would have had."""
+        with self._patient_reading() as session:
+            yield session
+
+    @contextmanager
     def at_once(self) -> Iterator[Connection]:
         """A bare connection for a few reads and one write (see Guarded), without the trips of a transaction.
 
@@ -136,8 +183,13 @@ class Database:
         with self.engine.begin() if self.is_sqlite else self._autocommit.connect() as connection:
             yield connection
 
+    def pools(self) -> list[Pool]:
+        """Return where connections are taken from: those of calls first."""
+        return [self.engine.pool, self._patient.pool]
+
     def dispose(self) -> None:
         self.engine.dispose()
+        self._patient.dispose()
 
 
 class Prepared:
@@ -333,22 +385,25 @@ def at_once() -> AbstractContextManager[Connection]:
     return current().at_once()
 
 
-def take_the_time(session: Session) -> None:
-    """Nobody waits on the telephone for this transaction, and it looks through everything."""
-    if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SET LOCAL statement_timeout = '60s'"))
-        session.execute(text("SET LOCAL lock_timeout = '10s'"))
+def patient_transaction() -> AbstractContextManager[Session]:
+    return current().patient_transaction()
 
 
-def _postgres_engine(url: str, pool_size: int, patient: bool) -> Engine:
+def patient_reading() -> AbstractContextManager[Session]:
+    return current().patient_reading()
+
+
+def _postgres_engine(url: str, patience: Patience, pool_size: int, max_overflow: int) -> Engine:
     options = "-c synchronous_commit=on -c timezone=UTC"
-    if not patient:
-        options += f" -c statement_timeout={STATEMENT_MILLISECONDS} -c lock_timeout={LOCK_MILLISECONDS}"
+    if patience.statement_milliseconds is not None:
+        options += f" -c statement_timeout={patience.statement_milliseconds}"
+    if patience.lock_milliseconds is not None:
+        options += f" -c lock_timeout={patience.lock_milliseconds}"
     return create_engine(
         url,
         pool_size=pool_size,
-        max_overflow=pool_size,
-        pool_timeout=POOL_WAIT_SECONDS if not patient else 30,
+        max_overflow=max_overflow,
+        pool_timeout=patience.connection_seconds,
         pool_use_lifo=True,
         connect_args={
             "connect_timeout": CONNECT_SECONDS,
@@ -366,8 +421,10 @@ def _postgres_engine(url: str, pool_size: int, patient: bool) -> Engine:
 
 def _sqlite_engine(url: str) -> Engine:
     path = make_url(url).database
-    if path and path != ":memory:":
-        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    if path and path != ":memory:" and not path.startswith("file:"):
+        # Where that can't be done, whoever connects is told.
+        with suppress(OSError):
+            Path(path).parent.mkdir(parents=True, exist_ok=True)
     engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_size=20, max_overflow=40)
     # SQLite's busy wait is unfair and lets threads starve: within this process writers queue on a lock.
     writing = threading.Lock()

@@ -1,34 +1,23 @@
 """Is all well? For the balancer, the operator and their monitoring: /healthz, /readyz, /metrics."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
 
 from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
-from prometheus_client.core import (
-    CounterMetricFamily,
-    GaugeMetricFamily,
-    HistogramMetricFamily,
-    Metric,
-)
-from prometheus_client.registry import Collector
 from redis import RedisError
-from sqlalchemy import case, extract, func, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import bus, db
 from app.agents import streams
 from app.clock import utcnow
-from app.outgoing import outbox
-from app.records.calls import Call
-from app.records.jobs import CarrierLook, WorkerSeen
-from app.records.outgoing import Outbox
-from app.records.promises import Promise, PromiseState
+from app.records.jobs import WorkerSeen
+from app.stored_figures import Stored
 
 bp = Blueprint("operations", __name__)
 
@@ -49,7 +38,7 @@ def register(app: Flask) -> None:
         registry=registry,
     )
     registry.register(streams.POP_SECONDS)
-    registry.register(_Stored())
+    registry.register(Stored())
 
     @app.before_request
     def begin() -> None:
@@ -94,7 +83,12 @@ def _in_time(ask: Callable[[Session], T]) -> T:
         with db.reading() as session:
             return ask(session)
 
-    return _asking.submit(work).result(timeout=ANSWER_SECONDS)
+    asked = _asking.submit(work)
+    try:
+        return asked.result(timeout=ANSWER_SECONDS)
+    finally:
+        # Behind those that hang, nobody waits for it any more.
+        asked.cancel()
 
 
 def _database() -> dict[str, Any]:
@@ -127,92 +121,3 @@ def _worker() -> dict[str, Any]:
     if seen_at is None or utcnow() - seen_at > WORKER_SEEN_WITHIN:
         return {"ready": False, "why": "no worker was seen lately; start one: python -m app.jobs.worker"}
     return {"ready": True, "seen_at": seen_at.isoformat()}
-
-
-# Up to so many seconds late; on time is 0.
-LATENESS = (0, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
-
-
-@dataclass(frozen=True)
-class _Counted:
-    """What the database holds at this moment."""
-
-    calls: list[Any]  # state, outcome, how many
-    promises: list[Any]  # state, how many
-    broken: int
-    kept_late: list[int]  # how many were kept at most so late, for each of LATENESS, and all of them
-    seconds_late: float
-    left: int
-    untold: int
-    look: CarrierLook | None
-
-
-def _count(session: Session) -> _Counted:
-    calls = select(Call.state, Call.outcome, func.count()).group_by(Call.state, Call.outcome)
-    promises = select(Promise.state, func.count()).group_by(Promise.state)
-    broken = select(func.count()).where(Promise.broken_at.is_not(None))
-    late = extract("epoch", Promise.finished_at) - extract("epoch", Promise.due_at)
-    kept = select(
-        *(func.count(case((late <= seconds, 1))) for seconds in LATENESS),
-        func.count(),
-        func.sum(case((late > 0, late), else_=0)),
-    ).where(Promise.state == PromiseState.KEPT)
-    *kept_late, seconds_late = session.execute(kept).one()
-    is_for_hooks = case((Outbox.kind == outbox.CALL_HOOK, 1))
-    waiting = select(func.count(), func.count(is_for_hooks)).where(Outbox.done_at.is_(None))
-    left, untold = session.execute(waiting).one()
-    return _Counted(
-        calls=list(session.execute(calls)),
-        promises=list(session.execute(promises)),
-        broken=session.scalar(broken) or 0,
-        kept_late=kept_late,
-        seconds_late=float(seconds_late or 0),
-        left=left - untold,
-        untold=untold,
-        look=session.scalar(select(CarrierLook)),
-    )
-
-
-class _Stored(Collector):
-    """What the database knows, counted when somebody asks: the same from whichever process they ask."""
-
-    def collect(self) -> Iterable[Metric]:
-        labels = ["state", "outcome"]
-        calls = GaugeMetricFamily("rechtdoor_calls", "Calls by state and outcome.", labels=labels)
-        promises = GaugeMetricFamily("rechtdoor_promises", "Promises by state.", labels=["state"])
-        broken = GaugeMetricFamily(
-            "rechtdoor_promises_broken", "Promises whose time passed, whatever became of them since."
-        )
-        late = HistogramMetricFamily(
-            "rechtdoor_promises_kept_late_seconds", "How late kept promises were kept; 0 is on time."
-        )
-        waiting = GaugeMetricFamily("rechtdoor_outbox_waiting", "What must still leave for the carrier.")
-        try:
-            counted = _in_time(_count)
-        except (SQLAlchemyError, TimeoutError):
-            return []
-        for state, outcome, count in counted.calls:
-            calls.add_metric([state, outcome or ""], count)
-        for promise_state, count in counted.promises:
-            promises.add_metric([promise_state], count)
-        broken.add_metric([], counted.broken)
-        limits = [*(str(float(seconds)) for seconds in LATENESS), "+Inf"]
-        buckets = list(zip(limits, map(float, counted.kept_late), strict=True))
-        late.add_metric([], buckets, counted.seconds_late)
-        waiting.add_metric([], counted.left)
-        added = CounterMetricFamily(
-            "rechtdoor_calls_added_from_carrier", "Calls that only the carrier knew of, after an outage."
-        )
-        behind = GaugeMetricFamily(
-            "rechtdoor_carrier_compared_age_seconds",
-            "How long ago the moment is up to which all calls were compared with the carrier's.",
-        )
-        if counted.look is not None:
-            added.add_metric([], counted.look.added)
-            behind.add_metric([], max(0.0, (utcnow() - counted.look.complete_until).total_seconds()))
-        untold = GaugeMetricFamily("rechtdoor_hooks_waiting", "What other systems must still be told.")
-        untold.add_metric([], counted.untold)
-        return [calls, promises, broken, late, waiting, untold, added, behind]
-
-    def describe(self) -> Iterable[Metric]:
-        return []

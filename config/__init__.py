@@ -36,6 +36,22 @@ class ConfigurationError(Exception):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Keep:
+    """For how many days what is over is kept; None: for ever. See docs/operations.md."""
+
+    calls: int | None = 1095
+    numbers: int | None = 365  # in calls and promises; then they name nobody
+    promises: int | None = None
+    messages: int | None = 365
+    situations: int | None = 365  # on what the steps of calls were decided
+    sent: int = 7  # what has left the outbox
+
+
+# A caller's link works, a carrier's list is compared, a recording is kept for less.
+LEAST_KEPT_DAYS = 30
+
+
+@dataclass(frozen=True, kw_only=True)
 class Settings:
     """Everything that the deployment decides; immutable, handed to `create_app`."""
 
@@ -56,6 +72,7 @@ class Settings:
     webhook_deadline_seconds: float = 1.5  # then a caller is served with less known
     spool_dir: str = "instance/spool"  # on this machine's disk: facts that outlive a dead database
     softphone_signal: str = ""  # host:port where desks' softphones connect; empty: Twilio's own
+    keep: Keep = Keep()
 
     @property
     def is_production(self) -> bool:
@@ -113,6 +130,7 @@ class _Reader:
             webhook_deadline_seconds=self._deadline(),
             spool_dir=self._text("SPOOL_DIR", "instance/spool"),
             softphone_signal=self._softphone_signal(),
+            keep=self._keep(),
         )
         if production and not settings.check_signatures:
             self.problems.append("CHECK_SIGNATURES: checking can't be switched off in production; remove it")
@@ -177,6 +195,29 @@ class _Reader:
             # The carrier gives up at 15 s, and a caller hears nothing until then.
             self.problems.append(f"WEBHOOK_DEADLINE_SECONDS: “{text}” is not between 0.1 and 10")
         return seconds
+
+    def _keep(self) -> Keep:
+        usual = Keep()
+        return Keep(
+            calls=self._days("KEEP_CALLS_DAYS", usual.calls),
+            numbers=self._days("KEEP_NUMBERS_DAYS", usual.numbers),
+            promises=self._days("KEEP_PROMISES_DAYS", usual.promises),
+            messages=self._days("KEEP_MESSAGES_DAYS", usual.messages),
+            situations=self._days("KEEP_SITUATIONS_DAYS", usual.situations),
+            # Nobody asks for it later, and it names people: not for ever.
+            sent=self._days("KEEP_SENT_DAYS", usual.sent, least=1, or_for_ever=False) or usual.sent,
+        )
+
+    def _days(
+        self, name: str, default: int | None, *, least: int = LEAST_KEPT_DAYS, or_for_ever: bool = True
+    ) -> int | None:
+        text = self._text(name, str(default or 0))
+        days = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
+        if days >= least or (days == 0 and or_for_ever):
+            return days or None
+        for_ever = ", or 0 to keep them for ever" if or_for_ever else ""
+        self.problems.append(f"{name}: “{text}” is no number of days from {least} on{for_ever}")
+        return default
 
     def _softphone_signal(self) -> str:
         value = self._text("SOFTPHONE_SIGNAL", "")

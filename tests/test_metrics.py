@@ -1,13 +1,17 @@
 """What does a monitor read of promises and of what must still leave?"""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import text
 
 from app import db
 from app.outgoing import outbox
 from app.promises import ledger
+from app.records.calls import Call, CallState, Outcome
 from app.records.promises import Promise, PromiseState
 from tests import factories
 from tests.factories import NOW
@@ -26,10 +30,10 @@ def moves(promise: Promise, state: PromiseState, minutes_late: float) -> None:
 
 def metrics(client: FlaskClient) -> dict[tuple[str, str], float]:
     """Return every sample by its name and its label, where it has one."""
-    text = client.get("/metrics").text
+    told = client.get("/metrics").text
     return {
         (sample.name, next(iter(sample.labels.values()), "")): sample.value
-        for family in text_string_to_metric_families(text)
+        for family in text_string_to_metric_families(told)
         for sample in family.samples
     }
 
@@ -61,3 +65,72 @@ def test_without_any_promise_the_figures_are_zero(client: FlaskClient) -> None:
 
     assert read["rechtdoor_promises_broken", ""] == 0
     assert read["rechtdoor_promises_kept_late_seconds_count", ""] == 0
+
+
+@contextmanager
+def out_of_reach(table: str) -> Iterator[None]:
+    """Let nothing be read from a table for a while."""
+    with db.patient_transaction() as session:
+        session.execute(text(f"ALTER TABLE {table} RENAME TO somewhere_else"))
+    yield
+    with db.patient_transaction() as session:
+        session.execute(text(f"ALTER TABLE somewhere_else RENAME TO {table}"))
+
+
+def test_a_figure_that_can_not_be_had_says_so_and_costs_no_other(client: FlaskClient) -> None:
+    owed("+31612345671")
+
+    with out_of_reach("calls"):
+        read = metrics(client)
+
+    assert read["rechtdoor_figures_missing", "calls"] == 1
+    assert read["rechtdoor_figures_missing", "promises"] == 0
+    assert read["rechtdoor_promises", "open"] == 1
+    assert read["rechtdoor_outbox_waiting", ""] == 0
+    assert not [name for name, _ in read if name == "rechtdoor_calls"]
+    after = metrics(client)
+    assert after["rechtdoor_figures_missing", "calls"] == 0
+
+
+def test_without_a_database_the_monitor_is_told_what_is_missing(client: FlaskClient) -> None:
+    real, away = db.current(), db.Database("postgresql+psycopg://nobody@127.0.0.1:1/gone")
+    db.bind(away)
+    try:
+        read = metrics(client)
+    finally:
+        db.bind(real)
+        away.dispose()
+
+    missing = {figure: value for (name, figure), value in read.items() if name == "rechtdoor_figures_missing"}
+    assert missing == dict.fromkeys(("outbox", "carrier", "promises", "lateness", "calls"), 1)
+
+
+def test_calls_are_counted_by_state_and_outcome(client: FlaskClient) -> None:
+    with db.transaction() as session:
+        for sid, state, outcome in (
+            ("CA1", CallState.ENDED, Outcome.TALKED),
+            ("CA2", CallState.ENDED, Outcome.TALKED),
+            ("CA3", CallState.ENDED, Outcome.PROMISED),
+            ("CA4", CallState.TALKING, None),
+        ):
+            session.add(
+                Call(
+                    sid=sid,
+                    line=factories.LINE,
+                    language="nl",
+                    state=state,
+                    outcome=outcome,
+                    rule_version=1,
+                    created_at=NOW,
+                )
+            )
+
+    told = client.get("/metrics").text
+
+    counted = {
+        (sample.labels["state"], sample.labels["outcome"]): sample.value
+        for family in text_string_to_metric_families(told)
+        for sample in family.samples
+        if sample.name == "rechtdoor_calls"
+    }
+    assert counted == {("ended", "talked"): 2, ("ended", "promised"): 1, ("talking", ""): 1}

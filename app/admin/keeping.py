@@ -8,7 +8,7 @@ from math import ceil
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from app.records.promises import OWED, AttemptOutcome, Promise, PromiseAttempt, PromiseState
+from app.records.promises import IS_OWED, SPOKEN_AT, AttemptOutcome, Promise, PromiseAttempt, PromiseState
 
 # How far the real moment lay from the spoken one, in minutes; each begins where the one before ends.
 LATER_THAN = (0, 15, 60, 240)
@@ -66,13 +66,12 @@ def outcomes(session: Session, since: datetime, until: datetime, team: str = "")
     Whoever withdrew in time, or rang us first before that moment, was kept nothing from them: not counted.
     Once the moment has passed it counts, whatever became of it later.
     """
-    spoken = func.coalesce(Promise.broken_at, Promise.due_at)
     bridged = (
         select(func.max(PromiseAttempt.bridged_at))
         .where(PromiseAttempt.promise == Promise.id, PromiseAttempt.outcome == AttemptOutcome.KEPT)
         .scalar_subquery()
     )
-    counted = or_(Promise.state == PromiseState.KEPT, Promise.state.in_(OWED), Promise.broken_at.is_not(None))
+    counted = or_(Promise.state == PromiseState.KEPT, IS_OWED, Promise.broken_at.is_not(None))
     wanted = select(
         Promise.agent,
         Promise.team,
@@ -81,7 +80,7 @@ def outcomes(session: Session, since: datetime, until: datetime, team: str = "")
         Promise.due_at,
         Promise.finished_at,
         bridged.label("bridged_at"),
-    ).where(counted, spoken >= since, spoken < until)
+    ).where(counted, since <= SPOKEN_AT, until > SPOKEN_AT)
     if team:
         wanted = wanted.where(Promise.team == team)
     return [

@@ -11,7 +11,7 @@ from app.admin.leaving import Share
 from app.admin.promises import MAY_ACT, words
 from app.agents.sign_in import current, has_desk, require_role
 from app.clock import utcnow
-from app.db import reading, take_the_time, transaction
+from app.db import patient_transaction, reading
 from app.errors import InvalidField
 from app.records.agents import Agent
 
@@ -43,8 +43,7 @@ def preview() -> Response:
     if "agent" not in request.args:
         return _page(asked)
     try:
-        with transaction() as session:
-            take_the_time(session)
+        with patient_transaction() as session:
             leaving.check(session, asked.leaves, asked.to)
             shares = leaving.shared_out(leaving.left_by(session, asked.leaves), asked.to)
     except InvalidField as error:
@@ -61,8 +60,7 @@ def leaver() -> Response:
     if disables and reader is not None and reader.agent == asked.leaves:
         return _page(asked, error="leaver_is_you")
     try:
-        with transaction() as session:
-            take_the_time(session)
+        with patient_transaction() as session:
             shares = leaving.hand_over(session, asked.leaves, asked.to, who, now)
             if disables:
                 leaving.disable(session, asked.leaves, now)

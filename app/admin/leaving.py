@@ -12,9 +12,9 @@ from app.errors import InvalidField
 from app.messages import messages
 from app.promises import ledger
 from app.records.agents import Agent, Intent, User
-from app.records.callers import Case, CaseStatus, owner_of
+from app.records.callers import IS_OPEN, Case, owner_of
 from app.records.messages import Message
-from app.records.promises import OWED, Promise
+from app.records.promises import IS_OWED, Promise
 
 
 @dataclass
@@ -44,10 +44,8 @@ def left_by(session: Session, agent: str, *, held: bool = False) -> list[Togethe
 
     What is solved stays as it is: nobody has to see to it.
     """
-    owed = select(Promise.id, Promise.case, Promise.due_at).where(
-        Promise.agent == agent, Promise.state.in_(OWED)
-    )
-    owned = select(Case).where(Case.status != CaseStatus.SOLVED, owner_of(Case) == agent).order_by(Case.key)
+    owed = select(Promise.id, Promise.case, Promise.due_at).where(Promise.agent == agent, IS_OWED)
+    owned = select(Case).where(IS_OPEN, owner_of(Case) == agent).order_by(Case.key)
     if held:
         # In one order, and promises before cases, as everybody takes them.
         session.execute(owed.order_by(Promise.id).with_for_update()).all()

@@ -9,7 +9,7 @@ from app import catalogue, web
 from app.admin import keeping
 from app.agents.sign_in import OVERSEERS, has_desk, require_role
 from app.clock import utcnow
-from app.db import reading
+from app.db import patient_reading
 from app.promises import ledger
 from app.records.agents import Agent
 
@@ -32,7 +32,7 @@ def words(code: str, **values: object) -> str:
 @require_role(*OVERSEERS)
 def page() -> Response:
     now, days, team = utcnow(), _days(), request.args.get("team", "")
-    with reading() as session:
+    with patient_reading() as session:
         found = keeping.outcomes(session, now - timedelta(days=days), now, team)
         names = ledger.names_of(session)
         teams = session.scalars(select(Agent.team).distinct().order_by(Agent.team)).all()

@@ -1,8 +1,6 @@
 """What do we owe, to whom, and how well do we keep it? The supervisor's list, and each promise's story."""
 
-import csv
-import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -18,16 +16,16 @@ from flask import (
     render_template,
     request,
 )
-from sqlalchemy import ColumnElement, Select, and_, exists, func, or_, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import ColumnElement, func, select
+from sqlalchemy.orm import Session
 
 from app import catalogue, web
-from app.admin import keeping
+from app.admin import keeping, promise_list
+from app.admin.promise_list import VIEWS, Choice, Words
 from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
-from app.callers.numbers import mask
 from app.carrier.delivery import NOT_DELIVERED, TOLD_APART, why_not
 from app.clock import utcnow
-from app.db import reading, transaction
+from app.db import patient_reading, reading, transaction
 from app.deployment import Deployment
 from app.desk import threads
 from app.desk.card import zone_of_house
@@ -35,37 +33,15 @@ from app.errors import ApplicationError
 from app.lines import places
 from app.promises import ledger, numbers, playing, recordings
 from app.records.agents import Agent, Role
-from app.records.callers import Customer, Direction
+from app.records.callers import Direction
 from app.records.messages import Message
-from app.records.promises import OWED, Promise, PromiseAttempt, PromiseEvent, PromiseState
+from app.records.promises import IS_OWED, OWED, Promise, PromiseAttempt, PromiseEvent
 
 bp = Blueprint("admin_promises", __name__, url_prefix="/admin/promises")
 
 MAY_ACT = (Role.SUPERVISOR, Role.ADMIN)
 SHOWN = 200
-SOON = timedelta(hours=1)
 COUNTED_OVER = timedelta(days=30)
-VIEWS = ("owed", "soon", "late", "human", "untold", "kept", "merged", "withdrawn", "all")
-# A spreadsheet takes a cell that begins so for a formula; a telephone number does.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One promise in the list."""
-
-    id: int
-    due_at: datetime
-    state: PromiseState
-    is_late: bool  # its time passed without a conversation, whatever became of it
-    agent: str  # a name; empty: the whole team
-    team: str
-    customer: str  # a name, or a masked number
-    case: str
-    about: str
-    tries: int
-    waits_for_human: bool
-    untold: bool  # the customer could not be told of it
 
 
 @dataclass(frozen=True)
@@ -105,12 +81,12 @@ def about_messages(code: str, **values: object) -> str:
 @require_role(*OVERSEERS)
 def overview() -> Response:
     now = utcnow()
-    with reading() as session:
+    # The figures look through a month.
+    with patient_reading() as session:
         _use_zone(session)
-        names = ledger.names_of(session)
         page = render_template(
             "admin/promises.html",
-            rows=rows(session, chosen(now), now, names, SHOWN),
+            rows=promise_list.rows(session, _chosen(now), now, _words_for(session), SHOWN),
             unanswered=threads.still_waiting(session, _of_team()),
             has_desk=has_desk(),
             figures=figures(session, now),
@@ -131,34 +107,12 @@ def overview() -> Response:
 @bp.get("/export.csv")
 @require_role(*OVERSEERS)
 def export() -> Response:
-    """The same list as a file, safe to open in a spreadsheet; numbers are masked there too."""
+    """The same list as a file, whole."""
     now = utcnow()
-    with reading() as session:
-        found = rows(session, chosen(now), now, ledger.names_of(session), 100_000)
-    text = io.StringIO()
-    writer = csv.writer(text)
-    writer.writerow(
-        ("promise", "due_at", "state", "late", "agent", "team", "customer", "case", "about", "tries")
-    )
-    for row in found:
-        writer.writerow(
-            safe_cell(cell)
-            for cell in (
-                row.id,
-                row.due_at.isoformat(),
-                row.state,
-                "yes" if row.is_late else "no",
-                *(row.agent, row.team, row.customer, row.case, row.about),
-                row.tries,
-            )
-        )
+    with patient_reading() as session:
+        found, told = promise_list.ids(session, _chosen(now)), _words_for(session)
     headers = {"Content-Disposition": 'attachment; filename="promises.csv"'}
-    return Response(text.getvalue(), mimetype="text/csv", headers=headers)
-
-
-def safe_cell(value: object) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text
+    return Response(promise_list.file(found, now, told), mimetype="text/csv", headers=headers)
 
 
 @bp.get("/<int:promise_id>")
@@ -172,12 +126,12 @@ def story(promise_id: int) -> Response:
             abort(404)
         zone = places.zone_of(session, promise.line)
         web.show_times_in(str(zone))
-        names = ledger.names_of(session)
+        told = _words_for(session)
         page = render_template(
             "admin/promise.html",
             promise=promise,
-            row=rows(session, [Promise.id == promise_id], now, names, 1)[0],
-            happenings=happenings(session, promise, zone, names),
+            row=promise_list.shown(session, [promise], now, told)[0],
+            happenings=happenings(session, promise, zone, told.names),
             dials=session.scalar(
                 select(func.count()).where(
                     PromiseAttempt.promise == promise.id, PromiseAttempt.dialled_at.is_not(None)
@@ -265,25 +219,14 @@ def _view() -> str:
     return asked if asked in VIEWS else "owed"
 
 
-def chosen(now: datetime) -> list[ColumnElement[bool]]:
+def _chosen(now: datetime) -> Choice:
     """Return what the reader's choices ask of a promise."""
-    owed = Promise.state.in_(OWED)
-    wanted = {
-        "owed": owed,
-        "soon": and_(owed, Promise.due_at > now, Promise.due_at <= now + SOON),
-        "late": or_(and_(owed, Promise.due_at <= now), Promise.broken_at.is_not(None)),
-        "human": and_(owed, Promise.next_at.is_(None), Promise.state != PromiseState.CALLING),
-        "untold": and_(owed, Promise.id.in_(untold())),
-        "kept": Promise.state == PromiseState.KEPT,
-        "merged": Promise.state == PromiseState.MERGED,
-        "withdrawn": Promise.state == PromiseState.WITHDRAWN,
-    }
-    conditions = [wanted[_view()]] if _view() in wanted else []
-    if agent := request.args.get("agent"):
-        conditions.append(Promise.agent == agent)
-    if team := request.args.get("team"):
-        conditions.append(Promise.team == team)
-    return conditions
+    agent, team = request.args.get("agent", ""), request.args.get("team", "")
+    return promise_list.chosen(_view(), agent, team, now)
+
+
+def _words_for(session: Session) -> Words:
+    return Words(ledger.names_of(session), words("number_unknown"))
 
 
 def _of_team() -> list[ColumnElement[bool]]:
@@ -292,75 +235,11 @@ def _of_team() -> list[ColumnElement[bool]]:
     return [Message.team == team] if team else []
 
 
-def rows(
-    session: Session,
-    conditions: Sequence[ColumnElement[bool]],
-    now: datetime,
-    names: Mapping[str, str],
-    limit: int,
-) -> list[Row]:
-    """Return the promises that meet all conditions: what is owed by its time, what is over newest first."""
-    over = Promise.finished_at.is_not(None)
-    order = (over, Promise.finished_at.desc(), Promise.due_at, Promise.id)
-    found = session.scalars(select(Promise).where(*conditions).order_by(*order).limit(limit)).all()
-    customers = _customers(session, found)
-    ids = [promise.id for promise in found]
-    lost = set(session.scalars(untold().where(Message.promise.in_(ids)))) if ids else set()
-    return [_row(promise, customers, now, names, lost) for promise in found]
-
-
-def untold() -> Select[int | None]:
-    """Select the promises of which the newest message did not arrive."""
-    later = aliased(Message)
-    is_newest = ~exists().where(
-        later.promise == Message.promise, later.direction == Message.direction, later.at > Message.at
-    )
-    return select(Message.promise).where(
-        Message.promise.is_not(None),
-        Message.direction == Direction.OUTBOUND,
-        Message.status.in_(NOT_DELIVERED),
-        is_newest,
-    )
-
-
-def _row(
-    promise: Promise,
-    customers: Mapping[str, str],
-    now: datetime,
-    names: Mapping[str, str],
-    lost: Collection[int | None],
-) -> Row:
-    owed = promise.state in OWED
-    return Row(
-        id=promise.id,
-        due_at=promise.due_at,
-        state=promise.state,
-        is_late=promise.broken_at is not None or (owed and promise.due_at <= now),
-        agent=names.get(promise.agent or "", promise.agent or ""),
-        team=promise.team,
-        customer=customers.get(promise.customer or "")
-        or (mask(promise.number) if promise.number else words("number_unknown")),
-        case=promise.case or "",
-        about=promise.about,
-        tries=promise.tries,
-        waits_for_human=owed and promise.next_at is None and promise.state != PromiseState.CALLING,
-        untold=promise.id in lost,
-    )
-
-
-def _customers(session: Session, found: Sequence[Promise]) -> dict[str, str]:
-    keys = {promise.customer for promise in found if promise.customer}
-    if not keys:
-        return {}
-    return dict(session.execute(select(Customer.key, Customer.name).where(Customer.key.in_(keys))).all())
-
-
 def figures(session: Session, now: datetime) -> Figures:
     """Count what is owed now, and what became of the promises that were due in the last thirty days."""
-    owed = Promise.state.in_(OWED)
     return Figures(
-        owed=_count(session, owed),
-        late=_count(session, owed, Promise.due_at <= now),
+        owed=_count(session, IS_OWED),
+        late=_count(session, IS_OWED, Promise.due_at <= now),
         lately=keeping.line_of("", keeping.outcomes(session, now - COUNTED_OVER, now)),
     )
 

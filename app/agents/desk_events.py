@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, event, insert, select, update
+from sqlalchemy import event, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
@@ -75,9 +75,3 @@ def after(session: Session, agent: str, number: int, limit: int = 200) -> Sequen
 def newest(session: Session, agent: str) -> int:
     """Return the number of the newest event, 0 when there was none yet."""
     return session.scalar(select(Slot.event_number).where(Slot.agent == agent)) or 0
-
-
-def forget_before(session: Session, moment: datetime) -> int:
-    """Drop what is older than `moment`; return how many. Streams resume over an hour, so keep more."""
-    result = session.execute(delete(DeskEvent).where(DeskEvent.created_at < moment))
-    return result.rowcount  # type: ignore[attr-defined,no-any-return]  # a cursor result, by DELETE

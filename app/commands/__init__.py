@@ -1,12 +1,10 @@
 """In which language does the operator read, and how is a command refused?"""
 
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 import click
 from flask import Flask
-from sqlalchemy.exc import SQLAlchemyError
 
 from app import catalogue
 from app.api.fields import Problem
@@ -34,12 +32,3 @@ def settings_of(context: click.Context) -> Settings:
     app: Flask = context.obj.load_app()
     settings: Settings = app.config["SETTINGS"]
     return settings
-
-
-@contextmanager
-def database_errors_in_words() -> Iterator[None]:
-    """Tell an operator what to do when the database fails, without its own text: that may quote people."""
-    try:
-        yield
-    except (SQLAlchemyError, TimeoutError) as error:
-        raise click.ClickException(say("database_failed", error=type(error).__name__)) from error

@@ -8,7 +8,7 @@ from flask.cli import AppGroup
 from app.api.fields import Defaults, Problem, Unusable, moment
 from app.carrier.rest import Carrier
 from app.clock import utcnow
-from app.commands import database_errors_in_words, refuse, say, settings_of
+from app.commands import refuse, say, settings_of
 from app.deployment import Deployment
 from app.errors import CarrierError
 from app.jobs import backfill
@@ -56,19 +56,18 @@ def reconcile(context: click.Context, since: str | None, dry_run: bool) -> None:
     """
     settings, now = settings_of(context), utcnow()
     begin = _since(since, settings, now)
-    with database_errors_in_words():
-        try:
-            compared = backfill.compare(
-                Carrier(settings),
-                Deployment.of(settings),
-                begin or _where_it_is_complete(now),
-                now,
-                dry_run=dry_run,
-            )
-        except CarrierError as error:
-            raise click.ClickException(in_words(error)) from error
-        if not dry_run:
-            backfill.finished(compared, now)
+    try:
+        compared = backfill.compare(
+            Carrier(settings),
+            Deployment.of(settings),
+            begin or _where_it_is_complete(now),
+            now,
+            dry_run=dry_run,
+        )
+    except CarrierError as error:
+        raise click.ClickException(in_words(error)) from error
+    if not dry_run:
+        backfill.finished(compared, now)
     _tell(compared, "would" if dry_run else "did")
 
 
@@ -79,6 +78,10 @@ def _since(text: str | None, settings: Settings, now: datetime) -> datetime | No
         begin = moment(text.strip(), Defaults(settings.default_country, settings.default_language))
         if begin > now:
             raise Unusable("in_the_future")
+        kept = settings.keep.calls
+        if kept is not None and begin < now - timedelta(days=kept):
+            # Of what was deleted since, everybody would be rung back.
+            raise Unusable("before_what_is_kept", days=kept)
     except Unusable as unusable:
         raise refuse([Problem("--since", unusable.code, unusable.values_said)]) from unusable
     return begin

@@ -10,7 +10,7 @@ from app import db
 from app.api.fields import Problem, Refused
 from app.api.hook_views import wanted
 from app.clock import utcnow
-from app.commands import database_errors_in_words, refuse, say, settings_of
+from app.commands import refuse, say, settings_of
 from app.errors import InvalidField
 from app.jobs import hooks as delivery
 from app.outgoing import hooks
@@ -34,7 +34,7 @@ def add(context: click.Context, url: str, events: str) -> None:
         url, chosen = wanted({"url": url, "events": named}, strict=settings_of(context).is_production)
     except Refused as refused:
         raise refuse(refused.problems) from refused
-    with database_errors_in_words(), db.transaction() as session:
+    with db.transaction() as session:
         hook = hooks.add(session, url, chosen, utcnow())
     # On a line by itself, so that a script can take the last line.
     click.echo(say("hook_added", id=hook.id, url=url, events=", ".join(hook.events)), err=True)
@@ -44,7 +44,7 @@ def add(context: click.Context, url: str, events: str) -> None:
 @hook_commands.command("list")
 def list_hooks() -> None:
     """Show who is told of what, and how it goes; never a secret."""
-    with database_errors_in_words(), db.reading() as session:
+    with db.reading() as session:
         for hook in hooks.every(session):
             click.echo(f"{hook.id}\t{_state(hook)}\t{hook.url}\t{','.join(hook.events)}\t{hook.last_result}")
 
@@ -53,7 +53,7 @@ def list_hooks() -> None:
 @click.argument("hook_id", metavar="ID", type=int)
 def remove(hook_id: int) -> None:
     """Tell it nothing more; what still waits is dropped."""
-    with database_errors_in_words(), db.transaction() as session:
+    with db.transaction() as session:
         try:
             hooks.remove(session, hook_id, utcnow())
         except InvalidField:
@@ -65,7 +65,7 @@ def remove(hook_id: int) -> None:
 @click.argument("hook_id", metavar="ID", type=int)
 def enable(hook_id: int) -> None:
     """Tell one that was disabled again, from now on."""
-    with database_errors_in_words(), db.transaction() as session:
+    with db.transaction() as session:
         try:
             hooks.enable(session, hook_id)
         except InvalidField:
@@ -78,7 +78,7 @@ def enable(hook_id: int) -> None:
 @click.pass_context
 def test(context: click.Context, hook_id: int) -> None:
     """Send it something signed now, and say what came of it."""
-    with database_errors_in_words(), db.reading() as session:
+    with db.reading() as session:
         hook = _found(session, hook_id)
     fact = {
         "id": "ev_" + secrets.token_hex(16),

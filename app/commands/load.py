@@ -11,7 +11,7 @@ from app.api import loading
 from app.api.fields import Defaults
 from app.api.loading import RefusedRow, Report, UnusableFile
 from app.api.records import KINDS, Kind
-from app.commands import database_errors_in_words, language, refuse, say, settings_of
+from app.commands import language, refuse, say, settings_of
 from app.db import Database
 from config import Settings
 
@@ -25,8 +25,7 @@ def _command(kind: Kind[Any]) -> click.Command:
     @click.option("--strict", is_flag=True, help="Write nothing at all when a row is refused.")
     @click.pass_context
     def command(context: click.Context, file: Path, dry_run: bool, strict: bool) -> None:
-        with database_errors_in_words():
-            report = _load(settings_of(context), kind, file, dry_run=dry_run, strict=strict)
+        report = _load(settings_of(context), kind, file, dry_run=dry_run, strict=strict)
         if report.refused:
             context.exit(1)
 

@@ -13,7 +13,7 @@ from app.agents.passwords import fits, hash_password
 from app.api import auth
 from app.api.fields import Defaults, Problem, Unusable, email
 from app.clock import utcnow
-from app.commands import database_errors_in_words, refuse, say, settings_of
+from app.commands import refuse, say, settings_of
 from app.errors import InvalidField
 from app.records.agents import Agent, Role, User
 from app.records.tokens import ApiToken, Scope
@@ -44,7 +44,7 @@ def create_user(context: click.Context, address: str, role: str, agent: str | No
         raise refuse([Problem("EMAIL", unusable.code, unusable.values_said)]) from unusable
     if role == Role.AGENT and not agent:
         raise refuse([Problem("--agent", "agent_needed_by_role")])
-    with database_errors_in_words(), db.transaction() as session:
+    with db.transaction() as session:
         language = _language_of(session, agent) or settings.default_language
         user = session.get(User, address)
         if user is None:
@@ -69,7 +69,7 @@ def create_user(context: click.Context, address: str, role: str, agent: str | No
 @user_commands.command("list")
 def list_users() -> None:
     """Show who may sign in."""
-    with database_errors_in_words(), db.reading() as session:
+    with db.reading() as session:
         for user in session.scalars(select(User).order_by(User.email)):
             click.echo(f"{user.email}\t{user.role}\t{user.agent or '-'}")
 
@@ -85,7 +85,7 @@ def create_token(name: str, scope: str, agent: str | None) -> None:
         raise refuse([Problem("NAME", "bad_token_name")])
     if (scope == Scope.DESK) != bool(agent):
         raise refuse([Problem("--agent", "agent_needed_by_desk" if not agent else "agent_only_for_desk")])
-    with database_errors_in_words(), db.transaction() as session:
+    with db.transaction() as session:
         _language_of(session, agent)
         if session.scalar(select(ApiToken.name).where(ApiToken.name == name)):
             raise refuse([Problem("NAME", "token_exists", {"text": name})])
@@ -98,7 +98,7 @@ def create_token(name: str, scope: str, agent: str | None) -> None:
 @token_commands.command("list")
 def list_tokens() -> None:
     """Show which systems may ask us, never their tokens."""
-    with database_errors_in_words(), db.reading() as session:
+    with db.reading() as session:
         for token in auth.all_tokens(session):
             click.echo(f"{token.name}\t{token.scope}\t{token.agent or '-'}\t{token.created_at:%Y-%m-%d}")
 
@@ -107,7 +107,7 @@ def list_tokens() -> None:
 @click.argument("name")
 def revoke_token(name: str) -> None:
     """End a token at once."""
-    with database_errors_in_words(), db.transaction() as session:
+    with db.transaction() as session:
         if not auth.revoke(session, name.strip()):
             raise refuse([Problem("NAME", "no_such_token", {"text": name})])
     click.echo(say("token_revoked", name=name))

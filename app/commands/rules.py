@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app import db
 from app.callers.numbers import to_e164
 from app.clock import utcnow
-from app.commands import database_errors_in_words, language, settings_of
+from app.commands import language, settings_of
 from app.deployment import Deployment
 from app.errors import InvalidField
 from app.records.lines import Line
@@ -44,7 +44,7 @@ def publish(file: Path, why: str) -> None:
     """Put the rules in FILE (as `show` prints them) in force, once they are proven."""
     ladder = _read(file)
     _prove(ladder)
-    with database_errors_in_words(), db.transaction() as session:
+    with db.transaction() as session:
         version = rules.publish(session, ladder, getpass.getuser(), why, utcnow())
     click.echo(f"version {version} is in force")
 
@@ -58,7 +58,7 @@ def simulate(context: click.Context, from_: str, at: str | None, line: str | Non
     """Say what a caller from FROM would hear, who would ring, and why."""
     settings = settings_of(context)
     moment = _moment(at)
-    with database_errors_in_words(), db.reading() as session:
+    with db.reading() as session:
         if line is not None:
             line = to_e164(line, settings.default_country) or line
         else:
@@ -91,7 +91,7 @@ def _moment(at: str | None) -> datetime:
 
 
 def _current() -> rules.Rules:
-    with database_errors_in_words(), db.reading() as session:
+    with db.reading() as session:
         return rules.in_force(session)
 
 

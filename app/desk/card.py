@@ -1,23 +1,22 @@
 """What does the agent see of a call? The card: who rings, how sure that is, the case, what was agreed."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-import phonenumbers
-from sqlalchemy import or_, select
+from sqlalchemy import literal, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from app.callers.recognition import KnownCustomer, OpenCase, OwedPromise, recognise
+from app.desk.masking import written
+from app.desk.promise_cards import PromiseCard, promise_cards
 from app.outgoing.announce import contact_key
-from app.promises import dropped, recordings
+from app.promises import dropped, ledger
 from app.records.agents import Agent
 from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber
 from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
 from app.records.lines import Line
-from app.records.messages import MessageStop
-from app.records.promises import OWED, Promise, RecordingState
+from app.records.promises import IS_OWED, Promise
 
 CONTACTS_SHOWN = 12
 CUSTOMERS_SHOWN = 20  # a switchboard stands with hundreds
@@ -70,33 +69,6 @@ class ContactCard:
     minutes: int
     outcome: str
     summary: str
-
-
-@dataclass(frozen=True)
-class RecordingCard:
-    """What the caller said after the tone."""
-
-    sid: str
-    seconds: int | None
-    can_be_heard: bool  # it is still on its way otherwise
-
-
-@dataclass(frozen=True)
-class PromiseCard:
-    id: int
-    due_at: datetime
-    agent: str | None  # a name; None: the team
-    by_reader: bool
-    team: str
-    about: str
-    case: str | None
-    subject: str
-    customer: str | None  # a name
-    phone: str  # as people write it, masked; empty: the caller hid it
-    late: bool
-    recordings: tuple[RecordingCard, ...]
-    not_before: datetime | None  # as the customer wished
-    no_messages: bool  # the customer wants none
 
 
 @dataclass(frozen=True)
@@ -170,7 +142,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         .order_by(CallStep.number.desc())
         .limit(1)
     )
-    names = _names(session)
+    names = ledger.names_of(session)
     candidates = _customers(session, call, agent, names)
     customer = candidates[0] if candidates else None
     case = _current_case(customer, call)
@@ -182,7 +154,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         side=side,
         since=since,
         identity=_identity(call, bool(candidates), checked),
-        phone=_written(call.from_e164, masked=not checked) if call.from_e164 else None,
+        phone=written(call.from_e164, masked=not checked) if call.from_e164 else None,
         postcode=_postcode(customer, masked=not checked),
         line=line.name if line else "",
         customer=customer,
@@ -225,10 +197,6 @@ def zone_of_desk(session: Session, agent: str) -> str | None:
 # --- the parts ---------------------------------------------------------------------------------------
 
 
-def _names(session: Session) -> dict[str, str]:
-    return dict(session.execute(select(Agent.key, Agent.name)).all())
-
-
 def _identity(call: Call, known: bool, checked: bool) -> Identity:
     if checked and known:
         return Identity.CHECKED
@@ -263,18 +231,16 @@ def _side(call: Call, step: CallStep | None, agent: str) -> tuple[Side, datetime
 
 def _customers(session: Session, call: Call, agent: str, names: dict[str, str]) -> list[CustomerCard]:
     """Return whom it may be: the agent's pick or the likeliest first, as the decision ordered them."""
-    wanted = Customer.key == call.customer
-    if call.from_e164:
-        numbers = select(CustomerNumber.customer).where(CustomerNumber.e164 == call.from_e164)
-        wanted = or_(wanted, Customer.key.in_(numbers))
-    rows = session.scalars(select(Customer).where(wanted).limit(CUSTOMERS_SHOWN)).all()
+    # As a list of keys: with “or” the database would look at every customer.
+    wanted = union_all(
+        select(literal(call.customer, Customer.key.type)),
+        select(CustomerNumber.customer).where(CustomerNumber.e164 == call.from_e164),
+    )
+    rows = session.scalars(select(Customer).where(Customer.key.in_(wanted)).limit(CUSTOMERS_SHOWN)).all()
     keys = [row.key for row in rows]
     cases = session.scalars(select(Case).where(Case.customer.in_(keys))).all()
     owed = session.scalar(
-        select(Promise)
-        .where(Promise.number == call.from_e164, Promise.state.in_(OWED))
-        .order_by(Promise.due_at)
-        .limit(1)
+        select(Promise).where(Promise.number == call.from_e164, IS_OWED).order_by(Promise.due_at).limit(1)
     )
     known = [_known(row, [case for case in cases if case.customer == row.key]) for row in rows]
     promise = OwedPromise(owed.id, owed.agent, owed.case, owed.customer, owed.due_at) if owed else None
@@ -389,37 +355,8 @@ def _promises_to(
         whose.append(Promise.customer == customer.key)
     if not whose:
         return ()
-    rows = session.scalars(
-        select(Promise).where(or_(*whose), Promise.state.in_(OWED)).order_by(Promise.due_at)
-    ).all()
-    return tuple(promise_card(session, row, agent, now, names) for row in rows)
-
-
-def promise_card(
-    session: Session, promise: Promise, agent: str, now: datetime, names: dict[str, str]
-) -> PromiseCard:
-    """Return a promise as the desk of `agent` shows it."""
-    case = session.get(Case, promise.case) if promise.case else None
-    customer = session.get(Customer, promise.customer) if promise.customer else None
-    return PromiseCard(
-        id=promise.id,
-        due_at=promise.due_at,
-        agent=names.get(promise.agent, promise.agent) if promise.agent else None,
-        by_reader=promise.agent == agent,
-        team=promise.team,
-        about=promise.about,
-        case=promise.case,
-        subject=case.subject if case else "",
-        customer=customer.name if customer else None,
-        phone=masked_phone(promise.number) if promise.number else "",
-        late=promise.due_at < now,
-        recordings=tuple(
-            RecordingCard(one.sid, one.seconds, one.state != RecordingState.AT_CARRIER)
-            for one in recordings.of_promise(session, promise.id)
-        ),
-        not_before=promise.not_before,
-        no_messages=promise.number is not None and session.get(MessageStop, promise.number) is not None,
-    )
+    rows = session.scalars(select(Promise).where(or_(*whose), IS_OWED).order_by(Promise.due_at)).all()
+    return promise_cards(session, rows, agent, now, names)
 
 
 def may_see_promise(session: Session, promise: Promise, agent: str) -> bool:
@@ -442,30 +379,6 @@ def notes_of(session: Session, call_sid: str, agent: str) -> Notes | None:
     if contact is None or contact.agent != agent:
         return None
     return Notes(contact.outcome, contact.summary)
-
-
-# --- what helps an impostor is masked ----------------------------------------------------------------
-
-
-def _written(e164: str, *, masked: bool) -> str:
-    """Return a number as people write it; masked, only its last two digits can be read."""
-    try:
-        number = phonenumbers.parse(e164)
-    except phonenumbers.NumberParseException:
-        return "•••" if masked else e164
-    written = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
-    return mask(written) if masked else written
-
-
-def masked_phone(e164: str) -> str:
-    """Return a number as people write it, of which only the country and the last two digits can be read."""
-    return _written(e164, masked=True)
-
-
-def mask(written: str) -> str:
-    """Replace all digits but the country code and the last two."""
-    country, _, rest = written.partition(" ")
-    return f"{country} {re.sub(r'[0-9](?=(?:[^0-9]*[0-9]){2})', '•', rest)}"
 
 
 def _postcode(customer: CustomerCard | None, *, masked: bool) -> str:

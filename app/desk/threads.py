@@ -8,7 +8,8 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from app.carrier import delivery
-from app.desk.card import masked_phone
+from app.desk.masking import masked_phone
+from app.desk.promise_cards import texts
 from app.messages import messages
 from app.records.agents import Agent
 from app.records.callers import Case, Customer, Direction
@@ -112,8 +113,8 @@ def _conversations(session: Session, found: Sequence[Message]) -> tuple[Conversa
         waits[message.number] = waits.get(message.number, False) or message.handled_at is None
         if known is None or (message.handled_at is None and message.at > known.at):
             newest[message.number] = message
-    names = _texts(session, Customer, [one.customer for one in newest.values()])
-    subjects = _texts(session, Case, [one.case for one in newest.values()])
+    names = texts(session, Customer.key, Customer.name, [one.customer for one in newest.values()])
+    subjects = texts(session, Case.key, Case.subject, [one.case for one in newest.values()])
     return tuple(
         Conversation(
             sid=message.sid,
@@ -128,16 +129,6 @@ def _conversations(session: Session, found: Sequence[Message]) -> tuple[Conversa
         )
         for number, message in newest.items()
     )
-
-
-def _texts(
-    session: Session, model: type[Customer] | type[Case], keys: Sequence[str | None]
-) -> dict[str, str]:
-    wanted = {key for key in keys if key}
-    if not wanted:
-        return {}
-    text = Customer.name if model is Customer else Case.subject
-    return dict(session.execute(select(model.key, text).where(model.key.in_(wanted))).all())
 
 
 def phone_of(number: str) -> str:

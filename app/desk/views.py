@@ -1,9 +1,7 @@
 """What does the desk show of calls? The page, the card, notes, declining, and what the agent owes."""
 
 import logging
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from flask import (
     Blueprint,
@@ -18,8 +16,8 @@ from flask import (
     request,
     session,
 )
-from sqlalchemy import ColumnElement, ScalarSelect, or_, select
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app import catalogue, web
 from app.agents import desk as desk_of_agent
@@ -30,57 +28,18 @@ from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
 from app.desk import card as cards
-from app.desk import threads
-from app.desk.card import CallCard, PromiseCard
-from app.desk.threads import Conversation
+from app.desk.board import board_of
+from app.desk.card import CallCard
 from app.errors import InvalidField
-from app.messages import messages
-from app.records.agents import Agent, Slot
-from app.records.callers import Case, Customer
-from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
-from app.records.promises import OWED, Promise, PromiseState
+from app.records.agents import Slot
 from app.voice import call_control, ring_tests
-from app.voice.steps import RING_KINDS
 from config import Settings
 
 bp = Blueprint("desk_calls", __name__, url_prefix="/desk")
 log = logging.getLogger(__name__)
 
-RECENT_CALLS = 8
-ASKING_SHOWN = 10
-TELEPHONE_KINDS = (*RING_KINDS, StepKind.CALLBACK)
-RECENT_FOR = timedelta(days=7)
 WATCHDOG_SECONDS = 25
 CHECKED_CALLS_REMEMBERED = 8
-
-
-@dataclass(frozen=True)
-class RecentCall:
-    sid: str
-    at: datetime
-    customer: str | None  # a name
-    subject: str
-    how: str  # a code of page.toml: talked, declined, missed, elsewhere
-
-
-@dataclass(frozen=True)
-class WaitingCaller:
-    sid: str
-    since: datetime
-    customer: str | None
-    subject: str
-    for_team: bool
-
-
-@dataclass(frozen=True)
-class Board:
-    """What stands beside the card: what the agent owes, who waits, what was."""
-
-    promises: tuple[PromiseCard, ...]
-    asking: tuple[PromiseCard, ...]  # for supervisors: everybody's that wait for a decision
-    waiting: tuple[WaitingCaller, ...]
-    messages: tuple[Conversation, ...]
-    recent: tuple[RecentCall, ...]
 
 
 def register(app: Flask) -> None:
@@ -184,111 +143,6 @@ def _use_zone_of(db: Session, agent: str) -> None:
     """Show times as on the clock where the agent's team is called."""
     if zone := cards.zone_of_desk(db, agent):
         web.show_times_in(zone)
-
-
-def board_of(db: Session, agent: str, now: datetime) -> Board:
-    """Return what the agent owes, who waits for them, and their calls of late."""
-    names = dict(db.execute(select(Agent.key, Agent.name)).all())
-    team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
-    owed = db.scalars(
-        select(Promise)
-        .where(or_(Promise.agent == agent, _asks_the_team(team)), Promise.state.in_(OWED))
-        .order_by(Promise.due_at)
-        .limit(50)
-    ).all()
-    waiting = db.scalars(
-        select(Call)
-        .where(
-            Call.state == CallState.WAITING,
-            or_(
-                Call.waiting_for_agent == agent,
-                Call.waiting_for_agent.is_(None) & (Call.waiting_for_team == team),
-            ),
-        )
-        .order_by(Call.waiting_since)
-        .limit(20)
-    ).all()
-    steps = db.execute(
-        select(CallStep, Call)
-        .join(Call, Call.sid == CallStep.call_sid)
-        .where(
-            CallStep.agent == agent,
-            CallStep.kind.in_(TELEPHONE_KINDS),
-            CallStep.started_at > now - RECENT_FOR,
-            CallStep.ended_at.is_not(None),
-        )
-        .order_by(CallStep.started_at.desc())
-        .limit(RECENT_CALLS)
-    ).all()
-    about = [*waiting, *(call for _, call in steps)]
-    customers = _texts(db, Customer.key, Customer.name, [one.customer for one in about])
-    subjects = _texts(db, Case.key, Case.subject, [one.case for one in about])
-    return Board(
-        promises=tuple(cards.promise_card(db, promise, agent, now, names) for promise in owed),
-        asking=tuple(cards.promise_card(db, one, agent, now, names) for one in _asking(db, agent)),
-        waiting=tuple(
-            WaitingCaller(
-                call.sid,
-                call.waiting_since or call.created_at,
-                customers.get(call.customer or ""),
-                subjects.get(call.case or "", ""),
-                call.waiting_for_agent is None,
-            )
-            for call in waiting
-        ),
-        messages=threads.at_desk(db, agent, now),
-        recent=tuple(
-            RecentCall(
-                call.sid,
-                step.started_at,
-                customers.get(call.customer or ""),
-                subjects.get(call.case or "", ""),
-                _how(step),
-            )
-            for step, call in steps
-        ),
-    )
-
-
-def _asks_the_team(team: ScalarSelect[str]) -> ColumnElement[bool]:
-    """Nothing rings by itself for these and nobody in particular owes them: the team has to look."""
-    return (
-        Promise.agent.is_(None)
-        & or_(Promise.team == team, Promise.team == "")
-        & Promise.next_at.is_(None)
-        & (Promise.state != PromiseState.CALLING)
-    )
-
-
-def _asking(db: Session, agent: str) -> Sequence[Promise]:
-    """Return the promises that wait for a decision, for somebody who supervises; none for anybody else."""
-    if agent not in messages.supervisors(db):
-        return ()
-    return db.scalars(
-        select(Promise)
-        .where(Promise.state.in_(OWED), Promise.state != PromiseState.CALLING, Promise.next_at.is_(None))
-        .order_by(Promise.due_at)
-        .limit(ASKING_SHOWN)
-    ).all()
-
-
-def _texts(
-    db: Session, key: InstrumentedAttribute[str], column: InstrumentedAttribute[str], keys: list[str | None]
-) -> dict[str, str]:
-    wanted = {one for one in keys if one}
-    if not wanted:
-        return {}
-    return dict(db.execute(select(key, column).where(key.in_(wanted))).all())
-
-
-def _how(step: CallStep) -> str:
-    if step.outcome == StepOutcome.ANSWERED:
-        return "talked"
-    if step.outcome == StepOutcome.DECLINED:
-        return "declined"
-    if step.outcome in (StepOutcome.NO_ANSWER, StepOutcome.CALLER_HUNG_UP):
-        return "missed"
-    return "elsewhere"
 
 
 @bp.post("/ring-test")

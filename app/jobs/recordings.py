@@ -96,5 +96,5 @@ def reconcile(carrier: Carrier, deployment: Deployment, now: datetime) -> int:
 
 def forget_old(now: datetime) -> None:
     """Forget what is old."""
-    with db.transaction() as session:
+    with db.patient_transaction() as session:
         recordings.forget_old(session, now)

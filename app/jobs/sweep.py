@@ -5,21 +5,19 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, delete, or_, select, update
+from sqlalchemy import ColumnElement, Select, or_, select, update
 
 from app import db
-from app.agents import desk_events, presence
+from app.agents import presence
 from app.carrier.rest import Carrier
 from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import going_on_from
 from app.db import Moment
 from app.deployment import Deployment
 from app.errors import CarrierError
-from app.outgoing import outbox
-from app.records.agents import Activity, SignInAttempt, Slot
+from app.records.agents import Activity, Slot
 from app.records.callers import Direction
-from app.records.calls import Call, CallState, CallStep, Inbox
-from app.records.jobs import WorkerSeen
+from app.records.calls import Call, CallState, CallStep
 from app.voice import afterwards, call_control, ending, last_word
 from app.voice import held as held_calls
 
@@ -40,10 +38,6 @@ SIGN_EXPECTED_WITHIN = timedelta(seconds=7)
 AT_ONCE = 8  # desks of which the carrier is asked whether they answered
 # Without a word from the carrier for this long, a call is over: no call may stay without an outcome.
 GIVEN_UP_AFTER = timedelta(hours=4, minutes=5)
-KEEP_EVENTS = timedelta(hours=24)
-KEEP_INBOX = timedelta(days=3)
-KEEP_TOLD = timedelta(days=1)
-FORGOTTEN_WORKER = timedelta(hours=1)
 
 
 def end_wrap_ups(now: datetime) -> list[str]:
@@ -242,13 +236,3 @@ def free_forgotten(now: datetime) -> list[str]:
             for row in session.execute(forgotten()).all()
             if presence.hung_up(session, row.agent, row.call_sid or "", row.fence, now, 0)
         ]
-
-
-def forget_old(now: datetime) -> None:
-    """Drop what is only needed for a while: events, answered webhooks, refused sign-ins, told facts …"""
-    with db.transaction() as session:
-        desk_events.forget_before(session, now - KEEP_EVENTS)
-        session.execute(delete(Inbox).where(Inbox.created_at < now - KEEP_INBOX))
-        session.execute(delete(SignInAttempt).where(SignInAttempt.at < now - timedelta(hours=1)))
-        session.execute(delete(WorkerSeen).where(WorkerSeen.seen_at < now - FORGOTTEN_WORKER))
-        outbox.forget_told(session, now - KEEP_TOLD)

@@ -12,7 +12,7 @@ from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
 from app.clock import utcnow
 from app.deployment import Deployment
-from app.jobs import backfill, callbacks, deliver, hooks, recordings, sweep, waiting
+from app.jobs import backfill, callbacks, deliver, hooks, recordings, retention, sweep, waiting
 from app.jobs.schedule import Job, Way
 from app.jobs.writable import Writable
 from app.outgoing import outbox
@@ -20,6 +20,7 @@ from app.outgoing.outbox import HELD_FOR
 from app.promises import recordings as sounds
 from app.records.jobs import WorkerSeen
 from app.voice.outage import spool_replay
+from config import Keep
 
 AN_HOUR = 3600.0
 
@@ -32,6 +33,7 @@ class Timetable:
     deployment: Deployment
     spool: Spool
     stopped: threading.Event
+    keep: Keep
     strict_hooks: bool = True
     _writable: Writable = field(default_factory=Writable)
 
@@ -149,7 +151,7 @@ class Timetable:
                 every_seconds=30.0,
             ),
             "recordings_old": Job(Way.QUEUED, lambda: recordings.forget_old(utcnow()), every_seconds=AN_HOUR),
-            "old": Job(Way.QUEUED, lambda: sweep.forget_old(utcnow()), every_seconds=AN_HOUR),
+            "old": Job(Way.QUEUED, lambda: retention.forget_old(self.keep, utcnow()), every_seconds=AN_HOUR),
         }
 
     def _delivery(self, kind: str, way: Way = Way.QUEUED, *, at_once: int, every_seconds: float = 0.0) -> Job:

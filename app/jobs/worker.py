@@ -51,6 +51,7 @@ def prepare(settings: Settings) -> Schedule:
         Deployment.of(settings),
         Spool(Path(settings.spool_dir)),
         stopped,
+        settings.keep,
         strict_hooks=settings.is_production,
     )
     _schedule = Schedule(timetable.jobs(), settings.redis_url, stopped)

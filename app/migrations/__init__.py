@@ -18,9 +18,13 @@ def _config() -> Config:
 
 
 def upgrade(database: Database) -> str:
-    """Bring the database to the newest shape; return the step that it now stands at. Safe to repeat."""
+    """Bring the database to the newest shape; return the step that it now stands at. Safe to repeat.
+
+    On PostgreSQL each step is a transaction of its own, so that one of them can build indexes while calls
+    go on; on SQLite all of them are one.
+    """
     config = _config()
-    with database.engine.begin() as connection:
+    with database.engine.begin() if database.is_sqlite else database.engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
         return MigrationContext.configure(connection).get_current_revision() or "empty"

@@ -19,6 +19,7 @@ context.configure(
     target_metadata=Base.metadata,
     render_as_batch=True,
     user_module_prefix="app.db.",
+    transaction_per_migration=True,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, delete, select, update
+from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
@@ -157,8 +157,3 @@ def failed(session: Session, taken: Taken, result: str, now: datetime, *, for_go
 
 def _is_in_hand(taken: Taken) -> ColumnElement[bool]:
     return (Outbox.id == taken.row_id) & (Outbox.attempts == taken.attempt) & Outbox.done_at.is_(None)
-
-
-def forget_told(session: Session, moment: datetime) -> None:
-    """Drop what other systems were told before `moment`, or will not be told any more: it names people."""
-    session.execute(delete(Outbox).where(Outbox.kind == CALL_HOOK, Outbox.done_at < moment))

@@ -16,7 +16,7 @@ from app.errors import InvalidField, InvalidTransition
 from app.lines.places import may_ring
 from app.promises import attempts
 from app.records.agents import Agent
-from app.records.promises import OWED, AttemptOutcome, Promise, PromiseEvent, PromiseState, Recording
+from app.records.promises import IS_OWED, OWED, AttemptOutcome, Promise, PromiseEvent, PromiseState, Recording
 
 _S = PromiseState
 
@@ -129,9 +129,7 @@ def unfinished_for(session: Session, number: str | None) -> Promise | None:
     """Return the callback that a number is still owed, if any."""
     if number is None:
         return None  # hidden callers have nothing in common
-    return session.scalar(
-        select(Promise).where(Promise.number == number, Promise.state.in_(OWED)).with_for_update()
-    )
+    return session.scalar(select(Promise).where(Promise.number == number, IS_OWED).with_for_update())
 
 
 def unheard_of(session: Session, line: str) -> Promise | None:
@@ -142,7 +140,7 @@ def unheard_of(session: Session, line: str) -> Promise | None:
         .where(
             Promise.number.is_(None),
             Promise.line == line,
-            Promise.state.in_(OWED),
+            IS_OWED,
             Promise.about == "",
             ~heard.exists(),
         )

@@ -5,10 +5,11 @@ never left undone. Only the recording's SID comes from outside; where it is fetc
 """
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from sqlalchemy import ColumnElement, Select, exists, func, select, update
 from sqlalchemy.orm import Session, undefer
 
 from app import bus
@@ -17,7 +18,7 @@ from app.db import Moment
 from app.outgoing.outbox import HELD_FOR
 from app.promises import ledger
 from app.records.calls import Call, CallState
-from app.records.promises import TO_BE_HEARD, Promise, PromiseState, Recording, RecordingState
+from app.records.promises import IS_TO_BE_HEARD, Promise, PromiseState, Recording, RecordingState
 from app.routing import rules
 
 SID = re.compile(r"RE[0-9a-fA-F]{32}")
@@ -73,13 +74,17 @@ def absent(session: Session, call: Call, sid: str) -> None:
 
 def of_promise(session: Session, promise_id: int) -> list[Recording]:
     """Return what can be heard, or soon can, of a promise, oldest first; without the sound."""
-    return list(
-        session.scalars(
-            select(Recording)
-            .where(Recording.promise == promise_id, Recording.state.in_(TO_BE_HEARD))
-            .order_by(Recording.made_at, Recording.sid)
-        )
-    )
+    return of_promises(session, [promise_id]).get(promise_id, [])
+
+
+def of_promises(session: Session, promise_ids: Collection[int]) -> dict[int, list[Recording]]:
+    """Return the same of each of the promises of a page that has any."""
+    found: dict[int, list[Recording]] = {}
+    if promise_ids:
+        wanted = select(Recording).where(Recording.promise.in_(promise_ids), IS_TO_BE_HEARD)
+        for row in session.scalars(wanted.order_by(Recording.made_at, Recording.sid)):
+            found.setdefault(row.promise or 0, []).append(row)
+    return found
 
 
 @dataclass(frozen=True)
@@ -197,7 +202,7 @@ def forget(session: Session, which: ColumnElement[bool], now: datetime) -> None:
     ):
         session.execute(
             update(Recording)
-            .where(which, Recording.state.in_(states))
+            .where(which, IS_TO_BE_HEARD, Recording.state.in_(states))
             .values(sound=None, state=state, next_at=next_at, attempts=0)
             .execution_options(synchronize_session=False)
         )
@@ -211,8 +216,8 @@ def forget_old(session: Session, now: datetime) -> None:
     force.
     """
     keep_days = func.coalesce(Recording.keep_days, rules.in_force(session).ladder.recordings_days)
-    for days in session.scalars(select(keep_days).where(Recording.state.in_(TO_BE_HEARD)).distinct()).all():
+    for days in session.scalars(select(keep_days).where(IS_TO_BE_HEARD).distinct()).all():
         old = now - timedelta(days=days)
-        dealt_with = Recording.promise.in_(select(Promise.id).where(Promise.finished_at < old))
+        dealt_with = exists().where(Promise.id == Recording.promise, Promise.finished_at < old)
         is_old = dealt_with | (Recording.promise.is_(None) & (Recording.made_at < old))
         forget(session, (keep_days == days) & is_old, now)

@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, Text, func, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, Text, func, literal_column, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db import Base, Json, UtcDateTime
+from app.db import Base, Json, UtcDateTime, partial_index
 
 # Keys are the organisation's own: those of its CRM, or of its spreadsheet.
 Key = String(121)
@@ -56,6 +56,10 @@ class CustomerNumber(Base):
     position: Mapped[int] = mapped_column(Integer, default=0)
 
 
+# See owner_of.
+_OWNER = "coalesce(nullif(named_owner, avoided_agent), nullif(last_contact_agent, avoided_agent))"
+
+
 class Case(Base):
     """An open or closed matter of one customer, in one team."""
 
@@ -63,13 +67,10 @@ class Case(Base):
     __table_args__ = (
         Index("ix_cases_customer", "customer"),
         # The only question on a call's path; an index that holds nothing but what it needs stays small.
-        Index(
-            "ix_cases_customer_open",
-            "customer",
-            postgresql_where=text("status <> 'solved'"),
-            sqlite_where=text("status <> 'solved'"),
-        ),
-        Index("ix_cases_team", "team"),
+        partial_index("ix_cases_customer_open", "customer", where="status <> 'solved'"),
+        Index("ix_cases_team_key", "team", "key"),
+        Index("ix_cases_status_key", "status", "key"),
+        partial_index("ix_cases_open_owner", text(_OWNER), where="status <> 'solved'"),
     )
 
     key: Mapped[str] = mapped_column(Key, primary_key=True)
@@ -98,6 +99,10 @@ class Case(Base):
         return self.status != CaseStatus.SOLVED
 
 
+# As the indexes have it.
+IS_OPEN: ColumnElement[bool] = Case.status != literal_column(f"'{CaseStatus.SOLVED}'")
+
+
 def owner_of(cases: Any) -> ColumnElement[str | None]:
     """Return what `Case.owner` is, for a statement over `cases`: the model, or its table's columns."""
     return func.coalesce(
@@ -113,6 +118,7 @@ class Contact(Base):
     __table_args__ = (
         Index("ix_contacts_case_started_at", "case", "started_at"),
         Index("ix_contacts_agent_started_at", "agent", "started_at"),
+        Index("ix_contacts_agent_key", "agent", "key"),
     )
 
     key: Mapped[str] = mapped_column(Key, primary_key=True)

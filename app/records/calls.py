@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, LargeBinary, String, literal_column, null
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Json, UtcDateTime
+from app.db import Base, Json, UtcDateTime, partial_index
 from app.records.callers import Direction
 
 
@@ -63,23 +63,15 @@ class Call(Base):
     __table_args__ = (
         Index("ix_calls_from_e164_created_at", "from_e164", "created_at"),
         Index("ix_calls_case_created_at", "case", "created_at"),
-        Index(
-            "ix_calls_waiting",
-            "waiting_since",
-            postgresql_where=text("waiting_since IS NOT NULL"),
-            sqlite_where=text("waiting_since IS NOT NULL"),
-        ),
-        Index(
-            "ix_calls_unfinished",
-            "created_at",
-            postgresql_where=text("state <> 'ended'"),
-            sqlite_where=text("state <> 'ended'"),
-        ),
-        Index(
-            "ix_calls_recording_asked_at",
-            "recording_asked_at",
-            postgresql_where=text("recording_asked_at IS NOT NULL"),
-            sqlite_where=text("recording_asked_at IS NOT NULL"),
+        Index("ix_calls_created_at_sid", "created_at", "sid"),
+        partial_index("ix_calls_customer_created_at", "customer", "created_at", where="customer IS NOT NULL"),
+        partial_index("ix_calls_promise", "promise", where="promise IS NOT NULL"),
+        partial_index("ix_calls_waiting", "waiting_since", where="waiting_since IS NOT NULL"),
+        partial_index("ix_calls_unfinished", "created_at", where="state <> 'ended'"),
+        partial_index("ix_calls_ended_outcome", "outcome", where="state = 'ended'"),
+        partial_index("ix_calls_not_forgotten", "created_at", where="forgotten_at IS NULL"),
+        partial_index(
+            "ix_calls_recording_asked_at", "recording_asked_at", where="recording_asked_at IS NOT NULL"
         ),
     )
 
@@ -113,13 +105,23 @@ class Call(Base):
     )  # last time the carrier was asked about it
     # A message was asked for of which nothing has been heard since.
     recording_asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # From then on it names nobody; see app/forgetting.
+    forgotten_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+# As the indexes have it.
+IS_ENDED: ColumnElement[bool] = Call.state == literal_column(f"'{CallState.ENDED}'")
+IS_LIVE: ColumnElement[bool] = Call.state != literal_column(f"'{CallState.ENDED}'")
 
 
 class CallStep(Base):
     """One step that was taken: whom it rang, why, and what came of it."""
 
     __tablename__ = "call_steps"
-    __table_args__ = (Index("ix_call_steps_agent_started_at", "agent", "started_at"),)
+    __table_args__ = (
+        Index("ix_call_steps_agent_started_at", "agent", "started_at"),
+        partial_index("ix_call_steps_with_situation", "started_at", where="situation IS NOT NULL"),
+    )
 
     call_sid: Mapped[str] = mapped_column(ForeignKey("calls.sid", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
@@ -146,6 +148,9 @@ class CallStep(Base):
     parameters: Mapped[dict[str, Any] | None] = mapped_column(Json)  # see routing/rules.py, Ladder
     # See routing/kept.py; large, so it is read only by whoever asks for it.
     situation: Mapped[dict[str, Any] | None] = mapped_column(Json, deferred=True)
+
+
+HAS_SITUATION: ColumnElement[bool] = CallStep.situation.is_not(null())
 
 
 class Inbox(Base):

@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import Index, Integer, String, Text, text
+from sqlalchemy import Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, UtcDateTime
+from app.db import Base, UtcDateTime, partial_index
 from app.records.callers import Direction
 
 
@@ -24,12 +24,10 @@ class Message(Base):
         Index("ix_messages_number_at", "number", "at"),
         Index("ix_messages_agent_at", "agent", "at"),
         Index("ix_messages_promise", "promise"),
-        Index(
-            "ix_messages_unhandled",
-            "at",
-            postgresql_where=text("handled_at IS NULL"),
-            sqlite_where=text("handled_at IS NULL"),
-        ),
+        Index("ix_messages_at", "at"),
+        partial_index("ix_messages_customer", "customer", where="customer IS NOT NULL"),
+        partial_index("ix_messages_case", "case", where='"case" IS NOT NULL'),
+        partial_index("ix_messages_unhandled", "at", where="handled_at IS NULL"),
     )
 
     sid: Mapped[str] = mapped_column(String(64), primary_key=True)  # the carrier's; ours has our own name

@@ -3,10 +3,10 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Index, Integer, String, Text, text
+from sqlalchemy import Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Json, UtcDateTime
+from app.db import Base, Json, UtcDateTime, partial_index
 
 
 class Outbox(Base):
@@ -14,13 +14,8 @@ class Outbox(Base):
 
     __tablename__ = "outbox"
     __table_args__ = (
-        Index(
-            "ix_outbox_waiting",
-            "kind",
-            "next_at",
-            postgresql_where=text("done_at IS NULL"),
-            sqlite_where=text("done_at IS NULL"),
-        ),
+        partial_index("ix_outbox_waiting", "kind", "next_at", where="done_at IS NULL"),
+        partial_index("ix_outbox_done", "kind", "done_at", where="done_at IS NOT NULL"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)

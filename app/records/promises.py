@@ -5,6 +5,7 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import (
+    ColumnElement,
     ForeignKey,
     Index,
     Integer,
@@ -13,12 +14,13 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     func,
+    literal_column,
     select,
     text,
 )
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from app.db import Base, Json, UtcDateTime
+from app.db import Base, Json, UtcDateTime, partial_index
 
 
 class PromiseState(StrEnum):
@@ -41,6 +43,9 @@ OWED = (
     PromiseState.BROKEN,
 )
 _OWED = "state IN ('open', 'due', 'calling', 'reassigned', 'broken')"
+_SPOKEN_AT = "coalesce(broken_at, due_at)"
+_KEPT_LATE = "state = 'kept' AND finished_at > due_at"
+_TO_BE_HEARD = "state IN ('at_carrier', 'stored', 'kept')"
 
 
 class AttemptOutcome(StrEnum):
@@ -85,12 +90,8 @@ class Recording(Base):
     __table_args__ = (
         Index("ix_recordings_call_sid", "call_sid"),
         Index("ix_recordings_promise", "promise"),
-        Index(
-            "ix_recordings_next_at",
-            "next_at",
-            postgresql_where=text("next_at IS NOT NULL"),
-            sqlite_where=text("next_at IS NOT NULL"),
-        ),
+        partial_index("ix_recordings_next_at", "next_at", where="next_at IS NOT NULL"),
+        partial_index("ix_recordings_to_be_heard", "made_at", where=_TO_BE_HEARD),
     )
 
     sid: Mapped[str] = mapped_column(String(64), primary_key=True)  # the carrier's
@@ -114,21 +115,19 @@ class Promise(Base):
     __table_args__ = (
         UniqueConstraint("origin", name="uq_promises_origin"),
         # One callback is owed to a number at a time, however often it asks, also when it is late.
-        Index(
-            "uq_promises_owed_number",
-            "number",
-            unique=True,
-            postgresql_where=text(_OWED),
-            sqlite_where=text(_OWED),
-        ),
-        Index(
-            "ix_promises_owed_next_at",
-            "next_at",
-            postgresql_where=text(_OWED),
-            sqlite_where=text(_OWED),
-        ),
+        partial_index("uq_promises_owed_number", "number", where=_OWED, unique=True),
+        partial_index("ix_promises_owed_next_at", "next_at", where=_OWED),
         Index("ix_promises_agent_state", "agent", "state"),
         Index("ix_promises_customer", "customer"),
+        partial_index("ix_promises_case", "case", where='"case" IS NOT NULL'),
+        partial_index("ix_promises_number", "number", where="number IS NOT NULL"),
+        Index("ix_promises_finished_at", "finished_at"),
+        Index("ix_promises_team_finished_at", "team", "finished_at"),
+        Index("ix_promises_state_finished_at", "state", "finished_at"),
+        partial_index("ix_promises_kept_late", "due_at", "finished_at", where=_KEPT_LATE),
+        partial_index("ix_promises_broken", "finished_at", where="broken_at IS NOT NULL"),
+        partial_index("ix_promises_not_forgotten", "finished_at", where="forgotten_at IS NULL"),
+        Index("ix_promises_spoken_at", text(_SPOKEN_AT)),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -151,6 +150,8 @@ class Promise(Base):
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # at the customer
     broken_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # stays, whatever becomes of it
+    # From then on it names nobody; see app/forgetting.
+    forgotten_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # How many messages there are to listen to; counted only where somebody asks.
     recordings: Mapped[int] = column_property(
         select(func.count())
@@ -161,6 +162,16 @@ class Promise(Base):
     )
 
 
+# As the indexes have it.
+IS_OWED: ColumnElement[bool] = Promise.state.in_([literal_column(f"'{state}'") for state in OWED])
+IS_KEPT: ColumnElement[bool] = Promise.state == literal_column(f"'{PromiseState.KEPT}'")
+IS_TO_BE_HEARD: ColumnElement[bool] = Recording.state.in_(
+    [literal_column(f"'{state}'") for state in TO_BE_HEARD]
+)
+# When it was to be kept, as the caller heard it.
+SPOKEN_AT: ColumnElement[datetime] = func.coalesce(Promise.broken_at, Promise.due_at)
+
+
 class PromiseAttempt(Base):
     """One try to keep a promise, written before the carrier is asked for anything."""
 
@@ -168,13 +179,7 @@ class PromiseAttempt(Base):
     __table_args__ = (
         UniqueConstraint("call_sid", name="uq_promise_attempts_call_sid"),
         # Nobody is rung twice at the same time for one promise.
-        Index(
-            "uq_promise_attempts_in_the_air",
-            "promise",
-            unique=True,
-            postgresql_where=text("ended_at IS NULL"),
-            sqlite_where=text("ended_at IS NULL"),
-        ),
+        partial_index("uq_promise_attempts_in_the_air", "promise", where="ended_at IS NULL", unique=True),
         Index("ix_promise_attempts_number_dialled_at", "number", "dialled_at"),
         Index("ix_promise_attempts_promise", "promise"),
     )

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, select, text
 
 from app import db
 from app.messages import messages
@@ -122,6 +122,70 @@ def test_the_export_holds_no_formula(client: FlaskClient, token: str) -> None:
     assert len(lines) == 2
     assert "'=1+1" in lines[1]
     assert BEN not in lines[1]
+
+
+def many_promises(count: int) -> None:
+    """Promises that are over, made by the database itself."""
+    at = "'2026-01-01 00:00:00'" if db.current().is_sqlite else "timestamptz '2026-01-01'"
+    with db.patient_transaction() as session:
+        session.execute(
+            text(
+                "INSERT INTO promises (origin, customer, team, language, due_at, state, about, created_at, "
+                "finished_at) "
+                f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count}) "
+                f"SELECT 'many:' || i, 'ada', 'Burgerzaken', 'nl', {at}, 'kept', '', {at}, {at} FROM n"
+            )
+        )
+
+
+def test_a_file_of_more_promises_than_a_statement_can_list_is_whole(client: FlaskClient, token: str) -> None:
+    """PostgreSQL takes 65,535 values."""
+    many_promises(66_000)
+    owed = owe(BEN, customer=None)
+
+    answer = client.get("/admin/promises/export.csv?view=all")
+
+    pieces = list(answer.response)
+    lines = b"".join(pieces).decode().splitlines()
+    assert (answer.status_code, len(lines)) == (200, 66_002)
+    assert lines[1].startswith(f"{owed},"), "what is owed comes first"
+    assert len({line.partition(",")[0] for line in lines}) == len(lines)
+    # It leaves as it is made: none of it waits for the rest, or is held until all of it is there.
+    assert answer.is_streamed
+    assert max(map(len, pieces)) < 200 * 1024
+
+
+def test_while_a_file_is_fetched_no_connection_is_held(client: FlaskClient, token: str) -> None:
+    many_promises(1_200)
+
+    with client.get("/admin/promises/export.csv?view=all", buffered=False) as answer:
+        pieces = iter(answer.response)
+        next(pieces), next(pieces)
+        held = [pool.checkedout() for pool in db.current().pools() if hasattr(pool, "checkedout")]
+        # A promise that is gone meanwhile is left out; none is there twice.
+        with db.transaction() as session:
+            session.execute(delete(Promise))
+        rest = b"".join(pieces).decode().splitlines()
+
+    assert set(held) == {0}
+    assert rest == []
+
+
+def test_the_file_is_in_the_order_of_the_list_and_narrowed_as_it_is(client: FlaskClient, token: str) -> None:
+    late, soon = owe(due_in=-30), owe(BEN, customer=None, due_in=30)
+    over = owe("+31612345690", customer=None, due_in=5)
+    with db.transaction() as session:
+        ledger.keep(session, over, "anna", datetime.now(UTC))
+
+    def ids(query: str) -> list[int]:
+        lines = client.get(f"/admin/promises/export.csv?{query}").text.splitlines()[1:]
+        return [int(line.partition(",")[0]) for line in lines]
+
+    assert ids("view=all") == [late, soon, over]
+    assert ids("view=owed") == [late, soon]
+    assert ids("view=late") == [late]
+    assert ids("view=kept") == [over]
+    assert ids("view=all&agent=bram") == []
 
 
 def test_figures_count_what_was_kept_late_as_not_in_time(client: FlaskClient, token: str) -> None:

@@ -1,8 +1,11 @@
 """Is somebody who is forgotten really gone, and nobody else?"""
 
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
 
 import pytest
+from click.testing import Result
 from sqlalchemy import inspect, select, text
 
 from app import db
@@ -12,8 +15,17 @@ from app.outgoing import outbox
 from app.records.callers import Customer
 from app.records.calls import Call, CallState, CallStep, Inbox, Outcome, StepKind
 from app.records.messages import Message, MessageStop
-from app.records.promises import AttemptOutcome, PromiseAttempt, PromiseEvent
-from tests.api.conftest import Api
+from app.records.promises import (
+    AttemptOutcome,
+    Promise,
+    PromiseAttempt,
+    PromiseEvent,
+    Recording,
+    RecordingState,
+)
+from app.records.tokens import Scope
+from tests import factories
+from tests.api.conftest import Api, NewToken
 from tests.api.test_records import CASE, CONTACT, WORLD
 
 ADA, SHARED = "+31687654321", "+32475123456"
@@ -52,11 +64,17 @@ def call(sid: str, number: str | None, customer: str | None, case: str | None) -
             )
         )
         session.flush()
-        # What a decision depended on names the customer and the case.
-        decided = CallStep(call_sid=sid, number=1, kind=StepKind.OWNER, agent="anna", reason="owner_free")
-        decided.situation = {"customer": customer, "case": case, "number": number}
-        decided.started_at = now
-        session.add(decided)
+        session.add(
+            CallStep(
+                call_sid=sid,
+                number=1,
+                kind=StepKind.OWNER,
+                agent="anna",
+                reason="owner_free",
+                started_at=now,
+                situation={"customer": customer, "case": case},
+            )
+        )
         reply = f"<Response><Parameter>{customer}</Parameter></Response>".encode()
         session.add(Inbox(call_sid=sid, request="incoming", reply=reply, created_at=now))
         pop = {"call_sid": sid, "customers": [{"customer": customer, "name": "x"}], "case": {"case": case}}
@@ -167,3 +185,129 @@ def test_the_desk_learns_that_a_promise_is_off_without_being_told_whose(world: A
     assert [event.data for event in told] == [
         {"promise": promise, "state": "withdrawn", "case": None, "customer": None}
     ]
+
+
+# --- by number ----------------------------------------------------------------------------------------
+
+STRANGER = "+31612345670"
+
+
+def stranger_calls() -> int:
+    """Somebody who is no customer calls, hides their number and tells it, is owed a call, and writes."""
+    now = utcnow()
+    call("CA4", STRANGER, None, None)
+    call("CA5", None, None, None)
+    with db.transaction() as session:
+        factories.promise(session, origin="test", number=STRANGER, now=now, due_at=now + timedelta(hours=1))
+        [promise] = session.scalars(select(Promise))
+        promise.about = "Forgotten matter"
+        told = session.get_one(Call, "CA5")
+        told.promise = promise.id
+        told.said = [{"at": now.isoformat(), "text": "We'll ring you back on 0 6 1 2 3 4 5 6 7 0"}]
+        for sid, state in (("RE1", RecordingState.KEPT), ("RE2", RecordingState.AT_CARRIER)):
+            session.add(
+                Recording(
+                    sid=sid, call_sid="CA4", promise=promise.id, state=state, made_at=now, sound=b"Forgotten"
+                )
+            )
+        for sid, direction in (("SM4", "inbound"), ("OM4", "outbound")):
+            session.add(
+                Message(
+                    sid=sid,
+                    direction=direction,
+                    number=STRANGER,
+                    line="+31201234567",
+                    body="Forgotten text",
+                    status="received",
+                    at=now,
+                )
+            )
+        session.add(MessageStop(number=STRANGER, at=now, how="asked"))
+        fact = {"id": "ev_1", "event": "promise.made", "data": {"number": STRANGER}}
+        outbox.add_for_hook(session, 1, fact, now)
+        return promise.id
+
+
+def forgotten_is(promise: int, api: Api) -> None:
+    left = everything()
+    for trace in ("Forgotten", STRANGER, "0 6 1 2 3 4 5 6 7 0"):
+        assert trace not in left, trace
+    seen = api.get("/calls/CA4").json
+    assert (seen["from"], seen["state"], seen["outcome"]) == (None, "ended", "talked")
+    gone = api.get(f"/promises/{promise}").json
+    assert (gone["state"], gone["number"], gone["about"]) == ("withdrawn", None, "")
+    with db.reading() as session:
+        states = dict(session.execute(select(Recording.sid, Recording.state)).all())
+    # The carrier's copy is deleted by the job that talks with it.
+    assert states == {"RE1": RecordingState.GONE, "RE2": RecordingState.UNWANTED}
+
+
+@pytest.mark.parametrize("written", [STRANGER, quote("06 1234 5670"), STRANGER.replace("+", "%2B")])
+def test_whoever_calls_from_a_number_is_forgotten_though_nobody_knows_them(world: Api, written: str) -> None:
+    promise = stranger_calls()
+
+    assert world.delete(f"/numbers/{written}").status_code == 204
+
+    forgotten_is(promise, world)
+    assert world.get(f"/promises/{promise}").json["events"][-1]["who"] == "api:crm"
+    assert world.delete(f"/numbers/{written}").status_code == 404
+
+
+def test_an_operator_forgets_a_number_and_may_repeat_it(
+    world: Api, flask_command: Callable[..., Result]
+) -> None:
+    promise = stranger_calls()
+
+    done = flask_command("erase", "number", "06-12345670")
+
+    assert done.exit_code == 0, done.output
+    assert "calls: 2, promises: 1; deleted are messages: 2" in done.output
+    forgotten_is(promise, world)
+    again = flask_command("erase", "number", "06-12345670")
+    assert (again.exit_code, again.output) == (0, "nothing is known of this here, or no longer\n")
+    refused = flask_command("erase", "number", "0612")
+    assert (refused.exit_code, "NUMBER" in refused.output) == (1, True)
+
+
+def test_an_operator_forgets_a_customer(world: Api, flask_command: Callable[..., Result]) -> None:
+    assert flask_command("erase", "customer", "K1").exit_code == 0
+
+    assert world.get("/customers/K1").status_code == 404
+    assert world.get("/customers/K2").status_code == 200
+    assert "nothing is known" in flask_command("erase", "customer", "K1").output
+
+
+def test_customers_lose_a_number_that_is_forgotten_and_stay(world: Api) -> None:
+    call("CA3", SHARED, "K2", "Z2")
+
+    assert world.delete(f"/numbers/{SHARED}").status_code == 204
+
+    assert world.get("/customers/K2").json["phones"] == []
+    assert SHARED not in world.get("/customers/K1").json["phones"]
+    seen = world.get("/calls/CA3").json
+    assert (seen["from"], seen["customer"], seen["case"]) == (None, "K2", "Z2")
+    assert SHARED not in everything()
+    assert "Canary summary" in everything()
+
+
+def test_a_token_that_may_only_read_forgets_nobody(world: Api, new_token: NewToken) -> None:
+    reader = Api(world.client, new_token(Scope.READ))
+
+    assert reader.delete(f"/numbers/{ADA}").status_code == 403
+    assert world.delete("/numbers/0612").status_code == 404
+
+
+def test_a_customer_with_more_cases_than_a_statement_can_list_is_forgotten(world: Api) -> None:
+    """PostgreSQL takes 65,535 values."""
+    with db.patient_transaction() as session:
+        now = "'2026-01-01 00:00:00'" if db.current().is_sqlite else "now()"
+        session.execute(
+            text(
+                "INSERT INTO cases (key, customer, subject, team, status, priority, opened_at, url) "
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 66000) "
+                f"SELECT 'many-' || i, 'K1', '', 'x', 'open', 'normal', {now}, '' FROM n"
+            )
+        )
+
+    assert world.delete("/customers/K1").status_code == 204
+    assert world.get("/cases/many-66000").status_code == 404

@@ -15,7 +15,7 @@ import app
 import config
 from app import db, web
 from app.db import transaction
-from app.desk import card as cards
+from app.desk import masking
 from app.records.agents import Activity, Agent, Intent, Reach, Role, Slot, Softphone
 from app.records.callers import CaseStatus, Contact
 from app.records.calls import Call, CallStep, StepOutcome
@@ -251,7 +251,7 @@ def test_a_case_link_leads_to_the_encrypted_web_or_nowhere(
     [("+31 6 12345678", "+31 • ••••••78"), ("+44 20 7946 0958", "+44 •• •••• ••58")],
 )
 def test_a_masked_number_keeps_its_country_and_its_end(written: str, masked: str) -> None:
-    assert cards.mask(written) == masked
+    assert masking.mask(written) == masked
 
 
 # --- what the agent does -----------------------------------------------------------------------------

@@ -23,16 +23,16 @@ from sqlalchemy import select
 
 from app import db
 from app.agents import presence
-from app.api import erasure
+from app.forgetting import erasure
 from app.jobs import hooks as delivery
-from app.jobs import sweep, worker
+from app.jobs import retention, worker
 from app.outgoing import hooks
 from app.outgoing.hooks import Event
 from app.promises import ledger
 from app.records.jobs import CarrierLook
 from app.records.outgoing import Hook, Outbox
 from app.records.promises import Promise, PromiseState
-from config import Settings
+from config import Keep, Settings
 from phonebox.certificate import tls_context
 from tests import factories, town
 from tests.factories import ADA
@@ -431,7 +431,7 @@ def test_what_was_to_be_told_of_an_erased_customer_is_dropped(receiver: Receiver
     owed(case="Z1")
     owed("+31612345679")
     with db.transaction() as session:
-        assert erasure.erase(session, "ada", "test", now())
+        assert erasure.erase_customer(session, "ada", "test", now())
 
     deliver()
 
@@ -447,7 +447,7 @@ def test_what_was_told_is_forgotten_after_a_day(receiver: Receiver) -> None:
     owed()
     deliver()
 
-    sweep.forget_old(now() + 2 * DAY)
+    retention.forget_old(Keep(), now() + 2 * DAY)
 
     with db.reading() as session:
         assert session.scalars(select(Outbox).where(Outbox.kind == "call_hook")).all() == []

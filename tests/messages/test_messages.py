@@ -15,7 +15,7 @@ from app.callbacks import due
 from app.carrier.rest import Carrier
 from app.clock import utcnow
 from app.deployment import Deployment
-from app.desk.card import promise_card
+from app.desk.promise_cards import promise_cards
 from app.jobs import deliver
 from app.messages import agreements, messages
 from app.outgoing import outbox
@@ -159,7 +159,7 @@ def test_nobody_is_rung_before_the_time_they_asked_for(people: People, settings:
     assert moved.not_before is not None
 
     with db.transaction() as session:
-        card = promise_card(session, session.get_one(Promise, owed), "anna", utcnow(), {})
+        [card] = promise_cards(session, [session.get_one(Promise, owed)], "anna", utcnow(), {})
         assert (card.not_before, card.no_messages) == (moved.not_before, False)
         due.work_off(session, owed, utcnow(), Deployment.of(settings))
     assert promise(owed).next_at == moved.not_before + timedelta(minutes=30)

@@ -1,0 +1,202 @@
+"""How is somebody forgotten, a customer or whoever has a number? Nothing that leads to them stays.
+
+Calls and promises keep their times and outcomes, so that the house's figures stay true, but name nobody.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Select, delete, select
+from sqlalchemy.orm import Session, aliased
+
+from app.agents import desk_events
+from app.forgetting.naming import slices, unname_calls, unname_promises
+from app.outgoing import outbox
+from app.promises import ledger
+from app.records.agents import DeskEvent
+from app.records.callers import Case, Customer, CustomerNumber
+from app.records.calls import Call
+from app.records.messages import Message, MessageStop
+from app.records.outgoing import Outbox
+from app.records.promises import Promise, PromiseState
+
+_MAY_BE_WITHDRAWN = [
+    state for state, following in ledger.FOLLOWS.items() if PromiseState.WITHDRAWN in following
+]
+
+
+@dataclass(frozen=True)
+class Erased:
+    """How much named somebody who is forgotten now."""
+
+    calls: int
+    promises: int
+    messages: int
+
+
+@dataclass(frozen=True)
+class _Somebody:
+    """By what they are found. Who isn't a customer, or stays one, is found by their number alone."""
+
+    numbers: Sequence[str]
+    customers: Sequence[str] = ()
+    cases: Sequence[str] = ()
+
+    def found(
+        self, session: Session, table: type[Call] | type[Promise] | type[Message], number: Any, key: Any
+    ) -> list[Any]:
+        """Return the keys of all rows of theirs."""
+        named = {number: self.numbers, table.customer: self.customers, table.case: self.cases}
+        return _holding(session, key, named)
+
+
+def erase_customer(session: Session, customer: str, who: str, now: datetime) -> Erased | None:
+    """Forget the customer with their numbers, cases and contacts; None when there is none.
+
+    What they are still owed is withdrawn by `who`. A number that is also another customer's stays theirs.
+    """
+    if session.get(Customer, customer, with_for_update=True) is None:
+        return None
+    cases = session.scalars(select(Case.key).where(Case.customer == customer)).all()
+    somebody = _Somebody(_numbers_of_nobody_else(session, customer), [customer], cases)
+    erased = _forget(session, somebody, who, now)
+    # Numbers, cases and contacts go with them, by the database's own rules.
+    session.execute(delete(Customer).where(Customer.key == customer))
+    return erased
+
+
+def erase_number(session: Session, e164: str, who: str, now: datetime) -> Erased | None:
+    """Forget whoever calls from a number; None when nothing is known under it.
+
+    Customers who have it lose it, and stay: their calls and promises go on naming them and their cases.
+    """
+    wanted_none = session.get(MessageStop, e164) is not None
+    erased = _forget(session, _Somebody([e164]), who, now)
+    gone = delete(CustomerNumber).where(CustomerNumber.e164 == e164).returning(CustomerNumber.customer)
+    is_known = bool(session.scalars(gone).all()) or wanted_none or erased != Erased(0, 0, 0)
+    return erased if is_known else None
+
+
+def _numbers_of_nobody_else(session: Session, customer: str) -> Sequence[str]:
+    other = aliased(CustomerNumber)
+    shared = select(other.e164).where(other.e164 == CustomerNumber.e164, other.customer != customer).exists()
+    mine = select(CustomerNumber.e164).where(CustomerNumber.customer == customer, ~shared)
+    return session.scalars(mine).all()
+
+
+def _forget(session: Session, somebody: _Somebody, who: str, now: datetime) -> Erased:
+    customer_too = bool(somebody.customers)
+    promises = somebody.found(session, Promise, Promise.number, Promise.id)
+    calls = somebody.found(session, Call, Call.from_e164, Call.sid)
+    # Who hid their number told it when they were promised a call.
+    calls = list(dict.fromkeys([*calls, *_holding(session, Call.sid, {Call.promise: promises})]))
+    messages = somebody.found(session, Message, Message.number, Message.sid)
+    withdrawn = _withdraw(session, promises, who, now)
+    unname_promises(session, promises, now, customer_too=customer_too)
+    unname_calls(session, calls, now, customer_too=customer_too)
+    _forget_messages(session, messages, somebody.numbers)
+    _forget_what_was_told(
+        session,
+        _Names(
+            frozenset([*somebody.numbers, *messages]),
+            frozenset(
+                [
+                    *(("customer", key) for key in somebody.customers),
+                    *(("case", key) for key in somebody.cases),
+                    *(("call_sid", sid) for sid in calls),
+                ]
+            ),
+        ),
+    )
+    for promise in withdrawn:
+        if promise.agent:
+            # In place of the news that named them.
+            news = {
+                "promise": promise.id,
+                "state": str(PromiseState.WITHDRAWN),
+                "case": None,
+                "customer": None,
+            }
+            desk_events.tell(session, promise.agent, "promise", news, now)
+    return Erased(len(calls), len(promises), len(messages))
+
+
+def _withdraw(session: Session, promises: Sequence[int], who: str, now: datetime) -> list[Promise]:
+    """Withdraw what is owed to them; return it."""
+    owed: list[Promise] = []
+    for some in slices(promises):
+        owed += session.scalars(
+            select(Promise).where(Promise.id.in_(some), Promise.state.in_(_MAY_BE_WITHDRAWN))
+        )
+    for promise in owed:
+        ledger.withdraw(session, promise.id, who, now)
+    session.flush()
+    return owed
+
+
+def _forget_messages(session: Session, sids: Sequence[str], numbers: Sequence[str]) -> None:
+    """Delete what went to and fro, sent or not, and that a number of theirs wanted no messages."""
+    for some in slices(sids):
+        session.execute(delete(Message).where(Message.sid.in_(some)))
+    for some in slices(numbers):
+        session.execute(delete(MessageStop).where(MessageStop.number.in_(some)))
+
+
+def _forget_what_was_told(session: Session, names: "_Names") -> None:
+    """Delete what desks and other systems were told of them, or would be, and what was to be sent."""
+    events = select(DeskEvent.agent, DeskEvent.number, DeskEvent.data)
+    for agent, number, _ in _naming(session, events, names):
+        session.execute(delete(DeskEvent).where(DeskEvent.agent == agent, DeskEvent.number == number))
+    left = select(Outbox.id, Outbox.payload).where(Outbox.kind.in_((outbox.CALL_HOOK, outbox.SEND_MESSAGE)))
+    for some in slices([row_id for row_id, _ in _naming(session, left, names)]):
+        session.execute(delete(Outbox).where(Outbox.id.in_(some)))
+
+
+# --- finding ------------------------------------------------------------------------------------------
+
+
+def _holding(session: Session, key: Any, named: Mapping[Any, Sequence[Any]]) -> list[Any]:
+    """Return the keys of the rows of which one of the columns holds one of its values.
+
+    Column by column, so that each is found by its own index, and some values at a time.
+    """
+    found: dict[Any, None] = {}
+    for column, values in named.items():
+        for some in slices(values):
+            found |= dict.fromkeys(session.scalars(select(key).where(column.in_(some))))
+    return list(found)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """By what JSON tells of somebody: texts of any name, and keys under the name that events give them."""
+
+    texts: Set[str]
+    keys: Set[tuple[str, str]]
+
+    def are_in(self, data: Any) -> bool:
+        return any(named[1] in self.texts or named in self.keys for named in _named_in(data))
+
+
+def _naming(session: Session, statement: Select[Any], names: _Names) -> list[Any]:
+    """Return the rows of which the JSON, the last that is selected, tells of somebody.
+
+    All are looked through, a thousand at a time: these tables hold days, and no index knows who is in there.
+    """
+    rows = session.execute(statement.execution_options(yield_per=1000))
+    return [row for row in rows if names.are_in(row[-1])]
+
+
+def _named_in(data: Any) -> Iterator[tuple[str, str]]:
+    """Yield every (name, text) in a JSON value, however deep."""
+    if isinstance(data, list):
+        for item in data:
+            yield from _named_in(item)
+    elif isinstance(data, dict):
+        for name, value in data.items():
+            if isinstance(value, str):
+                yield name, value
+            else:
+                yield from _named_in(value)

@@ -1,0 +1,82 @@
+"""What of a call or a promise names somebody? Taken off, what is left is a fact: when, and how it ended."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import delete, null, select, update
+from sqlalchemy.orm import Session
+
+from app.promises import recordings
+from app.records.calls import IS_ENDED, Call, CallStep, Inbox
+from app.records.promises import Promise, PromiseAttempt, PromiseEvent, Recording
+
+T = TypeVar("T")
+
+# Of what happened only who of ours, when and which error stay; nothing else may name anybody.
+HARMLESS_DETAILS = frozenset({"agent", "from", "time", "error"})
+# With the number; those of a customer who stays keep what leads to their record.
+_CUSTOMER: dict[str, Any] = {"customer": None, "case": None}
+
+
+def unname_calls(session: Session, sids: Sequence[str], now: datetime, *, customer_too: bool) -> None:
+    """Take off who called, what was known of them, and what they said after the tone, also at the carrier.
+
+    A call that is going on keeps what the carrier still needs of it.
+    """
+    more = _CUSTOMER if customer_too else {}
+    for some in slices(sids):
+        session.execute(
+            update(Call)
+            .where(Call.sid.in_(some))
+            .values(from_e164=None, **more)
+            .execution_options(synchronize_session=False)
+        )
+        # What was decided stays; what it depended on names the customer and the case.
+        session.execute(
+            update(CallStep)
+            .where(CallStep.call_sid.in_(some))
+            .values(situation=null())
+            .execution_options(synchronize_session=False)
+        )
+        # What we said may have repeated a number that they had spoken.
+        session.execute(
+            update(Call)
+            .where(Call.sid.in_(some), IS_ENDED)
+            .values(said=[], forgotten_at=now)
+            .execution_options(synchronize_session=False)
+        )
+        recordings.forget(session, Recording.call_sid.in_(some), now)
+        # What we once answered the carrier names the case and the customer.
+        ended = select(Call.sid).where(Call.sid.in_(some), IS_ENDED)
+        session.execute(delete(Inbox).where(Inbox.call_sid.in_(ended)))
+
+
+def unname_promises(session: Session, ids: Sequence[int], now: datetime, *, customer_too: bool) -> None:
+    """Take off to whom it was owed, and in whose words; none of these may be owed any more."""
+    more = _CUSTOMER if customer_too else {}
+    for some in slices(ids):
+        session.execute(
+            update(PromiseAttempt)
+            .where(PromiseAttempt.promise.in_(some))
+            .values(number="")
+            .execution_options(synchronize_session=False)
+        )
+        for event in session.scalars(select(PromiseEvent).where(PromiseEvent.promise.in_(some))):
+            if not event.details.keys() <= HARMLESS_DETAILS:
+                event.details = {
+                    name: event.details[name] for name in HARMLESS_DETAILS & event.details.keys()
+                }
+        session.flush()
+        recordings.forget(session, Recording.promise.in_(some), now)
+        session.execute(
+            update(Promise)
+            .where(Promise.id.in_(some))
+            .values(number=None, about="", forgotten_at=now, **more)
+            .execution_options(synchronize_session=False)
+        )
+
+
+def slices(values: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:
+    """Yield so many at a time as a statement may list."""
+    return (values[start : start + size] for start in range(0, len(values), size))

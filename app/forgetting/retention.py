@@ -1,0 +1,206 @@
+"""What is old, and goes? A few rows at a time, so that nobody waits; safe when several do it at once.
+
+What is still owed, what nobody has seen to, and a call that goes on are never old.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from sqlalchemy import ColumnElement, bindparam, delete, exists, null, select, update
+from sqlalchemy.orm import InstrumentedAttribute, Session
+
+from app.db import table_of
+from app.forgetting.naming import unname_calls, unname_promises
+from app.outgoing import outbox
+from app.records.agents import DeskEvent, SignInAttempt
+from app.records.calls import HAS_SITUATION, IS_ENDED, Call, CallStep, Inbox
+from app.records.jobs import WorkerSeen
+from app.records.messages import Message
+from app.records.outgoing import Outbox
+from app.records.promises import IS_OWED, Promise, Recording, RecordingState
+from config import Keep
+
+# However many there are, a transaction holds so many of them.
+AT_A_TIME = 200
+
+# A stream resumes over an hour; a page that was left open over night finds its day again.
+KEEP_EVENTS = timedelta(hours=24)
+# The carrier repeats a question for minutes.
+KEEP_INBOX = timedelta(days=3)
+KEEP_SIGN_INS = timedelta(hours=1)
+KEEP_WORKERS = timedelta(hours=1)
+# What other systems were told names people, and they have it themselves.
+KEEP_TOLD = timedelta(days=1)
+
+Forget = Callable[[Session, datetime, datetime], int]
+
+
+@dataclass(frozen=True)
+class Old:
+    """One kind of what grows old."""
+
+    name: str
+    before: datetime  # older than this
+    forget: Forget  # the oldest of them, with `before` and now; returns how many
+
+    def some(self, session: Session, now: datetime) -> int:
+        """Forget the oldest few; return how many, 0 when there is nothing left."""
+        return self.forget(session, self.before, now)
+
+
+def everything(keep: Keep, now: datetime) -> Iterator[Old]:
+    """Yield all that grows old. Numbers go before what would be looked through for them."""
+    yield Old("events", now - KEEP_EVENTS, _events)
+    yield Old("inbox", now - KEEP_INBOX, _inbox)
+    yield Old("sign_ins", now - KEEP_SIGN_INS, _sign_ins)
+    yield Old("workers", now - KEEP_WORKERS, _workers)
+    for kind in outbox.GIVE_UP_AFTER:
+        kept = KEEP_TOLD if kind == outbox.CALL_HOOK else timedelta(days=keep.sent)
+        yield Old(kind, now - kept, partial(_sent, kind))
+    kinds: tuple[tuple[str, int | None, Forget], ...] = (
+        ("messages", keep.messages, _messages),
+        ("situations", keep.situations, _situations),
+        ("promises", keep.promises, _promises),
+        ("calls", keep.calls, _calls),
+        ("numbers_of_promises", keep.numbers, _numbers_of_promises),
+        ("numbers_of_calls", keep.numbers, _numbers_of_calls),
+    )
+    for name, days, forget in kinds:
+        if days is not None:
+            yield Old(name, now - timedelta(days=days), forget)
+
+
+# --- what is never old --------------------------------------------------------------------------------
+
+
+def _is_owed(promise_id: Any) -> ColumnElement[bool]:
+    return exists().where(Promise.id == promise_id, IS_OWED)
+
+
+def _has_sound(of: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Tell whether there is a sound, here or at the carrier, that has yet to be forgotten for itself."""
+    return exists().where(of, Recording.state != RecordingState.GONE)
+
+
+# --- calls and promises -------------------------------------------------------------------------------
+
+
+def _calls(session: Session, before: datetime, now: datetime) -> int:
+    """Delete calls with their steps, what was answered in them, and that something was recorded."""
+    is_over = (IS_ENDED, ~_is_owed(Call.promise), ~_has_sound(Recording.call_sid == Call.sid))
+    sids = _oldest(session, Call.sid, Call.created_at, Call.created_at < before, *is_over)
+    session.execute(delete(Recording).where(Recording.call_sid.in_(sids)))
+    session.execute(delete(Inbox).where(Inbox.call_sid.in_(sids)))
+    # Their steps go with them, by the database's own rules.
+    session.execute(delete(Call).where(Call.sid.in_(sids)))
+    return len(sids)
+
+
+def _numbers_of_calls(session: Session, before: datetime, now: datetime) -> int:
+    """Take off who called; whoever is owed a call by that number is still waited for."""
+    waits = exists().where(Promise.number == Call.from_e164, IS_OWED)
+    is_over = (IS_ENDED, Call.forgotten_at.is_(None), ~_is_owed(Call.promise), ~waits)
+    sids = _oldest(session, Call.sid, Call.created_at, Call.created_at < before, *is_over)
+    unname_calls(session, sids, now, customer_too=False)
+    return len(sids)
+
+
+def _promises(session: Session, before: datetime, now: datetime) -> int:
+    """Delete promises that are over, with all that they went through."""
+    old = (Promise.finished_at < before, ~_has_sound(Recording.promise == Promise.id))
+    ids = _oldest(session, Promise.id, Promise.finished_at, *old)
+    session.execute(delete(Recording).where(Recording.promise.in_(ids)))
+    # Events and tries go with them, by the database's own rules.
+    session.execute(delete(Promise).where(Promise.id.in_(ids)))
+    return len(ids)
+
+
+def _numbers_of_promises(session: Session, before: datetime, now: datetime) -> int:
+    old = (Promise.finished_at < before, Promise.forgotten_at.is_(None))
+    ids = _oldest(session, Promise.id, Promise.finished_at, *old)
+    unname_promises(session, ids, now, customer_too=False)
+    return len(ids)
+
+
+def _situations(session: Session, before: datetime, now: datetime) -> int:
+    """Take off on what steps were decided; by which rules, and with which parameters, stays with them."""
+    found = session.execute(
+        select(CallStep.call_sid, CallStep.number)
+        .where(CallStep.started_at < before, HAS_SITUATION)
+        .order_by(CallStep.started_at)
+        .limit(AT_A_TIME)
+        .with_for_update(skip_locked=True)
+    ).all()
+    steps = table_of(CallStep)
+    named = (steps.c.call_sid == bindparam("of_call"), steps.c.number == bindparam("of_step"))
+    if found:
+        # One by one: SQLite would look through the whole table for a list of pairs.
+        values = [{"of_call": sid, "of_step": number} for sid, number in found]
+        session.connection().execute(update(steps).where(*named).values(situation=null()), values)
+    return len(found)
+
+
+# --- what was written, sent, told ---------------------------------------------------------------------
+
+
+def _messages(session: Session, before: datetime, now: datetime) -> int:
+    """Delete messages that somebody has seen to; without its number a message is nothing."""
+    old = (Message.at < before, Message.handled_at.is_not(None), ~_is_owed(Message.promise))
+    sids = _oldest(session, Message.sid, Message.at, *old)
+    session.execute(delete(Message).where(Message.sid.in_(sids)))
+    return len(sids)
+
+
+def _sent(kind: str, session: Session, before: datetime, now: datetime) -> int:
+    """Delete what has left, or won't leave any more; what still waits has no such moment."""
+    return _delete_oldest(session, Outbox, (Outbox.id,), Outbox.done_at, before, Outbox.kind == kind)
+
+
+def _events(session: Session, before: datetime, now: datetime) -> int:
+    keys = (DeskEvent.agent, DeskEvent.number)
+    return _delete_oldest(session, DeskEvent, keys, DeskEvent.created_at, before)
+
+
+def _inbox(session: Session, before: datetime, now: datetime) -> int:
+    return _delete_oldest(session, Inbox, (Inbox.call_sid, Inbox.request), Inbox.created_at, before)
+
+
+def _workers(session: Session, before: datetime, now: datetime) -> int:
+    return _delete_oldest(session, WorkerSeen, (WorkerSeen.name,), WorkerSeen.seen_at, before)
+
+
+def _sign_ins(session: Session, before: datetime, now: datetime) -> int:
+    return _delete_oldest(session, SignInAttempt, (SignInAttempt.id,), SignInAttempt.at, before)
+
+
+# --- the oldest few -----------------------------------------------------------------------------------
+
+
+def _oldest(
+    session: Session, key: InstrumentedAttribute[Any], age: Any, *old: ColumnElement[bool]
+) -> Sequence[Any]:
+    """Return the oldest of these, held until the transaction ends; what others hold is left to them."""
+    wanted = select(key).where(*old).order_by(age).limit(AT_A_TIME)
+    return session.scalars(wanted.with_for_update(skip_locked=True, of=key.class_)).all()
+
+
+def _delete_oldest(
+    session: Session,
+    table: Any,
+    keys: Sequence[InstrumentedAttribute[Any]],
+    age: InstrumentedAttribute[Any],
+    before: datetime,
+    *more: ColumnElement[bool],
+) -> int:
+    """Delete the oldest rows that nothing hangs on; return how many."""
+    oldest = select(*keys).where(age < before, *more).order_by(age).limit(AT_A_TIME)
+    found = session.execute(oldest.with_for_update(skip_locked=True)).all()
+    if found:
+        # One by one: SQLite would look through the whole table for a list of pairs.
+        named = [key == bindparam(f"wanted_{place}") for place, key in enumerate(keys)]
+        values = [{f"wanted_{place}": value for place, value in enumerate(row)} for row in found]
+        session.connection().execute(delete(table_of(table)).where(*named), values)
+    return len(found)
