@@ -5,9 +5,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import current_app, request
+from flask import Response, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
+from sqlalchemy import Select
 
+from app import db
+from app.api import fields
 from app.api.auth import require
 from app.api.fields import Defaults, Problem, Refused, Unusable
 from app.api.problems import ApiProblem
@@ -138,3 +141,43 @@ def parameter(name: str, read: Callable[[str, Defaults], Any]) -> Any:
         return read(text.strip(), defaults())
     except Unusable as unusable:
         raise Refused([Problem(name, unusable.code, unusable.values_said)]) from unusable
+
+
+def said_in(
+    said: dict[str, Any], name: str, read: Any, found: list[Problem], *, required: bool = False
+) -> Any:
+    """Return the value of one text, None when it isn't there; what is wrong with it is added to `found`."""
+    value = said.get(name)
+    if value is None or value == "":
+        if required:
+            found.append(Problem(name, "missing"))
+        return None
+    if not isinstance(value, str):
+        found.append(Problem(name, "wrong_type", {"expected": "string"}))
+        return None
+    try:
+        return read(value.strip(), defaults())
+    except Unusable as unusable:
+        found.append(Problem(name, unusable.code, unusable.values_said))
+        return None
+
+
+READ, WRITE = Scope.READ, Scope.WRITE
+
+
+def page(statement: Select[Any], queries: tuple[Query, ...], shape: Any, key: Any) -> Response:
+    """Answer one page of what the statement finds, with the key that the next one begins after."""
+    refuse_unknown_parameters((*queries, AFTER, LIMIT))
+    most = limit()
+    with db.reading() as session:
+        rows = list(session.scalars(statement.limit(most + 1)))
+        items = [shape(row) for row in rows[:most]]
+    following = key(rows[most - 1]) if len(rows) > most else None
+    return jsonify(items=items, next=None if following is None else str(following))
+
+
+ONE_LINE = fields.line_of_text(200)
+
+
+def who() -> str:
+    return f"api:{g.api_token.name}"

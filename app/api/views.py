@@ -1,56 +1,56 @@
 """What may other systems read and write? The views of /api/v1."""
 
-import uuid
-from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, Flask, Response, g, jsonify, render_template, request, url_for
+from flask import Blueprint, Flask, Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import Select, literal, select, tuple_
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload, undefer
+from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from app import catalogue, db, web
-from app.agents import presence, streams
-from app.api import description, erasure_views, fields, hook_views, problems, shapes, store
+from app.api import (
+    description,
+    erasure_views,
+    fields,
+    hook_views,
+    presence_views,
+    problems,
+    promise_views,
+    shapes,
+    store,
+)
 from app.api.fields import Defaults, Problem, Refused, Unusable
 from app.api.problems import ApiProblem
 from app.api.records import AGENTS, CASES, CONTACTS, CUSTOMERS, LINES, Kind
 from app.api.routes import (
-    AFTER,
-    LIMIT,
+    ONE_LINE,
     OPERATIONS,
     PREFIX,
+    READ,
+    WRITE,
     Query,
     body,
     defaults,
-    limit,
     operation,
+    page,
     parameter,
-    refuse_unknown_parameters,
     settings,
 )
-from app.clock import utcnow
 from app.db import UtcDateTime
-from app.errors import InvalidField
-from app.lines import places
 from app.outgoing import announce
-from app.promises import ledger
-from app.records.agents import Activity, Agent, Intent, Reach, Slot, Softphone
+from app.records.agents import Agent
 from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber
 from app.records.calls import Call, CallStep
 from app.records.lines import Line
-from app.records.promises import Promise, PromiseEvent, PromiseState
-from app.records.tokens import Scope
-from app.routing import rules
 
 LONGEST_BODY = 256 * 1024
 
-READ, WRITE = Scope.READ, Scope.WRITE
-
 bp = Blueprint("api", __name__, url_prefix=PREFIX)
+
+
 problems.register(bp)
 
 
@@ -77,9 +77,6 @@ def _bound_the_body() -> None:
 def _changed_meanwhile(error: IntegrityError) -> Response:
     # Checked a moment ago, and gone since: somebody else was quicker.
     return problems.answer(ApiProblem(409, "conflict", retry_after=1))
-
-
-# --- agents, lines, customers, cases, contacts -------------------------------------------------------
 
 
 def _serve(
@@ -110,16 +107,8 @@ def _serve(
         name=f"put_{one}",
     )
     def put(**arguments: str) -> ResponseReturnValue:
-        record = kind.from_json(arguments[one], body(), defaults())
-        key = store.key_of(kind, record)
         with db.transaction() as session:
-            if missing := store.missing_references(session, kind, [record]):
-                raise Refused(missing[0])
-            is_known = store.exists_already(session, kind, key)
-            with announce.watching(session, _cases_of(session, kind, record, key)):
-                store.write(session, kind, [record])
-            if kind is CONTACTS and not is_known:
-                announce.contact_created(session, key)
+            key, is_known = _written(session, kind, arguments[one])
             answer = shape(find(session, key))
         if is_known:
             return jsonify(answer)
@@ -146,7 +135,21 @@ def _serve(
                 statement = statement.where(condition(value))
         if after := parameter("after", fields.key):
             statement = statement.where(column > after)
-        return _page(statement, queries, shape, lambda row: getattr(row, column.key))
+        return page(statement, queries, shape, lambda row: getattr(row, column.key))
+
+
+def _written(session: Session, kind: Kind[Any], said: str) -> tuple[str, bool]:
+    """Write down the record of a request; return its key, and whether there was one before."""
+    record = kind.from_json(said, body(), defaults())
+    key = store.key_of(kind, record)
+    if missing := store.missing_references(session, kind, [record]):
+        raise Refused(missing[0])
+    is_known = store.exists_already(session, kind, key)
+    with announce.watching(session, _cases_of(session, kind, record, key)):
+        store.write(session, kind, [record])
+    if kind is CONTACTS and not is_known:
+        announce.contact_created(session, key)
+    return key, is_known
 
 
 def _cases_of(session: Session, kind: Kind[Any], record: Any, key: str) -> set[str]:
@@ -173,22 +176,9 @@ def _normal(kind: Kind[Any], key: str) -> str:
         raise ApiProblem(404, "not_found") from None
 
 
-def _page(statement: Select[Any], queries: tuple[Query, ...], shape: Any, key: Any) -> Response:
-    """Answer one page of what the statement finds, with the key that the next one begins after."""
-    refuse_unknown_parameters((*queries, AFTER, LIMIT))
-    most = limit()
-    with db.reading() as session:
-        rows = list(session.scalars(statement.limit(most + 1)))
-        items = [shape(row) for row in rows[:most]]
-    following = key(rows[most - 1]) if len(rows) > most else None
-    return jsonify(items=items, next=None if following is None else str(following))
-
-
 def _of_number(e164: str) -> Any:
     return Customer.key.in_(select(CustomerNumber.customer).where(CustomerNumber.e164 == e164))
 
-
-_ONE_LINE = fields.line_of_text(200)
 
 _serve(
     AGENTS,
@@ -197,8 +187,10 @@ _serve(
     Agent,
     Agent.key,
     shapes.agent,
-    team=(lambda value: Agent.team == value, _ONE_LINE),
+    team=(lambda value: Agent.team == value, ONE_LINE),
 )
+
+
 _serve(
     LINES,
     "line",
@@ -206,8 +198,10 @@ _serve(
     Line,
     Line.number,
     shapes.line,
-    team=(lambda value: Line.team == value, _ONE_LINE),
+    team=(lambda value: Line.team == value, ONE_LINE),
 )
+
+
 _serve(
     CUSTOMERS,
     "customer",
@@ -217,6 +211,8 @@ _serve(
     shapes.customer,
     phone=(_of_number, fields.phone),
 )
+
+
 _serve(
     CASES,
     "case",
@@ -225,9 +221,11 @@ _serve(
     Case.key,
     shapes.case,
     customer=(lambda value: Case.customer == value, fields.key),
-    team=(lambda value: Case.team == value, _ONE_LINE),
+    team=(lambda value: Case.team == value, ONE_LINE),
     status=(lambda value: Case.status == value, fields.one_of(CaseStatus)),
 )
+
+
 _serve(
     CONTACTS,
     "contact",
@@ -243,127 +241,7 @@ _serve(
 erasure_views.enter()
 
 
-def _who() -> str:
-    return f"api:{g.api_token.name}"
-
-
-# --- presence ----------------------------------------------------------------------------------------
-
-
-@operation("GET", "/agents/<agent>/presence", scope=READ, own_desk=True, answers={200: "Presence"})
-def get_presence(agent: str) -> ResponseReturnValue:
-    with db.reading() as session:
-        return _presence(session, agent)
-
-
-@operation(
-    "PUT",
-    "/agents/<agent>/presence",
-    scope=WRITE,
-    own_desk=True,
-    body="PresenceWritten",
-    answers={200: "Presence"},
-)
-def put_presence(agent: str) -> ResponseReturnValue:
-    state, reach, back_at = _presence_said(body())
-    now = utcnow()
-    with db.transaction() as session:
-        slot = _slot(session, agent)
-        if state == Activity.WRAPPING_UP:
-            seconds = rules.of_agent(session, agent).ladder.wrap_up_seconds
-            if not presence.start_wrap_up(session, agent, now, seconds):
-                raise ApiProblem(409, "wrap_up_not_now")
-            if reach is not None and reach != slot.reach:
-                _set_intent(session, agent, Intent(slot.intent), now, reach=reach)
-        else:
-            _set_intent(session, agent, Intent(state), now, reach=reach, back_at=back_at)
-            # Whoever says what they do now is done with writing down what was.
-            presence.end_wrap_up(session, agent, now)
-        return _presence(session, agent)
-
-
-def _set_intent(session: Session, agent: str, intent: Intent, now: datetime, **more: Any) -> None:
-    try:
-        presence.set_intent(session, agent, intent, now, **more)
-    except InvalidField as error:
-        raise Refused([Problem(error.field, "no_phone_to_reach")]) from error
-
-
-def _presence_said(said: dict[str, Any]) -> tuple[str, Reach | None, datetime | None]:
-    found = [Problem(name, "unknown_field") for name in said if name not in {"state", "reach", "back_at"}]
-    states = [*Intent, Activity.WRAPPING_UP]
-    state = _said(said, "state", fields.one_of(states), found, required=True)
-    reach = _said(said, "reach", fields.one_of(Reach), found)
-    back_at = _said(said, "back_at", fields.moment, found)
-    if found:
-        raise Refused(found)
-    return state, Reach(reach) if reach else None, back_at
-
-
-def _said(said: dict[str, Any], name: str, read: Any, found: list[Problem], *, required: bool = False) -> Any:
-    """Return the value of one text, None when it isn't there; what is wrong with it is added to `found`."""
-    value = said.get(name)
-    if value is None or value == "":
-        if required:
-            found.append(Problem(name, "missing"))
-        return None
-    if not isinstance(value, str):
-        found.append(Problem(name, "wrong_type", {"expected": "string"}))
-        return None
-    try:
-        return read(value.strip(), defaults())
-    except Unusable as unusable:
-        found.append(Problem(name, unusable.code, unusable.values_said))
-        return None
-
-
-def _slot(session: Session, agent: str) -> Slot:
-    slot = session.get(Slot, agent)
-    if slot is None:
-        raise ApiProblem(404, "not_found")
-    return slot
-
-
-def _presence(session: Session, agent: str) -> Response:
-    view = presence.view(session, agent, utcnow())
-    if view is None:
-        raise ApiProblem(404, "not_found")
-    return jsonify(view.as_json())
-
-
-@operation(
-    "POST", "/agents/<agent>/heartbeat", scope=WRITE, own_desk=True, body="Heartbeat", answers={204: None}
-)
-def heartbeat(agent: str) -> ResponseReturnValue:
-    said = body()
-    found = [Problem(name, "unknown_field") for name in said if name not in {"visible", "softphone"}]
-    softphone = _said(said, "softphone", fields.one_of(Softphone), found, required=True)
-    if not isinstance(said.get("visible"), bool):
-        code = "missing" if said.get("visible") is None else "wrong_type"
-        found.append(Problem("visible", code, {"expected": "boolean"}))
-    if found:
-        raise Refused(found)
-    with db.transaction() as session:
-        _slot(session, agent)
-        presence.beat(session, agent, visible=said["visible"], softphone=Softphone(softphone), now=utcnow())
-    return "", 204
-
-
-@operation(
-    "GET",
-    "/agents/<agent>/events",
-    scope=READ,
-    own_desk=True,
-    answers={200: "EventStream"},
-    query=(Query("after", {"type": "integer"}, "about_after_event"),),
-)
-def agent_events(agent: str) -> ResponseReturnValue:
-    with db.reading() as session:
-        _slot(session, agent)
-    return streams.open_stream(agent)
-
-
-# --- calls -------------------------------------------------------------------------------------------
+presence_views.enter()
 
 _CALL_FILTERS = (
     Query("from", {"type": "string"}, "about_from_query"),
@@ -410,7 +288,7 @@ def list_calls() -> ResponseReturnValue:
         # As one comparison, which an index can follow; with “or” all that is newer would be looked through.
         then = tuple_(literal(last, UtcDateTime), literal(after))
         statement = statement.where(tuple_(Call.created_at, Call.sid) < then)
-    return _page(statement, _CALL_FILTERS, shapes.call_in_list, lambda call: call.sid)
+    return page(statement, _CALL_FILTERS, shapes.call_in_list, lambda call: call.sid)
 
 
 def _caller(text: str, its_defaults: Defaults) -> str:
@@ -419,168 +297,8 @@ def _caller(text: str, its_defaults: Defaults) -> str:
     return fields.phone(f"+{text}" if raw.startswith(" ") else text, its_defaults)
 
 
-# --- promises ----------------------------------------------------------------------------------------
-
-_PROMISE_FILTERS = (
-    Query("state", {"type": "string", "enum": [str(state) for state in PromiseState]}),
-    Query("agent", {"type": "string"}, "about_agent_query"),
-    Query("team", {"type": "string"}),
-    Query("customer", {"type": "string"}),
-    Query("case", {"type": "string"}),
-)
-
-
-@operation("GET", "/promises", scope=READ, answers={200: "Promise"}, is_page=True, query=_PROMISE_FILTERS)
-def list_promises() -> ResponseReturnValue:
-    statement = select(Promise).options(undefer(Promise.recordings)).order_by(Promise.id)
-    for name, column, read in (
-        ("state", Promise.state, fields.one_of(PromiseState)),
-        ("agent", Promise.agent, fields.agent_key),
-        ("team", Promise.team, _ONE_LINE),
-        ("customer", Promise.customer, fields.key),
-        ("case", Promise.case, fields.key),
-        ("after", None, _number),
-    ):
-        if (value := parameter(name, read)) is not None:
-            statement = statement.where(Promise.id > value if column is None else column == value)
-    return _page(statement, _PROMISE_FILTERS, shapes.promise, lambda promise: promise.id)
-
-
-def _number(text: str, its_defaults: Defaults) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Unusable("unknown_after", text=text[:60])
-    return int(text)
-
-
-@operation("GET", "/promises/<int(max=2147483647):promise>", scope=READ, answers={200: "PromiseWithEvents"})
-def get_promise(promise: int) -> ResponseReturnValue:
-    with db.reading() as session:
-        row = session.get(Promise, promise)
-        if row is None:
-            raise ApiProblem(404, "not_found")
-        return _promise_with_events(session, row)
-
-
-@operation(
-    "POST",
-    "/promises",
-    scope=WRITE,
-    body="PromiseWritten",
-    answers={200: "PromiseWithEvents", 201: "PromiseWithEvents"},
-)
-def make_promise() -> ResponseReturnValue:
-    now = utcnow()
-    asked = request.headers.get("Idempotency-Key", "").strip() or uuid.uuid4().hex
-    if len(asked) > 60 or not asked.isprintable():
-        raise Refused([Problem("Idempotency-Key", "too_long", {"most": 60})])
-    origin = f"api:{g.api_token.hash[:16]}:{asked}"
-    said = body()
-    with db.transaction() as session:
-        wanted = _owed(session, said, now)
-        promise = ledger.make(session, origin=origin, why="promise_asked", now=now, **wanted)
-        if promise.number not in (wanted["number"], None):
-            # None: the customer was erased. Anything else would leave the second number without a promise.
-            raise Refused([Problem("Idempotency-Key", "key_of_another_number")])
-        session.flush()
-        is_new = promise.origin == origin and promise.created_at == now
-        answer = _promise_with_events(session, promise)
-    return answer, 201 if is_new else 200
-
-
-_PROMISE_FIELDS = {
-    "number": fields.phone,
-    "due_at": fields.moment,
-    "customer": fields.key,
-    "case": fields.key,
-    "agent": fields.agent_key,
-    "team": fields.line_of_text(120),
-    "line": fields.phone,
-    "language": fields.any_language,
-    "about": fields.paragraphs(2000),
-}
-
-
-def _owed(session: Session, said: dict[str, Any], now: datetime) -> dict[str, Any]:
-    """Return what promises.make() wants to know. Raises Refused with all that is wrong."""
-    found = [Problem(name, "unknown_field") for name in said if name not in _PROMISE_FIELDS]
-    values = {
-        name: _said(said, name, read, found, required=name in {"number", "due_at"})
-        for name, read in _PROMISE_FIELDS.items()
-    }
-    if values["number"] and not places.may_ring(session, values["number"]):
-        found.append(Problem("number", "not_callable"))
-    if values["due_at"] and values["due_at"] <= now:
-        found.append(Problem("due_at", "in_the_past"))
-    case = _referred(session, Case, "case", "no_such_case", values, found)
-    if case and values["customer"] is None:
-        values["customer"] = case.customer
-    elif case and case.customer != values["customer"]:
-        found.append(Problem("case", "case_of_another_customer"))
-    customer = _referred(session, Customer, "customer", "no_such_customer", values, found)
-    agent = _referred(session, Agent, "agent", "no_such_agent", values, found)
-    if agent and not agent.enabled:
-        found.append(Problem("agent", "agent_is_disabled", {"text": agent.key}))
-    if case and not values["agent"] and not values["team"]:
-        # As when the customer rings: it is a matter of whoever owns the case, while they are here.
-        owner = session.get(Agent, case.owner) if case.owner else None
-        values["agent"] = owner.key if owner and owner.enabled else None
-    line = _referred(session, Line, "line", "no_such_line", values, found)
-    values["team"] = values["team"] or next((one.team for one in (case, agent, line) if one), None)
-    if values["team"] is None and not found:
-        found.append(Problem("team", "team_needed"))
-    if found:
-        raise Refused(found)
-    values["language"] = values["language"] or (
-        customer.language if customer else settings().default_language
-    )
-    values["about"] = values["about"] or ""
-    return values
-
-
-def _referred(
-    session: Session, model: Any, name: str, code: str, values: dict[str, Any], found: list[Problem]
-) -> Any:
-    row = session.get(model, values[name]) if values[name] else None
-    if values[name] and row is None:
-        found.append(Problem(name, code, {"text": values[name]}))
-    return row
-
-
-@operation(
-    "POST",
-    "/promises/<int(max=2147483647):promise>/withdraw",
-    scope=WRITE,
-    answers={200: "PromiseWithEvents"},
-)
-def withdraw_promise(promise: int) -> ResponseReturnValue:
-    with db.transaction() as session:
-        if session.get(Promise, promise) is None:
-            raise ApiProblem(404, "not_found")
-        try:
-            row = ledger.withdraw(session, promise, _who(), utcnow())
-        except InvalidField:
-            raise ApiProblem(409, "promise_is_finished") from None
-        session.flush()
-        return _promise_with_events(session, row)
-
-
-def _promise_with_events(session: Session, promise: Promise) -> Response:
-    events = session.scalars(
-        select(PromiseEvent).where(PromiseEvent.promise == promise.id).order_by(PromiseEvent.id)
-    ).all()
-    zone, names = places.zone_of(session, promise.line), ledger.names_of(session)
-    response = jsonify(shapes.promise_with_events(promise, events, web.language_asked_for(), zone, names))
-    response.headers["Content-Language"] = web.language_asked_for()
-    response.vary.add("Accept-Language")
-    return response
-
-
-# --- the systems that subscribe -----------------------------------------------------------------------
-
+promise_views.enter()
 hook_views.enter()
-
-
-# --- the description ---------------------------------------------------------------------------------
 
 
 @operation("GET", "/openapi.json", scope=None, answers={200: "OpenApi"})
