@@ -1,5 +1,6 @@
 """Does anything that runs on a page, in the API or by the clock look through a whole table?"""
 
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,8 +17,10 @@ from app.admin.promises import VIEWS
 from app.api import auth
 from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
+from app.clock import utcnow
 from app.deployment import Deployment
-from app.jobs.schedule import Schedule
+from app.jobs.look import Look
+from app.jobs.timetable import Timetable
 from app.promises import links
 from app.records.agents import Role
 from app.records.tokens import Scope
@@ -162,17 +165,14 @@ def contact_of(api: Api) -> dict[str, Any]:
 def test_no_job_looks_through_a_table(
     house: None, carrier: Carrier, settings: Settings, tmp_path: Path
 ) -> None:
-    schedule = Schedule(
-        carrier,
-        Deployment.of(settings),
-        Spool(tmp_path / "spool"),
-        settings.redis_url,
-        settings.keep,
-        strict_hooks=False,
-    )
+    spool, stopped = Spool(tmp_path / "spool"), threading.Event()
+    deployment = Deployment.of(settings)
+    jobs = Timetable(carrier, deployment, spool, stopped, settings.keep, strict_hooks=False).jobs()
     with watched() as asked:
-        for job in schedule.jobs:
+        for job in jobs.values():
             job.do()
+        # And how each is asked whether there is anything to do, all in one go.
+        Look({name: (job.rows, job.at_once) for name, job in jobs.items() if job.rows}).at(utcnow())
 
     found = too_much(asked)
     assert found == [], "\n\n".join(found)

@@ -117,6 +117,7 @@ class Promise(Base):
         # One callback is owed to a number at a time, however often it asks, also when it is late.
         partial_index("uq_promises_owed_number", "number", where=_OWED, unique=True),
         partial_index("ix_promises_owed_next_at", "next_at", where=_OWED),
+        partial_index("ix_promises_owed_due_at", "due_at", "id", where=_OWED),
         Index("ix_promises_agent_state", "agent", "state"),
         Index("ix_promises_customer", "customer"),
         partial_index("ix_promises_case", "case", where='"case" IS NOT NULL'),

@@ -15,6 +15,7 @@ depends_on = None
 
 OWNER = "coalesce(nullif(named_owner, avoided_agent), nullif(last_contact_agent, avoided_agent))"
 
+OWED = "state IN ('open', 'due', 'calling', 'reassigned', 'broken')"
 KEPT_LATE = "state = 'kept' AND finished_at > due_at"
 
 # Name, table, columns, and of which rows.
@@ -30,6 +31,7 @@ INDEXES: tuple[tuple[str, str, tuple[str | sa.TextClause, ...], str | None], ...
     ("ix_promises_team_finished_at", "promises", ("team", "finished_at"), None),
     ("ix_promises_state_finished_at", "promises", ("state", "finished_at"), None),
     ("ix_promises_kept_late", "promises", ("due_at", "finished_at"), KEPT_LATE),
+    ("ix_promises_owed_due_at", "promises", ("due_at", "id"), OWED),
     ("ix_promises_broken", "promises", ("finished_at",), "broken_at IS NOT NULL"),
     ("ix_promises_not_forgotten", "promises", ("finished_at",), "forgotten_at IS NULL"),
     ("ix_promises_spoken_at", "promises", (sa.text("coalesce(broken_at, due_at)"),), None),
