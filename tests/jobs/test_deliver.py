@@ -48,7 +48,7 @@ def tell(number: str = ADA) -> str:
     key = f"told/{number}"
     with db.transaction() as session:
         owed = factories.promise(session, number=number, due_at=now() + timedelta(hours=2), now=now())
-        messages.tell(session, owed, "We bellen u terug.", key, now())
+        messages.inform(session, owed, "We bellen u terug.", key, now())
         return str(session.scalars(select(Outbox.payload).where(Outbox.key == key)).one()["message"])
 
 

@@ -164,7 +164,7 @@ def write(number: str) -> None:
     now = datetime.now(UTC)
     with db.transaction() as session:
         promise = factories.promise(session, number=number, due_at=now + timedelta(days=1), now=now)
-        messages.tell(session, promise, "We bellen u terug.", f"told/{number}", now)
+        messages.inform(session, promise, "We bellen u terug.", f"told/{number}", now)
 
 
 def test_a_carrier_that_is_slow_about_messages_holds_up_neither_callbacks_nor_who_waits(
