@@ -14,9 +14,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import db
-from app.api import erasure
 from app.carrier.rest import Carrier
 from app.deployment import Deployment
+from app.forgetting import erasure
 from app.jobs import recordings as jobs
 from app.promises import ledger, recordings
 from app.records.agents import Intent, Role
@@ -250,7 +250,7 @@ def test_who_is_forgotten_is_not_heard_any_more_here_or_there(
         jobs.carry(carrier, later(1))
 
     with db.transaction() as session:
-        assert erasure.erase(session, "ada", "api:crm", datetime.now(UTC))
+        assert erasure.erase_customer(session, "ada", "api:crm", datetime.now(UTC))
     jobs.carry(carrier, later(2))
 
     assert (stored().state, shelf.sounds) == (RecordingState.GONE, {})
