@@ -30,7 +30,7 @@ from tests.api.conftest import Api
 from tests.asked import Statement, watched
 from tests.desk import office
 
-CALLS = 9_000
+CALLS = 20_000
 # Tables that grow with what happens: of these nobody may read more than a part.
 GROWING = {
     *("calls", "call_steps", "inbox", "promises", "promise_events", "promise_attempts", "recordings"),
@@ -53,7 +53,8 @@ def too_much(asked: list[Statement]) -> list[str]:
     looks = _scans_of_sqlite if db.current().is_sqlite else _reads_of_postgres
     with db.patient_transaction() as session:
         # What was changed meanwhile, the database soon finds out by itself.
-        session.execute(text("ANALYZE"))
+        if session.get_bind().dialect.name == "postgresql":
+            session.execute(text("ANALYZE"))
     found = {}
     for statement, values in asked:
         looks_at_rows = statement.lstrip().startswith(("SELECT", "UPDATE", "DELETE", "WITH"))

@@ -17,7 +17,7 @@ from app.promises import attempts, ledger
 from app.promises.attempts import is_calling_in
 from app.promises.times import Window, by_day
 from app.records.lines import Line
-from app.records.promises import Promise, PromiseState
+from app.records.promises import IS_OWED, Promise, PromiseState
 
 WORKED_OFF = (PromiseState.OPEN, PromiseState.DUE, PromiseState.REASSIGNED, PromiseState.BROKEN)
 NOT_YET_BROKEN = (PromiseState.OPEN, PromiseState.DUE, PromiseState.REASSIGNED)
@@ -30,7 +30,7 @@ def due(now: Moment) -> Select[int]:
     passed = (Promise.due_at <= now) & Promise.state.in_(NOT_YET_BROKEN)
     return (
         select(Promise.id)
-        .where(Promise.state.in_(WORKED_OFF), or_(Promise.next_at <= now, passed))
+        .where(IS_OWED, Promise.state.in_(WORKED_OFF), or_(Promise.next_at <= now, passed))
         .order_by(Promise.due_at, Promise.id)
     )
 

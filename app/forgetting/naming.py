@@ -48,8 +48,10 @@ def unname_calls(session: Session, sids: Sequence[str], now: datetime, *, custom
         )
         recordings.forget(session, Recording.call_sid.in_(some), now)
         # What we once answered the carrier names the case and the customer.
-        ended = select(Call.sid).where(Call.sid.in_(some), IS_ENDED)
-        session.execute(delete(Inbox).where(Inbox.call_sid.in_(ended)))
+        ended = session.scalars(select(Call.sid).where(Call.sid.in_(some), IS_ENDED)).all()
+        if ended:
+            # By their names: SQLite would look through all that was answered for a question of its own.
+            session.execute(delete(Inbox).where(Inbox.call_sid.in_(ended)))
 
 
 def unname_promises(session: Session, ids: Sequence[int], now: datetime, *, customer_too: bool) -> None:

@@ -92,6 +92,8 @@ def _calls(session: Session, before: datetime, now: datetime) -> int:
     """Delete calls with their steps, what was answered in them, and that something was recorded."""
     is_over = (IS_ENDED, ~_is_owed(Call.promise), ~_has_sound(Recording.call_sid == Call.sid))
     sids = _oldest(session, Call.sid, Call.created_at, Call.created_at < before, *is_over)
+    if not sids:
+        return 0
     session.execute(delete(Recording).where(Recording.call_sid.in_(sids)))
     session.execute(delete(Inbox).where(Inbox.call_sid.in_(sids)))
     # Their steps go with them, by the database's own rules.
@@ -112,6 +114,8 @@ def _promises(session: Session, before: datetime, now: datetime) -> int:
     """Delete promises that are over, with all that they went through."""
     old = (Promise.finished_at < before, ~_has_sound(Recording.promise == Promise.id))
     ids = _oldest(session, Promise.id, Promise.finished_at, *old)
+    if not ids:
+        return 0
     session.execute(delete(Recording).where(Recording.promise.in_(ids)))
     # Events and tries go with them, by the database's own rules.
     session.execute(delete(Promise).where(Promise.id.in_(ids)))
