@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
 from itertools import pairwise
@@ -46,7 +46,7 @@ class Hours:
 
     week: tuple[tuple[Span, ...], ...]
     holiday: tuple[Span, ...] = ()
-    text: str = ""  # as they were written
+    text: str = field(default="", compare=False)  # as they were written
 
     @classmethod
     @lru_cache(maxsize=1000)

@@ -71,19 +71,24 @@ def test_every_text_stands_there_in_every_language_with_the_same_values(kind: st
 # --- what a count does to a sentence -----------------------------------------------------------------
 
 # Every value that a text may hold is the one or the other, so that a new one is thought about.
-COUNTS = set("added cells closed count expected live loaded minutes most refused seconds seen".split())
+COUNTS = set(
+    "added calls cells closed count days expected live loaded messages minutes most promises refused seconds"
+    " seen".split()
+)
 NO_COUNTS = set(
     """about agent at body choices columns day digits email end error events fate field file from how_long id
     key kind line methods name number outcome password phone problem reference result role row scope sid sids
-    since team text time url which who why""".split()
+    since team text time url user where which who why""".split()
 )
 # Where a count stands by itself, and no word beside it is another for one than for two.
 BENDS_NOTHING = {
     *(("command.loaded", value) for value in ("loaded", "refused")),
     ("command.would_load", "refused"),
     *(("command.calls_compared", value) for value in ("added", "closed", "live")),
+    *(("command.erased", value) for value in ("calls", "messages", "promises")),
     *((f"problem.{code}", "most") for code in ("not_seconds", "too_many", "not_a_page")),
     *((f"problem.{code}", "expected") for code in ("too_few_cells", "too_many_cells")),
+    ("problem.before_what_is_kept", "days"),  # at least thirty
     ("problem.wrong_type", "expected"),  # a type: no count at all
 }
 
