@@ -89,6 +89,24 @@ def next_step(situation: Situation) -> Step:
     return next(_ladder(situation))
 
 
+def by_weight(situation: Situation) -> list[str]:
+    """Return the keys of everybody known, those first on whom the next step may depend.
+
+    The owner and whom was spoken of last; one busy agent of the teams, who stands for all that make a caller
+    wait; as many of those who handled the case as make it go round; those who may be rung, in their order.
+    On who is left the step does not depend.
+    """
+    last = situation.tried[-1].agent if situation.tried else None
+    named = [key for key in (situation.owner, last) if key is not None and key in situation.agents]
+    handlers = [agent.key for agent in situation.agents.values() if agent.handled_at is not None]
+    busy = sorted(_busy_of_the_teams(situation), key=_makes_way_to_this_caller, reverse=True)
+    owner = situation.agents.get(situation.owner) if situation.owner else None
+    may_be_rung = [agent.key for agent, _, _ in _colleagues(situation, owner)]
+    counted = sorted(handlers)[: situation.ladder.counter_to_counter or 0]
+    one_who_is_busy = [agent.key for agent in busy[:1]]
+    return list(dict.fromkeys([*named, *one_who_is_busy, *counted, *may_be_rung, *sorted(situation.agents)]))
+
+
 def needs_others(situation: Situation, step: Step) -> bool:
     """Tell whether a step, thought out with nobody but the owner known, may be another one once all are.
 
@@ -314,18 +332,11 @@ def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
     waited = any(
         tried.outcome == StepOutcome.WAITED_TOO_LONG and tried.agent is None for tried in situation.tried
     )
-    teams, case = _teams(situation), situation.caller.case
-    busy = [
-        agent
-        for agent in situation.agents.values()
-        if agent.key not in (situation.owner, case.avoided if case else None)
-        and agent.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
-        and (agent.team in teams or None in teams)
-    ]
+    teams, busy = _teams(situation), _busy_of_the_teams(situation)
     if waited or not busy or situation.ladder.wait_for_team_seconds <= 0:
         return None
     due_at = promised_by(situation) if situation.can_be_rung_back else None
-    makes_way = any(agent.makes_way and not agent.callers_waiting for agent in busy)
+    makes_way = any(_makes_way_to_this_caller(agent) for agent in busy)
     say = list(said) if makes_way else [*said, Sentence("team_busy")]
     if due_at is not None and not makes_way:
         say.append(Sentence("team_or_hang_up", {"time": ("before", due_at)}))
@@ -337,6 +348,21 @@ def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
         reason=Sentence("team_busy"),
         say=tuple(say),
     )
+
+
+def _busy_of_the_teams(situation: Situation) -> list[AgentFacts]:
+    teams, case = _teams(situation), situation.caller.case
+    return [
+        agent
+        for agent in situation.agents.values()
+        if agent.key not in (situation.owner, case.avoided if case else None)
+        and agent.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
+        and (agent.team in teams or None in teams)
+    ]
+
+
+def _makes_way_to_this_caller(agent: AgentFacts) -> bool:
+    return agent.makes_way and not agent.callers_waiting
 
 
 def _closed(situation: Situation) -> Sentence:

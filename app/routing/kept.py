@@ -6,13 +6,14 @@ could not change it are left out when there are very many, and what nobody asks 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from app.agents.presence import Endpoint, Reachability
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise
 from app.lines.hours import calendar
 from app.records.calls import StepKind, StepOutcome
+from app.routing import decision, ringing_back
 from app.routing.ringing_back import Owed
 from app.routing.rules import Resolved
 from app.routing.situation import AgentFacts, LineFacts, Situation, Tried
@@ -56,7 +57,7 @@ def situation_as_json(known: Situation) -> Json:
             }
         ),
         "owner": known.owner,
-        "agents": agents_as_json(known.agents, _by_weight(known)),
+        "agents": agents_as_json(known.agents, decision.by_weight(known)),
         "can_be_rung_back": known.can_be_rung_back,
         "tried": [
             _without_defaults(
@@ -122,7 +123,7 @@ def owed_as_json(owed: Owed) -> Json:
         "at": owed.now.isoformat(),
         "debtor": owed.debtor,
         "team": owed.team,
-        "agents": agents_as_json(owed.agents, _by_use(owed)),
+        "agents": agents_as_json(owed.agents, ringing_back.by_weight(owed)),
         "colleagues_from": _moment(owed.colleagues_from),
         "anybody_from": _moment(owed.anybody_from),
         "refused": sorted(owed.refused),
@@ -206,62 +207,6 @@ def _agent_of(key: str, stored: Json) -> AgentFacts:
         direct_calls=stored.get("direct_calls", 0),
         is_supervisor=stored.get("is_supervisor", False),
     )
-
-
-_NEVER = datetime.min.replace(tzinfo=UTC)
-
-
-def _by_weight(known: Situation) -> Sequence[str]:
-    """Return everybody, those first on whom the next step may depend."""
-    case = known.caller.case
-    teams = [case.team if case else None, known.line.team, *known.ladder.extra_teams]
-    last = known.tried[-1].agent if known.tried else None
-
-    def weight(agent: AgentFacts) -> tuple[Any, ...]:
-        waits = agent.callers_waiting > 0
-        return (
-            agent.handled_at is None,
-            -(agent.handled_at or _NEVER).timestamp() if agent.handled_at else 0.0,
-            not agent.is_supervisor,
-            # Who is free may be rung; one who is busy and whom a caller may wait for stands for all such.
-            agent.reachability != Reachability.FREE or waits,
-            agent.reachability not in (Reachability.BUSY, Reachability.WRAPPING_UP),
-            teams.index(agent.team) if agent.team in teams else len(teams),
-            agent.idle_since or known.now,
-            agent.key,
-        )
-
-    everybody = sorted(known.agents.values(), key=weight)
-    left_out = {known.owner, case.avoided if case else None}
-    waited_for = [
-        agent
-        for agent in everybody
-        if agent.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
-        and agent.key not in left_out
-        and (agent.team in teams or known.line.team is None)
-    ]
-    waited_for.sort(key=lambda agent: not agent.makes_way or agent.callers_waiting > 0)
-    # After the owner and whom was spoken of last, whoever makes that a caller may wait for the team.
-    most_important = [
-        key for key in (known.owner, last, *(one.key for one in waited_for[:1])) if key is not None
-    ]
-    return [*most_important, *(agent.key for agent in everybody)]
-
-
-def _by_use(owed: Owed) -> Sequence[str]:
-    """Return everybody, those first who may be rung for a promise."""
-
-    def use(agent: AgentFacts) -> tuple[Any, ...]:
-        return (
-            agent.key != owed.debtor,
-            agent.reachability != Reachability.FREE or agent.callers_waiting > 0 or agent.key in owed.refused,
-            -(agent.handled_at or _NEVER).timestamp() if agent.handled_at else 0.0,
-            agent.team != owed.team,
-            agent.idle_since or owed.now,
-            agent.key,
-        )
-
-    return [agent.key for agent in sorted(owed.agents.values(), key=use)]
 
 
 # --- the line and the customers -----------------------------------------------------------------------

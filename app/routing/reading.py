@@ -60,7 +60,9 @@ def complete(reader: Reader, known: Facts, sid: str, now: datetime) -> Facts:
     if case is None:
         last = _last_contact_of(connection, caller, now, looks.look_back_days)
     promiser = caller.promise.agent if caller.promise else None
-    owner = promiser or (case.owner if case else None) or (last.agent if last else None)
+    # Whoever spoke with them last is the owner of no case; of this one they may be whom the caller avoids.
+    of_the_matter = case.owner if case is not None else last.agent if last is not None else None
+    owner = promiser or of_the_matter
     rows = connection.execute(
         AGENTS if known.line.team else ALL_AGENTS,
         {

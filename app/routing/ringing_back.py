@@ -36,6 +36,13 @@ def choose(owed: Owed) -> Ring | None:
     return None
 
 
+def by_weight(owed: Owed) -> list[str]:
+    """Return the keys of everybody known, those first on whom the choice may depend, as in decision."""
+    debtor = [owed.debtor] if owed.debtor is not None and owed.debtor in owed.agents else []
+    may_be_rung = [agent.key for agent, _ in _candidates(owed)]
+    return list(dict.fromkeys([*debtor, *may_be_rung, *sorted(owed.agents)]))
+
+
 def _candidates(owed: Owed) -> Iterator[tuple[AgentFacts, Sentence]]:
     """Yield who owes it and, as the time comes near, who may help out: who knows the case, then the team."""
     free = [
