@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import bus, db
 from app.agents import streams
+from app.carrier.webhook import is_webhook
 from app.clock import utcnow
 from app.records.jobs import WorkerSeen
 from app.stored_figures import Stored
@@ -46,7 +47,7 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        if request.blueprint == "voice" and request.endpoint and "began" in g:
+        if request.endpoint and is_webhook() and "began" in g:
             took = time.perf_counter() - g.began
             webhook_seconds.labels(request.endpoint, str(response.status_code)).observe(took)
         return response

@@ -31,7 +31,7 @@ from werkzeug.routing import Rule
 
 import app.db
 import config
-from app import create_app
+from app import create_app, operations, stored_figures
 from app.agents import passwords
 from app.carrier.rest import Carrier
 from app.routing import rules
@@ -96,6 +96,18 @@ def warden() -> Iterator[Warden]:
     warden = Warden()
     yield warden
     warden.close()
+
+
+@pytest.fixture(autouse=True)
+def patience_of_a_busy_machine(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let no test fail because a machine is busy: what gives up after a second here has twenty.
+
+    Tests of giving up itself are marked: @pytest.mark.gives_up_in_time.
+    """
+    if request.node.get_closest_marker("gives_up_in_time") is None:
+        monkeypatch.setattr(app.db, "OF_A_CALL", app.db.Patience(20, 20_000, 20_000))
+        monkeypatch.setattr(operations, "ANSWER_SECONDS", 20.0)
+        monkeypatch.setattr(stored_figures, "ANSWER_SECONDS", 20.0)
 
 
 @pytest.fixture

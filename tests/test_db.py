@@ -16,6 +16,8 @@ from tests import factories
 from tests.desk import office
 from tests.factories import ADA, NOW
 
+pytestmark = pytest.mark.gives_up_in_time
+
 
 @pytest.fixture
 def supervisor(flask_app: Flask, client: FlaskClient) -> FlaskClient:

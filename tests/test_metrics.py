@@ -15,6 +15,7 @@ from app.records.calls import Call, CallState, Outcome
 from app.records.promises import Promise, PromiseState
 from tests import factories
 from tests.factories import NOW
+from tests.telephone import Line
 
 
 def owed(number: str) -> Promise:
@@ -103,6 +104,26 @@ def test_without_a_database_the_monitor_is_told_what_is_missing(client: FlaskCli
 
     missing = {figure: value for (name, figure), value in read.items() if name == "rechtdoor_figures_missing"}
     assert missing == dict.fromkeys(("outbox", "carrier", "promises", "lateness", "calls"), 1)
+
+
+def test_every_webhook_is_timed_whatever_room_answers_it(client: FlaskClient, call: Line) -> None:
+    with db.transaction() as session:
+        factories.line(session)
+    call.comes_in()
+    client.get("/healthz")
+    client.post("/voice/ring-tests/anna/CA1/status")
+    client.post("/messages/incoming")
+
+    told = client.get("/metrics").text
+
+    timed = {
+        (sample.labels["endpoint"], sample.labels["status"])
+        for family in text_string_to_metric_families(told)
+        for sample in family.samples
+        if sample.name == "rechtdoor_webhook_seconds_count"
+    }
+    assert ("voice.incoming", "200") in timed
+    assert {endpoint.partition(".")[0] for endpoint, _ in timed} == {"voice", "ring_tests", "messages"}
 
 
 def test_calls_are_counted_by_state_and_outcome(client: FlaskClient) -> None:

@@ -60,9 +60,13 @@ class _Fails:
     unread: Callable[[], Response]
 
 
-def webhooks(name: str, url_prefix: str) -> Blueprint:
+class Webhooks(Blueprint):
+    """Addresses of which the carrier waits for the answer."""
+
+
+def webhooks(name: str, url_prefix: str) -> Webhooks:
     """Return a blueprint into which the carrier alone is let, and which never answers with an error page."""
-    bp = Blueprint(name, __name__, url_prefix=url_prefix)
+    bp = Webhooks(name, __name__, url_prefix=url_prefix)
 
     @bp.before_request
     def guard() -> Response | None:
@@ -76,6 +80,11 @@ def webhooks(name: str, url_prefix: str) -> Blueprint:
         return _fails().lost(error)
 
     return bp
+
+
+def is_webhook() -> bool:
+    """Whether this request is the carrier's."""
+    return isinstance(current_app.blueprints.get(request.blueprint or ""), Webhooks)
 
 
 def asked(

@@ -83,9 +83,7 @@ class Slot(Base):
     activity: Mapped[Activity] = mapped_column(String(12), default=Activity.IDLE)
     activity_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     call_sid: Mapped[str | None] = mapped_column(String(64))  # for which call, unless idle
-    fence: Mapped[int] = mapped_column(
-        Integer, default=0
-    )  # grows with each reservation; rides in callback URLs
+    fence: Mapped[int] = mapped_column(Integer, default=0)  # by which of that call's steps it is rung
     lease_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the reservation ends by itself
     wrap_up_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 

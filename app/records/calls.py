@@ -160,6 +160,6 @@ class Inbox(Base):
     __table_args__ = (Index("ix_inbox_created_at", "created_at"),)
 
     call_sid: Mapped[str] = mapped_column(String(64), primary_key=True)
-    request: Mapped[str] = mapped_column(String(80), primary_key=True)  # incoming, ended/2, leg/2/1 …
+    request: Mapped[str] = mapped_column(String(80), primary_key=True)  # incoming, step/2, ended/2 …
     reply: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -54,6 +54,9 @@ def called(api: Api) -> Api:
                     reason_values={"agent": agent.title()},
                     started_at=NOON + timedelta(seconds=number),
                     outcome=outcome,
+                    # The second is from before it was kept which rule decides.
+                    rule_version=3 if number == 1 else None,
+                    rule="weekend" if number == 1 else "",
                 )
             )
     return api
@@ -84,6 +87,8 @@ def test_a_call_tells_each_step_with_its_reason_in_words(called: Api) -> None:
                 "target": "anna",
                 "reason": "Anna had the last contact on this case and can be reached.",
                 "reason_code": "owner_free",
+                "rule_version": 3,
+                "rule": "weekend",
                 "started_at": "2026-05-01T12:00:01+00:00",
                 "ended_at": None,
                 "outcome": "no_answer",
@@ -95,6 +100,8 @@ def test_a_call_tells_each_step_with_its_reason_in_words(called: Api) -> None:
                 "target": "ben",
                 "reason": "Ben has handled this case before and can be reached.",
                 "reason_code": "colleague_handled",
+                "rule_version": None,
+                "rule": None,
                 "started_at": "2026-05-01T12:00:02+00:00",
                 "ended_at": None,
                 "outcome": "answered",

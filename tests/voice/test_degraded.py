@@ -35,6 +35,9 @@ from tests.factories import ADA, BEN, LINE
 from tests.parts import test_settings as values_for_tests
 from tests.telephone import Another, Line
 
+pytestmark = pytest.mark.gives_up_in_time
+
+
 EMERGENCY = "+31880001122"
 NOWHERE = "redis://127.0.0.1:1/0"
 RECORDING = "RE" + "4" * 32
