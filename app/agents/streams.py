@@ -339,6 +339,7 @@ class Hub:
 
     async def _deliver(self, wanted: list[tuple[str, int]]) -> None:
         agents = [agent for agent, _ in wanted]
+        read_after = dict(wanted)
         try:
             events = await self._in_thread(_read_events, wanted)
         except Exception:
@@ -348,7 +349,11 @@ class Hub:
         for agent, number, kind, data, told_at in events:
             if desks := self._desks.get(agent):
                 encoded = frame(number, kind, data)
-                sent = [desk.put_event(number, encoded) for desk in list(desks)]
+                # One that was opened during the read lacks what is before it, and is read for by itself.
+                in_turn = [desk for desk in desks if desk.after >= read_after[agent] or not desk.has_room]
+                if len(in_turn) < len(desks):
+                    self.wake([agent])
+                sent = [desk.put_event(number, encoded) for desk in in_turn]
                 if kind == "screen_pop" and any(sent):
                     self._note_delay(agent, number, told_at)
         if len(events) == EVENTS_IN_QUERY:

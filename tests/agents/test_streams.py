@@ -230,6 +230,33 @@ def test_two_desks_of_one_agent_both_hear_everything(server: Server) -> None:
         assert numbers(take(second, 2)) == [3, 4]
 
 
+def test_a_desk_that_opens_while_the_log_is_read_for_another_misses_nothing(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    has_read, goes_on, read = threading.Event(), threading.Event(), streams._read_events
+
+    def read_and_rest(wanted: list[tuple[str, int]]) -> list[Any]:
+        events = read(wanted)
+        if ("anna", 2) in wanted and events:
+            has_read.set()
+            assert goes_on.wait(20)
+        return events
+
+    with server.stream("anna") as first:
+        office.tell("anna", 1, 2)
+        take(first, 2)
+        monkeypatch.setattr(streams, "_read_events", read_and_rest)
+        office.tell("anna", 3)
+        assert has_read.wait(20)
+        with server.stream("anna", "?after=0") as second:
+            goes_on.set()
+            assert numbers(take(first, 1)) == [3]
+            office.tell("anna", 4)
+
+            assert numbers(take(second, 2)) == [1, 2]
+            assert numbers(take(second, 2)) == [3, 4]
+
+
 def test_nothing_is_lost_while_redis_is_killed_and_comes_back(
     server: Server, redis_server: tuple[Process, str]
 ) -> None:
