@@ -45,6 +45,7 @@ from startup.redis_server import redis_server as new_redis_server
 from startup.warden import Warden
 from tests import databases
 from tests.databases import NewDatabase, PostgresDatabases
+from tests.engines import Shared, sharing
 from tests.pages import PATIENCE
 from tests.parts import TELLS, migrate, test_settings
 from tests.rest_carrier import FakeCarrier, fake_carrier
@@ -157,9 +158,20 @@ def migrated_postgres(postgres_server: PostgresServer, tmp_path_factory: pytest.
     return "migrated"
 
 
+@pytest.fixture(scope="session", autouse=True)
+def shared() -> Iterator[Shared]:
+    """What is the same for all databases of the session is made for the first."""
+    with sharing() as shared:
+        yield shared
+
+
 @pytest.fixture(scope="session")
-def postgres_databases(postgres_server: PostgresServer, migrated_postgres: str) -> PostgresDatabases:
-    return PostgresDatabases(postgres_server, migrated_postgres)
+def postgres_databases(
+    postgres_server: PostgresServer, migrated_postgres: str, shared: Shared
+) -> Iterator[PostgresDatabases]:
+    databases = PostgresDatabases(postgres_server, migrated_postgres, shared)
+    yield databases
+    databases.close()
 
 
 @pytest.fixture(scope="session")

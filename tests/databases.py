@@ -12,6 +12,7 @@ from sqlalchemy import make_url
 
 from app.db import Base
 from startup.postgres_server import PostgresServer
+from tests.engines import Shared
 
 NewDatabase = Callable[[str, Path, str], str]  # its kind, a folder and a name: its URL
 Connection = psycopg.Connection[tuple[Any, ...]]
@@ -31,42 +32,63 @@ FROM pg_sequences WHERE last_value IS NOT NULL
 # Foreign keys aren't asked after, since all rows go.
 _EMPTY = f"SET session_replication_role = replica; {_DELETE_ALL}; {_NUMBER_FROM_ONE}"
 # Waits until they are gone: what they were about to commit would come after the emptying.
-_SEND_AWAY = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s"
+_SEND_AWAY = """
+SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE datname = %s AND pid <> ALL(%s)
+"""
 
 
 class PostgresDatabases:
     """Empty databases of one server, each in the shape of its template."""
 
-    def __init__(self, server: PostgresServer, template: str) -> None:
+    def __init__(self, server: PostgresServer, template: str, shared: Shared) -> None:
         self._server = server
         self._template = template
+        self._shared = shared
+        self._connections: dict[str, Connection] = {}
 
     def fresh(self, name: str) -> str:
-        """Return the URL of an empty database, to which nobody is connected any more."""
-        url = self._server.url(name)
+        """Return the URL of an empty database, in which nobody does anything any more."""
         self._server.start()  # in case the test before this one killed it
-        with _connect(self._server.url("postgres")) as server:
-            server.execute(_SEND_AWAY, [name])
-            if not self._is_emptied(server, name):
-                server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-                server.execute(f"CREATE DATABASE {name} TEMPLATE {self._template}")
-        return url
+        try:
+            self._empty_or_copy(name)
+        except psycopg.OperationalError:
+            # The connections that we kept are of a server that is no more, or of a database.
+            self.close()
+            self._empty_or_copy(name)
+        return self._server.url(name)
+
+    def close(self) -> None:
+        while self._connections:
+            self._connections.popitem()[1].close()
+
+    def _empty_or_copy(self, name: str) -> None:
+        server = self._connected("postgres")
+        known = [connection.info.backend_pid for connection in self._connections.values()]
+        server.execute(_SEND_AWAY, [name, [*known, *self._shared.processes()]])
+        if not self._is_emptied(server, name):
+            server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+            server.execute(f"CREATE DATABASE {name} TEMPLATE {self._template}")
 
     def _is_emptied(self, server: Connection, name: str) -> bool:
         """Delete its rows, a fiftieth of the work of another copy; False when it is gone, or changed."""
         if not server.execute("SELECT FROM pg_database WHERE datname = %s", [name]).rowcount:
             return False
-        right = self._right_shape
-        with _connect(self._server.url(name)) as connection:
-            is_right = connection.execute(_SHAPE).fetchall() == right
-            if is_right:
-                connection.execute(_EMPTY)
-        return is_right
+        connection = self._connected(name)
+        if connection.execute(_SHAPE).fetchall() != self._right_shape:
+            self._connections.pop(name).close()
+            return False
+        connection.execute(_EMPTY)
+        return True
 
     @cached_property
     def _right_shape(self) -> list[tuple[Any, ...]]:
         with _connect(self._server.url(self._template)) as connection:
             return connection.execute(_SHAPE).fetchall()
+
+    def _connected(self, name: str) -> Connection:
+        if name not in self._connections:
+            self._connections[name] = _connect(self._server.url(name))
+        return self._connections[name]
 
 
 def create(server: PostgresServer, name: str) -> str:
