@@ -43,7 +43,7 @@ from startup.postgres_server import postgres_server as new_postgres_server
 from startup.process import Process
 from startup.redis_server import redis_server as new_redis_server
 from startup.warden import Warden
-from tests import databases
+from tests import databases, watch
 from tests.databases import NewDatabase, PostgresDatabases
 from tests.engines import Shared, sharing
 from tests.pages import PATIENCE
@@ -89,6 +89,32 @@ def pytest_runtest_makereport(
         for name, words in item.stash.get(TELLS, {}).items():
             report.sections.append((f"{name} said", "\n".join(words().splitlines()[-60:])))
     return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_setup() -> Generator[None, None, None]:
+    with watch.no_longer_than(watch.LONGEST_SECONDS):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    with watch.no_longer_than(watch.LONGEST_SECONDS):
+        yield
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    with watch.no_longer_than(watch.LONGEST_SECONDS):
+        yield
+
+
+def pytest_configure() -> None:
+    watch.begin()
+
+
+def pytest_unconfigure() -> None:
+    watch.over()
 
 
 @pytest.fixture(scope="session")

@@ -179,10 +179,12 @@ NEWS = {
 }
 
 
+@pytest.mark.parametrize("first", NEWS)
 def test_a_conversation_keeps_a_promise_in_whatever_order_it_is_told(
-    client: FlaskClient, settings: Settings, deployment: Deployment
+    client: FlaskClient, settings: Settings, deployment: Deployment, first: str
 ) -> None:
-    for order in permutations(NEWS):
+    for rest in permutations({*NEWS} - {first}):
+        order = (first, *rest)
         with db.transaction() as session:
             session.execute(delete(Promise))  # and with them the number's dials of today
         town.everybody_free_again()
