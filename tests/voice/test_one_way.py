@@ -224,13 +224,15 @@ def left_behind(session: Session, sid: str) -> dict[str, Any]:
     steps = session.scalars(select(CallStep).where(CallStep.call_sid == sid).order_by(CallStep.number))
     slots = session.scalars(select(Slot).order_by(Slot.agent))
     events = session.scalars(select(DeskEvent).order_by(DeskEvent.agent, DeskEvent.number))
+    promises = session.scalars(select(Promise).order_by(Promise.number, Promise.created_at))
+    tries = session.scalars(select(PromiseAttempt).order_by(PromiseAttempt.agent))
     return {
         "call": [(name, getattr(call, name)) for name in _names_of(Call)],
         "steps": [[(name, getattr(step, name)) for name in _names_of(CallStep)] for step in steps],
         "slots": [(s.agent, s.activity, s.call_sid, s.fence, s.lease_until) for s in slots],
         "events": [(event.agent, event.kind, event.data) for event in events],
-        "promises": [(p.state, p.agent, p.due_at, p.number) for p in session.scalars(select(Promise))],
-        "tries": [(a.agent, a.outcome) for a in session.scalars(select(PromiseAttempt))],
+        "promises": [(p.state, p.agent, p.due_at, p.number) for p in promises],
+        "tries": [(a.agent, a.outcome) for a in tries],
         "answers": session.scalar(select(func.count()).select_from(Inbox).where(Inbox.call_sid == sid)),
     }
 
