@@ -11,12 +11,12 @@ from twilio.twiml.voice_response import Dial, VoiceResponse
 
 from app import bus, db
 from app.clock import utcnow
-from app.records.agents import Activity, Agent, DeskEvent, Intent, Slot
+from app.records.agents import Activity, Agent, DeskEvent, Intent, Presence
 from app.records.callers import Case, CaseStatus, Customer, CustomerNumber
 from app.records.calls import Call, CallState
 
 
-def answer(sid: str, from_e164: str, line: str, public_url: str) -> str:
+def answer(sid: str, remote_e164: str, line: str, public_url: str) -> str:
     """Ring the agent who handled the caller's newest open case last; nobody else is ever rung."""
     now = utcnow()
     with db.transaction() as session:
@@ -25,7 +25,7 @@ def answer(sid: str, from_e164: str, line: str, public_url: str) -> str:
             .join(CustomerNumber, CustomerNumber.customer == Customer.key)
             .join(Case, Case.customer == Customer.key)
             .join(Agent, Agent.key == Case.last_contact_agent)
-            .where(CustomerNumber.e164 == from_e164, Case.status != CaseStatus.SOLVED)
+            .where(CustomerNumber.e164 == remote_e164, Case.status != CaseStatus.SOLVED)
             .order_by(Case.last_contact_at.desc())
             .limit(1)
         ).one_or_none()
@@ -33,20 +33,20 @@ def answer(sid: str, from_e164: str, line: str, public_url: str) -> str:
             return str(VoiceResponse())
         customer, case, agent = found
         number = session.scalar(
-            update(Slot)
+            update(Presence)
             .where(
-                Slot.agent == agent.key,
-                Slot.intent == Intent.AVAILABLE,
-                Slot.activity == Activity.IDLE,
-                Slot.heartbeat_at > now - timedelta(seconds=15),
+                Presence.agent == agent.key,
+                Presence.intent == Intent.AVAILABLE,
+                Presence.activity == Activity.IDLE,
+                Presence.heartbeat_at > now - timedelta(seconds=15),
             )
-            .values(activity=Activity.RESERVED, call_sid=sid, event_number=Slot.event_number + 1)
-            .returning(Slot.event_number)
+            .values(activity=Activity.RESERVED, call_sid=sid, event_number=Presence.event_number + 1)
+            .returning(Presence.event_number)
             .execution_options(synchronize_session=False)
         )
         if number is None:
             return str(VoiceResponse())
-        session.add(_call(sid, from_e164, line, customer, case, now))
+        session.add(_call(sid, remote_e164, line, customer, case, now))
         pop = {
             "call_sid": sid,
             "customer": customer.name,
@@ -63,10 +63,10 @@ def answer(sid: str, from_e164: str, line: str, public_url: str) -> str:
     return str(response)
 
 
-def _call(sid: str, from_e164: str, line: str, customer: Customer, case: Case, now: datetime) -> Call:
+def _call(sid: str, remote_e164: str, line: str, customer: Customer, case: Case, now: datetime) -> Call:
     return Call(
         sid=sid,
-        from_e164=from_e164,
+        remote_e164=remote_e164,
         line=line,
         customer=customer.key,
         case=case.key,

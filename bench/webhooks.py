@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from twilio.request_validator import RequestValidator
 
 
-def form_of_call(sid: str, from_e164: str, line: str, account_sid: str) -> dict[str, str]:
+def form_of_call(sid: str, remote_e164: str, line: str, account_sid: str) -> dict[str, str]:
     """Return the fields of an incoming call as the carrier fills them in, those of a place included."""
     fields = {
         "AccountSid": account_sid,
@@ -16,9 +16,9 @@ def form_of_call(sid: str, from_e164: str, line: str, account_sid: str) -> dict[
         "CallStatus": "ringing",
         "CallToken": '{"parentCallInfoToken":"' + "x" * 160 + '"}',
         "Direction": "inbound",
-        "From": from_e164,
+        "From": remote_e164,
         "To": line,
-        "Caller": from_e164,
+        "Caller": remote_e164,
         "Called": line,
     }
     for side, place in (("From", ""), ("Caller", ""), ("To", "Utrecht"), ("Called", "Utrecht")):

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.callers import history
 from app.promises import ledger
-from app.records.agents import Agent, Intent, Reach, Slot, Softphone
+from app.records.agents import Agent, Intent, Presence, Reach, Softphone
 from app.records.callers import Case, CaseStatus, Channel, Customer, CustomerNumber, Direction
 from app.records.lines import Line
 from app.records.promises import Promise
@@ -73,7 +73,7 @@ def agent(
     session.add(made)
     session.flush()
     session.add(
-        Slot(
+        Presence(
             agent=key,
             intent=Intent.AVAILABLE if available else Intent.OFF,
             intent_since=now - timedelta(hours=1),

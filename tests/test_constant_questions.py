@@ -79,7 +79,7 @@ def matter(session: Session, number: int) -> None:
 def a_call(number: int, e164: str, now: datetime) -> Call:
     return Call(
         sid=f"CA{number}",
-        from_e164=e164,
+        remote_e164=e164,
         line=LINE,
         customer=f"K{number}",
         case=f"Z{number}",

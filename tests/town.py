@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from app import db
-from app.records.agents import Activity, Agent, DeskEvent, Intent, Slot
+from app.records.agents import Activity, Agent, DeskEvent, Intent, Presence
 from app.records.calls import Call, CallStep
 from app.records.outgoing import Outbox
 from app.records.promises import Promise
@@ -32,9 +32,9 @@ def settle() -> None:
 
 def change(agent: str, **values: object) -> None:
     with db.transaction() as session:
-        slot = session.get_one(Slot, agent)
+        status = session.get_one(Presence, agent)
         for name, value in values.items():
-            setattr(slot, name, value)
+            setattr(status, name, value)
 
 
 def talks_elsewhere(agent: str) -> None:
@@ -58,20 +58,20 @@ def waiting_for_anna(another: Another, **fields: str) -> Line:
 def rings_at_phone(agent: str, number: str = PHONE) -> None:
     with db.transaction() as session:
         session.get_one(Agent, agent).phone = number
-        session.get_one(Slot, agent).reach = "phone"
+        session.get_one(Presence, agent).reach = "phone"
 
 
 def everybody_free_again() -> None:
     with db.transaction() as session:
-        for slot in session.scalars(select(Slot)):
-            slot.activity, slot.intent, slot.call_sid = Activity.IDLE, Intent.AVAILABLE, None
-            slot.lease_until = slot.wrap_up_until = slot.suspect_until = None
-            slot.heartbeat_at = datetime.now(UTC)
+        for status in session.scalars(select(Presence)):
+            status.activity, status.intent, status.call_sid = Activity.IDLE, Intent.AVAILABLE, None
+            status.lease_until = status.wrap_up_until = status.suspect_until = None
+            status.heartbeat_at = datetime.now(UTC)
 
 
-def slot(agent: str) -> Slot:
+def presence(agent: str) -> Presence:
     with db.transaction() as session:
-        found = session.get_one(Slot, agent)
+        found = session.get_one(Presence, agent)
         session.expunge_all()
         return found
 
@@ -127,8 +127,8 @@ class Standing:
 def standing(sid: str) -> Standing:
     one = call(sid)
     with db.transaction() as session:
-        slots = session.scalars(select(Slot).order_by(Slot.agent)).all()
-        agents = tuple((s.agent, str(s.intent), str(s.activity)) for s in slots)
+        statuses = session.scalars(select(Presence).order_by(Presence.agent)).all()
+        agents = tuple((s.agent, str(s.intent), str(s.activity)) for s in statuses)
     return Standing(
         state=str(one.state),
         outcome=one.outcome and str(one.outcome),

@@ -55,7 +55,12 @@ def standing_of(agent: str, now: datetime) -> Standing:
     with reading() as session:
         row = session.scalars(select(Agent).where(Agent.key == agent)).one()
         return Standing(
-            row.name, row.team, presence.describe(row.slot, now), row.slot.intent, now, (row.phone or "")[-4:]
+            row.name,
+            row.team,
+            presence.describe(row.presence, now),
+            row.presence.intent,
+            now,
+            (row.phone or "")[-4:],
         )
 
 
@@ -96,8 +101,8 @@ def say_presence() -> Response:
         minutes = int(form["minutes"]) if form.get("minutes") else None
         back_at = now + timedelta(minutes=minutes) if minutes in MINUTES_AWAY else None
         with transaction() as session:
-            slot = session.get_one(Agent, agent).slot
-            intent = Intent(form["state"]) if form.get("state") else slot.intent
+            status = session.get_one(Agent, agent).presence
+            intent = Intent(form["state"]) if form.get("state") else status.intent
             presence.set_intent(session, agent, intent, now, reach=reach, back_at=back_at)
     except InvalidField:
         return panel(web.t("no_phone_known"), 422)

@@ -8,7 +8,7 @@ from sqlalchemy import event, insert, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
-from app.records.agents import DeskEvent, Slot
+from app.records.agents import DeskEvent, Presence
 
 _BELLS = "desk_bells"
 
@@ -20,10 +20,10 @@ def tell(session: Session, agent: str, kind: str, data: Mapping[str, Any], now: 
     that has seen number n misses nothing that is smaller.
     """
     number = session.scalar(
-        update(Slot)
-        .where(Slot.agent == agent)
-        .values(event_number=Slot.event_number + 1)
-        .returning(Slot.event_number)
+        update(Presence)
+        .where(Presence.agent == agent)
+        .values(event_number=Presence.event_number + 1)
+        .returning(Presence.event_number)
         .execution_options(synchronize_session=False)
     )
     if number is None:
@@ -74,4 +74,4 @@ def after(session: Session, agent: str, number: int, limit: int = 200) -> Sequen
 
 def newest(session: Session, agent: str) -> int:
     """Return the number of the newest event, 0 when there was none yet."""
-    return session.scalar(select(Slot.event_number).where(Slot.agent == agent)) or 0
+    return session.scalar(select(Presence.event_number).where(Presence.agent == agent)) or 0

@@ -12,7 +12,7 @@ from app import bus
 from app.agents import desk_events
 from app.db import Moment, table_of
 from app.errors import InvalidField
-from app.records.agents import Activity, Agent, Intent, Reach, Slot, Softphone
+from app.records.agents import Activity, Agent, Intent, Presence, Reach, Softphone
 
 HEARTBEAT_FRESH = timedelta(seconds=15)
 # A desk that was alive a moment ago belongs to somebody who is near their telephone; one that has been
@@ -82,8 +82,8 @@ class PresenceView:
         }
 
 
-class SlotFacts(Protocol):
-    """What of a slot tells whether and where its agent can be rung: a Slot, or a row with these columns."""
+class PresenceFacts(Protocol):
+    """What tells whether and where an agent can be rung: a Presence, or a row with these columns."""
 
     @property
     def agent(self) -> str: ...
@@ -105,46 +105,52 @@ class SlotFacts(Protocol):
     def suspect_until(self) -> datetime | None: ...
 
 
-def endpoint(slot: SlotFacts, phone: str | None, now: datetime) -> Endpoint | None:
+def endpoint(status: PresenceFacts, phone: str | None, now: datetime) -> Endpoint | None:
     """Return where a ring would be heard now, None when nothing proves any place."""
     by_phone = Endpoint("phone", phone) if phone else None
-    if slot.reach == Reach.PHONE:
+    if status.reach == Reach.PHONE:
         return by_phone
-    at_desk = _at_desk(slot, by_phone, now)
-    if slot.reach != Reach.BOTH or by_phone is None:
+    at_desk = _at_desk(status, by_phone, now)
+    if status.reach != Reach.BOTH or by_phone is None:
         return at_desk
     # The phone was chosen as well, so it needs no proof of the desk's.
-    return Endpoint("both", slot.agent, phone) if at_desk and at_desk.kind == "client" else by_phone
+    return Endpoint("both", status.agent, phone) if at_desk and at_desk.kind == "client" else by_phone
 
 
-def _at_desk(slot: SlotFacts, by_phone: Endpoint | None, now: datetime) -> Endpoint | None:
+def _at_desk(status: PresenceFacts, by_phone: Endpoint | None, now: datetime) -> Endpoint | None:
     """Return where who chose the desk is rung: the ordinary phone where the desk can't ring."""
-    if slot.heartbeat_at is None or (slot.intent_since and slot.heartbeat_at < slot.intent_since - LATELY):
+    if status.heartbeat_at is None or (
+        status.intent_since and status.heartbeat_at < status.intent_since - LATELY
+    ):
         return None
-    silent_for = now - slot.heartbeat_at
+    silent_for = now - status.heartbeat_at
     if silent_for > HEARTBEAT_FRESH:
         return by_phone if silent_for <= LATELY else None
-    suspect = slot.suspect_until is not None and slot.suspect_until > now
-    if slot.softphone == Softphone.NONE or suspect:
+    suspect = status.suspect_until is not None and status.suspect_until > now
+    if status.softphone == Softphone.NONE or suspect:
         return by_phone
-    return Endpoint("client", slot.agent)
+    return Endpoint("client", status.agent)
 
 
-def reachability(slot: SlotFacts, *, enabled: bool, phone: str | None, now: datetime) -> Reachability:
+def reachability(status: PresenceFacts, *, enabled: bool, phone: str | None, now: datetime) -> Reachability:
     """Tell whether the agent can be rung now, and if not, why not."""
     if not enabled:
         return Reachability.LEFT
-    if slot.activity == Activity.WRAPPING_UP:
+    if status.activity == Activity.WRAPPING_UP:
         return Reachability.WRAPPING_UP
-    if slot.activity == Activity.TALKING or (
-        slot.activity != Activity.IDLE and not _lease_is_over(slot, now)
+    if status.activity == Activity.TALKING or (
+        status.activity != Activity.IDLE and not _lease_is_over(status, now)
     ):
         return Reachability.BUSY
-    if slot.intent != Intent.AVAILABLE:
-        return Reachability(slot.intent)
-    if endpoint(slot, phone, now) is None:
+    if status.intent != Intent.AVAILABLE:
+        return Reachability(status.intent)
+    if endpoint(status, phone, now) is None:
         return Reachability.UNPROVEN
-    if slot.reach != Reach.PHONE and slot.softphone == Softphone.BUSY and is_alive(slot.heartbeat_at, now):
+    if (
+        status.reach != Reach.PHONE
+        and status.softphone == Softphone.BUSY
+        and is_alive(status.heartbeat_at, now)
+    ):
         return Reachability.BUSY
     return Reachability.FREE
 
@@ -154,54 +160,55 @@ def is_alive(heartbeat_at: datetime | None, now: datetime) -> bool:
     return heartbeat_at is not None and now - heartbeat_at <= HEARTBEAT_FRESH
 
 
-def _lease_is_over(slot: SlotFacts, now: datetime) -> bool:
-    return slot.lease_until is not None and slot.lease_until < now
+def _lease_is_over(status: PresenceFacts, now: datetime) -> bool:
+    return status.lease_until is not None and status.lease_until < now
 
 
-def describe(slot: Slot, now: datetime) -> PresenceView:
+def describe(status: Presence, now: datetime) -> PresenceView:
     """Return the agent's presence in words that the API and the desk share."""
-    agent = slot.of
-    where = endpoint(slot, agent.phone, now)
-    state: str = slot.activity if slot.activity != Activity.IDLE else slot.intent
-    since = slot.activity_since if slot.activity != Activity.IDLE else slot.intent_since
-    why = slot.intent_why
+    agent = status.of
+    where = endpoint(status, agent.phone, now)
+    state: str = status.activity if status.activity != Activity.IDLE else status.intent
+    since = status.activity_since if status.activity != Activity.IDLE else status.intent_since
+    why = status.intent_why
     if not agent.enabled:
         state, why = Intent.OFF, "left"
-    elif state == Intent.AVAILABLE and where is None and slot.heartbeat_at is not None:
+    elif state == Intent.AVAILABLE and where is None and status.heartbeat_at is not None:
         # Said available, but nothing would ring: what others see is the truth.
-        state, since, why = Intent.AWAY, slot.heartbeat_at + HEARTBEAT_FRESH, "desk_silent"
-        if is_alive(slot.heartbeat_at, now):
-            since, why = slot.intent_since, "no_telephone"
+        state, since, why = Intent.AWAY, status.heartbeat_at + HEARTBEAT_FRESH, "desk_silent"
+        if is_alive(status.heartbeat_at, now):
+            since, why = status.intent_since, "no_telephone"
     return PresenceView(
-        agent=slot.agent,
+        agent=status.agent,
         state=str(state),
         since=since,
         why=why,
-        reach=slot.reach,
-        reachable=reachability(slot, enabled=agent.enabled, phone=agent.phone, now=now) == Reachability.FREE,
+        reach=status.reach,
+        reachable=reachability(status, enabled=agent.enabled, phone=agent.phone, now=now)
+        == Reachability.FREE,
         rings_at=where.kind if where else None,
-        heartbeat_at=slot.heartbeat_at,
-        softphone=slot.softphone,
-        visible=slot.desk_visible,
-        proven_at=slot.proven_at,
-        suspect_until=slot.suspect_until,
-        back_at=slot.back_at,
-        wrap_up_until=slot.wrap_up_until,
-        call_sid=slot.call_sid,
+        heartbeat_at=status.heartbeat_at,
+        softphone=status.softphone,
+        visible=status.desk_visible,
+        proven_at=status.proven_at,
+        suspect_until=status.suspect_until,
+        back_at=status.back_at,
+        wrap_up_until=status.wrap_up_until,
+        call_sid=status.call_sid,
     )
 
 
-def ensure_slot(session: Session, agent: str) -> None:
+def ensure_presence(session: Session, agent: str) -> None:
     """Give an agent the row that reservations take, unless they have it."""
-    if session.get(Slot, agent) is None:
-        session.add(Slot(agent=agent))
+    if session.get(Presence, agent) is None:
+        session.add(Presence(agent=agent))
         session.flush()
 
 
 def view(session: Session, agent: str, now: datetime) -> PresenceView | None:
     """Return the agent's presence, None when there is no such agent."""
     row = session.scalar(select(Agent).where(Agent.key == agent).execution_options(populate_existing=True))
-    return describe(row.slot, now) if row else None
+    return describe(row.presence, now) if row else None
 
 
 def _announce(session: Session, agent: str, now: datetime) -> None:
@@ -249,11 +256,11 @@ def signs_out(session: Session, agent: str, now: datetime) -> None:
 
     A desk of theirs that is open elsewhere says so, and one press there undoes it.
     """
-    slot = session.get(Slot, agent, populate_existing=True)
-    if slot is None or slot.reach == Reach.PHONE:
+    status = session.get(Presence, agent, populate_existing=True)
+    if status is None or status.reach == Reach.PHONE:
         return
     _update(session, agent, {"heartbeat_at": None, "softphone": Softphone.NONE, "desk_visible": False})
-    if slot.intent == Intent.AVAILABLE:
+    if status.intent == Intent.AVAILABLE:
         set_intent(session, agent, Intent.OFF, now, why="signed_out")
     else:
         _announce(session, agent, now)
@@ -261,7 +268,7 @@ def signs_out(session: Session, agent: str, now: datetime) -> None:
 
 def beat(session: Session, agent: str, *, visible: bool, softphone: Softphone, now: datetime) -> None:
     """Write down that the agent's desk is alive. Announced only when it changes where a ring would go."""
-    before = session.get(Slot, agent, populate_existing=True)
+    before = session.get(Presence, agent, populate_existing=True)
     if before is None:
         return
     was = (is_alive(before.heartbeat_at, now), before.softphone)
@@ -274,7 +281,7 @@ def end_wrap_up(
     session: Session,
     agent: str,
     now: datetime,
-    still: ColumnElement[bool] = Slot.activity == Activity.WRAPPING_UP,
+    still: ColumnElement[bool] = Presence.activity == Activity.WRAPPING_UP,
 ) -> bool:
     """Make the agent idle again after a call; False when they weren't wrapping up."""
     return _move(session, agent, now, still, activity=Activity.IDLE, call_sid=None, wrap_up_until=None)
@@ -283,7 +290,9 @@ def end_wrap_up(
 def extend_wrap_up(session: Session, agent: str, now: datetime, seconds: int = 60) -> bool:
     """Give the agent more time to write things down; False when they weren't wrapping up."""
     until = now + timedelta(seconds=seconds)
-    return _move(session, agent, now, Slot.activity == Activity.WRAPPING_UP, since=None, wrap_up_until=until)
+    return _move(
+        session, agent, now, Presence.activity == Activity.WRAPPING_UP, since=None, wrap_up_until=until
+    )
 
 
 def start_wrap_up(session: Session, agent: str, now: datetime, seconds: int) -> bool:
@@ -292,7 +301,7 @@ def start_wrap_up(session: Session, agent: str, now: datetime, seconds: int) -> 
         session,
         agent,
         now,
-        Slot.activity.in_((Activity.IDLE, Activity.WRAPPING_UP)),
+        Presence.activity.in_((Activity.IDLE, Activity.WRAPPING_UP)),
         activity=Activity.WRAPPING_UP,
         wrap_up_until=now + timedelta(seconds=seconds),
     )
@@ -308,13 +317,13 @@ def reservation(unless: ColumnElement[bool] | None = None) -> Update:
 
     Built once by whoever runs it often: building it takes longer than running it.
     """
-    free = (Slot.activity == Activity.IDLE) | (
+    free = (Presence.activity == Activity.IDLE) | (
         # As expressions: a list of values is written out anew each time.
-        Slot.activity.in_([literal(str(one)) for one in (Activity.RESERVED, Activity.RINGING)])
-        & (Slot.lease_until < bindparam("at"))
+        Presence.activity.in_([literal(str(one)) for one in (Activity.RESERVED, Activity.RINGING)])
+        & (Presence.lease_until < bindparam("at"))
     )
-    statement = update(table_of(Slot)).where(
-        Slot.agent == bindparam("who"), Slot.intent == Intent.AVAILABLE, free
+    statement = update(table_of(Presence)).where(
+        Presence.agent == bindparam("who"), Presence.intent == Intent.AVAILABLE, free
     )
     if unless is not None:
         statement = statement.where(~unless)
@@ -324,8 +333,8 @@ def reservation(unless: ColumnElement[bool] | None = None) -> Update:
         call_sid=bindparam("for_sid"),
         fence=bindparam("step"),
         lease_until=bindparam("until"),
-        event_number=Slot.event_number + 1,
-    ).returning(Slot.event_number)
+        event_number=Presence.event_number + 1,
+    ).returning(Presence.event_number)
 
 
 def reserving(agent: str, call_sid: str, fence: int, now: datetime, lease: timedelta) -> dict[str, Any]:
@@ -363,7 +372,7 @@ def rings(
         session,
         agent,
         now,
-        _ring(call_sid, fence) & (Slot.activity == Activity.RESERVED),
+        _ring(call_sid, fence) & (Presence.activity == Activity.RESERVED),
         activity=Activity.RINGING,
         proven_at=now,
         **({"suspect_until": None} if at_desk else {}),
@@ -383,8 +392,8 @@ def talks(session: Session, agent: str, call_sid: str, fence: int, now: datetime
         agent,
         now,
         # The reservation may have ended by itself while the news of the conversation was on its way.
-        (_ring(call_sid, fence) & Slot.activity.in_((Activity.RESERVED, Activity.RINGING)))
-        | (Slot.activity == Activity.IDLE),
+        (_ring(call_sid, fence) & Presence.activity.in_((Activity.RESERVED, Activity.RINGING)))
+        | (Presence.activity == Activity.IDLE),
         activity=Activity.TALKING,
         call_sid=call_sid,
         fence=fence,
@@ -399,7 +408,7 @@ def freed(session: Session, agent: str, call_sid: str, fence: int, now: datetime
         session,
         agent,
         now,
-        _ring(call_sid, fence) & Slot.activity.in_((Activity.RESERVED, Activity.RINGING)),
+        _ring(call_sid, fence) & Presence.activity.in_((Activity.RESERVED, Activity.RINGING)),
         activity=Activity.IDLE,
         call_sid=None,
         lease_until=None,
@@ -441,7 +450,7 @@ def hung_up(
         session,
         agent,
         now,
-        _ring(call_sid, fence) & (Slot.activity == Activity.TALKING),
+        _ring(call_sid, fence) & (Presence.activity == Activity.TALKING),
         activity=Activity.WRAPPING_UP if wraps_up else Activity.IDLE,
         call_sid=call_sid if wraps_up else None,
         lease_until=None,
@@ -451,11 +460,11 @@ def hung_up(
 
 def overdue_wrap_ups(now: Moment) -> Select[str]:
     """Return everybody whose wrap-up time is over."""
-    return select(Slot.agent).where(_is_overdue(now))
+    return select(Presence.agent).where(_is_overdue(now))
 
 
 def _is_overdue(now: Moment) -> ColumnElement[bool]:
-    return (Slot.activity == Activity.WRAPPING_UP) & (Slot.wrap_up_until <= now)
+    return (Presence.activity == Activity.WRAPPING_UP) & (Presence.wrap_up_until <= now)
 
 
 def end_overdue_wrap_ups(session: Session, now: datetime) -> list[str]:
@@ -465,7 +474,7 @@ def end_overdue_wrap_ups(session: Session, now: datetime) -> list[str]:
 
 
 def _ring(call_sid: str, fence: int) -> ColumnElement[bool]:
-    return (Slot.call_sid == call_sid) & (Slot.fence == fence)
+    return (Presence.call_sid == call_sid) & (Presence.fence == fence)
 
 
 def _move(
@@ -487,12 +496,12 @@ def _move(
 def _update(
     session: Session, agent: str, values: dict[str, Any], condition: ColumnElement[bool] | None = None
 ) -> bool:
-    statement = update(Slot).where(Slot.agent == agent)
+    statement = update(Presence).where(Presence.agent == agent)
     if condition is not None:
         statement = statement.where(condition)
     return (
         session.scalar(
-            statement.values(**values).returning(Slot.agent).execution_options(synchronize_session=False)
+            statement.values(**values).returning(Presence.agent).execution_options(synchronize_session=False)
         )
         is not None
     )

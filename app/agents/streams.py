@@ -26,7 +26,7 @@ from app import bus
 from app.agents import desk_events
 from app.clock import utcnow
 from app.db import reading
-from app.records.agents import Activity, DeskEvent, Slot
+from app.records.agents import Activity, DeskEvent, Presence
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +98,7 @@ def start_after(session: Session, agent: str, asked: int | None) -> int:
     past: when a call is on its way or going on, everything since its screen pop; else only what comes.
     """
     row = session.execute(
-        select(Slot.event_number, Slot.activity, Slot.call_sid).where(Slot.agent == agent)
+        select(Presence.event_number, Presence.activity, Presence.call_sid).where(Presence.agent == agent)
     ).one_or_none()
     newest = row.event_number if row else 0
     if asked is not None and asked <= newest:
@@ -439,7 +439,7 @@ def _read_events(wanted: list[tuple[str, int]]) -> list[tuple[str, int, str, dic
 
 def _read_newest() -> dict[str, int]:
     with reading() as session:
-        rows = session.execute(select(Slot.agent, Slot.event_number).where(Slot.event_number > 0))
+        rows = session.execute(select(Presence.agent, Presence.event_number).where(Presence.event_number > 0))
         return dict(rows.all())
 
 

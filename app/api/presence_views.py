@@ -15,7 +15,7 @@ from app.api.problems import ApiProblem
 from app.api.routes import READ, WRITE, Query, body, operation, said_in
 from app.clock import utcnow
 from app.errors import InvalidField
-from app.records.agents import Activity, Intent, Reach, Slot, Softphone
+from app.records.agents import Activity, Intent, Presence, Reach, Softphone
 from app.routing import rules
 
 
@@ -28,13 +28,13 @@ def put_presence(agent: str) -> ResponseReturnValue:
     state, reach, back_at = _presence_said(body())
     now = utcnow()
     with db.transaction() as session:
-        slot = _slot(session, agent)
+        status = _status(session, agent)
         if state == Activity.WRAPPING_UP:
             seconds = rules.of_agent(session, agent).ladder.wrap_up_seconds
             if not presence.start_wrap_up(session, agent, now, seconds):
                 raise ApiProblem(409, "wrap_up_not_now")
-            if reach is not None and reach != slot.reach:
-                _set_intent(session, agent, Intent(slot.intent), now, reach=reach)
+            if reach is not None and reach != status.reach:
+                _set_intent(session, agent, Intent(status.intent), now, reach=reach)
         else:
             _set_intent(session, agent, Intent(state), now, reach=reach, back_at=back_at)
             # Whoever says what they do now is done with writing down what was.
@@ -60,11 +60,11 @@ def _presence_said(said: dict[str, Any]) -> tuple[str, Reach | None, datetime | 
     return state, Reach(reach) if reach else None, back_at
 
 
-def _slot(session: Session, agent: str) -> Slot:
-    slot = session.get(Slot, agent)
-    if slot is None:
+def _status(session: Session, agent: str) -> Presence:
+    status = session.get(Presence, agent)
+    if status is None:
         raise ApiProblem(404, "not_found")
-    return slot
+    return status
 
 
 def _presence(session: Session, agent: str) -> Response:
@@ -84,14 +84,14 @@ def heartbeat(agent: str) -> ResponseReturnValue:
     if found:
         raise Refused(found)
     with db.transaction() as session:
-        _slot(session, agent)
+        _presence(session, agent)
         presence.beat(session, agent, visible=said["visible"], softphone=Softphone(softphone), now=utcnow())
     return "", 204
 
 
 def agent_events(agent: str) -> ResponseReturnValue:
     with db.reading() as session:
-        _slot(session, agent)
+        _presence(session, agent)
     return streams.open_stream(agent)
 
 

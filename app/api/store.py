@@ -48,7 +48,7 @@ from app.api.records import (
 )
 from app.callers import history
 from app.db import Base
-from app.records.agents import Agent, Slot
+from app.records.agents import Agent, Presence
 from app.records.callers import Case, Contact, Customer, CustomerNumber
 from app.records.lines import Line
 
@@ -123,7 +123,7 @@ def _write_agents(session: Session, records: list[AgentRecord]) -> None:
             session.execute(update(Agent).where(Agent.key == record.agent).values(enabled=record.enabled))
     # The row that reservations take, with the model's own defaults.
     session.execute(
-        _insert(session)(Slot).on_conflict_do_nothing(), [{"agent": one.agent} for one in records]
+        _insert(session)(Presence).on_conflict_do_nothing(), [{"agent": one.agent} for one in records]
     )
 
 

@@ -271,7 +271,7 @@ def get_call(call_sid: str) -> ResponseReturnValue:
 def list_calls() -> ResponseReturnValue:
     statement = select(Call).order_by(Call.created_at.desc(), Call.sid.desc())
     if (caller := parameter("from", _caller)) is not None:
-        statement = statement.where(Call.from_e164 == caller)
+        statement = statement.where(Call.remote_e164 == caller)
     if (since := parameter("since", fields.moment)) is not None:
         statement = statement.where(Call.created_at >= since)
     if (until := parameter("until", fields.moment)) is not None:

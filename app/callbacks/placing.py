@@ -139,7 +139,7 @@ def _write_call(
     call = Call(
         sid=sid,
         direction=Direction.OUTBOUND,
-        from_e164=promise.number,
+        remote_e164=promise.number,
         line=promise.line,
         attestation="",
         customer=promise.customer or (customer.key if customer else None),

@@ -154,7 +154,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         side=side,
         since=since,
         identity=_identity(call, bool(candidates), checked),
-        phone=written(call.from_e164, masked=not checked) if call.from_e164 else None,
+        phone=written(call.remote_e164, masked=not checked) if call.remote_e164 else None,
         postcode=_postcode(customer, masked=not checked),
         line=line.name if line else "",
         customer=customer,
@@ -180,7 +180,7 @@ def may_be(session: Session, call_sid: str, customer: str) -> bool:
     call = session.get_one(Call, call_sid)
     if call.customer == customer:
         return True
-    return session.get(CustomerNumber, (call.from_e164 or "", customer)) is not None
+    return session.get(CustomerNumber, (call.remote_e164 or "", customer)) is not None
 
 
 def zone_of_house(session: Session) -> str | None:
@@ -200,7 +200,7 @@ def zone_of_desk(session: Session, agent: str) -> str | None:
 def _identity(call: Call, known: bool, checked: bool) -> Identity:
     if checked and known:
         return Identity.CHECKED
-    if call.from_e164 is None:
+    if call.remote_e164 is None:
         return Identity.WITHHELD
     # https://www.twilio.com/docs/voice/trusted-calling-with-shakenstir
     if call.attestation.startswith("TN-Validation-Failed"):
@@ -234,18 +234,18 @@ def _customers(session: Session, call: Call, agent: str, names: dict[str, str]) 
     # As a list of keys: with “or” the database would look at every customer.
     wanted = union_all(
         select(literal(call.customer, Customer.key.type)),
-        select(CustomerNumber.customer).where(CustomerNumber.e164 == call.from_e164),
+        select(CustomerNumber.customer).where(CustomerNumber.e164 == call.remote_e164),
     )
     rows = session.scalars(select(Customer).where(Customer.key.in_(wanted)).limit(CUSTOMERS_SHOWN)).all()
     keys = [row.key for row in rows]
     cases = session.scalars(select(Case).where(Case.customer.in_(keys))).all()
     owed = session.scalar(
-        select(Promise).where(Promise.number == call.from_e164, IS_OWED).order_by(Promise.due_at).limit(1)
+        select(Promise).where(Promise.number == call.remote_e164, IS_OWED).order_by(Promise.due_at).limit(1)
     )
     known = [_known(row, [case for case in cases if case.customer == row.key]) for row in rows]
     promise = OwedPromise(owed.id, owed.agent, owed.case, owed.customer, owed.due_at) if owed else None
     order = {
-        found.key: at for at, found in enumerate(recognise(call.from_e164 or "", known, promise).customers)
+        found.key: at for at, found in enumerate(recognise(call.remote_e164 or "", known, promise).customers)
     }
     ranked = sorted(rows, key=lambda row: (row.key != call.customer, order.get(row.key, 0)))
     return [
@@ -349,8 +349,8 @@ def _promises_to(
     names: dict[str, str],
 ) -> tuple[PromiseCard, ...]:
     whose = []
-    if call.from_e164:
-        whose.append(Promise.number == call.from_e164)
+    if call.remote_e164:
+        whose.append(Promise.number == call.remote_e164)
     if customer:
         whose.append(Promise.customer == customer.key)
     if not whose:
@@ -366,7 +366,7 @@ def may_see_promise(session: Session, promise: Promise, agent: str) -> bool:
         return True
     about = [Call.promise == promise.id]
     if promise.number:
-        about.append(Call.from_e164 == promise.number)
+        about.append(Call.remote_e164 == promise.number)
     if promise.customer:
         about.append(Call.customer == promise.customer)
     offered = select(CallStep.call_sid).join(Call, Call.sid == CallStep.call_sid)

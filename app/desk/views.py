@@ -31,7 +31,7 @@ from app.desk import card as cards
 from app.desk.board import board_of
 from app.desk.card import CallCard
 from app.errors import InvalidField
-from app.records.agents import Slot
+from app.records.agents import Presence
 from app.voice import call_control, ring_tests
 from config import Settings
 
@@ -59,7 +59,9 @@ def desk() -> Response:
         _use_zone_of(db, agent)
         # Before anything else is read: what happens meanwhile comes by the stream as well.
         newest = desk_events.newest(db, agent)
-        current = request.args.get("call") or db.scalar(select(Slot.call_sid).where(Slot.agent == agent))
+        current = request.args.get("call") or db.scalar(
+            select(Presence.call_sid).where(Presence.agent == agent)
+        )
         board = board_of(db, agent, now)
         card = _card(db, current, agent, now) if current else None
     settings: Settings = current_app.config["SETTINGS"]

@@ -89,7 +89,7 @@ def _numbers_of_nobody_else(session: Session, customer: str) -> Sequence[str]:
 def _forget(session: Session, somebody: _Somebody, who: str, now: datetime) -> Erased:
     customer_too = bool(somebody.customers)
     promises = somebody.found(session, Promise, Promise.number, Promise.id)
-    calls = somebody.found(session, Call, Call.from_e164, Call.sid)
+    calls = somebody.found(session, Call, Call.remote_e164, Call.sid)
     # Who hid their number told it when they were promised a call.
     calls = list(dict.fromkeys([*calls, *_holding(session, Call.sid, {Call.promise: promises})]))
     messages = somebody.found(session, Message, Message.number, Message.sid)

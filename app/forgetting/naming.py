@@ -29,7 +29,7 @@ def unname_calls(session: Session, sids: Sequence[str], now: datetime, *, custom
         session.execute(
             update(Call)
             .where(Call.sid.in_(some))
-            .values(from_e164=None, **more)
+            .values(remote_e164=None, **more)
             .execution_options(synchronize_session=False)
         )
         # What was decided stays; what it depended on names the customer and the case.

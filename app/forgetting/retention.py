@@ -103,7 +103,7 @@ def _calls(session: Session, before: datetime, now: datetime) -> int:
 
 def _numbers_of_calls(session: Session, before: datetime, now: datetime) -> int:
     """Take off who called; whoever is owed a call by that number is still waited for."""
-    waits = exists().where(Promise.number == Call.from_e164, IS_OWED)
+    waits = exists().where(Promise.number == Call.remote_e164, IS_OWED)
     is_over = (IS_ENDED, Call.forgotten_at.is_(None), ~_is_owed(Call.promise), ~waits)
     sids = _oldest(session, Call.sid, Call.created_at, Call.created_at < before, *is_over)
     unname_calls(session, sids, now, customer_too=False)

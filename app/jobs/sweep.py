@@ -15,7 +15,7 @@ from app.clock import going_on_from
 from app.db import Moment
 from app.deployment import Deployment
 from app.errors import CarrierError
-from app.records.agents import Activity, Slot
+from app.records.agents import Activity, Presence
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep
 from app.voice import afterwards, call_control, ending, last_word
@@ -48,8 +48,8 @@ def end_wrap_ups(now: datetime) -> list[str]:
 
 def leases_over(now: Moment) -> Select[str, str | None, int]:
     """Return the agents whose ring should long have been over."""
-    return select(Slot.agent, Slot.call_sid, Slot.fence).where(
-        Slot.activity.in_((Activity.RESERVED, Activity.RINGING)), Slot.lease_until < now
+    return select(Presence.agent, Presence.call_sid, Presence.fence).where(
+        Presence.activity.in_((Activity.RESERVED, Activity.RINGING)), Presence.lease_until < now
     )
 
 
@@ -57,9 +57,9 @@ def end_leases(now: datetime) -> list[str]:
     """Free the agents whose ring should long have been over and of which no news came."""
     with db.transaction() as session:
         return [
-            slot.agent
-            for slot in session.execute(leases_over(now)).all()
-            if presence.freed(session, slot.agent, slot.call_sid or "", slot.fence, now)
+            status.agent
+            for status in session.execute(leases_over(now)).all()
+            if presence.freed(session, status.agent, status.call_sid or "", status.fence, now)
         ]
 
 
@@ -69,12 +69,12 @@ def dead_desks(silent_since: Moment, rung_before: Moment) -> Select[str, str, in
     It was alive when it was chosen: one that was rung later than `rung_before` gets the time for a sign.
     """
     return (
-        select(Slot.agent, Call.sid, Call.step)
-        .join(Call, (Call.sid == Slot.call_sid) & (Call.step == Slot.fence))
+        select(Presence.agent, Call.sid, Call.step)
+        .join(Call, (Call.sid == Presence.call_sid) & (Call.step == Presence.fence))
         .join(CallStep, (CallStep.call_sid == Call.sid) & (CallStep.number == Call.step))
         .where(
-            Slot.activity.in_((Activity.RESERVED, Activity.RINGING)),
-            Slot.heartbeat_at < silent_since,
+            Presence.activity.in_((Activity.RESERVED, Activity.RINGING)),
+            Presence.heartbeat_at < silent_since,
             CallStep.started_at < rung_before,
             CallStep.endpoint == "client",
             Call.state == CallState.RINGING,
@@ -222,9 +222,9 @@ def _overdue(now: datetime) -> list[str]:
 def forgotten() -> Select[str, str | None, int]:
     """Return the agents who are said to talk in a call that is over."""
     return (
-        select(Slot.agent, Slot.call_sid, Slot.fence)
-        .outerjoin(Call, Call.sid == Slot.call_sid)
-        .where(Slot.activity == Activity.TALKING, (Call.sid.is_(None)) | (Call.state == CallState.ENDED))
+        select(Presence.agent, Presence.call_sid, Presence.fence)
+        .outerjoin(Call, Call.sid == Presence.call_sid)
+        .where(Presence.activity == Activity.TALKING, (Call.sid.is_(None)) | (Call.state == CallState.ENDED))
     )
 
 

@@ -84,7 +84,7 @@ def _turns(session: Session, now: datetime) -> Iterator[_Turn]:
     waiters = _waiters(session)
     in_person = {one.agent for one in waiters}
     reachable = {
-        agent: presence.reachability(agent.slot, enabled=agent.enabled, phone=agent.phone, now=now)
+        agent: presence.reachability(agent.presence, enabled=agent.enabled, phone=agent.phone, now=now)
         for agent in _agents(session, waiters)
     }
     for one in waiters:
@@ -175,7 +175,7 @@ def _served(sid: str, deployment: Deployment, now: datetime) -> bool:
         if call is None or call.state != CallState.WAITING:
             return False
         step = session.get_one(CallStep, (sid, call.step))
-        known = reading.read(session, sid, call.line, call.from_e164, now, deployment.defaults)
+        known = reading.read(session, sid, call.line, call.remote_e164, now, deployment.defaults)
         if not waiting_callers.serve(session, call, step, known, now, deployment):
             return False
         call_control.send_on(session, call, now)

@@ -53,7 +53,7 @@ def call_in_list(row: Call) -> Json:
     return {
         "call_sid": row.sid,
         "direction": row.direction,
-        "from": row.from_e164,
+        "from": row.remote_e164,
         "line": row.line,
         "customer": row.customer,
         "case": row.case,

@@ -182,6 +182,6 @@ def tell_agent(session: Session, attempt: PromiseAttempt, state: str, now: datet
 def is_calling_in(session: Session, number: str | None) -> bool:
     """Tell whether the customer is on the line with us already."""
     live = select(Call.sid).where(
-        Call.from_e164 == number, Call.direction == Direction.INBOUND, Call.state != CallState.ENDED
+        Call.remote_e164 == number, Call.direction == Direction.INBOUND, Call.state != CallState.ENDED
     )
     return session.scalar(live.limit(1)) is not None

@@ -40,7 +40,7 @@ def can_be_rung_back(call: Call, agent: str, now: datetime) -> bool:
         and call.bridged_at is not None
         and call.ended_at is not None
         and now - call.ended_at <= CAN_BE_SAID_FOR
-        and may_be_called(call.from_e164)
+        and may_be_called(call.remote_e164)
     )
 
 
@@ -56,7 +56,7 @@ def owe(session: Session, call: Call, agent: str, now: datetime) -> Promise:
     promise = ledger.make(
         session,
         origin=origin,
-        number=call.from_e164 if may_be_called(call.from_e164) else None,
+        number=call.remote_e164 if may_be_called(call.remote_e164) else None,
         line=call.line,
         customer=call.customer,
         case=call.case,

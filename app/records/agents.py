@@ -63,10 +63,12 @@ class Agent(Base):
     language: Mapped[str] = mapped_column(String(2))
     enabled: Mapped[bool] = mapped_column(default=True)  # False: left the organisation
 
-    slot: Mapped["Slot"] = relationship(back_populates="of", cascade="all, delete-orphan", lazy="joined")
+    presence: Mapped["Presence"] = relationship(
+        back_populates="of", cascade="all, delete-orphan", lazy="joined"
+    )
 
 
-class Slot(Base):
+class Presence(Base):
     """What one agent is doing: the row that a reservation takes, so one row for each agent, always there."""
 
     __tablename__ = "agent_slots"
@@ -95,7 +97,7 @@ class Slot(Base):
 
     event_number: Mapped[int] = mapped_column(Integer, default=0)  # of the newest event in the desk's log
 
-    of: Mapped[Agent] = relationship(back_populates="slot")
+    of: Mapped[Agent] = relationship(back_populates="presence")
 
 
 class DeskEvent(Base):

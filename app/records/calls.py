@@ -61,7 +61,7 @@ class StepOutcome(StrEnum):
 class Call(Base):
     __tablename__ = "calls"
     __table_args__ = (
-        Index("ix_calls_from_e164_created_at", "from_e164", "created_at"),
+        Index("ix_calls_from_e164_created_at", "remote_e164", "created_at"),
         Index("ix_calls_case_created_at", "case", "created_at"),
         Index("ix_calls_created_at_sid", "created_at", "sid"),
         partial_index("ix_calls_customer_created_at", "customer", "created_at", where="customer IS NOT NULL"),
@@ -80,7 +80,8 @@ class Call(Base):
         String(10), default=Direction.INBOUND, server_default=Direction.INBOUND
     )
     # The other side's number, also in a callback; None: nobody that a number identifies.
-    from_e164: Mapped[str | None] = mapped_column(String(32))
+    # Theirs: whoever rings us, or whom we ring.
+    remote_e164: Mapped[str | None] = mapped_column("from_e164", String(32), key="remote_e164")
     line: Mapped[str] = mapped_column(String(32))
     attestation: Mapped[str] = mapped_column(String(60), default="")
     customer: Mapped[str | None] = mapped_column(String(121))  # the likeliest, or the agent's pick

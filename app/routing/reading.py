@@ -12,7 +12,7 @@ from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise
 from app.db import Reader
 from app.deployment import Defaults
 from app.lines.hours import calendar
-from app.records.agents import Activity, Slot
+from app.records.agents import Activity, Presence
 from app.records.callers import Contact
 from app.records.promises import AttemptOutcome, PromiseAttempt, PromiseState
 from app.routing import rules as rule_versions
@@ -233,12 +233,12 @@ def _with_way_made(
     if all(one.reachability != presence.Reachability.WRAPPING_UP for one in agents.values()):
         return agents
     stopped = (
-        select(Slot.agent)
-        .join(PromiseAttempt, PromiseAttempt.call_sid == Slot.call_sid)
+        select(Presence.agent)
+        .join(PromiseAttempt, PromiseAttempt.call_sid == Presence.call_sid)
         .where(
             PromiseAttempt.promise == promise.id,
             PromiseAttempt.outcome == AttemptOutcome.CUSTOMER_RANG,
-            Slot.activity == Activity.WRAPPING_UP,
+            Presence.activity == Activity.WRAPPING_UP,
         )
     )
     keys = set(session.scalars(stopped)) & agents.keys()

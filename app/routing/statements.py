@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ScalarSelect, Subquery, bindparam, case, func, literal, null, select, true, union
 
 from app.db import Prepared, table_of
-from app.records.agents import Agent, Role, Slot, User
+from app.records.agents import Agent, Presence, Role, User
 from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber, Direction, owner_of
 from app.records.calls import Call, CallStep, Inbox, StepKind
 from app.records.lines import Line
@@ -20,7 +20,7 @@ _lines, _numbers, _customers, _cases, _contacts = (
     table_of(model) for model in (Line, CustomerNumber, Customer, Case, Contact)
 )
 
-_agents, _slots, _users = table_of(Agent), table_of(Slot), table_of(User)
+_agents, _presences, _users = table_of(Agent), table_of(Presence), table_of(User)
 
 _calls, _steps, _inbox, _promises, _rules = (
     table_of(model) for model in (Call, CallStep, Inbox, Promise, RuleVersion)
@@ -45,18 +45,18 @@ LINE: Any = select(*_line_columns).select_from(_one.outerjoin(_lines, _lines.c.n
 # A promise binds who made it; else the case has its owner. The same as in `read`.
 _owner = func.coalesce(_promises.c.agent, owner_of(_cases.c))
 
-_slot_columns = (
-    _slots.c.agent,
-    _slots.c.intent,
-    _slots.c.intent_since,
-    _slots.c.reach,
-    _slots.c.activity,
-    _slots.c.activity_since,
-    _slots.c.lease_until,
-    _slots.c.heartbeat_at,
-    _slots.c.softphone,
-    _slots.c.suspect_until,
-    _slots.c.back_at,
+_presence_columns = (
+    _presences.c.agent,
+    _presences.c.intent,
+    _presences.c.intent_since,
+    _presences.c.reach,
+    _presences.c.activity,
+    _presences.c.activity_since,
+    _presences.c.lease_until,
+    _presences.c.heartbeat_at,
+    _presences.c.softphone,
+    _presences.c.suspect_until,
+    _presences.c.back_at,
     _agents.c.spoken_name,
     _agents.c.team,
     _agents.c.phone,
@@ -93,7 +93,7 @@ CALLER = Prepared(
         _promises.c.due_at.label("promise_due_at"),
         _promises.c.state.label("promise_state"),
         _contacts.c.summary,
-        *_slot_columns,
+        *_presence_columns,
         case((_cases.c.last_contact_agent == _agents.c.key, _cases.c.last_contact_at)).label("handled_at"),
         # Nobody may be waiting for an owner who is rung: the reservation sees to it.
         literal(0).label("callers_waiting"),
@@ -116,7 +116,7 @@ CALLER = Prepared(
             & (_contacts.c.agent == _cases.c.last_contact_agent),
         )
         .outerjoin(_agents, _agents.c.key == _owner)
-        .outerjoin(_slots, _slots.c.agent == _agents.c.key)
+        .outerjoin(_presences, _presences.c.agent == _agents.c.key)
     )
     .order_by(_cases.c.last_contact_at.desc().nulls_last())
     .limit(MOST_ROWS)
@@ -128,7 +128,7 @@ def _agents_statement(everybody: bool) -> Any:
     handled, newest, waiting = _handlers(), _newest_contact(), _waiting_callers()
     statement: Any = (
         select(
-            *_slot_columns,
+            *_presence_columns,
             _calls_lately().label("calls_lately"),
             handled.c.handled_at,
             newest.c.last_agent,
@@ -139,7 +139,7 @@ def _agents_statement(everybody: bool) -> Any:
             case((_agents.c.key == bindparam("owner"), _direct_calls()), else_=0).label("direct_calls"),
         )
         .select_from(_agents)
-        .join(_slots, _slots.c.agent == _agents.c.key)
+        .join(_presences, _presences.c.agent == _agents.c.key)
         .outerjoin(handled, handled.c.handler == _agents.c.key)
         .outerjoin(newest, true())
         .outerjoin(waiting, waiting.c.waited_for == _agents.c.key)
@@ -222,7 +222,7 @@ AGENTS = _agents_statement(everybody=False)
 
 ALL_AGENTS = _agents_statement(everybody=True)
 
-# What a row needs beside the slot and the agent, for somebody who is not asked for a case's sake.
+# What a row needs beside the presence and the agent, for somebody who is not asked for a case's sake.
 _OF_NO_CASE = (
     null().label("handled_at"),
     literal(0).label("callers_waiting"),
@@ -230,9 +230,9 @@ _OF_NO_CASE = (
 )
 
 SUPERVISORS: Any = (
-    select(*_slot_columns, *_OF_NO_CASE)
+    select(*_presence_columns, *_OF_NO_CASE)
     .select_from(_agents)
-    .join(_slots, _slots.c.agent == _agents.c.key)
+    .join(_presences, _presences.c.agent == _agents.c.key)
     .join(_users, _users.c.agent == _agents.c.key)
     .where(_users.c.role == Role.SUPERVISOR)
 )

@@ -39,9 +39,9 @@ def picked_up_after_all(session: Session, sid: str, number: int, now: datetime) 
     if step is None or step.agent is None or call.state in (CallState.TALKING, CallState.ENDED):
         return
     if step.ended_at is not None:
-        if call.from_e164 is not None:
+        if call.remote_e164 is not None:
             # Before the agents of the rings that are taken back: see talks.
-            ledger.merge(session, call.from_e164, step.agent, now)
+            ledger.merge(session, call.remote_e164, step.agent, now)
         _take_back(session, call, step, step.ended_at, now)
     talks(session, call, step, now)
 
@@ -109,5 +109,5 @@ def talked_without_us(
     if call.state == CallState.ENDED:
         call.outcome = Outcome.TALKED
     # Known only afterwards: what was promised to the caller since then stands.
-    if call.from_e164 is not None and not was_promised_since(session, call.from_e164, now):
-        need_not_be_rung(session, call.from_e164, "", now)
+    if call.remote_e164 is not None and not was_promised_since(session, call.remote_e164, now):
+        need_not_be_rung(session, call.remote_e164, "", now)

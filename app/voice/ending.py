@@ -113,7 +113,7 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
         release(session, call, step, StepOutcome.CALLER_HUNG_UP, now)
     call_steps.stop_waiting(call)
     line = reading.line_of(session, call.line, deployment.defaults)
-    if call.bridged_at is None and call.promise is None and may_be_called(call.from_e164):
+    if call.bridged_at is None and call.promise is None and may_be_called(call.remote_e164):
         facts = facts_of(session, call, now, deployment)
         due = owing.due_for(session, call, facts, now)
         debtor = facts.agents.get(facts.owner) if facts.owner else None

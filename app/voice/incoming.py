@@ -70,7 +70,7 @@ class Known:
         customer, case = self.facts.caller.customer, self.facts.caller.case
         return Call(
             sid=self.incoming.sid,
-            from_e164=self.e164,
+            remote_e164=self.e164,
             line=self.line,
             attestation=self.incoming.attestation[:60],
             customer=customer.key if customer else None,
@@ -140,9 +140,9 @@ def note_message(
 ) -> None:
     """The caller left a message, which is owed an answer; also that of a caller whom nobody can ring."""
     if call.promise is None:
-        facts = reading.read(session, call.sid, call.line, call.from_e164, now, deployment.defaults)
+        facts = reading.read(session, call.sid, call.line, call.remote_e164, now, deployment.defaults)
         due = due_for(session, call, facts, now)
-        why = "promise_nobody" if may_be_called(call.from_e164) else "promise_hidden"
+        why = "promise_nobody" if may_be_called(call.remote_e164) else "promise_hidden"
         owe(session, call, facts, facts.owner, due, why, now)
     recordings.arrived(session, call, recording_sid, seconds, now)
     if call.state == CallState.ENDED and call.outcome == Outcome.MISSED_PROMISED:

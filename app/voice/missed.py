@@ -47,11 +47,11 @@ def note(session: Session, unseen: UnseenCall, now: datetime, deployment: Deploy
 def _settle_if_helped_since(session: Session, call: Call, now: datetime) -> None:
     """Whoever called again after an outage and spoke to somebody need not be rung about the call before."""
     promise = session.get(Promise, call.promise) if call.promise is not None else None
-    if promise is None or promise.created_at != now or call.from_e164 is None:
+    if promise is None or promise.created_at != now or call.remote_e164 is None:
         return
     later = select(Call.bridged_to).where(
-        Call.from_e164 == call.from_e164, Call.bridged_at > call.created_at, Call.sid != call.sid
+        Call.remote_e164 == call.remote_e164, Call.bridged_at > call.created_at, Call.sid != call.sid
     )
     spoken = session.execute(later.limit(1)).one_or_none()
     if spoken is not None:
-        ending.need_not_be_rung(session, call.from_e164, spoken.bridged_to or "", now)
+        ending.need_not_be_rung(session, call.remote_e164, spoken.bridged_to or "", now)

@@ -16,7 +16,7 @@ from app.carrier import twiml
 from app.carrier.words import CARRIER_SAYS_ENDED
 from app.catalogue import text
 from app.outgoing import outbox
-from app.records.agents import Activity, Agent, Intent, Slot, Softphone
+from app.records.agents import Activity, Agent, Intent, Presence, Softphone
 from app.records.lines import Line
 
 SID = re.compile(r"RT[0-9a-f]{32}")
@@ -29,29 +29,29 @@ LEASE = timedelta(seconds=45)
 
 def ask(session: Session, agent: str, now: datetime) -> str | None:
     """Have the agent's desk rung; return why not, as a code of the catalogue, or None when it will be."""
-    slot = session.get_one(Slot, agent, populate_existing=True)
-    if slot.softphone != Softphone.READY or not presence.is_alive(slot.heartbeat_at, now):
+    status = session.get_one(Presence, agent, populate_existing=True)
+    if status.softphone != Softphone.READY or not presence.is_alive(status.heartbeat_at, now):
         return "ring_test_not_ready"
     team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
     line = session.scalar(select(Line.number).order_by(Line.team != team, Line.number).limit(1))
     if line is None:
         return "ring_test_no_line"
     sid = "RT" + secrets.token_hex(16)
-    if not _taken(session, slot, sid, now):
+    if not _taken(session, status, sid, now):
         return "ring_test_busy"
     outbox.add(session, outbox.RING_TEST, f"ring-test/{sid}", {"agent": agent, "sid": sid, "line": line}, now)
     return None
 
 
-def _taken(session: Session, slot: Slot, sid: str, now: datetime) -> bool:
+def _taken(session: Session, status: Presence, sid: str, now: datetime) -> bool:
     """Reserve an agent who may be rung; nobody else's calls are on their way to them anyhow."""
-    if slot.intent != Intent.AVAILABLE:
-        return slot.activity == Activity.IDLE
-    number = presence.reserve(session, slot.agent, sid, FENCE, now, LEASE)
+    if status.intent != Intent.AVAILABLE:
+        return status.activity == Activity.IDLE
+    number = presence.reserve(session, status.agent, sid, FENCE, now, LEASE)
     if number is None:
         return False
-    if (seen := presence.view(session, slot.agent, now)) is not None:
-        desk_events.append(session, slot.agent, number, "presence", seen.as_json(), now)
+    if (seen := presence.view(session, status.agent, now)) is not None:
+        desk_events.append(session, status.agent, number, "presence", seen.as_json(), now)
     return True
 
 
@@ -71,10 +71,10 @@ def told(session: Session, agent: str, sid: str, status: str, now: datetime) -> 
 
 def is_over(session: Session, agent: str, sid: str, now: datetime) -> None:
     """Free the agent; a desk that was not heard to ring is not believed for a while."""
-    slot = session.get(Slot, agent, populate_existing=True)
-    if slot is None:
+    status = session.get(Presence, agent, populate_existing=True)
+    if status is None:
         return
-    if slot.proven_at is not None and now - slot.proven_at < LEASE:
+    if status.proven_at is not None and now - status.proven_at < LEASE:
         presence.freed(session, agent, sid, FENCE, now)
     elif not presence.could_not_be_rung(session, agent, sid, FENCE, now):
         presence.suspect(session, agent, now)

@@ -123,7 +123,7 @@ def _was_busy_with_us(session: Session, call: Call, step: CallStep, dial: DialEn
         and dial.call_status not in CARRIER_SAYS_ENDED
         and now - step.started_at < STILL_OURS
         and session.get(Inbox, (call.sid, _once_more(step))) is None
-        and attempts.gave_way(session, step.agent, call.from_e164, step.started_at - STILL_OURS)
+        and attempts.gave_way(session, step.agent, call.remote_e164, step.started_at - STILL_OURS)
     )
 
 

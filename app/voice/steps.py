@@ -40,7 +40,7 @@ def situation(
     finished = [step for step in steps if step.outcome is not None]
     return facts.situation(
         now,
-        can_be_rung_back=may_be_called(call.from_e164) if may_ring is None else may_ring,
+        can_be_rung_back=may_be_called(call.remote_e164) if may_ring is None else may_ring,
         tried=[
             Tried(
                 kind=StepKind(step.kind),
@@ -94,7 +94,7 @@ def advance(
     An agent who was taken by another call between the reading and the reservation counts as busy, and the
     decision is made again; each round has one agent fewer to try, so it ends.
     """
-    known = situation(call, facts, steps, now, may_ring=places.may_ring(session, call.from_e164))
+    known = situation(call, facts, steps, now, may_ring=places.may_ring(session, call.remote_e164))
     while isinstance(step := next_step(known), Ring):
         # Past the ORM, so what it has not written yet must be there.
         session.flush()
@@ -145,7 +145,7 @@ def _plain(sentence: Sentence) -> dict[str, str]:
 # --- a ring: the reservation and all that is written of it, in one statement ---------------------------
 
 _OF_CALL = tuple(
-    "sid from_e164 line attestation customer case owner language state"
+    "sid remote_e164 line attestation customer case owner language state"
     " rule_version said created_at step".split()
 )
 _OF_STEP = tuple(
@@ -200,7 +200,7 @@ def _ring(
         endpoint=step.endpoint,
         seconds=step.seconds,
         # The carrier refuses to pass on a number that it doesn't know; ours it does.
-        caller_id=None if call.from_e164 else call.line,
+        caller_id=None if call.remote_e164 else call.line,
         parameters=screen_pop.parameters(call),
         addresses=twiml.Addresses(deployment.public_url, call.sid, row.number),
     )

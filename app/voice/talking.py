@@ -25,9 +25,9 @@ def talks(session: Session, call: Call, step: CallStep, now: datetime) -> None:
     call.bridged_to, call.bridged_at = step.agent, now
     # Known only afterwards, what was promised to the caller since then stands.
     since = max(now, step.started_at)
-    if call.from_e164 is not None and not was_promised_since(session, call.from_e164, since):
+    if call.remote_e164 is not None and not was_promised_since(session, call.remote_e164, since):
         # Before the agent, as whoever works a promise off takes them: the promise, then the agent.
-        ledger.merge(session, call.from_e164, step.agent, now)
+        ledger.merge(session, call.remote_e164, step.agent, now)
     presence.talks(session, step.agent, call.sid, step.number, now)
     tell_desk(session, step.agent, call, "talking", now)
 
@@ -50,8 +50,8 @@ def talked_after_all(session: Session, call: Call, step: CallStep, began_at: dat
         return
     step.outcome, step.answered_at = StepOutcome.ANSWERED, began_at
     call.bridged_to, call.bridged_at, call.outcome = step.agent, began_at, Outcome.TALKED
-    if call.from_e164 is not None and step.agent is not None:
-        need_not_be_rung(session, call.from_e164, step.agent, now)
+    if call.remote_e164 is not None and step.agent is not None:
+        need_not_be_rung(session, call.remote_e164, step.agent, now)
     if step.agent is not None:
         leave_contact(session, call, step.agent, call.ended_at or now)
 
@@ -62,6 +62,6 @@ def was_promised_since(session: Session, number: str, moment: datetime) -> bool:
     if owed is None:
         return False
     asked_later = select(Call.sid).where(
-        Call.from_e164 == number, Call.promise == owed.id, Call.created_at > moment
+        Call.remote_e164 == number, Call.promise == owed.id, Call.created_at > moment
     )
     return owed.created_at > moment or session.scalar(asked_later.limit(1)) is not None

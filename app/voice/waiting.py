@@ -155,8 +155,8 @@ def _last_spoken(call: Call) -> datetime:
 
 def _patience(call: Call, facts: Facts, session: Session) -> Sentence:
     promise = ledger.of_origin(session, f"call:{call.sid}") if call.promise else None
-    if promise is None and call.from_e164 and call.promise:
-        promise = ledger.unfinished_for(session, call.from_e164)
+    if promise is None and call.remote_e164 and call.promise:
+        promise = ledger.unfinished_for(session, call.remote_e164)
     code = "still_waiting" if call.waiting_for_agent else "team_still_waiting"
     values: dict[str, object] = {}
     if call.waiting_for_agent and call.waiting_for_agent in facts.agents:

@@ -14,7 +14,7 @@ from app.deployment import Deployment
 from app.jobs import callbacks as jobs
 from app.outgoing import hooks, outbox
 from app.outgoing.hooks import Event
-from app.records.agents import Activity, Agent, Role, Slot
+from app.records.agents import Activity, Agent, Presence, Role
 from app.records.callers import Case, CaseStatus
 from app.records.messages import Message
 from app.records.outgoing import Outbox
@@ -148,7 +148,7 @@ def test_a_callback_in_the_air_stops_and_never_rings_the_leaver_again(
     deployment = Deployment.of(settings)
     with db.transaction() as session:
         for key in ("bram", "clara"):
-            session.get_one(Slot, key).intent = "off"
+            session.get_one(Presence, key).intent = "off"
     assert jobs.work_off(deployment, datetime.now(UTC)) == 1
 
     client.post(URL, data=form(token, "bram", **disable))
@@ -157,12 +157,12 @@ def test_a_callback_in_the_air_stops_and_never_rings_the_leaver_again(
     for later in (4, 19 * 60, 60 * 60):
         now = datetime.now(UTC) + timedelta(seconds=later)
         with db.transaction() as session:
-            session.get_one(Slot, "anna").heartbeat_at = now
+            session.get_one(Presence, "anna").heartbeat_at = now
         jobs.work_off(deployment, now)
     with db.transaction() as session:
         [attempt] = session.scalars(select(PromiseAttempt))
         assert (attempt.agent, attempt.outcome) == ("anna", AttemptOutcome.CALLED_OFF)
-        assert session.get_one(Slot, "anna").activity == Activity.IDLE
+        assert session.get_one(Presence, "anna").activity == Activity.IDLE
 
 
 def test_whoever_handed_it_over_is_rung_again_when_it_is_theirs_once_more(
@@ -214,7 +214,7 @@ def test_a_leaver_who_is_disabled_is_nobody_from_then_on(
     with db.transaction() as session:
         # Whoever lets her back in doesn't let old sessions in, nor rings somebody who isn't there.
         session.get_one(Agent, "anna").enabled = True
-        assert session.get_one(Slot, "anna").intent == "off"
+        assert session.get_one(Presence, "anna").intent == "off"
     assert at_desk.get("/desk").status_code != 200
 
 

@@ -9,7 +9,7 @@ from app import db
 from app.agents import presence
 from app.agents.presence import Endpoint, Reachability
 from app.errors import InvalidField
-from app.records.agents import Activity, Agent, Intent, Reach, Slot, Softphone
+from app.records.agents import Activity, Agent, Intent, Presence, Reach, Softphone
 from tests import factories
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -115,9 +115,9 @@ def take(sid: str = SID, fence: int = 1, now: datetime = NOW) -> int | None:
         return presence.reserve(session, "anna", sid, fence, now, LEASE)
 
 
-def slot() -> Slot:
+def status() -> Presence:
     with db.transaction() as session:
-        found = session.get_one(Slot, "anna")
+        found = session.get_one(Presence, "anna")
         session.expunge_all()
         return found
 
@@ -129,11 +129,11 @@ def news(kind: str, sid: str = SID, fence: int = 1, *more: object) -> bool:
 
 @pytest.mark.usefixtures("anna")
 def test_an_agent_is_taken_for_one_ring_and_the_number_of_their_next_event_is_handed_out() -> None:
-    before = slot().event_number
+    before = status().event_number
 
     assert take() == before + 1
     assert take(OTHER) is None
-    taken = slot()
+    taken = status()
     assert (taken.activity, taken.call_sid, taken.fence) == (Activity.RESERVED, SID, 1)
     assert taken.event_number == before + 1
 
@@ -144,7 +144,7 @@ def test_a_reservation_ends_by_itself_when_its_lease_is_over() -> None:
 
     assert take(OTHER, now=NOW + LEASE) is None
     assert take(OTHER, now=NOW + LEASE + timedelta(seconds=1)) is not None
-    assert slot().call_sid == OTHER
+    assert status().call_sid == OTHER
 
 
 @pytest.mark.usefixtures("anna")
@@ -164,7 +164,7 @@ def test_news_of_another_ring_neither_frees_nor_moves_the_agent(kind: str, sid: 
 
     assert not news(kind, sid, fence)
 
-    assert (slot().activity, slot().intent) == (Activity.RESERVED, Intent.AVAILABLE)
+    assert (status().activity, status().intent) == (Activity.RESERVED, Intent.AVAILABLE)
 
 
 @pytest.mark.usefixtures("anna")
@@ -174,7 +174,7 @@ def test_news_of_another_conversation_does_not_take_who_is_reserved_and_ends_non
     assert news("talks")
     assert not news("hung_up", OTHER, 1, 30)
     assert not news("hung_up", SID, 2, 30)
-    assert slot().activity == Activity.TALKING
+    assert status().activity == Activity.TALKING
 
 
 @pytest.mark.usefixtures("anna")
@@ -182,18 +182,18 @@ def test_a_ring_becomes_a_conversation_becomes_wrapping_up_becomes_idle() -> Non
     take()
     assert news("rings")
     assert not news("rings"), "said twice"
-    assert slot().activity == Activity.RINGING
+    assert status().activity == Activity.RINGING
     assert news("talks")
-    assert slot().lease_until is None
+    assert status().lease_until is None
     assert news("hung_up", SID, 1, 30)
     assert not news("hung_up", SID, 1, 30), "said twice"
-    assert slot().activity == Activity.WRAPPING_UP
+    assert status().activity == Activity.WRAPPING_UP
     with db.transaction() as session:
         assert presence.end_overdue_wrap_ups(session, NOW + timedelta(seconds=29)) == []
         assert presence.extend_wrap_up(session, "anna", NOW, seconds=60)
         assert presence.end_overdue_wrap_ups(session, NOW + timedelta(seconds=31)) == []
         assert presence.end_overdue_wrap_ups(session, NOW + timedelta(seconds=60)) == ["anna"]
-    assert (slot().activity, slot().call_sid) == (Activity.IDLE, None)
+    assert (status().activity, status().call_sid) == (Activity.IDLE, None)
 
 
 @pytest.mark.usefixtures("anna")
@@ -203,7 +203,7 @@ def test_rules_without_wrapping_up_free_the_agent_at_once() -> None:
 
     assert news("hung_up", SID, 1, 0)
 
-    assert (slot().activity, slot().call_sid) == (Activity.IDLE, None)
+    assert (status().activity, status().call_sid) == (Activity.IDLE, None)
 
 
 @pytest.mark.usefixtures("anna")
@@ -212,7 +212,7 @@ def test_whoever_does_not_pick_up_is_away_and_says_when_they_are_back() -> None:
 
     assert news("did_not_answer")
 
-    away = slot()
+    away = status()
     assert (away.activity, away.intent, away.intent_why) == (Activity.IDLE, Intent.AWAY, "unanswered_ring")
     with db.transaction() as session:
         presence.set_intent(session, "anna", Intent.AVAILABLE, NOW)
@@ -223,13 +223,13 @@ def test_whoever_does_not_pick_up_is_away_and_says_when_they_are_back() -> None:
 def test_a_desk_that_could_not_be_rung_is_not_believed_until_it_has_rung_again() -> None:
     take()
     assert news("could_not_be_rung")
-    assert slot().intent == Intent.AVAILABLE
-    assert slot().suspect_until == NOW + presence.SUSPECT_FOR
+    assert status().intent == Intent.AVAILABLE
+    assert status().suspect_until == NOW + presence.SUSPECT_FOR
 
     take(fence=2)
     assert news("rings", SID, 2)
 
-    assert slot().suspect_until is None
+    assert status().suspect_until is None
 
 
 @pytest.mark.usefixtures("anna")
@@ -240,7 +240,7 @@ def test_a_call_goes_on_when_its_agent_wants_a_break() -> None:
     with db.transaction() as session:
         presence.set_intent(session, "anna", Intent.BREAK, NOW, back_at=NOW + timedelta(minutes=15))
 
-    assert (slot().activity, slot().intent) == (Activity.TALKING, Intent.BREAK)
+    assert (status().activity, status().intent) == (Activity.TALKING, Intent.BREAK)
 
 
 @pytest.mark.usefixtures("anna")

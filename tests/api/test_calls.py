@@ -15,7 +15,7 @@ NOON = datetime(2026, 5, 1, 12, 0, tzinfo=UTC)
 def call(session: Session, sid: str, minutes: int = 0, **more: object) -> None:
     values: dict[str, object] = {
         "sid": sid,
-        "from_e164": "+31612345678",
+        "remote_e164": "+31612345678",
         "line": "+31201234567",
         "customer": "K1",
         "case": "Z1",
@@ -127,9 +127,9 @@ def test_a_reason_without_words_is_told_by_its_code(called: Api) -> None:
 def test_calls_are_listed_from_the_newest_by_caller_time_case_and_customer(api: Api) -> None:
     with db.transaction() as session:
         call(session, "CA1", 0)
-        call(session, "CA2", 10, from_e164="+32475123456", customer="K2", case=None)
+        call(session, "CA2", 10, remote_e164="+32475123456", customer="K2", case=None)
         call(session, "CA3", 10)
-        call(session, "CA4", 20, from_e164=None, customer=None, case=None)
+        call(session, "CA4", 20, remote_e164=None, customer=None, case=None)
 
     def listed(**query: str) -> list[str]:
         return [one["call_sid"] for one in api.get("/calls", query_string=query).json["items"]]
@@ -149,7 +149,7 @@ def test_calls_are_listed_from_the_newest_by_caller_time_case_and_customer(api: 
 @pytest.mark.parametrize("path", ["/calls?from=+32475123456", "/calls?from=%2B32475123456"])
 def test_a_plus_in_the_address_counts_as_one_also_unencoded(api: Api, path: str) -> None:
     with db.transaction() as session:
-        call(session, "CA2", from_e164="+32475123456")
+        call(session, "CA2", remote_e164="+32475123456")
     assert [one["call_sid"] for one in api.get(path).json["items"]] == ["CA2"]
 
 

@@ -51,7 +51,7 @@ def call(sid: str, number: str | None, customer: str | None, case: str | None) -
         session.add(
             Call(
                 sid=sid,
-                from_e164=number,
+                remote_e164=number,
                 line="+31201234567",
                 customer=customer,
                 case=case,

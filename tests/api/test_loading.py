@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.api import loading, store
-from app.records.agents import Agent, Slot
+from app.records.agents import Agent, Presence
 from app.records.callers import Case, Contact, Customer, CustomerNumber
 from app.records.lines import Line
 
@@ -93,7 +93,7 @@ def test_a_whole_house_is_loaded_from_five_files(load: Command, stored: Callable
     assert done.stdout == "contacts: 2 loaded, 0 refused\n"
     assert stored(Agent, "anna").spoken_name == "Anna Bakker"
     assert stored(Agent, "ben").language == "nl"
-    assert stored(Slot, "anna").activity == "idle"
+    assert stored(Presence, "anna").activity == "idle"
     assert stored(Line, "+31201234567").hours == "Mo-Fr 09:00-17:30"
     assert numbers_of("K1") == ["+31612345678", "+32475123456"]
     assert stored(Case, "Z1").owner == "ben"

@@ -7,7 +7,7 @@ import pytest
 from werkzeug.test import TestResponse
 
 from app import db
-from app.records.agents import Slot
+from app.records.agents import Presence
 from app.records.callers import Case
 from tests.api.conftest import Api, errors_of
 
@@ -73,7 +73,7 @@ def test_what_was_written_comes_back_in_one_form(api: Api) -> None:
 def test_an_agent_who_is_made_can_be_reserved(api: Api) -> None:
     api.put("/agents/anna", ANNA)
     with db.reading() as session:
-        assert session.get_one(Slot, "anna").activity == "idle"
+        assert session.get_one(Presence, "anna").activity == "idle"
 
 
 def test_a_put_replaces_the_whole_record(api: Api) -> None:

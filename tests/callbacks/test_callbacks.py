@@ -167,7 +167,7 @@ def test_the_customer_is_rung_from_our_number_once_the_agent_has_taken_it(begin:
     first = begin.raw
     begin.tell("picked-up")
     assert begin.raw == first
-    assert town.slot("anna").activity == Activity.TALKING
+    assert town.presence("anna").activity == Activity.TALKING
 
 
 NEWS = {
@@ -198,7 +198,7 @@ def test_a_conversation_keeps_a_promise_in_whatever_order_it_is_told(
         assert attempt.outcome == AttemptOutcome.KEPT, order
         made = call_of(attempt)
         assert (made.state, made.outcome, made.bridged_to) == (CallState.ENDED, Outcome.TALKED, "anna"), order
-        assert town.slot("anna").activity in (Activity.IDLE, Activity.WRAPPING_UP), order
+        assert town.presence("anna").activity in (Activity.IDLE, Activity.WRAPPING_UP), order
         assert why(promise).count("promise_kept") == 1, order
 
 
@@ -242,7 +242,7 @@ def test_what_is_no_conversation_keeps_nothing_and_is_tried_again(
     assert promise.next_at is not None
     assert promise.next_at > datetime.now(UTC) + 9 * MINUTE
     assert "niet opgenomen" in begin.said
-    assert town.slot("anna").intent == Intent.AVAILABLE
+    assert town.presence("anna").intent == Intent.AVAILABLE
 
 
 def test_news_of_a_machine_that_comes_first_is_remembered(begin: Callback) -> None:
@@ -280,7 +280,7 @@ def test_a_machine_of_which_the_word_was_lost_keeps_nothing_since_the_carrier_is
     talked(begin)
     [attempt] = attempts()
     assert stored(attempt.promise).state == PromiseState.CALLING
-    assert town.slot("anna").activity == Activity.WRAPPING_UP
+    assert town.presence("anna").activity == Activity.WRAPPING_UP
 
     assert jobs.reconcile(carrier, datetime.now(UTC)) == 1
 
@@ -469,7 +469,7 @@ def test_an_agent_who_accepted_while_the_database_was_away_is_not_said_to_have_i
 
     assert attempts()[0].outcome == AttemptOutcome.CALLED_OFF
     assert why(promise)[-1] == "promise_called_off"
-    assert (town.slot("anna").intent, town.slot("anna").activity) == (Intent.AVAILABLE, Activity.IDLE)
+    assert (town.presence("anna").intent, town.presence("anna").activity) == (Intent.AVAILABLE, Activity.IDLE)
 
 
 @pytest.mark.parametrize(
@@ -491,7 +491,7 @@ def test_an_agent_who_does_not_take_it_costs_no_try_at_the_customer(
     [attempt] = attempts()
     assert (attempt.outcome, attempt.dialled_at) == (outcome, None)
     assert (stored(attempt.promise).state, stored(attempt.promise).tries) == (PromiseState.DUE, 0)
-    assert (town.slot("anna").intent, town.slot("anna").activity) == (intent, Activity.IDLE)
+    assert (town.presence("anna").intent, town.presence("anna").activity) == (intent, Activity.IDLE)
 
 
 def test_nobody_is_rung_while_they_still_hear_that_the_customer_did_not_answer(begin: Callback) -> None:
@@ -500,12 +500,12 @@ def test_nobody_is_rung_while_they_still_hear_that_the_customer_did_not_answer(b
     begin.ends("no-answer")
 
     assert "niet opgenomen" in begin.said
-    assert town.slot("anna").activity == Activity.WRAPPING_UP
-    until = town.slot("anna").wrap_up_until
+    assert town.presence("anna").activity == Activity.WRAPPING_UP
+    until = town.presence("anna").wrap_up_until
     with db.transaction() as session:
         assert until is not None
         presence.end_overdue_wrap_ups(session, until)
-    assert town.slot("anna").activity == Activity.IDLE
+    assert town.presence("anna").activity == Activity.IDLE
 
 
 def test_an_agent_who_hangs_up_before_the_customer_answers_costs_no_try(begin: Callback) -> None:
@@ -536,7 +536,7 @@ def test_a_promise_that_is_withdrawn_stops_its_callback(begin: Callback, taken: 
     assert attempts()[0].outcome == AttemptOutcome.CALLED_OFF
     assert ends_asked_for() == 1
     # Who has taken it is not rung again before their telephone is free.
-    assert town.slot("anna").activity == (Activity.WRAPPING_UP if taken else Activity.IDLE)
+    assert town.presence("anna").activity == (Activity.WRAPPING_UP if taken else Activity.IDLE)
     begin.tell("picked-up")
     assert begin.rings is None
     assert "hoeft niet meer" in begin.said
@@ -677,7 +677,7 @@ def was_rung(number: str, hours_ago: float, times: int = 3) -> None:
                 Call(
                     sid=(sid := new_sid()),
                     direction=Direction.OUTBOUND,
-                    from_e164=number,
+                    remote_e164=number,
                     line=LINE,
                     language="nl",
                     state=CallState.ENDED,

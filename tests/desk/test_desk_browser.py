@@ -15,7 +15,7 @@ from sqlalchemy import select
 
 import config
 from app.db import transaction
-from app.records.agents import Activity, Intent, Reach, Slot, Softphone
+from app.records.agents import Activity, Intent, Presence, Reach, Softphone
 from app.records.callers import Contact
 from app.records.calls import CallStep, StepOutcome
 from app.records.promises import Promise
@@ -95,9 +95,9 @@ def until_connected(page: Page) -> None:
     )
 
 
-def slot_of(agent: str) -> Slot:
+def presence_of(agent: str) -> Presence:
     with transaction() as session:
-        return session.get_one(Slot, agent)
+        return session.get_one(Presence, agent)
 
 
 # --- the pop -----------------------------------------------------------------------------------------
@@ -139,7 +139,7 @@ def test_the_card_follows_the_call_to_its_end(desk: Page, settings: config.Setti
 
     desk.get_by_role("button", name=re.compile("^Klaar$")).click()
     expect(desk.locator("#presence")).to_contain_text("Beschikbaar")
-    until(desk, lambda: slot_of("anna").activity == Activity.IDLE)
+    until(desk, lambda: presence_of("anna").activity == Activity.IDLE)
 
 
 def test_a_new_call_replaces_the_card_even_when_the_old_one_answers_late(
@@ -307,7 +307,7 @@ def test_everything_can_be_done_by_keyboard(desk: Page, settings: config.Setting
     expect(desk.locator(".standing")).to_contain_text("Pauze")
     desk.keyboard.press("b")
     expect(desk.locator(".standing")).to_contain_text("Beschikbaar")
-    until(desk, lambda: slot_of("anna").intent == Intent.AVAILABLE)
+    until(desk, lambda: presence_of("anna").intent == Intent.AVAILABLE)
 
     sid = office.call_in(settings, ADA)
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
@@ -342,7 +342,7 @@ def test_shortcuts_are_shown_and_can_be_switched_off(desk: Page) -> None:
 
     expect(desk.locator(".standing")).to_contain_text("Beschikbaar")
     expect(desk.locator(".intent kbd").first).to_be_hidden()
-    assert slot_of("anna").intent == Intent.AVAILABLE
+    assert presence_of("anna").intent == Intent.AVAILABLE
 
 
 def test_a_call_does_not_take_the_focus(desk: Page, settings: config.Settings) -> None:
@@ -450,7 +450,7 @@ def test_signing_in_anew_in_another_tab_goes_on_working(desk: Page, url: str) ->
     desk.keyboard.press("p")
 
     expect(desk.locator(".standing")).to_contain_text("Pauze")
-    until(desk, lambda: slot_of("anna").intent == Intent.BREAK)
+    until(desk, lambda: presence_of("anna").intent == Intent.BREAK)
 
 
 def test_when_a_colleague_signs_in_here_the_old_page_shows_none_of_their_calls(
@@ -465,7 +465,7 @@ def test_when_a_colleague_signs_in_here_the_old_page_shows_none_of_their_calls(
     desk.keyboard.press("p")
 
     expect(desk.locator("#alarm")).to_contain_text("U bent afgemeld")
-    assert slot_of("ben").intent == Intent.AVAILABLE
+    assert presence_of("ben").intent == Intent.AVAILABLE
 
 
 def test_signed_out_elsewhere_the_desk_says_so_and_keeps_the_notes(
@@ -539,4 +539,4 @@ def test_where_to_be_reached_is_chosen_on_the_page(desk: Page) -> None:
     desk.get_by_role("button", name="Mijn telefoon").click()
 
     expect(desk.locator("#presence")).to_contain_text("Oproepen gaan over op uw telefoon …\u20604567.")
-    assert slot_of("anna").reach == Reach.PHONE
+    assert presence_of("anna").reach == Reach.PHONE

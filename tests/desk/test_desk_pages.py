@@ -16,7 +16,7 @@ import config
 from app import db, web
 from app.db import transaction
 from app.desk import masking
-from app.records.agents import Activity, Agent, Intent, Reach, Role, Slot, Softphone
+from app.records.agents import Activity, Agent, Intent, Presence, Reach, Role, Softphone
 from app.records.callers import CaseStatus, Contact
 from app.records.calls import Call, CallStep, StepOutcome
 from app.records.promises import Promise
@@ -247,11 +247,11 @@ def test_a_case_link_leads_to_the_encrypted_web_or_nowhere(
 
 
 @pytest.mark.parametrize(
-    ("written", "masked"),
-    [("+31 6 12345678", "+31 • ••••••78"), ("+44 20 7946 0958", "+44 •• •••• ••58")],
+    ("e164", "masked"),
+    [("+31612345678", "+31 • ••••••78"), ("+442079460958", "+44 •• •••• ••58")],
 )
-def test_a_masked_number_keeps_its_country_and_its_end(written: str, masked: str) -> None:
-    assert masking.mask(written) == masked
+def test_a_masked_number_keeps_its_country_and_its_end(e164: str, masked: str) -> None:
+    assert masking.masked_phone(e164) == masked
 
 
 # --- what the agent does -----------------------------------------------------------------------------
@@ -342,27 +342,27 @@ def test_the_desk_lists_what_the_agent_owes_and_their_calls(
 # --- presence ----------------------------------------------------------------------------------------
 
 
-def slot_of(agent: str) -> Slot:
+def presence_of(agent: str) -> Presence:
     with transaction() as session:
-        return session.get_one(Slot, agent)
+        return session.get_one(Presence, agent)
 
 
 def test_an_agent_says_what_they_do_and_for_how_long(anna: FlaskClient) -> None:
     status, panel = ask(anna, "/desk/presence", state="break", minutes="15")
 
-    slot = slot_of("anna")
+    presence = presence_of("anna")
     assert status == 200
-    assert slot.intent == Intent.BREAK
-    assert slot.back_at is not None
-    assert slot.intent_since is not None
-    assert slot.back_at - slot.intent_since == timedelta(minutes=15)
+    assert presence.intent == Intent.BREAK
+    assert presence.back_at is not None
+    assert presence.intent_since is not None
+    assert presence.back_at - presence.intent_since == timedelta(minutes=15)
     assert re.search(r"Pauze .* terug om [0-9:]+", seen(panel))
 
 
 @pytest.mark.parametrize("form", [{"state": "asleep"}, {"reach": "moon"}, {"minutes": "many"}])
 def test_a_choice_that_we_do_not_know_changes_nothing(anna: FlaskClient, form: dict[str, str]) -> None:
     assert send(anna, "/desk/presence", **form) == 422
-    assert (slot_of("anna").intent, slot_of("anna").reach) == (Intent.AVAILABLE, Reach.DESK)
+    assert (presence_of("anna").intent, presence_of("anna").reach) == (Intent.AVAILABLE, Reach.DESK)
 
 
 def test_a_phone_that_nobody_knows_can_not_be_chosen(anna: FlaskClient) -> None:
@@ -370,7 +370,7 @@ def test_a_phone_that_nobody_knows_can_not_be_chosen(anna: FlaskClient) -> None:
 
     assert status == 422
     assert "Er is geen telefoonnummer van u bekend" in panel
-    assert slot_of("anna").reach == Reach.DESK
+    assert presence_of("anna").reach == Reach.DESK
 
 
 @pytest.mark.parametrize(
@@ -392,16 +392,16 @@ def test_the_desk_says_honestly_where_a_call_will_ring(
 ) -> None:
     with transaction() as session:
         agent = session.get_one(Agent, "anna")
-        agent.phone, agent.slot.reach, agent.slot.softphone = phone, reach, softphone
-        agent.slot.heartbeat_at = datetime.now(UTC)
+        agent.phone, agent.presence.reach, agent.presence.softphone = phone, reach, softphone
+        agent.presence.heartbeat_at = datetime.now(UTC)
 
     assert words in seen(anna.get("/desk/presence").text)
 
 
 def test_an_unanswered_ring_shows_the_way_back(anna: FlaskClient) -> None:
     with transaction() as session:
-        slot = session.get_one(Slot, "anna")
-        slot.intent, slot.intent_why = Intent.AWAY, "unanswered_ring"
+        status = session.get_one(Presence, "anna")
+        status.intent, status.intent_why = Intent.AWAY, "unanswered_ring"
 
     panel = anna.get("/desk/presence").text
 
@@ -414,23 +414,23 @@ def test_wrapping_up_can_be_made_longer_and_ended(anna: FlaskClient, settings: c
     sid = office.call_in(settings, ADA)
     office.pick_up(sid)
     office.hang_up(settings, sid)
-    until = slot_of("anna").wrap_up_until
-    assert slot_of("anna").activity == Activity.WRAPPING_UP
+    until = presence_of("anna").wrap_up_until
+    assert presence_of("anna").activity == Activity.WRAPPING_UP
     assert until is not None
 
     _status, panel = ask(anna, "/desk/wrap-up", what="extend")
-    longer = slot_of("anna").wrap_up_until
+    longer = presence_of("anna").wrap_up_until
     assert longer is not None
     assert longer > until
     assert "Minuut erbij" in panel
 
     assert send(anna, "/desk/wrap-up", what="done") == 200
-    assert slot_of("anna").activity == Activity.IDLE
+    assert presence_of("anna").activity == Activity.IDLE
 
 
 def test_the_heartbeat_proves_that_the_desk_lives(anna: FlaskClient) -> None:
     with transaction() as session:
-        session.get_one(Slot, "anna").heartbeat_at = None
+        session.get_one(Presence, "anna").heartbeat_at = None
     with anna.session_transaction() as cookie:
         token = cookie["csrf"]
 
@@ -439,9 +439,9 @@ def test_the_heartbeat_proves_that_the_desk_lives(anna: FlaskClient) -> None:
     )
 
     assert response.status_code == 204
-    slot = slot_of("anna")
-    assert slot.heartbeat_at is not None
-    assert (slot.desk_visible, slot.softphone) == (True, Softphone.NONE)
+    status = presence_of("anna")
+    assert status.heartbeat_at is not None
+    assert (status.desk_visible, status.softphone) == (True, Softphone.NONE)
 
 
 @pytest.mark.parametrize("body", [[], ["ready"], "ready", 1])
@@ -451,7 +451,7 @@ def test_a_heartbeat_that_says_nothing_of_a_telephone_reports_none(anna: FlaskCl
     assert anna.post("/desk/heartbeat", json=body, headers={"X-CSRF-Token": token}).status_code == 204
 
     with transaction() as session:
-        assert session.get_one(Slot, "anna").softphone == Softphone.NONE
+        assert session.get_one(Presence, "anna").softphone == Softphone.NONE
 
 
 def test_a_heartbeat_with_an_unknown_telephone_is_refused_by_field(anna: FlaskClient) -> None:
@@ -470,7 +470,7 @@ def test_without_a_script_the_buttons_still_work(anna: FlaskClient) -> None:
     response = anna.post("/desk/presence", data={"state": "off", "csrf": token})
 
     assert (response.status_code, response.location) == (303, "/desk")
-    assert slot_of("anna").intent == Intent.OFF
+    assert presence_of("anna").intent == Intent.OFF
 
 
 # --- every page --------------------------------------------------------------------------------------
@@ -510,7 +510,7 @@ def test_every_change_needs_the_sessions_token(flask_app: Flask, anna: FlaskClie
     for route in routes:
         assert anna.post(route, data={"state": "off"}).status_code == 400, route
         assert anna.post(route, data={"state": "off", "csrf": "guessed"}).status_code == 400, route
-    assert slot_of("anna").intent == Intent.AVAILABLE
+    assert presence_of("anna").intent == Intent.AVAILABLE
 
 
 @pytest.mark.parametrize(
@@ -532,7 +532,7 @@ def test_a_change_that_another_site_asks_for_is_refused_even_with_the_token(
     response = anna.post("/desk/presence", data={"state": "off", "csrf": token}, headers=headers)
 
     assert response.status_code == 400
-    assert slot_of("anna").intent == Intent.AVAILABLE
+    assert presence_of("anna").intent == Intent.AVAILABLE
 
 
 def test_every_route_of_the_desk_asks_who_one_is(flask_app: Flask) -> None:

@@ -14,7 +14,7 @@ from werkzeug.datastructures import MultiDict
 import config
 from app.agents import softphone
 from app.db import transaction
-from app.records.agents import Activity, Intent, Slot, Softphone
+from app.records.agents import Activity, Intent, Presence, Softphone
 from app.records.outgoing import Outbox
 from app.voice import ring_tests
 from phonebox.tokens import verify
@@ -191,9 +191,9 @@ def post(client: FlaskClient, path: str) -> tuple[int, str]:
 
 def change(**values: object) -> None:
     with transaction() as session:
-        slot = session.get_one(Slot, "anna")
+        status = session.get_one(Presence, "anna")
         for name, value in values.items():
-            setattr(slot, name, value)
+            setattr(status, name, value)
 
 
 def asked_for() -> list[dict[str, str]]:
@@ -231,15 +231,15 @@ def test_a_test_call_holds_the_agent_for_itself_and_proves_that_the_desk_rings(
     assert post(anna, "/desk/ring-test")[0] == 200
     [test] = asked_for()
     reserved = intent == Intent.AVAILABLE
-    assert slot().activity == (Activity.RESERVED if reserved else Activity.IDLE)
+    assert status().activity == (Activity.RESERVED if reserved else Activity.IDLE)
 
     hear(anna, settings, test, "status", "ringing")
-    assert slot().proven_at is not None
+    assert status().proven_at is not None
     spoken = hear(anna, settings, test, "picked-up", "in-progress")
     assert "Uw telefoon werkt" in spoken
     assert "<Hangup" in spoken
     hear(anna, settings, test, "status", "completed")
-    assert (slot().activity, slot().suspect_until) == (Activity.IDLE, None)
+    assert (status().activity, status().suspect_until) == (Activity.IDLE, None)
 
 
 def test_a_desk_that_a_test_could_not_ring_is_not_believed_for_a_while(
@@ -250,13 +250,13 @@ def test_a_desk_that_a_test_could_not_ring_is_not_believed_for_a_while(
 
     hear(anna, settings, test, "status", "no-answer")
 
-    assert slot().activity == Activity.IDLE
-    assert slot().suspect_until is not None
+    assert status().activity == Activity.IDLE
+    assert status().suspect_until is not None
 
 
-def slot() -> Slot:
+def status() -> Presence:
     with transaction() as session:
-        return session.get_one(Slot, "anna")
+        return session.get_one(Presence, "anna")
 
 
 def hear(client: FlaskClient, settings: config.Settings, test: dict[str, str], what: str, status: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
 from app.db import Database
-from app.records.agents import Activity, Agent, Reach, Slot, Softphone
+from app.records.agents import Activity, Agent, Presence, Reach, Softphone
 from app.records.calls import Call, CallStep, StepOutcome
 from app.records.lines import Line
 from phonebox.client import Phonebox, PhoneCall
@@ -53,9 +53,9 @@ class Town:
         self.database = database
         self.phonebox = Phonebox(product.phonebox_url)
 
-    def slot(self, agent: str) -> Slot:
+    def presence(self, agent: str) -> Presence:
         with self.database.transaction() as session:
-            found = session.get_one(Slot, agent)
+            found = session.get_one(Presence, agent)
             session.expunge_all()
             return found
 
@@ -100,16 +100,16 @@ def town(people: Town) -> Iterator[Town]:
     people.phonebox.reset()
     with people.database.transaction() as session:
         for key in ("anna", "ben"):
-            slot = session.get_one(Slot, key)
-            slot.intent, slot.intent_since, slot.intent_why = "available", datetime.now(UTC), "agent"
-            slot.activity, slot.call_sid, slot.lease_until, slot.wrap_up_until = (
+            status = session.get_one(Presence, key)
+            status.intent, status.intent_since, status.intent_why = "available", datetime.now(UTC), "agent"
+            status.activity, status.call_sid, status.lease_until, status.wrap_up_until = (
                 Activity.IDLE,
                 None,
                 None,
                 None,
             )
-            slot.suspect_until, slot.heartbeat_at, slot.reach = None, None, Reach.DESK
-            slot.softphone = Softphone.NONE
+            status.suspect_until, status.heartbeat_at, status.reach = None, None, Reach.DESK
+            status.softphone = Softphone.NONE
         session.get_one(Agent, "anna").phone = None
     yield people
     people.phonebox.reset()
@@ -183,7 +183,7 @@ def violations(page: Page) -> list[str]:
 def rings_on_phone(town: Town, agent: str, phone: str = BENS_PHONE, reach: Reach = Reach.PHONE) -> None:
     with town.database.transaction() as session:
         session.get_one(Agent, agent).phone = phone
-        session.get_one(Slot, agent).reach = reach
+        session.get_one(Presence, agent).reach = reach
 
 
 def tabs_of(town: Town, agent: str) -> int:
@@ -214,14 +214,14 @@ def test_a_call_is_answered_and_ended_at_the_desk_by_keyboard_alone(desks: Desks
         )
     )
     assert marks["card-painted"] <= marks["ring-shown"]
-    until(desk, lambda: town.slot("anna").proven_at is not None, "the proof of the ring")
+    until(desk, lambda: town.presence("anna").proven_at is not None, "the proof of the ring")
 
     desk.keyboard.press("a")
     call.wait("bridged:client:anna")
     hears(desk, CALLER_HZ)
     call.wait(f"hears:{AGENT_HZ}")
     expect(desk.locator(".call-state")).to_contain_text("In gesprek")
-    until(desk, lambda: town.slot("anna").softphone == Softphone.BUSY)
+    until(desk, lambda: town.presence("anna").softphone == Softphone.BUSY)
 
     desk.keyboard.press("m")
     call.wait("hears:0")
@@ -262,7 +262,7 @@ def test_a_ring_ends_at_once_for_a_caller_who_hangs_up_and_one_who_is_declined_g
     declined.wait(f"ringing:{BENS_PHONE}")
     assert town.step(declined.sid, 1).declined_why == "finishing"
     assert "Anna" in declined.said[0]
-    assert town.slot("anna").intent == "available"
+    assert town.presence("anna").intent == "available"
 
 
 def test_after_a_reload_the_desk_says_what_is_going_on(desks: Desks, town: Town) -> None:
@@ -274,7 +274,7 @@ def test_after_a_reload_the_desk_says_what_is_going_on(desks: Desks, town: Town)
     ringing.wait(f"ringing:{BENS_PHONE}")
     expect(desk.locator(".card .call-state")).to_contain_text("Niet meer bij u")
     ringing.hang_up()
-    until(desk, lambda: town.slot("ben").activity == Activity.IDLE, "Ben is free")
+    until(desk, lambda: town.presence("ben").activity == Activity.IDLE, "Ben is free")
 
     until_ready(desk)
     talking = town.call_in()
@@ -311,13 +311,13 @@ def test_one_tab_is_the_telephone_and_one_that_freezes_is_left_alone(desks: Desk
     expect(first.locator("#telephone")).to_be_hidden()
     call.hang_up()
     expect(second.locator("#telephone")).to_be_hidden()
-    until(second, lambda: town.slot("anna").activity == Activity.IDLE, "Anna is free")
+    until(second, lambda: town.presence("anna").activity == Activity.IDLE, "Anna is free")
 
     lifecycle = desks.context.new_cdp_session(second)
     lifecycle.send("Page.setWebLifecycleState", {"state": "frozen"})
     with town.database.transaction() as session:
         # So much time has passed since its last sign of life; to its carrier it is as registered as ever.
-        session.get_one(Slot, "anna").heartbeat_at = datetime.now(UTC) - timedelta(seconds=16)
+        session.get_one(Presence, "anna").heartbeat_at = datetime.now(UTC) - timedelta(seconds=16)
     assert tabs_of(town, "anna") == 1
     call = town.call_in()
     call.wait(f"ringing:{BENS_PHONE}")
@@ -338,7 +338,7 @@ def test_the_ring_brings_its_card_when_the_stream_is_late(desks: Desks, town: To
     rings(desk)
     earlier.hang_up()
     expect(desk.locator("#telephone")).to_be_hidden()
-    until(desk, lambda: town.slot("anna").activity == Activity.IDLE, "Anna is free")
+    until(desk, lambda: town.presence("anna").activity == Activity.IDLE, "Anna is free")
 
     # Grace's own agent is away: Anna's desk still shows the caller before.
     call = town.call_in(BEN)
@@ -369,12 +369,12 @@ def test_an_agent_tries_the_telephone_before_the_shift(desks: Desks, town: Town)
 
     desk.get_by_role("button", name="Bel mij ter proef").click()
     expect(desk.locator("#telephone")).to_contain_text("Dit is de proefoproep")
-    until(desk, lambda: town.slot("anna").activity == Activity.RINGING, "Anna rings")
+    until(desk, lambda: town.presence("anna").activity == Activity.RINGING, "Anna rings")
     desk.keyboard.press("a")
     town.phonebox.endpoint("client:anna").wait("caption:Dit is de proefoproep")
     expect(desk.locator("#telephone")).to_be_hidden()
 
-    until(desk, lambda: town.slot("anna").activity == Activity.IDLE, "Anna is free")
+    until(desk, lambda: town.presence("anna").activity == Activity.IDLE, "Anna is free")
     expect(desk.locator("#presence")).to_contain_text("Laatst gezien dat hij overging: vandaag")
     assert desk.locator(".card").count() == 0
 
@@ -432,7 +432,7 @@ def test_a_desk_without_a_network_says_so_and_takes_the_next_call_once_it_is_bac
     expect(desk.locator("#alarm")).to_be_hidden()
     cut_off.hang_up()
     until_ready(desk)
-    until(desk, lambda: town.slot("anna").activity == Activity.IDLE, "Anna is free")
+    until(desk, lambda: town.presence("anna").activity == Activity.IDLE, "Anna is free")
     call = town.call_in()
     rings(desk)
     desk.keyboard.press("a")

@@ -126,7 +126,7 @@ def test_each_missed_call_gets_its_outcome_and_its_caller_a_callback(
     owed = [one for one in town.promises() if one.number]
     assert [(one.number, one.agent, one.state) for one in owed] == [(ADA, "anna", PromiseState.OPEN)]
     call = town.call(ada.sid)
-    assert (call.state, call.from_e164, call.line, call.customer) == (CallState.ENDED, ADA, LINE, "ada")
+    assert (call.state, call.remote_e164, call.line, call.customer) == (CallState.ENDED, ADA, LINE, "ada")
     assert call.ended_at is not None
     assert call.created_at <= call.ended_at <= now(), "the carrier's own times"
     assert [(step.kind, step.reason) for step in town.steps(ada.sid)] == [("fallback", "unseen")]

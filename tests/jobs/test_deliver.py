@@ -201,12 +201,12 @@ def test_a_ring_test_that_fails_in_an_unforeseen_way_frees_its_agent(
 ) -> None:
     with db.transaction() as session:
         assert ring_tests.ask(session, "anna", now()) is None
-    assert town.slot("anna").activity == Activity.RESERVED
+    assert town.presence("anna").activity == Activity.RESERVED
     fake.babbles = True
 
     deliver.deliver_due(carrier, deployment, outbox.RING_TEST, now())
 
-    anna = town.slot("anna")
+    anna = town.presence("anna")
     assert (anna.activity, anna.suspect_until is None) == (Activity.IDLE, False)
 
 
@@ -261,12 +261,12 @@ def test_a_refused_redirect_of_a_caller_who_has_hung_up_frees_the_agent_at_once(
     call = waiting_for_anna(another)
     town.frees("anna")
     waiting.serve_waiting(deployment, now())
-    assert town.slot("anna").activity == Activity.RESERVED
+    assert town.presence("anna").activity == Activity.RESERVED
     fake.refuses = 21220
     fake.knows(call.sid, "completed")
 
     assert deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now()) == 1
 
     assert town.call(call.sid).state == CallState.ENDED
-    assert (town.slot("anna").activity, town.slot("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
+    assert (town.presence("anna").activity, town.presence("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
     assert [promise.state for promise in town.promises()] == [PromiseState.OPEN]

@@ -54,7 +54,7 @@ def call(sid: str, at: datetime, number: str | None = ADA, **more: Any) -> str:
         session.add(
             Call(
                 sid=sid,
-                from_e164=number,
+                remote_e164=number,
                 line=LINE,
                 language="nl",
                 rule_version=1,
@@ -151,7 +151,7 @@ def test_a_call_goes_with_all_that_hangs_on_it_when_its_days_are_over() -> None:
     for model in (Call, CallStep, Inbox):
         assert count(model) == 1, model
     assert count(Recording) == 0
-    assert found(Call, "CA2").from_e164 == ADA
+    assert found(Call, "CA2").remote_e164 == ADA
 
 
 def test_calls_and_numbers_are_kept_for_ever_where_the_house_wants_it() -> None:
@@ -160,7 +160,7 @@ def test_calls_and_numbers_are_kept_for_ever_where_the_house_wants_it() -> None:
 
     forget_old(Keep(calls=None, numbers=None, promises=None, messages=None), NOW)
 
-    assert found(Call, "CA1").from_e164 == ADA
+    assert found(Call, "CA1").remote_e164 == ADA
     with db.reading() as session:
         assert session.scalar(select(Promise.number)) == ADA
 
@@ -177,7 +177,7 @@ def test_a_call_that_goes_on_is_never_old(more: dict[str, Any]) -> None:
 
     forget_old(SHORT, NOW)
 
-    assert found(Call, "CA1").from_e164 == ADA
+    assert found(Call, "CA1").remote_e164 == ADA
     assert found(Inbox, ("CA1", "incoming")) is not None
 
 
@@ -204,7 +204,7 @@ def test_the_number_of_somebody_who_is_owed_a_call_stays_on_their_calls() -> Non
 
     forget_old(Keep(calls=None, numbers=30), NOW)
 
-    assert found(Call, "CA1").from_e164 == ADA
+    assert found(Call, "CA1").remote_e164 == ADA
 
 
 def test_a_call_whose_recording_is_kept_longer_waits_for_it() -> None:
@@ -235,12 +235,12 @@ def test_after_their_days_calls_and_promises_name_nobody_and_stay_as_facts() -> 
     assert (forgotten["numbers_of_calls"], forgotten["numbers_of_promises"]) == (2, 1)
     for sid in ("CA1", "CA2"):
         seen = found(Call, sid)
-        assert (seen.from_e164, seen.said, seen.outcome, seen.created_at) == (None, [], Outcome.TALKED, OLD)
+        assert (seen.remote_e164, seen.said, seen.outcome, seen.created_at) == (None, [], Outcome.TALKED, OLD)
         # Whoever is a customer stays one; their record is erased by whoever keeps it.
         assert seen.customer == "K1"
         with db.reading() as session:
             assert session.scalar(select(CallStep.situation).where(CallStep.call_sid == sid)) is None
-    assert found(Call, "CA3").from_e164 == ADA
+    assert found(Call, "CA3").remote_e164 == ADA
     kept = found(Promise, over)
     assert (kept.number, kept.about, kept.state, kept.agent) == (None, "", PromiseState.KEPT, "anna")
     with db.reading() as session:

@@ -64,7 +64,7 @@ def test_a_call_whose_end_was_lost_is_closed_and_its_caller_owed_a_call(
     ended = town.call(call.sid)
     assert (ended.state, ended.outcome) == (CallState.ENDED, Outcome.MISSED_PROMISED)
     assert [(one.number, one.agent) for one in town.promises()] == [(ADA, "anna")]
-    assert (town.slot("anna").activity, town.slot("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
+    assert (town.presence("anna").activity, town.presence("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
     assert sweep.reconcile(carrier, deployment, now() + 3 * LATER) == 0
 
 
@@ -77,7 +77,7 @@ def test_a_call_that_goes_on_is_left_alone(
     assert sweep.reconcile(carrier, deployment, now() + LATER) == 0
 
     assert town.call(call.sid).state == CallState.TALKING
-    assert town.slot("anna").activity == Activity.TALKING
+    assert town.presence("anna").activity == Activity.TALKING
 
 
 def test_a_call_that_the_carrier_never_heard_of_is_closed(
@@ -134,12 +134,12 @@ def test_a_call_that_can_not_be_closed_does_not_keep_the_others_open(
 
 def test_a_reservation_of_which_no_news_comes_ends_by_itself(another: Another) -> None:
     another().comes_in()
-    assert town.slot("anna").activity == Activity.RESERVED
+    assert town.presence("anna").activity == Activity.RESERVED
 
     assert sweep.end_leases(now()) == []
     assert sweep.end_leases(now() + LATER) == ["anna"]
 
-    assert (town.slot("anna").activity, town.slot("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
+    assert (town.presence("anna").activity, town.presence("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
 
 
 def test_news_of_a_conversation_that_comes_after_its_reservation_ended_takes_the_agent_again(
@@ -150,9 +150,9 @@ def test_news_of_a_conversation_that_comes_after_its_reservation_ended_takes_the
 
     call.leg("in-progress")
 
-    assert (town.slot("anna").activity, town.slot("anna").call_sid) == (Activity.TALKING, call.sid)
+    assert (town.presence("anna").activity, town.presence("anna").call_sid) == (Activity.TALKING, call.sid)
     call.dial_ends("completed", DialBridged="true", DialCallDuration="30")
-    assert town.slot("anna").activity == Activity.WRAPPING_UP
+    assert town.presence("anna").activity == Activity.WRAPPING_UP
 
 
 def test_a_caller_is_not_left_ringing_at_a_desk_that_died(
@@ -173,7 +173,7 @@ def test_a_caller_is_not_left_ringing_at_a_desk_that_died(
     call.post(action, DialCallStatus="no-answer")
     assert call.rings == "client:bram"
     assert call.said == "Anna is op dit moment niet te bereiken. Ik verbind u door met Bram."
-    assert town.slot("anna").activity == Activity.IDLE
+    assert town.presence("anna").activity == Activity.IDLE
 
 
 def test_silence_while_nothing_could_be_written_down_says_nothing_of_a_desk(
@@ -204,7 +204,7 @@ def test_a_silent_desk_that_has_answered_is_in_a_conversation(
 
     assert town.call(call.sid).state == CallState.TALKING
     assert (town.call(call.sid).bridged_to, town.call(call.sid).said) == ("anna", [])
-    anna = town.slot("anna")
+    anna = town.presence("anna")
     assert (anna.activity, anna.intent, anna.suspect_until) == (Activity.TALKING, Intent.AVAILABLE, None)
     assert (town.outbox(), town.pops("bram")) == ([], [])
 
@@ -259,7 +259,7 @@ def test_a_desk_that_answers_as_it_is_left_keeps_its_caller(
         town.change("bram", intent=Intent.OFF)
         town.change("carla", intent=Intent.OFF)
     assert sweep.leave_dead_desks(carrier, deployment, now(), LONG_AGO) == 1
-    assert (town.slot("bram").activity == Activity.RESERVED) == colleagues
+    assert (town.presence("bram").activity == Activity.RESERVED) == colleagues
     assert len(town.promises()) == (0 if colleagues else 1)
     fake.talking.add(call.sid)
 
@@ -269,8 +269,8 @@ def test_a_desk_that_answers_as_it_is_left_keeps_its_caller(
     assert (fake.ended, fake.redirects) == ([], [])
     stands = town.call(call.sid)
     assert (stands.state, stands.bridged_to, stands.said) == (CallState.TALKING, "anna", [])
-    assert (town.slot("anna").activity, town.slot("anna").suspect_until) == (Activity.TALKING, None)
-    assert town.slot("bram").activity == Activity.IDLE
+    assert (town.presence("anna").activity, town.presence("anna").suspect_until) == (Activity.TALKING, None)
+    assert town.presence("bram").activity == Activity.IDLE
     call.dial_ends("completed", DialBridged="true", DialCallDuration="30")
     assert call.verbs == ["Hangup"]
     assert town.call(call.sid).outcome == Outcome.TALKED
@@ -310,7 +310,7 @@ def test_wrapping_up_ends_by_itself_and_not_before(another: Another) -> None:
 
     assert sweep.end_wrap_ups(now()) == []
     assert sweep.end_wrap_ups(now() + LATER) == ["anna"]
-    assert town.slot("anna").activity == Activity.IDLE
+    assert town.presence("anna").activity == Activity.IDLE
 
 
 def test_an_agent_who_is_said_to_talk_in_a_call_that_is_over_is_freed(another: Another) -> None:

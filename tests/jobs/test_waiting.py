@@ -111,7 +111,7 @@ def test_a_caller_who_was_not_quick_enough_keeps_their_turn_and_their_limit(
     # Anna is free when the facts are read, and taken when she is reserved.
     with db.transaction() as session:
         held = session.get_one(Call, call.sid)
-        known = reading.read(session, call.sid, held.line, held.from_e164, now(), deployment.defaults)
+        known = reading.read(session, call.sid, held.line, held.remote_e164, now(), deployment.defaults)
     town.talks_elsewhere("anna")
     with db.transaction() as session:
         held = held_calls.held(session, call.sid)
@@ -205,7 +205,7 @@ def test_who_has_declined_a_caller_is_not_free_for_them(
     assert call.rings == "client:bram"
     with db.transaction() as session:
         assert call_control.decline(session, call.sid, "bram", "not_now", now(), deployment)
-    assert (town.call(call.sid).state, town.slot("bram").activity) == (CallState.WAITING, Activity.IDLE)
+    assert (town.call(call.sid).state, town.presence("bram").activity) == (CallState.WAITING, Activity.IDLE)
 
     with db.transaction() as session:
         held_calls.held(session, call.sid)

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session, undefer
 from app.agents import presence
 from app.db import Database
 from app.deployment import Defaults, Deployment
-from app.records.agents import Agent, DeskEvent, Reach, Slot
+from app.records.agents import Agent, DeskEvent, Presence, Reach
 from app.records.calls import Call, CallStep, StepKind
 from app.records.promises import Promise, Recording
 from app.routing import kept
@@ -47,15 +47,15 @@ class Town:
 
     def change(self, agent: str, **values: object) -> None:
         with self.written() as session:
-            slot = session.get_one(Slot, agent)
+            status = session.get_one(Presence, agent)
             for name, value in values.items():
-                setattr(slot, name, value)
+                setattr(status, name, value)
 
     def rings_at(self, agent: str, phone: str) -> None:
         """The agent wants to be rung on an ordinary phone."""
         with self.written() as session:
             session.get_one(Agent, agent).phone = phone
-            session.get_one(Slot, agent).reach = Reach.PHONE
+            session.get_one(Presence, agent).reach = Reach.PHONE
 
     def end_wrap_up(self, agent: str) -> None:
         with self.written() as session:
@@ -66,9 +66,9 @@ class Town:
         with self.written() as session:
             assert call_control.decline(session, call_sid, agent, why, datetime.now(UTC), deployment)
 
-    def slot(self, agent: str) -> Slot:
+    def presence(self, agent: str) -> Presence:
         with self.database.transaction() as session:
-            found = session.get_one(Slot, agent)
+            found = session.get_one(Presence, agent)
             session.expunge_all()
             return found
 

@@ -25,13 +25,13 @@ def test_a_returning_caller_reaches_the_agent_who_knows_the_case(town: Town) -> 
     town.phonebox.endpoint("client:anna").answer()
     call.wait("bridged:client:anna")
     assert call.said == []
-    town.until(lambda: town.slot("anna").activity == Activity.TALKING, "Anna is seen to talk")
+    town.until(lambda: town.presence("anna").activity == Activity.TALKING, "Anna is seen to talk")
     call.hang_up()
 
     town.until(lambda: town.call(call.sid).state == CallState.ENDED, "the call is closed")
     assert town.call(call.sid).outcome == Outcome.TALKED
     assert call.rang == ["client:anna"]
-    assert town.slot("anna").activity == Activity.WRAPPING_UP
+    assert town.presence("anna").activity == Activity.WRAPPING_UP
 
 
 def test_an_owner_who_does_not_pick_up_leaves_the_caller_to_the_colleague(town: Town) -> None:
@@ -42,7 +42,7 @@ def test_an_owner_who_does_not_pick_up_leaves_the_caller_to_the_colleague(town: 
 
     assert call.rang == ["client:anna", "client:bram"]
     assert call.said == ["Anna neemt nu niet op. Ik verbind u door met Bram."]
-    assert town.slot("anna").intent == Intent.AWAY
+    assert town.presence("anna").intent == Intent.AWAY
 
 
 def keep_anna_talking(town: Town) -> PhoneCall:
@@ -51,7 +51,7 @@ def keep_anna_talking(town: Town) -> PhoneCall:
     other.wait("ringing:client:anna")
     town.phonebox.endpoint("client:anna").answer()
     other.wait("bridged:client:anna")
-    town.until(lambda: town.slot("anna").activity == Activity.TALKING, "Anna is seen to talk")
+    town.until(lambda: town.presence("anna").activity == Activity.TALKING, "Anna is seen to talk")
     return other
 
 
@@ -63,7 +63,7 @@ def test_a_caller_who_stays_is_the_first_whom_the_owner_speaks(town: Town) -> No
     assert [promise.agent for promise in town.promises()] == ["anna"]
 
     other.hang_up()
-    town.until(lambda: town.slot("anna").activity == Activity.WRAPPING_UP, "Anna wraps up")
+    town.until(lambda: town.presence("anna").activity == Activity.WRAPPING_UP, "Anna wraps up")
     town.end_wrap_up("anna")
     waiting.wait("ringing:client:anna", seconds=5)
     town.phonebox.endpoint("client:anna").answer()
@@ -94,13 +94,13 @@ def test_an_owner_who_declines_at_the_desk_stops_ringing_and_the_colleague_rings
     town.phonebox.endpoint("client:bram").register("answer")
     call = town.phonebox.call_in(ADA, LINE)
     call.wait("ringing:client:anna")
-    town.until(lambda: town.slot("anna").activity == Activity.RINGING, "Anna's telephone is seen to ring")
+    town.until(lambda: town.presence("anna").activity == Activity.RINGING, "Anna's telephone is seen to ring")
 
     town.decline("anna", call.sid, "meeting")
 
     call.wait("bridged:client:bram")
     assert call.said == ["Anna zit in een overleg. Ik verbind u door met Bram."]
-    assert town.slot("anna").intent == Intent.AVAILABLE
+    assert town.presence("anna").intent == Intent.AVAILABLE
 
 
 def test_an_ordinary_phone_is_answered_by_pressing_one(town: Town) -> None:
@@ -192,7 +192,9 @@ def test_news_that_the_carrier_loses_or_repeats_changes_nothing(town: Town, faul
     call.hang_up()
 
     town.until(lambda: town.call(call.sid).state == CallState.ENDED, "the call is closed")
-    town.until(lambda: town.slot("anna").activity in (Activity.IDLE, Activity.WRAPPING_UP), "Anna is free")
+    town.until(
+        lambda: town.presence("anna").activity in (Activity.IDLE, Activity.WRAPPING_UP), "Anna is free"
+    )
     assert town.call(call.sid).outcome == Outcome.TALKED
 
 

@@ -121,7 +121,7 @@ def test_whoever_is_answered_during_an_outage_of_the_database_talks_on(
         time.sleep(OUTAGE_SECONDS)
 
     town.until(lambda: town.call(call.sid).state == CallState.TALKING, "the talk was written down")
-    assert (town.call(call.sid).bridged_to, town.slot("anna").activity) == ("anna", Activity.TALKING)
+    assert (town.call(call.sid).bridged_to, town.presence("anna").activity) == ("anna", Activity.TALKING)
     time.sleep(3)
     assert (call.status, call.rang) == ("in-progress", ["client:anna"]), "nobody came between them"
     anna.hang_up()
@@ -131,5 +131,5 @@ def test_whoever_is_answered_during_an_outage_of_the_database_talks_on(
     ended = town.call(call.sid)
     assert (ended.outcome, ended.said, town.promises()) == (Outcome.TALKED, [], [])
     assert [(step.agent, step.outcome) for step in town.steps(call.sid)] == [("anna", "answered")]
-    assert town.slot("anna").suspect_until is None
+    assert town.presence("anna").suspect_until is None
     assert town.phonebox.inbox(ADA) == []

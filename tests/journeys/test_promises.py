@@ -88,7 +88,7 @@ def test_a_promise_is_kept_by_whoever_made_it(town: Town) -> None:
     assert (call.direction, call.state, call.outcome) == (Direction.OUTBOUND, CallState.ENDED, Outcome.TALKED)
     assert call.bridged_to == "anna"
     assert promise(town).broken_at is None
-    town.until(lambda: town.slot("anna").activity == Activity.WRAPPING_UP, "Anna writes things down")
+    town.until(lambda: town.presence("anna").activity == Activity.WRAPPING_UP, "Anna writes things down")
     assert town.phonebox.debugger() == []
     assert dials(town, ADA) == 1
 
@@ -130,7 +130,7 @@ def test_a_customer_who_does_not_answer_is_tried_again_and_told_by_message(town:
             assert promise(town).state == PromiseState.DUE
             assert promise(town).next_at is not None
             town.until(
-                lambda: town.slot("anna").activity == Activity.IDLE, "Anna has heard that nobody answered"
+                lambda: town.presence("anna").activity == Activity.IDLE, "Anna has heard that nobody answered"
             )
             with town.written() as session:
                 session.get_one(Promise, promise(town).id).next_at = datetime.now(UTC)
@@ -186,7 +186,7 @@ def test_an_agent_who_declines_makes_no_try_at_the_customer(town: Town) -> None:
 
     callback(town, "client:bram")
     assert attempts(town)[0].outcome == AttemptOutcome.AGENT_DECLINED
-    assert town.slot("anna").intent == Intent.AVAILABLE
+    assert town.presence("anna").intent == Intent.AVAILABLE
     assert (promise(town).tries, dials(town, ADA)) == (0, 0)
 
 

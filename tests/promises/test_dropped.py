@@ -97,7 +97,7 @@ def test_a_hidden_caller_whose_line_failed_stands_on_the_agents_list(
     assert "viel weg, en terugbellen kunnen we dit nummer niet. Belt u ons alstublieft nog eens." in call.said
     [promise] = town.promises()
     assert (promise.agent, promise.number, promise.next_at) == (spoke_to, None, None)
-    assert town.slot(str(spoke_to)).activity == Activity.WRAPPING_UP
+    assert town.presence(str(spoke_to)).activity == Activity.WRAPPING_UP
 
 
 def test_who_just_puts_the_telephone_down_is_not_rung_back(call: Line, deployment: Deployment) -> None:
@@ -105,7 +105,7 @@ def test_who_just_puts_the_telephone_down_is_not_rung_back(call: Line, deploymen
     call.hangs_up()
 
     assert town.promises() == []
-    assert town.slot("anna").activity == Activity.WRAPPING_UP
+    assert town.presence("anna").activity == Activity.WRAPPING_UP
 
 
 def test_an_agent_says_with_one_press_that_the_line_dropped(

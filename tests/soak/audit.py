@@ -9,7 +9,7 @@ from sqlalchemy import select
 
 from app.db import Database
 from app.promises.attempts import AttemptOutcome
-from app.records.agents import Activity, Slot
+from app.records.agents import Activity, Presence
 from app.records.calls import Call, CallState, CallStep, Outcome
 from app.records.outgoing import Outbox
 from app.records.promises import Promise, PromiseAttempt, PromiseEvent, PromiseState
@@ -51,7 +51,7 @@ class Books:
     promises: Mapping[int, Promise] = field(default_factory=dict)
     events: Sequence[PromiseEvent] = ()
     attempts: Sequence[PromiseAttempt] = ()
-    slots: Sequence[Slot] = ()
+    statuses: Sequence[Presence] = ()
     undelivered: Sequence[Outbox] = ()
 
     @classmethod
@@ -63,7 +63,7 @@ class Books:
                 promises={one.id: one for one in session.scalars(select(Promise))},
                 events=session.scalars(select(PromiseEvent).order_by(PromiseEvent.id)).all(),
                 attempts=session.scalars(select(PromiseAttempt).order_by(PromiseAttempt.id)).all(),
-                slots=session.scalars(select(Slot)).all(),
+                statuses=session.scalars(select(Presence)).all(),
                 undelivered=session.scalars(select(Outbox).where(Outbox.done_at.is_(None))).all(),
             )
             session.expunge_all()
@@ -196,7 +196,7 @@ def _lost_calls(account: Account, books: Books) -> Iterator[Finding]:
         owed = books.promises.get(call.promise or 0)
         if call.outcome == Outcome.TALKED and not talked:
             yield Finding(LOST, "counts as a conversation, and the carrier put nobody through", leg.sid)
-        if owed is None and not talked and call.from_e164 is not None:
+        if owed is None and not talked and call.remote_e164 is not None:
             yield Finding(LOST, "a caller reached nobody and is owed nothing", leg.sid)
         if owed is None and leg.promised:
             yield Finding(LOST, "was told that we ring back, and nothing is written down", leg.sid)
@@ -354,9 +354,9 @@ def _free_seconds(free: Sequence[tuple[float, frozenset[str]]], since: float, un
 
 
 def _stuck(account: Account, books: Books) -> Iterator[Finding]:
-    for slot in books.slots:
-        if slot.activity != Activity.IDLE:
-            yield Finding(STUCK, f"{slot.agent} is {slot.activity}", slot.call_sid)
+    for status in books.statuses:
+        if status.activity != Activity.IDLE:
+            yield Finding(STUCK, f"{status.agent} is {status.activity}", status.call_sid)
     for call in books.calls.values():
         if call.state != CallState.ENDED:
             yield Finding(STUCK, f"a call is still {call.state}", call.sid)

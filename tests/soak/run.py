@@ -18,7 +18,7 @@ from app.db import Database
 from app.deployment import Deployment
 from app.jobs import backfill, callbacks, deliver, sweep
 from app.outgoing import outbox
-from app.records.agents import Activity, Slot
+from app.records.agents import Activity, Presence
 from app.records.calls import Call, CallState
 from app.records.outgoing import Outbox
 from app.records.promises import Promise, PromiseAttempt
@@ -242,7 +242,9 @@ def _moving(witness: Witness, database: Database) -> list[str]:
         with database.reading() as session:
             calls = {row.sid: row.state for row in session.execute(select(Call.sid, Call.state))}
             counts = {
-                "agents": session.scalars(select(Slot.agent).where(Slot.activity != Activity.IDLE)).all(),
+                "agents": session.scalars(
+                    select(Presence.agent).where(Presence.activity != Activity.IDLE)
+                ).all(),
                 "tries": session.scalars(
                     select(PromiseAttempt.id).where(PromiseAttempt.ended_at.is_(None))
                 ).all(),

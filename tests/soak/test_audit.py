@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from app.records.agents import Activity, Slot
+from app.records.agents import Activity, Presence
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, Outcome
 from app.records.outgoing import Outbox
@@ -64,7 +64,7 @@ class Day:
         self.call = Call(
             sid=CALL,
             direction=Direction.INBOUND,
-            from_e164=BEN,
+            remote_e164=BEN,
             state=CallState.ENDED,
             outcome=Outcome.TALKED,
         )
@@ -96,7 +96,7 @@ class Day:
             ended_at=NOON + timedelta(seconds=100),
             outcome=AttemptOutcome.KEPT,
         )
-        self.slot = Slot(agent="anna", activity=Activity.IDLE)
+        self.presence = Presence(agent="anna", activity=Activity.IDLE)
         self.undelivered: list[Outbox] = []
         self.calls = {CALL: self.call}
         self.spooled = 0
@@ -113,7 +113,7 @@ class Day:
             promises=self.promises,
             events=self.events,
             attempts=[self.attempt],
-            slots=[self.slot],
+            statuses=[self.presence],
             undelivered=self.undelivered,
         )
         free = [(at(second), frozenset({"anna"})) for second in range(400)]
@@ -200,7 +200,7 @@ WRONG: list[tuple[Callable[[Day], object], list[str]]] = [
     (rung_twice_by_one_try, [DOUBLED]),
     (never_rung, [LATE]),
     (nobody_rings, [STUCK]),
-    (lambda day: setattr(day.slot, "activity", Activity.TALKING), [STUCK]),
+    (lambda day: setattr(day.presence, "activity", Activity.TALKING), [STUCK]),
     (lambda day: setattr(day.call, "state", CallState.TALKING), [STUCK]),
     (lambda day: setattr(day.attempt, "ended_at", None), [STUCK]),
     (lambda day: day.undelivered.append(Outbox(kind="send_message", key="x", attempts=1)), [STUCK]),

@@ -18,7 +18,7 @@ from app.api import auth
 from app.db import Database
 from app.errors import ApplicationError
 from app.promises import ledger
-from app.records.agents import Intent, Reach, Slot
+from app.records.agents import Intent, Presence, Reach
 from app.records.promises import Promise, PromiseState
 from app.records.tokens import Scope
 from app.routing import rules
@@ -201,18 +201,18 @@ class Agents:
     def _come_back(self) -> None:
         now = datetime.now(UTC)
         with self.town.written() as session:
-            rows = session.scalars(select(Slot)).all()
+            rows = session.scalars(select(Presence)).all()
             free = {
-                slot.agent
-                for slot in rows
-                if presence.reachability(slot, enabled=True, phone=BY_PHONE.get(slot.agent), now=now)
+                status.agent
+                for status in rows
+                if presence.reachability(status, enabled=True, phone=BY_PHONE.get(status.agent), now=now)
                 == presence.Reachability.FREE
             }
             self.seen.append((time.time(), frozenset(free)))
-            for slot in rows:
-                if slot.intent != Intent.AVAILABLE:
-                    presence.set_intent(session, slot.agent, Intent.AVAILABLE, now)
-                    session.get_one(Slot, slot.agent, populate_existing=True).heartbeat_at = now + ALIVE
+            for status in rows:
+                if status.intent != Intent.AVAILABLE:
+                    presence.set_intent(session, status.agent, Intent.AVAILABLE, now)
+                    session.get_one(Presence, status.agent, populate_existing=True).heartbeat_at = now + ALIVE
 
     def _hurry(self) -> None:
         """A supervisor lets one of those who hung up be rung back now, in place of an hour from now."""

@@ -8,7 +8,7 @@ from flask import Flask
 
 from app.db import transaction
 from app.deployment import Deployment
-from app.records.agents import Activity, Reach, Slot
+from app.records.agents import Activity, Presence, Reach
 from app.records.calls import CallStep
 from app.records.outgoing import Outbox
 from app.voice import call_control
@@ -26,7 +26,7 @@ def ringing(flask_app: Flask, call: Line) -> Line:
     with transaction() as session:
         factories.line(session)
         factories.agent(session, "anna", phone=PHONE)
-        session.get_one(Slot, "anna").reach = Reach.BOTH
+        session.get_one(Presence, "anna").reach = Reach.BOTH
         factories.agent(session, "ben")
         factories.customer(session, "ada", ADA)
         factories.case(session, "Z1", "ada", handled_by=("ben", "anna"))
@@ -43,9 +43,9 @@ def news(call: Line, tag: str, status: str) -> None:
     call.post(noun(call, tag).attrib["statusCallback"], CallStatus=status, CallSid="CA" + tag[0].lower() * 32)
 
 
-def slot() -> Slot:
+def status() -> Presence:
     with transaction() as session:
-        return session.get_one(Slot, "anna")
+        return session.get_one(Presence, "anna")
 
 
 def test_both_ring_and_the_desk_is_told_which_call_it_is(ringing: Line) -> None:
@@ -62,10 +62,10 @@ def test_both_ring_and_the_desk_is_told_which_call_it_is(ringing: Line) -> None:
 def test_the_desk_is_a_human_and_the_phone_must_say_so(ringing: Line) -> None:
     ringing.leg("ringing")
     news(ringing, "Number", "in-progress")
-    assert slot().activity == Activity.RINGING
+    assert status().activity == Activity.RINGING
 
     news(ringing, "Client", "in-progress")
-    assert slot().activity == Activity.TALKING
+    assert status().activity == Activity.TALKING
 
 
 def test_who_accepts_on_the_phone_has_the_call(ringing: Line) -> None:
@@ -73,15 +73,15 @@ def test_who_accepts_on_the_phone_has_the_call(ringing: Line) -> None:
     news(ringing, "Number", "in-progress")
     ringing.post(noun(ringing, "Number").attrib["url"].replace("whisper", "accept"), Digits="1")
 
-    assert slot().activity == Activity.TALKING
+    assert status().activity == Activity.TALKING
 
 
 def test_a_desk_that_fails_at_once_is_suspect_while_the_phone_rings_on(ringing: Line) -> None:
     news(ringing, "Client", "no-answer")
     news(ringing, "Number", "ringing")
 
-    assert slot().suspect_until is not None
-    assert slot().activity == Activity.RINGING
+    assert status().suspect_until is not None
+    assert status().activity == Activity.RINGING
 
 
 def test_a_decline_stops_both(ringing: Line, settings: Settings) -> None:

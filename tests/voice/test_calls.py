@@ -10,7 +10,7 @@ from app import db
 from app.agents import presence
 from app.callers import history
 from app.deployment import Deployment
-from app.records.agents import Activity, DeskEvent, Intent, Reach, Slot
+from app.records.agents import Activity, DeskEvent, Intent, Presence, Reach
 from app.records.callers import Channel, Direction
 from app.records.calls import Call, CallState, Outcome
 from app.records.promises import Promise, PromiseState
@@ -33,9 +33,9 @@ def town(flask_app: Flask) -> None:
         factories.case(session, "Z1", "ada", handled_by=("bram", "anna"))
 
 
-def slot(agent: str) -> Slot:
+def status(agent: str) -> Presence:
     with db.transaction() as session:
-        found = session.get_one(Slot, agent)
+        found = session.get_one(Presence, agent)
         session.expunge_all()
         return found
 
@@ -64,7 +64,7 @@ def promises() -> list[Promise]:
 
 def change(agent: str, **values: object) -> None:
     with db.transaction() as session:
-        found = session.get_one(Slot, agent)
+        found = session.get_one(Presence, agent)
         for name, value in values.items():
             setattr(found, name, value)
 
@@ -88,7 +88,7 @@ def test_the_pop_is_in_the_owners_log_before_the_webhook_is_answered(call: Line)
     assert pop["case"]["case"] == "Z1"
     assert pop["last_contact"]["summary"] == "Laatste woorden van anna."
     assert pop["verified"] is False
-    assert slot("anna").activity == Activity.RESERVED
+    assert status("anna").activity == Activity.RESERVED
 
 
 @pytest.mark.parametrize(
@@ -101,13 +101,13 @@ def test_every_spelling_of_a_number_is_the_same_caller(another: Another, spellin
 
 def test_a_conversation_leaves_a_contact_and_the_agent_wraps_up(call: Line) -> None:
     call.comes_in().talks()
-    assert slot("anna").activity == Activity.TALKING
+    assert status("anna").activity == Activity.TALKING
     assert stored(call).state == CallState.TALKING
 
     call.dial_ends("completed", DialBridged="true", DialCallDuration="64")
 
     assert call.verbs == ["Hangup"]
-    assert slot("anna").activity == Activity.WRAPPING_UP
+    assert status("anna").activity == Activity.WRAPPING_UP
     call.hangs_up()
     ended = stored(call)
     assert (ended.state, ended.outcome, ended.bridged_to) == (CallState.ENDED, Outcome.TALKED, "anna")
@@ -188,7 +188,7 @@ def test_an_owner_who_does_not_pick_up_is_away_and_not_rung_again_for_this_call(
 
     call.dial_ends("no-answer")
 
-    assert (slot("anna").intent, slot("anna").intent_why) == (Intent.AWAY, "unanswered_ring")
+    assert (status("anna").intent, status("anna").intent_why) == (Intent.AWAY, "unanswered_ring")
     assert call.said == "Anna neemt nu niet op. Ik verbind u door met Bram."
     assert call.rings == "client:bram"
     change("anna", intent=Intent.AVAILABLE, heartbeat_at=datetime.now(UTC))
@@ -213,7 +213,7 @@ def test_an_owner_who_declines_with_a_reason_is_excused_and_the_colleague_rings(
 
     assert call.said == "Anna zit in een overleg. Ik verbind u door met Bram."
     assert call.rings == "client:bram"
-    assert slot("anna").intent == Intent.AVAILABLE
+    assert status("anna").intent == Intent.AVAILABLE
 
 
 def test_a_withheld_number_reaches_the_team_and_shows_nobody(another: Another) -> None:
@@ -291,7 +291,7 @@ def test_a_voicemail_is_no_answer(call: Line) -> None:
 
     call.dial_ends("completed", DialBridged="false")
 
-    assert slot("anna").intent == Intent.AWAY
+    assert status("anna").intent == Intent.AWAY
     assert call.rings == "client:bram"
 
 
@@ -316,8 +316,8 @@ def test_a_caller_who_hangs_up_while_it_rings_is_owed_a_call_by_the_owner(call: 
 
     call.post("/voice/status", CallStatus="no-answer")
 
-    assert slot("anna").activity == Activity.IDLE
-    assert slot("anna").intent == Intent.AVAILABLE
+    assert status("anna").activity == Activity.IDLE
+    assert status("anna").intent == Intent.AVAILABLE
     assert stored(call).outcome == Outcome.MISSED_PROMISED
     assert [(one.agent, one.number) for one in promises()] == [("anna", ADA)]
     assert events("anna")[-1] == ("call", {"call_sid": call.sid, "state": "ended"})
@@ -344,7 +344,7 @@ def test_presence_returns_when_the_wrap_up_is_over(call: Line) -> None:
     with db.transaction() as session:
         assert presence.end_overdue_wrap_ups(session, datetime.now(UTC) + timedelta(minutes=1)) == ["anna"]
 
-    assert slot("anna").activity == Activity.IDLE
+    assert status("anna").activity == Activity.IDLE
 
 
 @pytest.mark.parametrize("owner_is_free", [True, False])
@@ -384,7 +384,7 @@ def test_a_ring_that_was_heard_and_ends_with_an_unreadable_word_is_nobodys_fault
     call.dial_ends(word)
 
     assert call.rings == "client:bram"
-    anna = slot("anna")
+    anna = status("anna")
     assert (anna.activity, anna.suspect_until, anna.intent) == (Activity.IDLE, None, Intent.AVAILABLE)
 
 
@@ -393,4 +393,4 @@ def test_a_ring_over_at_once_that_nobody_heard_is_a_broken_telephone_whatever_th
 
     call.dial_ends("no-such-word")
 
-    assert slot("anna").suspect_until is not None
+    assert status("anna").suspect_until is not None

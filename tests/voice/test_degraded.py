@@ -412,7 +412,7 @@ def test_whoever_was_rung_when_the_database_went_is_free_again(
 
     merge()
 
-    assert (town.slot("anna").activity, town.slot("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
+    assert (town.presence("anna").activity, town.presence("anna").intent) == (Activity.IDLE, Intent.AVAILABLE)
 
 
 def test_an_agent_who_accepts_while_the_database_is_gone_gets_the_caller(
@@ -442,7 +442,7 @@ def test_a_ring_that_is_answered_while_the_database_is_gone_is_a_conversation_af
 
     stands = town.call(call.sid)
     assert (stands.state, stands.bridged_to) == (CallState.TALKING, "anna")
-    assert (town.slot("anna").activity, town.slot("anna").call_sid) == (Activity.TALKING, call.sid)
+    assert (town.presence("anna").activity, town.presence("anna").call_sid) == (Activity.TALKING, call.sid)
     assert town.steps(call.sid)[0].leg_sid == "CA" + "e" * 32
 
 
@@ -477,7 +477,10 @@ def test_a_conversation_that_began_and_ended_without_a_database_was_with_who_had
     ended = town.call(call.sid)
     assert (ended.state, ended.outcome, ended.bridged_to) == (CallState.ENDED, Outcome.TALKED, "anna")
     assert [(one.agent, one.outcome) for one in town.steps(call.sid)] == [("anna", "answered")]
-    assert (town.slot("anna").activity, town.slot("anna").suspect_until) == (Activity.WRAPPING_UP, None)
+    assert (town.presence("anna").activity, town.presence("anna").suspect_until) == (
+        Activity.WRAPPING_UP,
+        None,
+    )
     assert (ended.said, town.promises(), town.outbox()) == ([], [], [])
 
 

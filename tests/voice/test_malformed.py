@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from werkzeug.datastructures import MultiDict
 
 from app import db
-from app.records.agents import Activity, Slot
+from app.records.agents import Activity, Presence
 from app.records.calls import Call
 from app.records.promises import Promise
 from config import Settings
@@ -154,12 +154,12 @@ def test_nobody_who_malformed_webhooks_spoke_of_stays_taken_or_owed_twice(
     with db.transaction() as session:
         assert session.scalar(select(func.count()).where(Call.outcome.is_(None))) == 0
         held = session.scalars(
-            select(Slot.agent).where(Slot.activity.in_(("reserved", "ringing", "talking")))
+            select(Presence.agent).where(Presence.activity.in_(("reserved", "ringing", "talking")))
         )
         assert list(held) == []
         owed = select(func.count()).where(Promise.state == "open").group_by(Promise.number)
         assert set(session.scalars(owed)) <= {1}
-        assert {slot.activity for slot in session.scalars(select(Slot))} <= {
+        assert {status.activity for status in session.scalars(select(Presence))} <= {
             Activity.IDLE,
             Activity.WRAPPING_UP,
         }

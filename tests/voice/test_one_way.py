@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from app import db
 from app.deployment import Deployment
 from app.promises import attempts, ledger
-from app.records.agents import Activity, DeskEvent, Intent, Reach, Slot, Softphone
+from app.records.agents import Activity, DeskEvent, Intent, Presence, Reach, Softphone
 from app.records.callers import CaseStatus
 from app.records.calls import Call, CallState, CallStep, Inbox
 from app.records.promises import Promise, PromiseAttempt, PromiseState
@@ -38,7 +38,7 @@ AGENTS = {"anna": "Burgerzaken", "bram": "Burgerzaken", "carla": "Burgerzaken", 
 class Town:
     """Who is there and what is known, when Ada, or somebody whom nobody knows, phones in."""
 
-    slots: tuple[dict[str, Any], ...]  # of AGENTS, in order
+    statuses: tuple[dict[str, Any], ...]  # of AGENTS, in order
     cases: tuple[dict[str, Any], ...] = ()
     promise: dict[str, Any] | None = None
     shares_number: bool = False  # a second customer has Ada's number
@@ -60,14 +60,14 @@ class Town:
         with db.transaction() as session:
             line = factories.line(session, hours=self.hours, greeting=self.greeting)
             line.records_messages = self.records_messages
-            for (key, team), values in zip(AGENTS.items(), self.slots, strict=True):
+            for (key, team), values in zip(AGENTS.items(), self.statuses, strict=True):
                 agent = factories.agent(session, key, team=team, now=NOW)
                 agent.phone = values.get("phone")
                 agent.enabled = values.get("enabled", True)
-                slot = session.get_one(Slot, key)
+                status = session.get_one(Presence, key)
                 for name, value in values.items():
                     if name not in ("phone", "enabled"):
-                        setattr(slot, name, value)
+                        setattr(status, name, value)
             factories.customer(session, "ada", ADA)
             if self.shares_number:
                 factories.customer(session, "eva", ADA)
@@ -121,13 +121,18 @@ class Town:
                     started_at=NOW, machine=False, lease_until=lease,
                 )
             )  # fmt: skip
-            slot = session.get_one(Slot, rung)
-            slot.activity, slot.call_sid, slot.fence, slot.lease_until = Activity.RINGING, sid, 1, lease
+            status = session.get_one(Presence, rung)
+            status.activity, status.call_sid, status.fence, status.lease_until = (
+                Activity.RINGING,
+                sid,
+                1,
+                lease,
+            )
 
 
 def _call(sid: str, **values: Any) -> Call:
     usual = {
-        "from_e164": "+31687654321", "line": LINE, "attestation": "", "language": "nl", "said": [],
+        "remote_e164": "+31687654321", "line": LINE, "attestation": "", "language": "nl", "said": [],
         "state": CallState.RINGING, "rule_version": 1, "created_at": NOW - timedelta(days=1), "step": 1,
     }  # fmt: skip
     return Call(sid=sid, **usual | values)
@@ -139,7 +144,7 @@ _ago = st.integers(0, 90).map(lambda minutes: NOW - timedelta(minutes=minutes))
 
 
 @st.composite
-def any_slot(draw: st.DrawFn) -> dict[str, Any]:
+def any_presence(draw: st.DrawFn) -> dict[str, Any]:
     activity = draw(st.sampled_from([Activity.IDLE, Activity.IDLE, *Activity]))
     busy = activity not in (Activity.IDLE, Activity.WRAPPING_UP)
     return {
@@ -187,7 +192,7 @@ any_ladder = st.builds(
 )
 any_town = st.builds(
     Town,
-    slots=st.tuples(*(any_slot() for _ in AGENTS)),
+    statuses=st.tuples(*(any_presence() for _ in AGENTS)),
     cases=st.lists(any_case, max_size=3).map(tuple),
     promise=st.none() | any_promise,
     shares_number=st.booleans(),
@@ -203,12 +208,12 @@ any_town = st.builds(
 
 FREE: dict[str, Any] = {}
 TO_BE_RUNG_BY_A_COLLEAGUE = Town(
-    slots=(FREE, FREE, FREE, FREE),
+    statuses=(FREE, FREE, FREE, FREE),
     cases=({"handled_by": ("bram", "anna")},),
     promise={"state": PromiseState.CALLING, "agent": "anna", "rung": "bram"},
 )
 RUNG_OFTEN_ENOUGH = Town(
-    slots=(FREE, FREE, FREE, FREE),
+    statuses=(FREE, FREE, FREE, FREE),
     cases=({"handled_by": ("bram", "anna")},),
     direct_calls=2,
     ladder=Ladder(direct_calls_per_hour=1),
@@ -222,14 +227,14 @@ def left_behind(session: Session, sid: str) -> dict[str, Any]:
     """Return all that a call changed, without what is counted by the database itself."""
     call = session.get_one(Call, sid)
     steps = session.scalars(select(CallStep).where(CallStep.call_sid == sid).order_by(CallStep.number))
-    slots = session.scalars(select(Slot).order_by(Slot.agent))
+    statuses = session.scalars(select(Presence).order_by(Presence.agent))
     events = session.scalars(select(DeskEvent).order_by(DeskEvent.agent, DeskEvent.number))
     promises = session.scalars(select(Promise).order_by(Promise.number, Promise.created_at))
     tries = session.scalars(select(PromiseAttempt).order_by(PromiseAttempt.agent))
     return {
         "call": [(name, getattr(call, name)) for name in _names_of(Call)],
         "steps": [[(name, getattr(step, name)) for name in _names_of(CallStep)] for step in steps],
-        "slots": [(s.agent, s.activity, s.call_sid, s.fence, s.lease_until) for s in slots],
+        "presences": [(s.agent, s.activity, s.call_sid, s.fence, s.lease_until) for s in statuses],
         "events": [(event.agent, event.kind, event.data) for event in events],
         "promises": [(p.state, p.agent, p.due_at, p.number) for p in promises],
         "tries": [(a.agent, a.outcome) for a in tries],

@@ -330,7 +330,7 @@ def test_a_caller_who_hangs_up_leaves_one_outcome_and_nobody_taken(
     assert (ended.waiting_since, ended.waiting_for_agent, ended.waiting_for_team) == (None, None, None)
     assert [promise.number for promise in town.promises() if promise.number] == [ADA] * owed
     for key in ("anna", "bram", "carla"):
-        taken = town.slot(key)
+        taken = town.presence(key)
         assert taken.call_sid != call.sid or taken.activity == Activity.WRAPPING_UP
         assert taken.activity not in (Activity.RESERVED, Activity.RINGING)
     messages = [row.kind for row in town.outbox()]
@@ -346,4 +346,4 @@ def test_an_agent_who_says_yes_to_a_caller_who_has_hung_up_hears_the_line_go_dea
     call.post(accept, context="whisper", Digits="1")
 
     assert call.verbs == ["Hangup"]
-    assert town.slot("anna").activity == Activity.IDLE
+    assert town.presence("anna").activity == Activity.IDLE

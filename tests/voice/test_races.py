@@ -12,7 +12,7 @@ from sqlalchemy import delete, func, select, update
 from app import db
 from app.deployment import Deployment
 from app.jobs import waiting
-from app.records.agents import Activity, Intent, Slot
+from app.records.agents import Activity, Intent, Presence
 from app.records.calls import Call, CallState, CallStep, Outcome
 from app.records.promises import Promise, PromiseState
 from app.voice import call_control
@@ -74,22 +74,22 @@ def forget_calls() -> None:
         )
         session.execute(delete(Promise))
         session.execute(
-            update(Slot).values(activity=Activity.IDLE, call_sid=None, heartbeat_at=datetime.now(UTC))
+            update(Presence).values(activity=Activity.IDLE, call_sid=None, heartbeat_at=datetime.now(UTC))
         )
 
 
 def free_anna_of_her_call() -> str | None:
     """Return the call that Anna is taken for, and let the next round begin."""
     with db.transaction() as session:
-        taken_for = session.scalar(select(Slot.call_sid).where(Slot.agent == "anna"))
+        taken_for = session.scalar(select(Presence.call_sid).where(Presence.agent == "anna"))
         session.execute(
             update(Call)
             .where(Call.state != CallState.ENDED)
             .values(state=CallState.ENDED, waiting_since=None, waiting_for_agent=None)
         )
         session.execute(
-            update(Slot)
-            .where(Slot.agent == "anna")
+            update(Presence)
+            .where(Presence.agent == "anna")
             .values(activity=Activity.IDLE, call_sid=None, heartbeat_at=datetime.now(UTC))
         )
         return taken_for
@@ -181,12 +181,12 @@ def test_a_decline_against_a_pick_up_leaves_one_of_the_two(
         seen.add(declined)
         if declined:
             assert (stands.state, stands.bridged_to) == (CallState.RINGING, None), f"round {number}"
-            assert town.slot("anna").activity == Activity.IDLE
-            assert town.slot("bram").call_sid == call.sid
+            assert town.presence("anna").activity == Activity.IDLE
+            assert town.presence("bram").call_sid == call.sid
         else:
             assert (stands.state, stands.bridged_to) == (CallState.TALKING, "anna"), f"round {number}"
-            assert town.slot("anna").activity == Activity.TALKING
-            assert town.slot("bram").activity == Activity.IDLE
+            assert town.presence("anna").activity == Activity.TALKING
+            assert town.presence("bram").activity == Activity.IDLE
         forget_calls()
     assert seen <= {True, False}
 
@@ -231,7 +231,7 @@ def test_the_end_told_while_the_beginning_is_answered_leaves_one_outcome(
 
         stands = town.call(call.sid)
         assert (stands.state, stands.outcome) == (CallState.ENDED, Outcome.MISSED_PROMISED), f"round {number}"
-        assert town.slot("anna").activity == Activity.IDLE
+        assert town.presence("anna").activity == Activity.IDLE
         assert [promise.state for promise in town.promises()] == [PromiseState.OPEN]
         forget_calls()
 
@@ -272,10 +272,12 @@ def test_a_hundred_calls_at_once_each_get_their_outcome(
         assert all(call.outcome is not None and call.state == CallState.ENDED for call in ended)
         talked = [call.bridged_to for call in ended if call.outcome == Outcome.TALKED]
         assert talked
-        held = select(Slot.agent).where(Slot.activity.in_(("reserved", "ringing", "talking")))
+        held = select(Presence.agent).where(Presence.activity.in_(("reserved", "ringing", "talking")))
         assert session.scalars(held).all() == []
         unowed = [
-            call.sid for call in ended if call.outcome == Outcome.NOT_CALLABLE and call.from_e164 is not None
+            call.sid
+            for call in ended
+            if call.outcome == Outcome.NOT_CALLABLE and call.remote_e164 is not None
         ]
         assert unowed == []
         owed = select(func.count()).where(Promise.state == PromiseState.OPEN).group_by(Promise.number)

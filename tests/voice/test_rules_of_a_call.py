@@ -9,7 +9,7 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import undefer
 
 from app import db
-from app.records.agents import Activity, Slot
+from app.records.agents import Activity, Presence
 from app.records.calls import CallStep
 from app.records.lines import Line as OurLine
 from app.records.promises import Recording
@@ -77,16 +77,16 @@ def test_an_agent_wraps_up_by_the_rules_that_led_the_call_to_them(call: Line) ->
 
     call.dial_ends("completed", DialBridged="true", DialCallDuration="60")
 
-    slot = town.slot("anna")
-    assert slot.activity == Activity.WRAPPING_UP
-    assert slot.wrap_up_until is not None
-    assert slot.wrap_up_until - datetime.now(UTC) > timedelta(seconds=200)
+    status = town.presence("anna")
+    assert status.activity == Activity.WRAPPING_UP
+    assert status.wrap_up_until is not None
+    assert status.wrap_up_until - datetime.now(UTC) > timedelta(seconds=200)
 
 
 def test_a_message_is_kept_as_long_as_was_resolved_for_its_call(call: Line) -> None:
     publish(recordings_days=7)
     with db.transaction() as session:
-        session.execute(update(Slot).values(intent="off"))
+        session.execute(update(Presence).values(intent="off"))
         session.execute(update(OurLine).values(records_messages=True))
     call.comes_in()
     publish(recordings_days=365)

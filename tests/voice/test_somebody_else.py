@@ -188,4 +188,4 @@ def test_whom_they_did_not_want_does_not_ring_them_back(another: Another, settin
         rung = due.work_off(session, promise.id, promise.due_at, Deployment.of(settings))
 
     assert rung is None
-    assert town.slot("anna").activity == "idle"
+    assert town.presence("anna").activity == "idle"

@@ -17,7 +17,7 @@ from app import db
 from app.agents import presence
 from app.agents.presence import Endpoint, Reachability
 from app.clock import utcnow
-from app.records.agents import Agent, Slot
+from app.records.agents import Agent, Presence
 from app.records.callers import Case, CaseStatus, CustomerNumber, owner_of
 from app.records.lines import Line
 
@@ -107,10 +107,10 @@ class Keeper:
         """Take a new snapshot. Raises what the database raises; the old one then stands."""
         agents = {
             agent.key: known
-            for agent, slot in session.execute(
-                select(Agent, Slot).join(Slot, Slot.agent == Agent.key).where(Agent.enabled)
+            for agent, status in session.execute(
+                select(Agent, Presence).join(Presence, Presence.agent == Agent.key).where(Agent.enabled)
             )
-            if (known := _known(agent, slot, now)) is not None
+            if (known := _known(agent, status, now)) is not None
         }
         lines = {
             number: (team, language)
@@ -150,9 +150,9 @@ class Keeper:
                 return
 
 
-def _known(agent: Agent, slot: Slot, now: datetime) -> KnownAgent | None:
-    endpoint = presence.endpoint(slot, agent.phone, now)
+def _known(agent: Agent, status: Presence, now: datetime) -> KnownAgent | None:
+    endpoint = presence.endpoint(status, agent.phone, now)
     if endpoint is None:
         return None
-    state = presence.reachability(slot, enabled=agent.enabled, phone=agent.phone, now=now)
+    state = presence.reachability(status, enabled=agent.enabled, phone=agent.phone, now=now)
     return KnownAgent(agent.key, agent.team, endpoint, state == Reachability.FREE)
