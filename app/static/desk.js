@@ -1,7 +1,7 @@
 // The agent's desk: events come in, the server renders, this places. Never a card of another call.
 
 import { useDevices } from "./desk/devices.js";
-import { flushNotes, watchNotes } from "./desk/notes.js";
+import { flushNotes, pinNote, unpinNote, watchNotes } from "./desk/notes.js";
 import { beTheDesk } from "./desk/one_tab.js";
 import { ask, desk, keepFocus, place, send, tellTimes, words } from "./desk/page.js";
 import { useShortcuts } from "./desk/shortcuts.js";
@@ -58,8 +58,12 @@ async function fetchCard(call, { part = "card", announceIt = false } = {}) {
 function placeCard(html, announceIt) {
   flushNotes();
   const old = cardPlace.querySelector(".card");
-  const before = old?.dataset.call === wanted ? sideShown() : null;
-  place(cardPlace, html);
+  const isSameCall = old?.dataset.call === wanted;
+  const before = isSameCall ? sideShown() : null;
+  if (old && !isSameCall) pinNote(old);
+  unpinNote(wanted);
+  // A button or field of another call's card is another one, whatever it is called.
+  place(cardPlace, html, { isSame: isSameCall });
   const card = cardPlace.querySelector(".card");
   watchNotes(card);
   desk.classList.add("has-card");
@@ -255,7 +259,7 @@ document.addEventListener("submit", async (event) => {
     announce(words("alarm_dead"));
   } finally {
     if (button) button.disabled = false;
-    focusBack();
+    if (target !== cardPlace || wanted === ofCall) focusBack();
   }
 });
 
@@ -302,10 +306,13 @@ document.addEventListener("click", (event) => {
 });
 
 const call = document.querySelector("#call");
-useShortcuts({
-  [words("shortcut_key_card")]: () => call.focus(),
-  n: () => cardPlace.querySelector("#summary")?.focus(),
-});
+useShortcuts(
+  {
+    [words("shortcut_key_card")]: () => call.focus(),
+    n: () => cardPlace.querySelector("#summary")?.focus(),
+  },
+  () => openCard() !== null || softphone.call !== null,
+);
 
 const openCard = () => cardPlace.querySelector(".card");
 

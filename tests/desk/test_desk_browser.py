@@ -14,10 +14,12 @@ from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, R
 from sqlalchemy import select
 
 import config
+from app.agents import presence
+from app.clock import utcnow
 from app.db import transaction
 from app.records.agents import Activity, Intent, Presence, Reach, Softphone
 from app.records.callers import Contact
-from app.records.calls import CallStep, StepOutcome
+from app.records.calls import Call, CallStep, StepOutcome
 from app.records.promises import Promise
 from tests import factories
 from tests.desk import office
@@ -251,6 +253,11 @@ def test_picking_another_customer_changes_the_card(desk: Page, settings: config.
     expect(desk.get_by_role("button", name="Deze is het: Ada Lovelace")).to_be_visible()
 
 
+def wraps_up_no_more(agent: str) -> None:
+    with transaction() as session:
+        assert presence.end_wrap_up(session, agent, utcnow())
+
+
 def notes_kept(sid: str) -> tuple[str, str] | None:
     with transaction() as session:
         contact = session.scalars(select(Contact).where(Contact.key == f"call:{sid}")).one_or_none()
@@ -313,7 +320,7 @@ def test_everything_can_be_done_by_keyboard(desk: Page, settings: config.Setting
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
     desk.keyboard.press("k")
     expect(desk.locator("#call")).to_be_focused()
-    desk.keyboard.press("g")
+    desk.keyboard.press("Alt+g")
     expect(desk.locator(".card")).to_contain_text("1234AB")
     desk.keyboard.press("n")
     desk.keyboard.type("bpwd")
@@ -326,6 +333,92 @@ def test_everything_can_be_done_by_keyboard(desk: Page, settings: config.Setting
     expect(desk.locator(".call-state")).to_contain_text("Niet meer bij u")
     with transaction() as session:
         assert session.get_one(CallStep, (sid, 1)).declined_why == "meeting"
+
+
+def test_a_stray_key_says_nothing_of_agent_or_customer_while_a_card_is_open(
+    desk: Page, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    office.pick_up(sid)
+    expect(desk.locator(".call-state")).to_contain_text("In gesprek")
+
+    desk.locator("#call").focus()
+    desk.keyboard.type("gpwve")
+    desk.get_by_label("Opgelost").check()
+    desk.keyboard.type("n")
+    expect(desk.locator(".intent[value=break] kbd")).to_be_visible()
+    desk.keyboard.press("Alt+p")
+
+    until(desk, lambda: presence_of("anna").intent == Intent.BREAK)
+    expect(desk.get_by_label("Opgelost")).to_be_focused()
+    with transaction() as session:
+        assert session.get_one(Call, sid).checked_at is None
+
+
+@pytest.mark.parametrize("is_moved_away_from", [False, True])
+def test_a_note_belongs_to_its_call_whoever_calls_next(
+    desk: Page, settings: config.Settings, is_moved_away_from: bool
+) -> None:
+    first = office.call_in(settings, ADA)
+    notes = desk.get_by_label(re.compile("Notities"))
+    notes.press_sequentially("Ada wil haar ")
+    office.pick_up(first)
+    office.hang_up(settings, first)
+    expect(desk.locator(".call-state")).to_contain_text("Opgehangen")
+    if is_moved_away_from:
+        desk.locator("#call").focus()
+    wraps_up_no_more("anna")
+
+    second = office.call_in(settings, BEN)
+    expect(desk.locator(f".card[data-call={second}]")).to_be_visible()
+    pinned = desk.get_by_role("region", name="Uw notitie bij")
+    expect(pinned).to_contain_text("Ada Lovelace")
+    if is_moved_away_from:
+        expect(desk.locator("#call")).to_be_focused()
+        pinned.get_by_label(re.compile("Notities")).press("End")
+    desk.keyboard.type("vergunning")
+
+    until(desk, lambda: (notes_kept(first) or ("",))[0] == "Ada wil haar vergunning")
+    expect(desk.locator(".card").get_by_label(re.compile("Notities"))).to_have_value("")
+    assert notes_kept(second) is None
+    pinned.get_by_role("button", name="Klaar met deze notitie").click()
+    expect(pinned).to_have_count(0)
+
+
+def test_a_note_that_is_done_with_makes_room_for_the_next_call(desk: Page, settings: config.Settings) -> None:
+    first = office.call_in(settings, ADA)
+    desk.get_by_label(re.compile("Notities")).press_sequentially("Geregeld")
+    desk.get_by_label("Opgelost").check()
+    desk.locator("#call").focus()
+    office.pick_up(first)
+    office.hang_up(settings, first)
+    wraps_up_no_more("anna")
+
+    second = office.call_in(settings, BEN)
+
+    expect(desk.locator(f".card[data-call={second}]")).to_be_visible()
+    expect(desk.get_by_role("region", name="Uw notitie bij")).to_have_count(0)
+    until(desk, lambda: (notes_kept(first) or ("",))[0] == "Geregeld")
+
+
+def test_what_was_about_to_be_pressed_for_one_caller_is_not_pressed_for_the_next(
+    desk: Page, settings: config.Settings
+) -> None:
+    first = office.call_in(settings, ADA)
+    check = desk.get_by_role("button", name=re.compile("Gecontroleerd|gecontroleerd"))
+    check.focus()
+    office.pick_up(first)
+    office.hang_up(settings, first)
+    wraps_up_no_more("anna")
+
+    second = office.call_in(settings, BEN)
+    expect(desk.locator(f".card[data-call={second}]")).to_be_visible()
+    desk.keyboard.press("Enter")
+
+    expect(desk.locator("#call")).to_be_focused()
+    with transaction() as session:
+        assert session.get_one(Call, second).checked_at is None
 
 
 def test_shortcuts_are_shown_and_can_be_switched_off(desk: Page) -> None:

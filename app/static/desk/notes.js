@@ -6,6 +6,7 @@ const PAUSE_MILLISECONDS = 700;
 const RETRY_MILLISECONDS = 3000;
 const KEEP = "rechtdoor.notes.";
 
+const pins = document.querySelector("#pinned-notes");
 const unsaved = new Map(); // call -> what it should say
 const timers = new Map();
 let saving = Promise.resolve();
@@ -18,12 +19,55 @@ export function watchNotes(card) {
   form.querySelector("button").hidden = true;
   const kept = sessionStorage.getItem(KEEP + call);
   if (kept) fill(form, new URLSearchParams(kept));
-  form.addEventListener("input", () => note(form, call));
+  form.addEventListener("input", () => {
+    form.dataset.written = "";
+    note(form, call);
+  });
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     note(form, call, 0);
   });
   if (kept) note(form, call, 0);
+}
+
+/**
+ * Keep the note that is being written in sight while another call's card takes the place of its card: the same form, so
+ * that what is typed meanwhile goes on in it. It is let go of by the agent.
+ */
+export function pinNote(card) {
+  const form = card.querySelector("form[data-notes]");
+  if (!form || !isInHand(form)) return;
+  const { summary } = form.elements;
+  const focused = form.contains(document.activeElement) ? document.activeElement : null;
+  const selected = [summary.selectionStart, summary.selectionEnd];
+  summary.id = `summary-${form.dataset.notes}`;
+  form.querySelector("label[for]").htmlFor = summary.id;
+  form.removeAttribute("id");
+  const pin = pins.querySelector("template").content.firstElementChild.cloneNode(true);
+  pin.dataset.call = form.dataset.notes;
+  pin.querySelector("[data-who]").textContent = [card.dataset.name, card.dataset.subject].filter(Boolean).join(" · ");
+  pin.querySelector("[data-done]").addEventListener("click", () => letGo(pin));
+  pin.querySelector("[data-done]").before(form);
+  pins.append(pin);
+  summary.setSelectionRange(...selected);
+  focused?.focus();
+}
+
+/** The card of that call is shown again, and its note with it. */
+export function unpinNote(call) {
+  pins.querySelector(`[data-call="${CSS.escape(call)}"]`)?.remove();
+}
+
+/** Whether there is a note that the agent is at: writes, or has written and not yet said how the conversation ended. */
+function isInHand(form) {
+  if (form.elements.summary.value.trim() === "") return false;
+  return form.contains(document.activeElement) || ("written" in form.dataset && !form.elements.outcome.value);
+}
+
+function letGo(pin) {
+  flushNotes();
+  pin.remove();
+  document.querySelector("#call").focus();
 }
 
 /** Save at once what still waits: another card is about to take the place. */

@@ -52,10 +52,11 @@ export function send(form, button) {
 
 /**
  * Put HTML that our own server rendered in its place. Keyboard focus stays where it was; where that is gone it goes to
- * what surrounds it, never back to the top of the page.
+ * what surrounds it, never back to the top of the page. What is not the same thing any more gets no focus: what is
+ * pressed or typed was meant for what stood there.
  */
-export function place(target, html) {
-  const focusBack = keepFocus(target);
+export function place(target, html, { isSame = true } = {}) {
+  const focusBack = keepFocus(target, isSame);
   const playing = [...target.querySelectorAll("audio")].filter((audio) => !audio.paused);
   target.innerHTML = html;
   // Put back at once, a message that somebody is listening to goes on.
@@ -65,11 +66,12 @@ export function place(target, html) {
   tellTimes();
 }
 
-/** Remember where in `target` the focus is; return what brings it back there once it is lost. */
-export function keepFocus(target) {
+/** Remember where in `target` the focus is; return what brings it back there, or around it, once it is lost. */
+export function keepFocus(target, isSame = true) {
   const had = target.contains(document.activeElement) ? describe(document.activeElement) : null;
   return () => {
-    if (had && document.activeElement === document.body) (target.querySelector(had) ?? target.closest("[tabindex]"))?.focus();
+    if (!had || document.activeElement !== document.body) return;
+    ((isSame ? target.querySelector(had) : null) ?? target.closest("[tabindex]"))?.focus();
   };
 }
 

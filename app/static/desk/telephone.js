@@ -19,6 +19,7 @@ const CARD_WITHIN_MILLISECONDS = 1200;
 let shownFor = null; // the SDK's call that the bar speaks of
 let cardOf = () => null;
 let bell = null;
+let talked = false; // the last time that the bar was shown
 
 /**
  * Let the bar follow the telephone. `open(callSid)` shows the card of a call and resolves when it stands;
@@ -120,7 +121,9 @@ function show(isNew) {
   muteButton.setAttribute("aria-pressed", String(softphone.isMuted));
   bar.classList.toggle("is-muted", softphone.isMuted);
   cardChanged();
-  if (bar.contains(focused) && focused.closest("[hidden]")) hangUpButton.focus();
+  if (talks && !talked && !softphone.isTest) toTheNote();
+  else if (bar.contains(focused) && focused.closest("[hidden]")) hangUpButton.focus();
+  talked = talks;
   if (talks) stopRinging();
   else ring();
   if (isNew && !talks) {
@@ -130,8 +133,16 @@ function show(isNew) {
   }
 }
 
+/** Who has answered writes next; a space or a letter that is meant as text must meet no button. */
+function toTheNote() {
+  if (document.activeElement.closest("input, textarea, select, [contenteditable]")) return;
+  const note = cardOf(softphone.callSid)?.querySelector("#summary");
+  (note ?? document.querySelector("#call")).focus({ preventScroll: true });
+}
+
 function hide() {
   stopRinging();
+  talked = false;
   const hadFocus = bar.contains(document.activeElement);
   bar.hidden = true;
   delete bar.dataset.side;
