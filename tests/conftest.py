@@ -25,6 +25,7 @@ import redis
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis.internal.conjecture import engine
 from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.routing import Rule
@@ -111,6 +112,8 @@ def pytest_runtest_teardown() -> Generator[None, None, None]:
 
 def pytest_configure() -> None:
     watch.begin()
+    # Of five minutes, which Hypothesis takes to make a finding smaller, nobody has more than of one.
+    engine.MAX_SHRINKING_SECONDS = 60
 
 
 def pytest_unconfigure() -> None:

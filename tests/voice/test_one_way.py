@@ -235,7 +235,7 @@ def left_behind(session: Session, sid: str) -> dict[str, Any]:
         "call": [(name, getattr(call, name)) for name in _names_of(Call)],
         "steps": [[(name, getattr(step, name)) for name in _names_of(CallStep)] for step in steps],
         "presences": [(s.agent, s.activity, s.call_sid, s.fence, s.lease_until) for s in statuses],
-        "events": [(event.agent, event.kind, _without_numbers(event.data)) for event in events],
+        "events": [(event.agent, event.kind, _without_left_out(event.data)) for event in events],
         "promises": [(p.state, p.agent, p.due_at, p.number) for p in promises],
         "tries": [(a.agent, a.outcome) for a in tries],
         "answers": session.scalar(select(func.count()).select_from(Inbox).where(Inbox.call_sid == sid)),
@@ -246,12 +246,12 @@ def left_behind(session: Session, sid: str) -> dict[str, Any]:
 LEFT_OUT = {"situation", "promise"}
 
 
-def _without_numbers(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if name not in LEFT_OUT}
-
-
 def _names_of(model: type[db.Base]) -> list[str]:
     return [column.key for column in model.__mapper__.column_attrs if column.key not in LEFT_OUT]
+
+
+def _without_left_out(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if name not in LEFT_OUT}
 
 
 class Undone(Exception):
