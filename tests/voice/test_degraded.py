@@ -52,8 +52,13 @@ def settings(database_url: str, redis_url: str, tmp_path: Path) -> Settings:
 
 @pytest.fixture(autouse=True)
 def settled(flask_app: Flask) -> None:
-    """The town, and a web process that has looked around."""
+    """The town, and a web process that has looked around, and won't for the next seconds."""
     town.settle()
+    keeper = flask_app.extensions["voice"].keeper
+    # It would begin with the first call, and see who is rung or not yet, as it happens.
+    keeper.start()
+    while keeper.snapshot.taken_at is None:
+        time.sleep(0.005)
     look_around(flask_app)
 
 
