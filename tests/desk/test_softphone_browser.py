@@ -11,6 +11,7 @@ import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
 
+from app.agents import presence
 from app.db import Database
 from app.records.agents import Activity, Agent, Presence, Reach, Softphone
 from app.records.calls import Call, CallStep, StepOutcome
@@ -70,6 +71,10 @@ class Town:
             found = session.get(CallStep, (sid, number))
             session.expunge_all()
             return found
+
+    def end_wrap_up(self, agent: str) -> None:
+        with self.database.transaction() as session:
+            assert presence.end_wrap_up(session, agent, datetime.now(UTC))
 
     def call_in(self, from_: str = ADA) -> PhoneCall:
         return self.phonebox.call_in(from_, factories.LINE, hz=CALLER_HZ)
@@ -437,8 +442,12 @@ def test_a_desk_without_a_network_says_so_and_takes_the_next_call_once_it_is_bac
 
     expect(desk.locator("#alarm")).to_be_hidden()
     cut_off.hang_up()
+    until(desk, lambda: town.presence("anna").activity == Activity.WRAPPING_UP, "the talk is over")
+    town.end_wrap_up("anna")
+    # The page still shows the words of before when the network is back.
+    until(desk, lambda: tabs_of(town, "anna") == 1, "her telephone is registered again")
+    until(desk, lambda: town.presence("anna").softphone == Softphone.READY, "the server knows of it")
     until_ready(desk)
-    until(desk, lambda: town.presence("anna").activity == Activity.IDLE, "Anna is free")
     call = town.call_in()
     rings(desk)
     desk.keyboard.press("a")
