@@ -105,52 +105,44 @@ class PresenceFacts(Protocol):
     def suspect_until(self) -> datetime | None: ...
 
 
-def endpoint(status: PresenceFacts, phone: str | None, now: datetime) -> Endpoint | None:
+def endpoint(row: PresenceFacts, phone: str | None, now: datetime) -> Endpoint | None:
     """Return where a ring would be heard now, None when nothing proves any place."""
     by_phone = Endpoint("phone", phone) if phone else None
-    if status.reach == Reach.PHONE:
+    if row.reach == Reach.PHONE:
         return by_phone
-    at_desk = _at_desk(status, by_phone, now)
-    if status.reach != Reach.BOTH or by_phone is None:
+    at_desk = _at_desk(row, by_phone, now)
+    if row.reach != Reach.BOTH or by_phone is None:
         return at_desk
     # The phone was chosen as well, so it needs no proof of the desk's.
-    return Endpoint("both", status.agent, phone) if at_desk and at_desk.kind == "client" else by_phone
+    return Endpoint("both", row.agent, phone) if at_desk and at_desk.kind == "client" else by_phone
 
 
-def _at_desk(status: PresenceFacts, by_phone: Endpoint | None, now: datetime) -> Endpoint | None:
+def _at_desk(row: PresenceFacts, by_phone: Endpoint | None, now: datetime) -> Endpoint | None:
     """Return where who chose the desk is rung: the ordinary phone where the desk can't ring."""
-    if status.heartbeat_at is None or (
-        status.intent_since and status.heartbeat_at < status.intent_since - LATELY
-    ):
+    if row.heartbeat_at is None or (row.intent_since and row.heartbeat_at < row.intent_since - LATELY):
         return None
-    silent_for = now - status.heartbeat_at
+    silent_for = now - row.heartbeat_at
     if silent_for > HEARTBEAT_FRESH:
         return by_phone if silent_for <= LATELY else None
-    suspect = status.suspect_until is not None and status.suspect_until > now
-    if status.softphone == Softphone.NONE or suspect:
+    suspect = row.suspect_until is not None and row.suspect_until > now
+    if row.softphone == Softphone.NONE or suspect:
         return by_phone
-    return Endpoint("client", status.agent)
+    return Endpoint("client", row.agent)
 
 
-def reachability(status: PresenceFacts, *, enabled: bool, phone: str | None, now: datetime) -> Reachability:
+def reachability(row: PresenceFacts, *, enabled: bool, phone: str | None, now: datetime) -> Reachability:
     """Tell whether the agent can be rung now, and if not, why not."""
     if not enabled:
         return Reachability.LEFT
-    if status.activity == Activity.WRAPPING_UP:
+    if row.activity == Activity.WRAPPING_UP:
         return Reachability.WRAPPING_UP
-    if status.activity == Activity.TALKING or (
-        status.activity != Activity.IDLE and not _lease_is_over(status, now)
-    ):
+    if row.activity == Activity.TALKING or (row.activity != Activity.IDLE and not _lease_is_over(row, now)):
         return Reachability.BUSY
-    if status.intent != Intent.AVAILABLE:
-        return Reachability(status.intent)
-    if endpoint(status, phone, now) is None:
+    if row.intent != Intent.AVAILABLE:
+        return Reachability(row.intent)
+    if endpoint(row, phone, now) is None:
         return Reachability.UNPROVEN
-    if (
-        status.reach != Reach.PHONE
-        and status.softphone == Softphone.BUSY
-        and is_alive(status.heartbeat_at, now)
-    ):
+    if row.reach != Reach.PHONE and row.softphone == Softphone.BUSY and is_alive(row.heartbeat_at, now):
         return Reachability.BUSY
     return Reachability.FREE
 
@@ -160,41 +152,40 @@ def is_alive(heartbeat_at: datetime | None, now: datetime) -> bool:
     return heartbeat_at is not None and now - heartbeat_at <= HEARTBEAT_FRESH
 
 
-def _lease_is_over(status: PresenceFacts, now: datetime) -> bool:
-    return status.lease_until is not None and status.lease_until < now
+def _lease_is_over(row: PresenceFacts, now: datetime) -> bool:
+    return row.lease_until is not None and row.lease_until < now
 
 
-def describe(status: Presence, now: datetime) -> PresenceView:
+def describe(row: Presence, now: datetime) -> PresenceView:
     """Return the agent's presence in words that the API and the desk share."""
-    agent = status.of
-    where = endpoint(status, agent.phone, now)
-    state: str = status.activity if status.activity != Activity.IDLE else status.intent
-    since = status.activity_since if status.activity != Activity.IDLE else status.intent_since
-    why = status.intent_why
+    agent = row.of
+    where = endpoint(row, agent.phone, now)
+    state: str = row.activity if row.activity != Activity.IDLE else row.intent
+    since = row.activity_since if row.activity != Activity.IDLE else row.intent_since
+    why = row.intent_why
     if not agent.enabled:
         state, why = Intent.OFF, "left"
-    elif state == Intent.AVAILABLE and where is None and status.heartbeat_at is not None:
+    elif state == Intent.AVAILABLE and where is None and row.heartbeat_at is not None:
         # Said available, but nothing would ring: what others see is the truth.
-        state, since, why = Intent.AWAY, status.heartbeat_at + HEARTBEAT_FRESH, "desk_silent"
-        if is_alive(status.heartbeat_at, now):
-            since, why = status.intent_since, "no_telephone"
+        state, since, why = Intent.AWAY, row.heartbeat_at + HEARTBEAT_FRESH, "desk_silent"
+        if is_alive(row.heartbeat_at, now):
+            since, why = row.intent_since, "no_telephone"
     return PresenceView(
-        agent=status.agent,
+        agent=row.agent,
         state=str(state),
         since=since,
         why=why,
-        reach=status.reach,
-        reachable=reachability(status, enabled=agent.enabled, phone=agent.phone, now=now)
-        == Reachability.FREE,
+        reach=row.reach,
+        reachable=reachability(row, enabled=agent.enabled, phone=agent.phone, now=now) == Reachability.FREE,
         rings_at=where.kind if where else None,
-        heartbeat_at=status.heartbeat_at,
-        softphone=status.softphone,
-        visible=status.desk_visible,
-        proven_at=status.proven_at,
-        suspect_until=status.suspect_until,
-        back_at=status.back_at,
-        wrap_up_until=status.wrap_up_until,
-        call_sid=status.call_sid,
+        heartbeat_at=row.heartbeat_at,
+        softphone=row.softphone,
+        visible=row.desk_visible,
+        proven_at=row.proven_at,
+        suspect_until=row.suspect_until,
+        back_at=row.back_at,
+        wrap_up_until=row.wrap_up_until,
+        call_sid=row.call_sid,
     )
 
 

@@ -61,6 +61,9 @@ def is_over(
     wrap_up = 0 if outcome == AttemptOutcome.DROPPED else wrap_up_seconds(session, attempt)
     attempts.close(session, attempt, outcome, now, wrap_up_seconds=wrap_up, ends_leg=ends_leg)
     session.flush()
+    if promise.state == PromiseState.KEPT and outcome == AttemptOutcome.KEPT:
+        # It came true while they talked: see ledger.comes_true().
+        _was_spoken_to(session, attempt, now)
     if promise.state != PromiseState.CALLING:
         return
     details = {"agent": attempt.agent}
@@ -69,9 +72,7 @@ def is_over(
             promise.broken_at = promise.broken_at or promise.due_at
         why = "promise_kept" if attempt.answered_by == HUMAN else "promise_kept_unclear"
         ledger.move(session, promise, PromiseState.KEPT, why, now, attempt.agent, details)
-        # Whoever has spoken to them has dealt with what they wrote.
-        messages.see_to(session, attempt.number, attempt.agent, now)
-        _leave_contact(session, attempt, now)
+        _was_spoken_to(session, attempt, now)
         return
     back = PromiseState.BROKEN if promise.due_at <= now else PromiseState.DUE
     ledger.move(session, promise, back, f"promise_{outcome}", now, details=details)
@@ -85,6 +86,12 @@ def is_over(
         promise.next_at = now + (
             AFTER_AGENT_LEFT if outcome == AttemptOutcome.AGENT_LEFT else LOOK_AGAIN_AFTER
         )
+
+
+def _was_spoken_to(session: Session, attempt: PromiseAttempt, now: datetime) -> None:
+    # Whoever has spoken to them has dealt with what they wrote.
+    messages.see_to(session, attempt.number, attempt.agent, now)
+    _leave_contact(session, attempt, now)
 
 
 def _show_to_humans(session: Session, promise: Promise, agent: str, now: datetime) -> None:

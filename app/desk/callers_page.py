@@ -4,7 +4,6 @@ Whoever has the link sees it, so it tells who rings and by when, and nothing abo
 """
 
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from flask import (
     Blueprint,
@@ -29,9 +28,8 @@ from app.db import reading, transaction
 from app.deployment import Deployment
 from app.errors import ApplicationError, InvalidField
 from app.lines import places
-from app.lines.hours import Calendar, due_at
-from app.promises import ledger, links
-from app.promises.times import by_day, is_day
+from app.lines.hours import Calendar
+from app.promises import choices, ledger, links
 from app.records.agents import Agent
 from app.records.promises import OWED, Promise, PromiseState
 from app.routing import rules
@@ -43,11 +41,6 @@ bp = Blueprint("callers_page", __name__, url_prefix="/c")
 # After this the page says nothing of a promise that is over.
 SHOWN_AFTERWARDS = timedelta(days=30)
 LONGEST_ABOUT = 1000
-# How much open time later each choice of another moment is.
-CHOICES_MINUTES = (60, 180, 480, 960)
-FARTHEST = timedelta(days=21)
-# How long after callbacks may ring again the earliest choice of a morning is.
-MORNING_LEAVES = timedelta(hours=1)
 
 
 def register(app: Flask) -> None:
@@ -75,7 +68,7 @@ def page(signed: str) -> Response:
         values = {"time": times.written(promise.due_at, zone, language)}
         if agent is not None and in_force.ladder.speaks_names:
             values["agent"] = agent.spoken_name
-        choices = _choices(session, promise, now) if promise.state in OWED else []
+        found = _choices(session, promise, now) if promise.state in OWED else []
         return make_response(
             render_template(
                 "desk/callers_page.html",
@@ -84,7 +77,7 @@ def page(signed: str) -> Response:
                 w=lambda code, **more: catalogue.text(f"promise.{code}", language, **more),
                 words=catalogue.text(f"promise.{_code(promise, now, 'agent' in values)}", language, **values),
                 owed=promise.state in OWED and promise.state != PromiseState.CALLING,
-                choices=[(one.isoformat(), times.written(one, zone, language)) for one in choices],
+                choices=[(one.isoformat(), times.written(one, zone, language)) for one in found],
                 digits=(promise.number or "")[-2:],
                 done=request.args.get("done", ""),
                 longest=LONGEST_ABOUT,
@@ -125,19 +118,9 @@ def _language(promise: Promise) -> str:
 
 
 def _choices(session: Session, promise: Promise, now: datetime) -> list[datetime]:
-    """Return moments to choose from: within open hours, by day, and not what stands already."""
-    calendar, zone = _calendar(session, promise), places.zone_of(session, promise.line)
-    found = {_by_day(due_at(calendar, now, minutes), zone) for minutes in CHOICES_MINUTES}
-    return sorted(
-        one for one in found if one != promise.due_at and calendar.is_open(one - timedelta(minutes=1))
-    )
-
-
-def _by_day(moment: datetime, zone: ZoneInfo) -> datetime:
-    """Return a deadline before which people are rung by day: one in the night becomes the next morning's."""
-    if is_day(moment - timedelta(minutes=1), zone):
-        return moment
-    return by_day(moment - timedelta(minutes=1), zone) + MORNING_LEAVES
+    """Return moments to choose from, without what stands already."""
+    found = choices.likely(_calendar(session, promise), places.zone_of(session, promise.line), now)
+    return [one for one in found if one != promise.due_at]
 
 
 def _calendar(session: Session, promise: Promise) -> Calendar:
@@ -151,7 +134,7 @@ def _moment(session: Session, promise: Promise, text: str, now: datetime) -> dat
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise InvalidField("due_at", "choose one of the moments") from None
-    if moment.tzinfo is None or not now < moment < now + FARTHEST:
+    if moment.tzinfo is None or not now < moment < now + choices.FARTHEST:
         raise InvalidField("due_at", "choose one of the moments")
     # A deadline: the minute before it must be one in which somebody is there.
     if not _calendar(session, promise).is_open(moment - timedelta(minutes=1)):

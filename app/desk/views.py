@@ -31,7 +31,12 @@ from app.desk import card as cards
 from app.desk.board import board_of
 from app.desk.card import CallCard
 from app.errors import InvalidField
+from app.lines import places
+from app.messages.messages import written_since
+from app.promises import choices
 from app.records.agents import Presence
+from app.records.calls import Call
+from app.routing.reading import line_of
 from app.voice import call_control, ring_tests
 from config import Settings
 
@@ -64,6 +69,7 @@ def desk() -> Response:
         )
         board = board_of(db, agent, now)
         card = _card(db, current, agent, now) if current else None
+        of_card = _beside_card(db, card, now)
     settings: Settings = current_app.config["SETTINGS"]
     response = make_response(
         render_template(
@@ -78,7 +84,7 @@ def desk() -> Response:
             pulse_seconds=PULSE_SECONDS,
             watchdog_seconds=WATCHDOG_SECONDS,
             sees_promises=_sees_promises(),
-            **_words_for_card(card),
+            **of_card,
         )
     )
     response.headers["Content-Security-Policy"] = softphone.security_policy(settings)
@@ -109,10 +115,11 @@ def call_card(call_sid: str) -> Response:
     with reading() as db:
         _use_zone_of(db, agent)
         card = _card(db, call_sid, agent, now)
+        of_card = _beside_card(db, card, now)
     if card is None:
         abort(404)
     template = "desk/card_state.html" if request.args.get("part") == "state" else "desk/card.html"
-    response = make_response(render_template(template, card=card, now=now, **_words_for_card(card)))
+    response = make_response(render_template(template, card=card, now=now, **of_card))
     response.headers["X-Call"] = card.sid
     return response
 
@@ -121,12 +128,20 @@ def _card(db: Session, call_sid: str, agent: str, now: datetime) -> CallCard | N
     return cards.card_of(db, call_sid, agent, now, checked=call_sid in session.get("checked", []))
 
 
-def _words_for_card(card: CallCard | None) -> dict[str, object]:
+def _beside_card(db: Session, card: CallCard | None, now: datetime) -> dict[str, object]:
+    """Return what the card's page needs beside the card: words, and times that are likely to be promised."""
     return {
+        "times": _times(db, card.sid, now) if card is not None else (),
         "reason": _reason_in_words(card),
         "decline_reasons": call_control.DECLINE_REASONS,
         "outcomes": call_control.OUTCOMES,
     }
+
+
+def _times(db: Session, call_sid: str, now: datetime) -> list[datetime]:
+    line = db.get_one(Call, call_sid).line
+    deployment = Deployment.of(current_app.config["SETTINGS"])
+    return choices.likely(line_of(db, line, deployment.defaults).calendar, places.zone_of(db, line), now)
 
 
 def _reason_in_words(card: CallCard | None) -> str:
@@ -241,6 +256,34 @@ def checked(call_sid: str) -> Response:
     session["checked"] = [*session.get("checked", []), call_sid][-CHECKED_CALLS_REMEMBERED:]
     log.info("identity checked, fields revealed", extra={"call_sid": call_sid, "agent": agent})
     return _card_or_desk(call_sid)
+
+
+@bp.post("/calls/<call_sid>/promise")
+@require_agent
+def promise(call_sid: str) -> Response:
+    """Promise to ring back before `due_at`: one of the times, or one's own as on the clock of the line."""
+    agent, now = _only_if_offered(call_sid), utcnow()
+    try:
+        with transaction() as db:
+            _use_zone_of(db, agent)
+            owed = call_control.promise(db, call_sid, agent, _promised_time(db, call_sid), now)
+            told = written_since(db, owed, now)
+            time = web.due(owed.due_at, now)
+            words = web.t("promised_and_told", time=time) if told else web.t("promised", time=time)
+    except InvalidField as error:
+        return web.refused(error, web.t("promise_refused"))
+    if request.headers.get("X-Requested-With") == "fetch":
+        return current_app.make_response(current_app.json.response({"words": words}))
+    return make_response(redirect(f"/desk?call={call_sid}", 303))
+
+
+def _promised_time(db: Session, call_sid: str) -> datetime:
+    try:
+        wall = datetime.fromisoformat(request.form.get("due_at") or request.form.get("own_time", ""))
+    except ValueError:
+        raise InvalidField("due_at", "choose a day and a time") from None
+    line = db.get_one(Call, call_sid).line
+    return wall if wall.tzinfo else wall.replace(tzinfo=places.zone_of(db, line))
 
 
 def _forget_checked(call_sid: str) -> None:

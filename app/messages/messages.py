@@ -86,6 +86,12 @@ def inform(
     _leave(session, message, key, now)
 
 
+def written_since(session: Session, promise: Promise, moment: datetime) -> bool:
+    """Tell whether a message about a promise has been left to be sent since a moment."""
+    written = select(Message.sid).where(Message.promise == promise.id, Message.at >= moment)
+    return session.scalar(written.limit(1)) is not None
+
+
 def _is_worth_trying(number: str, channel: MessageChannel, answers: bool) -> bool:
     if channel == MessageChannel.WHATSAPP:
         return True

@@ -302,6 +302,12 @@ def keep(session: Session, promise_id: int, agent: str, now: datetime) -> Promis
     return promise
 
 
+def comes_true(session: Session, promise: Promise, agent: str, now: datetime) -> None:
+    """The two talk in the callback that is in the air: it is kept, and their conversation goes on."""
+    promise.state, promise.finished_at = PromiseState.KEPT, now
+    note(session, promise, "promise_kept", now, agent, {"agent": agent})
+
+
 def _still_owed(session: Session, promise_id: int) -> Promise:
     promise = session.get(Promise, promise_id, with_for_update=True, populate_existing=True)
     if promise is None:

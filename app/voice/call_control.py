@@ -11,10 +11,12 @@ from app.callbacks import agent_leg
 from app.deployment import Deployment
 from app.errors import InvalidField, UnknownCall
 from app.outgoing import outbox
+from app.outgoing.announce import contact_key
 from app.promises import attempts, dropped
-from app.records.callers import Case, Customer
+from app.records.callers import Case, CaseStatus, Contact, Customer
 from app.records.calls import Call, CallState, CallStep, StepOutcome
-from app.voice import ending, held
+from app.records.promises import Promise
+from app.voice import agreed, ending, held
 from app.voice.steps import RING_KINDS
 
 # What an agent may say instead of answering; each becomes an honest sentence for the caller.
@@ -122,10 +124,18 @@ def line_dropped(session: Session, call_sid: str, agent: str, now: datetime) -> 
     presence.end_wrap_up(session, agent, now)
 
 
+def promise(session: Session, call_sid: str, agent: str, due_at: datetime, now: datetime) -> Promise:
+    """The agent agreed with the other side that they ring back before `due_at`: promised, and told by SMS.
+
+    Raises InvalidField when the agent didn't have this call, or the time is past or too far away.
+    """
+    return agreed.owe(session, _own(session, call_sid, agent), agent, due_at, now)
+
+
 def save_notes(
     session: Session, call_sid: str, agent: str, *, outcome: str, summary: str, now: datetime
 ) -> None:
-    """Write down what was agreed in this conversation, as the contact on its case.
+    """Write down what was agreed in this conversation, as the contact on its case; “solved” closes the case.
 
     Raises InvalidField when the agent didn't have this call, the outcome is none, or no case was picked.
     """
@@ -134,7 +144,19 @@ def save_notes(
         raise InvalidField("outcome", f"choose one of {', '.join(OUTCOMES)}")
     if call.case is None:
         raise InvalidField("case", "pick the case that this conversation was about first")
+    _solve(session, call, outcome)
     ending.leave_contact(session, call, agent, call.ended_at or now, outcome=outcome or None, summary=summary)
+
+
+def _solve(session: Session, call: Call, outcome: str) -> None:
+    """Close the case that was solved in this call; an agent who thinks better of it opens it again."""
+    case = session.get_one(Case, call.case, with_for_update=True)
+    before = session.get(Contact, contact_key(call.sid))
+    was_solved_here = before is not None and before.outcome == "solved"
+    if outcome == "solved" and not was_solved_here:
+        case.status = CaseStatus.SOLVED
+    elif outcome and outcome != "solved" and was_solved_here and case.status == CaseStatus.SOLVED:
+        case.status = CaseStatus.OPEN
 
 
 def _own(session: Session, call_sid: str, agent: str) -> Call:

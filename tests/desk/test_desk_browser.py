@@ -386,6 +386,29 @@ def test_a_note_belongs_to_its_call_whoever_calls_next(
     expect(pinned).to_have_count(0)
 
 
+def test_a_promise_is_made_where_the_note_is_written(desk: Page, settings: config.Settings) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+    desk.get_by_label(re.compile("Notities")).press_sequentially("Zoekt het uit")
+    own_time = desk.get_by_label("Ander tijdstip, vóór")
+    expect(own_time).to_be_hidden()
+    desk.get_by_label("Belofte gedaan").check()
+    own_time.fill("2020-01-01T10:00")
+    desk.get_by_role("button", name="Beloof dit").click()
+    expect(desk.locator(".promised")).to_contain_text("Kies een dag en een tijd die nog komen.")
+
+    own_time.fill((datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%dT10:00"))
+    desk.get_by_role("button", name="Beloof dit").click()
+
+    expect(desk.locator(".promised")).to_contain_text("Beloofd: u belt")
+    expect(desk.locator("#board")).to_contain_text("Ada Lovelace")
+    until(desk, lambda: notes_kept(sid) == ("Zoekt het uit", "promise_made"))
+    assert (
+        desk.evaluate(AXE + "; axe.run('#notes').then(({ violations }) => violations.map(({ id }) => id))")
+        == []
+    )
+
+
 def test_a_note_that_is_done_with_makes_room_for_the_next_call(desk: Page, settings: config.Settings) -> None:
     first = office.call_in(settings, ADA)
     desk.get_by_label(re.compile("Notities")).press_sequentially("Geregeld")

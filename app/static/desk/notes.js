@@ -16,7 +16,7 @@ export function watchNotes(card) {
   const form = card.querySelector("form[data-notes]");
   if (!form) return;
   const call = form.dataset.notes;
-  form.querySelector("button").hidden = true;
+  form.querySelector("[data-save]").hidden = true;
   const kept = sessionStorage.getItem(KEEP + call);
   if (kept) fill(form, new URLSearchParams(kept));
   form.addEventListener("input", () => {
@@ -26,6 +26,7 @@ export function watchNotes(card) {
   form.addEventListener("submit", (event) => {
     event.preventDefault();
     note(form, call, 0);
+    if (event.submitter?.hasAttribute("formaction")) promise(form, event.submitter);
   });
   if (kept) note(form, call, 0);
 }
@@ -79,10 +80,29 @@ export const hasUnsavedNotes = () => unsaved.size > 0;
 
 function note(form, call, pause = PAUSE_MILLISECONDS) {
   const text = new URLSearchParams(new FormData(form));
-  text.delete("csrf");
+  for (const name of ["csrf", "own_time"]) text.delete(name);
   unsaved.set(call, text.toString());
   sessionStorage.setItem(KEEP + call, text.toString());
   later(call, pause);
+}
+
+/** Promise the time that was chosen, and say below it what became of that. */
+async function promise(form, button) {
+  const says = form.querySelector(".promised");
+  says.classList.remove("warning");
+  const body = new URLSearchParams({ due_at: button.value, own_time: button.value ? "" : form.elements.own_time.value });
+  button.disabled = true;
+  try {
+    const response = await ask(button.formAction, { method: "POST", body });
+    const { words: done, title, detail } = await response.json();
+    says.textContent = done ?? [title, detail].filter(Boolean).join(" ");
+    says.classList.toggle("warning", !response.ok);
+  } catch {
+    says.textContent = words("alarm_dead");
+    says.classList.add("warning");
+  } finally {
+    button.disabled = false;
+  }
 }
 
 function fill(form, values) {
