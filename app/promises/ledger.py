@@ -157,6 +157,19 @@ def merge(session: Session, number: str, who: str, now: datetime) -> Promise | N
     return promise
 
 
+def unmerge(session: Session, number: str, merged_at: datetime, now: datetime) -> None:
+    """The conversation for which a number was owed nothing any more never came about: it is owed again."""
+    merged = session.scalar(
+        select(Promise).where(
+            Promise.number == number,
+            Promise.state == PromiseState.MERGED,
+            Promise.finished_at == merged_at,
+        )
+    )
+    if merged is not None and take_back(session, merged, "promise_not_put_through", now, {}):
+        _look_at(merged, now)
+
+
 def withdraw(session: Session, promise_id: int, who: str, now: datetime) -> Promise:
     """The customer need not be rung back. Raises InvalidField when the promise is unknown or finished."""
     promise = session.get(Promise, promise_id, with_for_update=True)

@@ -8,7 +8,8 @@ _S = CallState
 FOLLOWS: dict[CallState, frozenset[CallState]] = {
     _S.RINGING: frozenset({_S.RINGING, _S.WAITING, _S.TALKING, _S.PROMISING, _S.ENDED}),
     _S.WAITING: frozenset({_S.RINGING, _S.WAITING, _S.PROMISING, _S.ENDED}),
-    _S.TALKING: frozenset({_S.ENDED}),
+    # Back to ringing: the carrier says that the two who were to talk were never put together.
+    _S.TALKING: frozenset({_S.RINGING, _S.ENDED}),
     # Back to the ring that was left: the carrier says that it had been answered.
     _S.PROMISING: frozenset({_S.RINGING, _S.PROMISING, _S.ENDED}),
     _S.ENDED: frozenset(),

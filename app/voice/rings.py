@@ -20,7 +20,13 @@ from app.routing.sentences import Sentence
 from app.voice.ending import conversation_is_over, finish, is_rung_back, line_dropped, release
 from app.voice.held import advance, held, once, reply_of_step, tell_desk
 from app.voice.steps import RING_KINDS
-from app.voice.talking import put_through, talked_after_all, talks
+from app.voice.talking import (
+    never_talked,
+    put_through,
+    talked_after_all,
+    talks,
+    was_never_put_through,
+)
 
 # How long our own ring for a callback may still keep a telephone busy after it gave way to its customer.
 STILL_OURS = timedelta(seconds=10)
@@ -152,6 +158,10 @@ def _ring_is_over(
         if call.state == CallState.ENDED:
             talked_after_all(session, call, step, began_at, now)
         talks(session, call, step, began_at)
+    said_yes_in_vain = step.outcome == StepOutcome.ANSWERED and was_never_put_through(dial)
+    if said_yes_in_vain:
+        caller_is_gone = caller_is_gone or call.state == CallState.ENDED
+        never_talked(session, call, step, now)
     if call.state == CallState.TALKING:
         has_failed = dial.status == "failed" or dial.call_status == "failed"
         promise = line_dropped(session, call, now) if has_failed else dropped.of_call(session, call.sid)
@@ -166,6 +176,8 @@ def _ring_is_over(
         return twiml.farewell(said=(), language=call.language)
     at_once = step.rang_at is None and now - step.started_at < AT_ONCE
     outcome = dial_outcome(dial.status, bridged=False, at_once=at_once)
+    if said_yes_in_vain:
+        outcome = StepOutcome.FAILED
     if outcome == StepOutcome.CALLER_HUNG_UP:
         outcome = StepOutcome.NO_ANSWER  # canceled, but the caller is still there
     release(session, call, step, outcome, now)

@@ -7,8 +7,10 @@ from sqlalchemy.orm import Session
 
 from app.agents import presence
 from app.carrier.words import DialEnded
+from app.outgoing.announce import contact_key, forget_contact
 from app.promises import ledger
 from app.records import lifecycle
+from app.records.callers import Contact
 from app.records.calls import Call, CallState, CallStep, Outcome, StepOutcome
 from app.voice import steps as call_steps
 from app.voice.ending import leave_contact, need_not_be_rung
@@ -30,6 +32,35 @@ def talks(session: Session, call: Call, step: CallStep, now: datetime) -> None:
         ledger.merge(session, call.remote_e164, step.agent, now)
     presence.talks(session, step.agent, call.sid, step.number, now)
     tell_desk(session, step.agent, call, "talking", now)
+
+
+def never_talked(session: Session, call: Call, step: CallStep, now: datetime) -> None:
+    """The agent said yes, and the carrier never put the two together: it rings, and is owed, as before.
+
+    The caller may still be there, and goes on to somebody else; the end of a call that was told before is
+    told once more by whoever asks this.
+    """
+    if call.state == CallState.ENDED:
+        # What was noted for a conversation that never came about is no contact; words of the agent stay.
+        known = session.get(Contact, contact_key(call.sid))
+        if known is not None and not (known.summary or known.outcome):
+            forget_contact(session, known.key)
+        call.state, call.outcome, call.ended_at = CallState.RINGING, None, None
+    else:
+        lifecycle.move(call, CallState.RINGING)
+    if call.remote_e164 is not None and step.answered_at is not None:
+        ledger.unmerge(session, call.remote_e164, step.answered_at, now)
+    call.bridged_to = call.bridged_at = None
+    step.answered_at = step.outcome = None
+    if step.agent is not None:
+        presence.hung_up(session, step.agent, call.sid, step.number, now, wrap_up_seconds=0)
+
+
+def was_never_put_through(dial: DialEnded) -> bool:
+    """Tell whether the carrier says that nobody was put through to the caller, whatever was answered."""
+    if dial.bridged is not None:
+        return not dial.bridged
+    return dial.status in ("no-answer", "busy", "canceled") and not dial.seconds
 
 
 def put_through(step: CallStep, dial: DialEnded) -> bool:

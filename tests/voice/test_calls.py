@@ -11,7 +11,7 @@ from app.agents import presence
 from app.callers import history
 from app.deployment import Deployment
 from app.records.agents import Activity, DeskEvent, Intent, Presence, Reach
-from app.records.callers import Channel, Direction
+from app.records.callers import Channel, Contact, Direction
 from app.records.calls import Call, CallState, Outcome
 from app.records.promises import Promise, PromiseState
 from app.voice import call_control
@@ -281,6 +281,75 @@ def test_an_ordinary_phone_counts_only_when_its_human_accepts(call: Line) -> Non
 
     call.post(action, DialCallStatus="completed", DialBridged="true")
     assert stored(call).outcome == Outcome.TALKED
+
+
+def accepts_on_a_phone(call: Line) -> None:
+    """Anna, who is rung on her ordinary phone, says yes."""
+    with db.transaction() as session:
+        session.get_one(factories.Agent, "anna").phone = "+31201112233"
+    change("anna", reach=Reach.PHONE)
+    call.comes_in()
+    action, document = call.attribute("Dial", "action"), call.reply
+    call.leg("ringing")
+    call.post(call.attribute("Number", "url"), context="whisper", CallSid="CA" + "e" * 32)
+    call.post(call.attribute("Gather", "action"), context="whisper", Digits="1")
+    assert stored(call).state == CallState.TALKING
+    call.reply = document
+    assert call.attribute("Dial", "action") == action
+
+
+NEVER_PUT_THROUGH = [
+    {"DialCallStatus": "completed", "DialBridged": "false", "DialCallDuration": "12"},
+    {"DialCallStatus": "failed", "DialBridged": "false"},
+    {"DialCallStatus": "no-answer", "DialCallDuration": "0"},
+    {"DialCallStatus": "no-answer"},
+]
+
+
+@pytest.mark.parametrize("said", NEVER_PUT_THROUGH)
+def test_a_caller_who_was_never_put_through_to_who_said_yes_goes_on_and_is_still_owed(
+    call: Line, said: dict[str, str]
+) -> None:
+    with db.transaction() as session:
+        now = datetime.now(UTC)
+        owed = factories.promise(
+            session, number=ADA, agent="anna", due_at=now + timedelta(hours=2), now=now - timedelta(hours=1)
+        ).id
+    accepts_on_a_phone(call)
+    assert promises()[0].state == PromiseState.MERGED
+
+    call.post(call.attribute("Dial", "action"), **said)
+
+    assert call.rings == "client:bram"
+    assert [(one.id, one.state) for one in promises()] == [(owed, PromiseState.DUE)]
+    assert status("anna").activity == Activity.IDLE
+    kept = stored(call)
+    assert (kept.state, kept.bridged_to, kept.bridged_at) == (CallState.RINGING, None, None)
+    call.talks().hangs_up()
+    ended = stored(call)
+    assert (ended.outcome, ended.bridged_to) == (Outcome.TALKED, "bram")
+    assert promises()[0].state == PromiseState.MERGED
+
+
+@pytest.mark.parametrize("said", NEVER_PUT_THROUGH)
+@pytest.mark.parametrize("end_is_told_first", [False, True])
+def test_a_caller_who_left_before_they_were_put_through_is_promised_a_callback(
+    call: Line, said: dict[str, str], end_is_told_first: bool
+) -> None:
+    accepts_on_a_phone(call)
+    action = call.attribute("Dial", "action")
+
+    if end_is_told_first:
+        call.hangs_up()
+    call.post(action, CallStatus="completed", **said)
+    if not end_is_told_first:
+        call.hangs_up()
+
+    [promise] = promises()
+    assert promise.state == PromiseState.OPEN
+    assert (stored(call).outcome, stored(call).bridged_at) == (Outcome.MISSED_PROMISED, None)
+    with db.transaction() as session:
+        assert session.get(Contact, f"call:{call.sid}") is None
 
 
 def test_a_voicemail_is_no_answer(call: Line) -> None:
