@@ -46,6 +46,8 @@ def test_a_room_starts_with_the_second_and_ends_with_the_one_who_closes_it(
 
     phone.endpoint(ANNA).hang_up()
     warm.wait("settled")
+    # The room's end is told beside the calls'.
+    app.wait_for("/room", 6)
 
     assert events(app) == [
         "participant-join",
