@@ -42,6 +42,7 @@ def caller(*, case_team: str = "Burgerzaken", owner: str | None = "anna", promis
         NOW - timedelta(days=20),
         owner,
         NOW - timedelta(days=1),
+        handled_by=owner,
     )
     known = KnownCustomer(f"ada{SECRET}", f"Ada {SECRET}", "nl", (f"tag{SECRET}",), (case,))
     promise = OwedPromise(1, "anna", case.key, known.key, NOW + timedelta(minutes=30)) if promised else None

@@ -17,6 +17,7 @@ class OpenCase:
     opened_at: datetime
     owner: str | None  # an agent's key
     handled_at: datetime | None  # the last contact on it
+    handled_by: str | None = None  # the agent of that contact
     avoided: str | None = None  # the agent whom the caller would rather not speak to about it
 
 

@@ -1,5 +1,6 @@
 """What does the agent see of a call? The card: who rings, how sure that is, the case, what was agreed."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,10 +14,11 @@ from app.desk.promise_cards import PromiseCard, promise_cards
 from app.outgoing.announce import contact_key
 from app.promises import dropped, ledger
 from app.records.agents import Agent
-from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber
+from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber, Direction
 from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
 from app.records.lines import Line
 from app.records.promises import IS_OWED, Promise
+from app.routing import kept
 
 CONTACTS_SHOWN = 12
 CUSTOMERS_SHOWN = 20  # a switchboard stands with hundreds
@@ -161,7 +163,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         case=case,
         others=tuple(candidates[1:]),
         owner=names.get(call.owner or ""),
-        reason=(step.reason, dict(step.reason_values)) if step else None,
+        reason=_reason(call, step),
         contacts=contacts,
         more_contacts=more,
         promises=_promises_to(session, call, customer, agent, now, names),
@@ -173,6 +175,17 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         at_desk=step is not None and step.endpoint == "client",
         language=call.language,
     )
+
+
+def _reason(call: Call, step: CallStep | None) -> tuple[str, dict[str, object]] | None:
+    """Return why it rang here; nothing once the call turned out to be about something else than thought."""
+    if step is None:
+        return None
+    if call.direction == Direction.INBOUND and step.situation is not None:
+        with suppress(kept.UnknownForm):
+            if kept.recognised(step.situation) != (call.customer, call.case):
+                return None
+    return step.reason, dict(step.reason_values)
 
 
 def may_be(session: Session, call_sid: str, customer: str) -> bool:

@@ -66,7 +66,7 @@ def make(
     """
     if (owed := of_origin(session, origin) or unfinished_for(session, number)) is not None:
         if owed.origin != origin:
-            _ask_again(session, owed, agent, due_at, now)
+            _ask_again(session, owed, agent, due_at, now, by_a_system=why == "promise_asked")
             if about not in owed.about:
                 say_more(session, owed.id, about)
         return owed
@@ -100,15 +100,20 @@ def make(
     return promise
 
 
-def _ask_again(session: Session, owed: Promise, agent: str | None, due_at: datetime, now: datetime) -> None:
+def _ask_again(
+    session: Session, owed: Promise, agent: str | None, due_at: datetime, now: datetime, *, by_a_system: bool
+) -> None:
     """Whoever is already owed a callback asks for one: nothing new, unless its time has passed."""
+    again, anew = ("promise_repeated", "promise_anew")
+    if by_a_system:
+        again, anew = ("promise_asked_again", "promise_asked_anew")
     if owed.due_at > now or PromiseState.OPEN not in FOLLOWS[PromiseState(owed.state)]:
-        note(session, owed, "promise_repeated", now, shows=False)
+        note(session, owed, again, now, shows=False)
         return
     owed.broken_at = owed.broken_at or owed.due_at
     owed.agent = agent or owed.agent
     _owe_by(owed, due_at, now)
-    move(session, owed, PromiseState.OPEN, "promise_anew", now, details={"time": due_at.isoformat()})
+    move(session, owed, PromiseState.OPEN, anew, now, details={"time": due_at.isoformat()})
 
 
 def _owe_by(promise: Promise, due_at: datetime, now: datetime) -> None:

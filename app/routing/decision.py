@@ -213,7 +213,10 @@ def _second_telephone(situation: Situation, owner: AgentFacts, rang: list[Tried]
 def _why_owner(situation: Situation) -> str:
     if situation.caller.promise and situation.caller.promise.agent == situation.owner:
         return "owner_promised"
-    return "owner_free" if situation.caller.case else "owner_last_contact"
+    case = situation.caller.case
+    if case is None:
+        return "owner_last_contact"
+    return "owner_free" if case.handled_by == situation.owner else "owner_named"
 
 
 def _wait_for(situation: Situation, owner: AgentFacts) -> Wait:

@@ -116,6 +116,16 @@ def situation_of(stored: Mapping[str, Any], resolved: Resolved) -> Situation:
     )
 
 
+def recognised(stored: Mapping[str, Any]) -> tuple[str | None, str | None]:
+    """Return the customer and the case, by their keys, for which a step was chosen; None for nobody known."""
+    require_form(stored)
+    caller = Caller(_ANYBODY, tuple(_customer_of(one) for one in stored["customers"]))
+    return (
+        caller.customer.key if caller.customer is not None else None,
+        caller.case.key if caller.case is not None else None,
+    )
+
+
 def owed_as_json(owed: Owed) -> Json:
     """Return what a callback's decision depended on as plain JSON; the rules are kept beside it."""
     return {
@@ -258,6 +268,8 @@ def _case(case: OpenCase) -> Json:
             "opened_at": _moment(case.opened_at),
             "owner": case.owner,
             "handled_at": _moment(case.handled_at),
+            "handled_by": case.handled_by,
+            "is_named": case.owner is not None and case.handled_by is None,
             "avoided": case.avoided,
         }
     )
@@ -274,6 +286,8 @@ def _customer_of(stored: Json) -> KnownCustomer:
             opened_at=datetime.fromisoformat(one["opened_at"]),
             owner=one.get("owner"),
             handled_at=_moment_of(one.get("handled_at")),
+            # Kept before it was asked: the owner was taken for whoever had handled it.
+            handled_by=one.get("handled_by", None if one.get("is_named") else one.get("owner")),
             avoided=one.get("avoided"),
         )
         for one in stored["cases"]

@@ -148,6 +148,7 @@ def _caller(e164: str | None, rows: Iterable[Row[Any]]) -> Caller:
                     url=row.url,
                     opened_at=row.opened_at,
                     owner=row.case_owner,
+                    handled_by=row.last_contact_agent,
                     avoided=row.avoided_agent,
                     handled_at=row.last_contact_at,
                 )

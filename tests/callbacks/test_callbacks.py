@@ -788,18 +788,23 @@ def test_a_promise_whose_time_passes_is_broken_and_still_worked_off(
     assert stored(promise).broken_at is not None
 
 
-def test_a_broken_promise_that_is_asked_for_again_is_promised_anew(deployment: Deployment) -> None:
+@pytest.mark.parametrize(
+    ("asks", "says"), [("promise_nobody", "promise_anew"), ("promise_asked", "promise_asked_anew")]
+)
+def test_a_broken_promise_that_is_asked_for_again_is_promised_anew(
+    deployment: Deployment, asks: str, says: str
+) -> None:
     promise = owe(due_in=-MINUTE)
     now = datetime.now(UTC)
     with db.transaction() as session:
         again = factories.promise(
-            session, origin="another call", agent="bram", due_at=now + 90 * MINUTE, now=now
+            session, origin="another call", agent="bram", due_at=now + 90 * MINUTE, now=now, why=asks
         ).id
 
     assert again == promise
     assert (stored(promise).state, stored(promise).agent) == (PromiseState.OPEN, "bram")
     assert stored(promise).broken_at is not None
-    assert why(promise)[-1] == "promise_anew"
+    assert why(promise)[-1] == says
 
 
 def test_an_agent_declines_at_the_desk(begin: Callback, deployment: Deployment) -> None:

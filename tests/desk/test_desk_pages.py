@@ -17,7 +17,7 @@ from app import db, web
 from app.db import transaction
 from app.desk import masking
 from app.records.agents import Activity, Agent, Intent, Presence, Reach, Role, Softphone
-from app.records.callers import CaseStatus, Contact
+from app.records.callers import Case, CaseStatus, Contact
 from app.records.calls import Call, CallStep, StepOutcome
 from app.records.promises import Promise
 from tests import factories
@@ -175,6 +175,23 @@ def test_an_agent_may_pick_only_customers_of_this_number(
     assert status == 422
     assert "Somebody Else" not in answer
     assert "Somebody Else" not in anna.get(f"/desk/calls/{sid}/card").text
+
+
+def test_why_it_rings_here_is_true_or_not_said(anna: FlaskClient, settings: config.Settings) -> None:
+    with transaction() as session:
+        session.get_one(Case, "Z1").named_owner = "anna"
+        session.get_one(Case, "Z1").last_contact_agent = "ben"
+    sid = office.call_in(settings, ADA)
+
+    card = seen(anna.get(f"/desk/calls/{sid}/card").text)
+    assert "Waarom bij u Anna is de behandelaar van deze zaak en is bereikbaar." in card
+
+    status, card = ask(anna, f"/desk/calls/{sid}/pick", customer="K2")
+    assert status == 200
+    assert "Bob Babbage" in card
+    assert "Waarom bij u" not in card
+    _, card = ask(anna, f"/desk/calls/{sid}/pick", customer="K1", case="Z1")
+    assert "Waarom bij u" in card
 
 
 def test_a_withheld_number_shows_no_customer(anna: FlaskClient, settings: config.Settings) -> None:
