@@ -130,7 +130,7 @@ def test_a_customer_who_does_not_answer_is_tried_again_and_told_by_message(town:
             assert promise(town).state == PromiseState.DUE
             assert promise(town).next_at is not None
             if tries > 1:
-                town.until(lambda: town.slot("anna").activity == Activity.WRAPPING_UP, "Anna rounds off")
+                town.until(lambda: town.presence("anna").activity == Activity.WRAPPING_UP, "Anna rounds off")
                 town.end_wrap_up("anna")
             town.until(
                 lambda: town.presence("anna").activity == Activity.IDLE, "Anna has heard that nobody answered"
