@@ -162,16 +162,20 @@ def merge(session: Session, number: str, who: str, now: datetime) -> Promise | N
     return promise
 
 
-def unmerge(session: Session, number: str, merged_at: datetime, now: datetime) -> None:
-    """The conversation for which a number was owed nothing any more never came about: it is owed again."""
-    merged = session.scalar(
+def merged_at(session: Session, number: str, moment: datetime) -> Promise | None:
+    """Return what a number was owed until its conversation of that moment, if any."""
+    return session.scalar(
         select(Promise).where(
             Promise.number == number,
             Promise.state == PromiseState.MERGED,
-            Promise.finished_at == merged_at,
+            Promise.finished_at == moment,
         )
     )
-    if merged is not None and take_back(session, merged, "promise_not_put_through", now, {}):
+
+
+def unmerge(session: Session, merged: Promise, why: str, now: datetime) -> None:
+    """The conversation for which it was owed no more was none, or with somebody else: it is owed again."""
+    if take_back(session, merged, why, now, {}):
         _look_at(merged, now)
 
 

@@ -16,7 +16,7 @@ from app.promises import attempts, dropped
 from app.records.callers import Case, CaseStatus, Contact, Customer
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.promises import Promise
-from app.voice import agreed, ending, held
+from app.voice import agreed, ending, held, talking
 from app.voice.steps import RING_KINDS
 
 # What an agent may say instead of answering; each becomes an honest sentence for the caller.
@@ -96,6 +96,9 @@ def pick(session: Session, call_sid: str, agent: str, customer: str, case: str |
         if found is None or found.customer != customer:
             raise InvalidField("case", f"customer {customer} has no case {case}")
     call.customer, call.case = customer, case
+    step = session.get(CallStep, (call_sid, call.step))
+    if step is not None:
+        talking.owes_still(session, call, step, now)
 
 
 def note_checked(session: Session, call_sid: str, agent: str, now: datetime) -> None:

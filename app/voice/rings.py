@@ -22,6 +22,7 @@ from app.voice.held import advance, held, once, reply_of_step, tell_desk
 from app.voice.steps import RING_KINDS
 from app.voice.talking import (
     never_talked,
+    owes_still,
     put_through,
     talked_after_all,
     talks,
@@ -162,6 +163,8 @@ def _ring_is_over(
     if said_yes_in_vain:
         caller_is_gone = caller_is_gone or call.state == CallState.ENDED
         never_talked(session, call, step, now)
+    if step.outcome == StepOutcome.ANSWERED:
+        owes_still(session, call, step, now, dial.seconds)
     if call.state == CallState.TALKING:
         has_failed = dial.status == "failed" or dial.call_status == "failed"
         promise = line_dropped(session, call, now) if has_failed else dropped.of_call(session, call.sid)

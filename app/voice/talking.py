@@ -6,12 +6,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.agents import presence
+from app.callbacks.customer_leg import KEPT_FROM_SECONDS
 from app.carrier.words import DialEnded
 from app.outgoing.announce import contact_key, forget_contact
 from app.promises import ledger
 from app.records import lifecycle
 from app.records.callers import Contact
 from app.records.calls import Call, CallState, CallStep, Outcome, StepOutcome
+from app.records.promises import Promise
 from app.voice import steps as call_steps
 from app.voice.ending import leave_contact, need_not_be_rung
 from app.voice.held import tell_desk
@@ -48,12 +50,37 @@ def never_talked(session: Session, call: Call, step: CallStep, now: datetime) ->
         call.state, call.outcome, call.ended_at = CallState.RINGING, None, None
     else:
         lifecycle.move(call, CallState.RINGING)
-    if call.remote_e164 is not None and step.answered_at is not None:
-        ledger.unmerge(session, call.remote_e164, step.answered_at, now)
+    if (merged := _merged(session, call, step)) is not None:
+        ledger.unmerge(session, merged, "promise_not_put_through", now)
     call.bridged_to = call.bridged_at = None
     step.answered_at = step.outcome = None
     if step.agent is not None:
         presence.hung_up(session, step.agent, call.sid, step.number, now, wrap_up_seconds=0)
+
+
+def owes_still(
+    session: Session, call: Call, step: CallStep, now: datetime, seconds: int | None = None
+) -> None:
+    """Owe again what was settled as the two began to talk, when that was too soon.
+
+    They were together for a few `seconds` and the agent noted nothing: somebody may have picked up and no
+    more. Or it turned out to be another customer of the same number whom the agent spoke to.
+    """
+    merged = _merged(session, call, step)
+    if merged is None:
+        return
+    noted = session.get(Contact, contact_key(call.sid))
+    says_something = noted is not None and bool(noted.summary or noted.outcome)
+    if None not in (merged.customer, call.customer) and merged.customer != call.customer:
+        ledger.unmerge(session, merged, "promise_of_another", now)
+    elif seconds is not None and seconds < KEPT_FROM_SECONDS and not says_something:
+        ledger.unmerge(session, merged, "promise_hardly_spoken", now)
+
+
+def _merged(session: Session, call: Call, step: CallStep) -> Promise | None:
+    if call.remote_e164 is None or step.answered_at is None:
+        return None
+    return ledger.merged_at(session, call.remote_e164, step.answered_at)
 
 
 def was_never_put_through(dial: DialEnded) -> bool:

@@ -331,6 +331,59 @@ def test_a_caller_who_was_never_put_through_to_who_said_yes_goes_on_and_is_still
     assert promises()[0].state == PromiseState.MERGED
 
 
+@pytest.mark.parametrize(
+    ("seconds", "noted", "state"),
+    [
+        ("1", "", PromiseState.DUE),
+        ("1", "Ze hing op, is geregeld", PromiseState.MERGED),
+        ("64", "", PromiseState.MERGED),
+    ],
+)
+@pytest.mark.parametrize("end_is_told_first", [False, True])
+def test_a_second_of_picking_up_settles_nothing(
+    call: Line, seconds: str, noted: str, state: PromiseState, end_is_told_first: bool
+) -> None:
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        factories.promise(
+            session, number=ADA, agent="anna", due_at=now + timedelta(hours=2), now=now - timedelta(hours=1)
+        )
+    call.comes_in().talks()
+    if noted:
+        with db.transaction() as session:
+            call_control.save_notes(session, call.sid, "anna", outcome="", summary=noted, now=now)
+
+    if end_is_told_first:
+        call.hangs_up()
+    call.dial_ends("completed", CallStatus="completed", DialBridged="true", DialCallDuration=seconds)
+
+    assert [promise.state for promise in promises()] == [state]
+    assert stored(call).outcome == Outcome.TALKED
+
+
+def test_a_conversation_with_another_customer_of_the_number_leaves_what_is_owed(call: Line) -> None:
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        factories.customer(session, "eva", ADA)
+        factories.promise(
+            session,
+            number=ADA,
+            customer="ada",
+            agent="anna",
+            due_at=now + timedelta(hours=2),
+            now=now - timedelta(hours=1),
+        )
+    call.comes_in().talks()
+    assert promises()[0].state == PromiseState.MERGED
+
+    with db.transaction() as session:
+        call_control.pick(session, call.sid, "anna", "eva", None, now)
+    call.dial_ends("completed", DialBridged="true", DialCallDuration="60")
+    call.hangs_up()
+
+    assert [(promise.customer, promise.state) for promise in promises()] == [("ada", PromiseState.DUE)]
+
+
 @pytest.mark.parametrize("said", NEVER_PUT_THROUGH)
 @pytest.mark.parametrize("end_is_told_first", [False, True])
 def test_a_caller_who_left_before_they_were_put_through_is_promised_a_callback(
