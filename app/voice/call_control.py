@@ -13,7 +13,7 @@ from app.errors import InvalidField, UnknownCall
 from app.outgoing import outbox
 from app.outgoing.announce import contact_key
 from app.promises import attempts, dropped
-from app.records.callers import Case, CaseStatus, Contact, Customer
+from app.records.callers import Case, CaseStatus, Contact, Customer, Direction
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.promises import Promise
 from app.voice import agreed, ending, held, talking
@@ -148,6 +148,9 @@ def save_notes(
     if call.case is None:
         raise InvalidField("case", "pick the case that this conversation was about first")
     _solve(session, call, outcome)
+    step = session.get(CallStep, (call_sid, call.step))
+    if outcome and step is not None and call.direction == Direction.INBOUND:
+        talking.settled_by_word(session, call, step, agent, now)
     ending.leave_contact(session, call, agent, call.ended_at or now, outcome=outcome or None, summary=summary)
 
 

@@ -82,6 +82,25 @@ def test_what_an_agent_promises_in_a_call_is_owed_by_them_and_told(
     assert "U belt" in seen(anna.get(f"/desk/calls/{sid}/card").text)
 
 
+def test_what_was_owed_before_and_is_agreed_on_anew_stays_owed_whatever_is_noted(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    now = datetime.now(UTC)
+    with transaction() as session:
+        factories.promise(session, number=ADA, agent="anna", case="Z1", due_at=now + HOUR, now=now - HOUR)
+    sid = in_talk(settings)
+    ended = {"CallSid": sid, "DialCallStatus": "completed", "DialBridged": "true", "DialCallDuration": "3"}
+    assert signed(anna, settings, f"/voice/calls/{sid}/1/ended", MultiDict(ended)).status_code == 200
+    office.hang_up(settings, sid)
+
+    promise(anna, sid, 4 * HOUR)
+    ask(anna, f"/desk/calls/{sid}/notes", summary="Belt morgen terug", outcome="promise_made")
+
+    [owed] = town.promises()
+    assert owed.state == PromiseState.OPEN
+    assert owed.due_at > now + 3 * HOUR
+
+
 def test_agreed_on_anew_it_is_moved_and_stays_one_promise(
     anna: FlaskClient, settings: config.Settings
 ) -> None:

@@ -19,6 +19,10 @@ from tests.soak.witness import Leg
 LOST, KEPT_WITHOUT, DOUBLED, LATE, STUCK = "lost", "kept without", "doubled", "late", "stuck"
 KINDS = (LOST, KEPT_WITHOUT, DOUBLED, LATE, STUCK)
 
+# What was taken for a conversation was none, or one with somebody else.
+WAS_NONE = frozenset(
+    {"promise_taken_back", "promise_not_put_through", "promise_hardly_spoken", "promise_of_another"}
+)
 FINISHED = frozenset({PromiseState.KEPT, PromiseState.MERGED, PromiseState.WITHDRAWN})
 OWED = frozenset(PromiseState) - FINISHED
 # After these a promise waits for a human; before that something must look at it by itself.
@@ -220,8 +224,12 @@ def _not_conserved(books: Books) -> Iterator[Finding]:
         story = events.get(promise.id, [])
         if not story or story[-1].state != promise.state:
             yield Finding(LOST, f"it is {promise.state}, and its story doesn't say so", promise=promise.id)
-        finished = [place for place, event in enumerate(story) if event.state in FINISHED]
-        if finished and any(event.state not in FINISHED for event in story[finished[0] :]):
+        again = [
+            later
+            for before, later in pairwise(story)
+            if before.state in FINISHED and later.state not in FINISHED
+        ]
+        if any(event.why not in WAS_NONE for event in again):
             yield Finding(LOST, "it was finished, and is owed again", promise=promise.id)
         if (
             promise.state in OWED

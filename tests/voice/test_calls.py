@@ -361,6 +361,22 @@ def test_a_second_of_picking_up_settles_nothing(
     assert stored(call).outcome == Outcome.TALKED
 
 
+def test_what_the_agent_notes_of_a_short_conversation_settles_what_was_owed(call: Line) -> None:
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        factories.promise(
+            session, number=ADA, agent="anna", due_at=now + timedelta(hours=2), now=now - timedelta(hours=1)
+        )
+    call.comes_in().talks()
+    call.dial_ends("completed", DialBridged="true", DialCallDuration="3")
+    assert [promise.state for promise in promises()] == [PromiseState.DUE]
+
+    with db.transaction() as session:
+        call_control.save_notes(session, call.sid, "anna", outcome="waiting", summary="", now=now)
+
+    assert [promise.state for promise in promises()] == [PromiseState.MERGED]
+
+
 def test_a_conversation_with_another_customer_of_the_number_leaves_what_is_owed(call: Line) -> None:
     now = datetime.now(UTC)
     with db.transaction() as session:
