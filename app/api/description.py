@@ -3,19 +3,30 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from http import HTTPStatus
 from typing import Any
 
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
 from app import catalogue
+from app.api import shapes
+from app.api.fields import Said
 from app.api.problems import PROBLEM_JSON
+from app.api.records import KINDS
 from app.api.routes import OPERATIONS, PREFIX, Operation
-from app.api.shapes import EXAMPLES, SCHEMAS, page_of
+from app.api.shapes import EXAMPLES
 from app.records.tokens import Scope
+
+Schema = dict[str, Any]
 
 VERSION = "1"
 _PARAMETER = re.compile(r"<(?:[^:<>]+:)?([a-z_]+)>")
 # Answers that aren't JSON of ours.
 _MEDIA = {"EventStream": "text/event-stream", "Page": "text/html"}
+# Parameters of every list, named after its own.
+_PAGE = ("after", "limit")
 # Problems that a request with a token, and one with a body, may meet.
 _WITH_TOKEN = (401, 403, 429)
 _WITH_BODY = (400, 413, 422)
@@ -43,7 +54,7 @@ def document(public_url: str, language: str) -> dict[str, Any]:
         "components": {
             "schemas": {
                 name: {**schema, "examples": [EXAMPLES[name]]} if name in EXAMPLES else schema
-                for name, schema in SCHEMAS.items()
+                for name, schema in _components().items()
             },
             "securitySchemes": {
                 str(scope): {
@@ -56,6 +67,73 @@ def document(public_url: str, language: str) -> dict[str, Any]:
         },
     }
     return described | {part: _in_words(described[part], language) for part in ("paths", "components")}
+
+
+class _Described(GenerateJsonSchema):
+    """Without titles and defaults, and with null beside the type that it may stand for."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:
+        return False
+
+    def default_schema(self, schema: Any) -> Schema:
+        return self.generate_inner(schema["schema"])
+
+    def nullable_schema(self, schema: Any) -> Schema:
+        inner = self.generate_inner(schema["schema"])
+        if "type" not in inner:
+            return {"anyOf": [inner, {"type": "null"}]}
+        more = {"enum": [*inner["enum"], None]} if "enum" in inner else {}
+        return {**inner, "type": [inner["type"], "null"], **more}
+
+
+@cache
+def _components() -> Mapping[str, Schema]:
+    """The schema of everything that a request brings or an answer holds, by its name."""
+    shown = [one for operation in OPERATIONS for one in (operation.body, *operation.answers.values())]
+    found: dict[str, Schema] = {}
+    for model in (shapes.Problem, *shown):
+        if isinstance(model, type):
+            found |= _schemas(model)
+    for kind in KINDS.values():
+        written = found[_name(kind.record)]
+        written["required"].remove(kind.key)  # it is in the address
+        # An answer holds no more than what may be written.
+        read = found[_name(kind.record).removesuffix("Written")]["properties"]
+        for name, schema in written["properties"].items():
+            read[name] = {k: v for k, v in schema.items() if k != "description"} | read[name]
+    return found
+
+
+def _schemas(model: type[BaseModel]) -> dict[str, Schema]:
+    """Return a model's schema and those that it refers to, by their names."""
+    schema = model.model_json_schema(
+        ref_template="#/components/schemas/{model}",
+        schema_generator=_Described,
+        mode="validation" if issubclass(model, Said) else "serialization",
+    )
+    found = {**schema.pop("$defs", {}), _name(model): schema}
+    return {
+        name: {k: v for k, v in one.items() if k not in ("title", "description")}
+        for name, one in found.items()
+    }
+
+
+def _name(model: type[BaseModel]) -> str:
+    """Return what the description calls it: what is written as an AgentRecord is AgentWritten."""
+    return re.sub("Record$", "Written", model.__name__)
+
+
+def _page_of(model: type[BaseModel]) -> Schema:
+    """The schema of one page of a list; `next` goes into `?after=` for the following page."""
+    return {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {
+            "items": {"type": "array", "items": _reference(model)},
+            "next": {"type": ["string", "null"], "description": "about_next"},
+        },
+        "required": ["items", "next"],
+    }
 
 
 def _in_words(value: Any, language: str) -> Any:
@@ -108,31 +186,44 @@ def _parameters(operation: Operation) -> list[dict[str, Any]]:
         }
         for name in _PARAMETER.findall(operation.rule)
     ]
-    in_query = [
+    return in_path + [
         {
-            "name": one.name,
+            "name": name,
             "in": "query",
-            "schema": dict(one.schema),
-            **({"description": one.description} if one.description else {}),
+            "schema": _without_null({k: v for k, v in schema.items() if k != "description"}),
+            **({"description": schema["description"]} if "description" in schema else {}),
         }
-        for one in operation.query
+        for name, schema in sorted(_fields(operation.query).items(), key=lambda one: one[0] in _PAGE)
     ]
-    return in_path + in_query
+
+
+def _without_null(schema: Schema) -> Schema:
+    """A parameter is left out rather than null."""
+    types, words = schema["type"], schema.get("enum")
+    return (
+        schema
+        | {"type": types[0] if isinstance(types, list) else types}
+        | ({"enum": words[:-1]} if words else {})
+    )
+
+
+def _fields(model: type[BaseModel] | None) -> Mapping[str, Schema]:
+    return _schemas(model)[_name(model)].get("properties", {}) if model else {}
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
     responses: dict[str, Any] = {}
-    for status, name in operation.answers.items():
+    for status, shown in operation.answers.items():
         answer: dict[str, Any] = {"description": HTTPStatus(status).phrase}
-        if name in _MEDIA:
-            answer["content"] = {_MEDIA[name]: {"schema": {"type": "string"}}}
-        elif name in SCHEMAS:
-            answer["content"] = _json(page_of(name) if operation.is_page else _reference(name))
-        elif name is not None:
+        if isinstance(shown, type):
+            answer["content"] = _json(_page_of(shown) if operation.is_page else _reference(shown))
+        elif shown in _MEDIA:
+            answer["content"] = {_MEDIA[shown]: {"schema": {"type": "string"}}}
+        elif shown is not None:
             answer["content"] = _json({"type": "object"})
         responses[str(status)] = answer
     for status in _problems(operation):
-        problem = {PROBLEM_JSON: {"schema": _reference("Problem")}}
+        problem = {PROBLEM_JSON: {"schema": _reference(shapes.Problem)}}
         responses[str(status)] = {"description": HTTPStatus(status).phrase, "content": problem}
     return responses
 
@@ -150,8 +241,8 @@ def _problems(operation: Operation) -> list[int]:
     return sorted(found)
 
 
-def _reference(name: str) -> dict[str, Any]:
-    return {"$ref": f"#/components/schemas/{name}"}
+def _reference(model: type[BaseModel]) -> Schema:
+    return {"$ref": f"#/components/schemas/{_name(model)}"}
 
 
 def _json(schema: Mapping[str, Any]) -> dict[str, Any]:
@@ -246,15 +337,15 @@ def _entry(operation: Operation, language: str) -> OperationEntry:
             for one in described.get("parameters", ())
         ),
         fields=_field_lines(operation.body, language),
-        example=EXAMPLES.get(operation.body or ""),
-        answer=_field_lines(answer, language),
+        example=EXAMPLES.get(_name(operation.body)) if operation.body else None,
+        answer=_field_lines(answer if isinstance(answer, type) else None, language),
         is_page=operation.is_page,
         statuses=tuple(described["responses"]),
     )
 
 
-def _field_lines(name: str | None, language: str) -> tuple[FieldLine, ...]:
-    schema = SCHEMAS.get(name or "", {})
+def _field_lines(model: type[BaseModel] | None, language: str) -> tuple[FieldLine, ...]:
+    schema = _components()[_name(model)] if model else {}
     required = set(schema.get("required", ()))
     return tuple(
         FieldLine(field, _type(one), field in required, about(one.get("description", ""), language))
@@ -265,5 +356,8 @@ def _field_lines(name: str | None, language: str) -> tuple[FieldLine, ...]:
 def _type(schema: Mapping[str, Any]) -> str:
     if "enum" in schema:
         return " | ".join("null" if value is None else str(value) for value in schema["enum"])
-    types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if "anyOf" in schema:
+        return " | ".join(map(_type, schema["anyOf"]))
+    types = schema.get("type", "object")
+    types = types if isinstance(types, list) else [types]
     return " | ".join(str(schema.get("format", one)) if one == "string" else str(one) for one in types)

@@ -1,4 +1,4 @@
-"""Is this field usable? The checks that CSV files and the API share: text in, value out, or what to mend."""
+"""Is this field usable? The types that CSV files and the API share: how each is read, and described."""
 
 import dataclasses
 import re
@@ -6,16 +6,28 @@ import unicodedata
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Annotated, Any, ClassVar, NoReturn, Self
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 import phonenumbers
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+)
+from pydantic_core import PydanticCustomError
 
 from app import catalogue
 from app.callers.numbers import to_e164
 from app.errors import ApplicationError, InvalidField
 from app.lines.hours import Hours, NotHours
+from app.outgoing.shapes import words
 
 SEPARATOR = "|"  # between the phones or tags of one cell
 MOST_ITEMS = 50
@@ -65,79 +77,91 @@ class Refused(ApplicationError):
         super().__init__(", ".join(f"{problem.field}: {problem.code}" for problem in self.problems))
 
 
-class Unusable(ApplicationError):
-    """One text can't be used; the reader of the field knows its name."""
+class Unusable(PydanticCustomError):
+    """One text can't be used, as a code of the catalogue; whoever reads the field knows its name."""
 
-    def __init__(self, code: str, **values: object) -> None:
-        super().__init__(code)
-        self.code = code
-        self.values_said = values
+    def __new__(cls, code: str, **values: Any) -> Self:
+        return super().__new__(cls, code, code, values)
 
+    def __init__(self, code: str, **values: Any) -> None:
+        pass  # all is done above, where the library keeps it
 
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One field of a record: how its text is read, and how the API describes it.
+    @property
+    def code(self) -> str:
+        return self.type
 
-    `read` is given text that is not empty. An empty one becomes `empty`, or is refused when `required`;
-    what depends on the deployment is filled in by `fill`.
-    """
-
-    name: str
-    read: Callable[[str, Defaults], Any]
-    schema: Mapping[str, Any]  # JSON Schema of the value in the API
-    required: bool = False
-    empty: Any = ""
-    fill: Callable[[Defaults], Any] | None = None
-    only_api: bool = False  # no column of the CSV; kept as it is when the API does not name it
+    @property
+    def values_said(self) -> dict[str, Any]:
+        return self.context or {}
 
 
-def read_all(fields: Iterable[Field], texts: Iterable[str], defaults: Defaults) -> list[Any]:
-    """Return the values of a record's texts, in their order. Raises Refused with every problem found."""
-    values: list[Any] = []
-    problems: list[Problem] = []
-    for one, text in zip(fields, texts, strict=True):
-        if text := text.strip():
-            try:
-                values.append(one.read(text, defaults))
-            except Unusable as unusable:
-                problems.append(Problem(one.name, unusable.code, unusable.values_said))
-        elif one.required:
-            problems.append(Problem(one.name, "missing"))
-        else:
-            values.append(one.fill(defaults) if one.fill else one.empty)
-    if problems:
-        raise Refused(problems)
-    return values
+# What the library itself finds, in the words of the catalogue.
+_OF_THE_LIBRARY: dict[str, tuple[str, dict[str, str]]] = {
+    "missing": ("missing", {}),
+    "too_short": ("missing", {}),
+    "string_type": ("wrong_type", {"expected": "string"}),
+    "datetime_type": ("wrong_type", {"expected": "string"}),
+    "bool_type": ("wrong_type", {"expected": "boolean"}),
+    "list_type": ("wrong_type", {"expected": "array"}),
+    "string_unicode": ("control_characters", {}),
+    "string_pattern_mismatch": ("bad_agent_key", {}),  # nothing else has a pattern
+}
 
 
-# --- readers: each returns a function (text, defaults) -> value that raises Unusable -----------------
+class Said(BaseModel):
+    """What a row or a request says, once it was checked. Null, and a text without a letter, say nothing."""
+
+    # Built when it is first needed: most commands read nothing of this.
+    model_config = ConfigDict(extra="forbid", defer_build=True)
+
+    unknown: ClassVar[str] = "unknown_field"
+
+    @classmethod
+    def given(cls, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a request says something about, and what it may not."""
+        texts = {name: said.strip() if isinstance(said, str) else said for name, said in body.items()}
+        fields = cls.model_fields
+        return {name: said for name, said in texts.items() if said not in (None, "") or name not in fields}
+
+    @classmethod
+    def read(cls, said: Mapping[str, Any], context: Any) -> Self:
+        """Check what is given; `context` is for the readers. Raises Refused with all that is wrong."""
+        try:
+            # What model_validate() asks before this, a million rows would pay for.
+            return cls.__pydantic_validator__.validate_python(said, context=context)  # type: ignore[no-any-return]
+        except ValidationError as error:
+            problems = [cls._problem(one) for one in error.errors(include_url=False)]
+        raise Refused(sorted(problems, key=lambda one: one.code != cls.unknown))
+
+    @classmethod
+    def _problem(cls, error: Any) -> Problem:
+        field, code, values = str(error["loc"][0]), error["type"], error.get("ctx", {})
+        if code == "extra_forbidden":
+            return Problem(field, cls.unknown)
+        if code == "string_too_long":
+            return Problem(field, "too_long", {"most": values["max_length"]})
+        return Problem(field, *_OF_THE_LIBRARY.get(code, (code, values)))
 
 
-def line_of_text(most: int) -> Callable[[str, Defaults], str]:
-    """One line of at most `most` characters; odd white space becomes plain."""
+# --- readers: text in, value out, or Unusable -----------------------------------------------------------
 
-    def read(text: str, defaults: Defaults) -> str:
-        if not text.isprintable():
-            text = " ".join(text.split())
-            _refuse_control_characters(text)
-        if len(text) > most:
-            raise Unusable("too_long", most=most)
+
+def one_line(text: Any) -> Any:
+    """Odd white space becomes plain."""
+    if not isinstance(text, str) or text.isprintable():
         return text
+    text = " ".join(text.split())
+    _refuse_control_characters(text)
+    return text
 
-    return read
 
-
-def paragraphs(most: int) -> Callable[[str, Defaults], str]:
-    """Several lines of at most `most` characters together."""
-
-    def read(text: str, defaults: Defaults) -> str:
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
-        _refuse_control_characters(text.replace("\n", " ").replace("\t", " "))
-        if len(text) > most:
-            raise Unusable("too_long", most=most)
+def paragraphs(text: Any) -> Any:
+    """Several lines, however their ends were written."""
+    if not isinstance(text, str) or text.isprintable():
         return text
-
-    return read
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    _refuse_control_characters(text.replace("\n", " ").replace("\t", " "))
+    return text
 
 
 def _refuse_control_characters(text: str) -> None:
@@ -146,7 +170,7 @@ def _refuse_control_characters(text: str) -> None:
         raise Unusable("control_characters")
 
 
-def key(text: str, defaults: Defaults) -> str:
+def key(text: str) -> str:
     """A key out of another system: it must survive a URL unchanged."""
     if len(text) > 121:
         raise Unusable("too_long", most=121)
@@ -161,73 +185,74 @@ def key(text: str, defaults: Defaults) -> str:
     return text
 
 
-_AGENT_KEY = re.compile(r"[A-Za-z0-9_]{1,121}")
-
-
-def agent_key(text: str, defaults: Defaults) -> str:
-    """An agent's key, which the carrier rings as a client's identity."""
-    # https://www.twilio.com/docs/voice/twiml/client
-    if not _AGENT_KEY.fullmatch(text):
-        raise Unusable("bad_agent_key")
-    return text
-
-
 def phone(text: str, defaults: Defaults) -> str:
-    e164 = to_e164(text, defaults.country)
-    if e164 is None:
-        raise Unusable("not_a_number", text=_short(text))
-    return e164
+    return to_e164(text, defaults.country) or _no_number(text)
 
 
-def phones(text: str, defaults: Defaults) -> tuple[str, ...]:
+def _no_number(text: str) -> NoReturn:
+    raise Unusable("not_a_number", text=_short(text))
+
+
+def _phone(text: str, info: Any) -> str:
+    return phone(text, info.context)
+
+
+def _phones(said: Any, info: Any) -> tuple[str, ...]:
     """Numbers separated by a bar, each once, in their order."""
-    if SEPARATOR not in text:
-        return (phone(text, defaults),)
-    return tuple(dict.fromkeys(phone(item, defaults) for item in _items(text)))
+    country = info.context.country
+    return tuple(dict.fromkeys([to_e164(item, country) or _no_number(item) for item in _items(said)]))
 
 
-def tags(text: str, defaults: Defaults) -> tuple[str, ...]:
-    read = line_of_text(60)
-    return tuple(dict.fromkeys(read(item, defaults) for item in _items(text)))
+def _tags(said: Any) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(map(one_line, _items(said))))
+    if max(map(len, found), default=0) > 60:
+        raise Unusable("too_long", most=60)
+    return found
 
 
-def _items(text: str) -> list[str]:
-    items = [item for part in text.split(SEPARATOR) if (item := part.strip())]
+def _items(said: Any) -> list[str]:
+    if isinstance(said, str):
+        said = said.split(SEPARATOR)
+    elif not isinstance(said, list) or not all(isinstance(item, str) for item in said):
+        raise Unusable("wrong_type", expected="array / string")
+    elif any(SEPARATOR in item for item in said):
+        raise Unusable("bar_in_item")
+    items = [item for part in said if (item := part.strip())]
     if len(items) > MOST_ITEMS:
         raise Unusable("too_many", most=MOST_ITEMS)
     return items
 
 
-def any_language(text: str, defaults: Defaults) -> str:
+def any_language(text: str) -> str:
     if (language := text.lower()) not in LANGUAGES:
         raise Unusable("not_a_language", text=_short(text))
     return language
 
 
-def one_of(choices: Iterable[str]) -> Callable[[str, Defaults], str]:
+def one_of(choices: Iterable[str]) -> AfterValidator:
     allowed = tuple(str(choice) for choice in choices)
 
-    def read(text: str, defaults: Defaults) -> str:
+    def read(text: str) -> str:
         if (choice := text.lower()) not in allowed:
             raise Unusable("not_one_of", text=_short(text), choices=", ".join(allowed))
         return choice
 
-    return read
+    return AfterValidator(read)
 
 
-def country(text: str, defaults: Defaults) -> str:
+def country(text: str) -> str:
     if (code := text.upper()) not in phonenumbers.SUPPORTED_REGIONS:
         raise Unusable("not_a_country", text=_short(text))
     return code
 
 
-def timezone(text: str, defaults: Defaults) -> str:
+def timezone(text: str) -> str:
     if text not in available_timezones():
         raise Unusable("not_a_timezone", text=_short(text))
     return text
 
 
-def hours(text: str, defaults: Defaults) -> str:
+def hours(text: str) -> str:
     try:
         Hours.parse(text)
     except NotHours as error:
@@ -235,7 +260,7 @@ def hours(text: str, defaults: Defaults) -> str:
     return text
 
 
-def moment(text: str, defaults: Defaults) -> datetime:
+def moment(text: str) -> datetime:
     """A moment with its offset from UTC, in UTC."""
     try:
         at = datetime.fromisoformat(text)
@@ -249,13 +274,16 @@ def moment(text: str, defaults: Defaults) -> datetime:
     return at.astimezone(UTC)
 
 
-def seconds(text: str, defaults: Defaults) -> int:
+def _seconds(said: Any) -> int:
+    if isinstance(said, bool) or not isinstance(said, int | str):
+        raise Unusable("wrong_type", expected="integer")
+    text = str(said)
     if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) > MOST_SECONDS:
         raise Unusable("not_seconds", text=_short(text), most=MOST_SECONDS)
     return int(text)
 
 
-def yes_or_no(text: str, defaults: Defaults) -> bool:
+def yes_or_no(text: str) -> bool:
     if text.lower() not in {"true", "false"}:
         raise Unusable("not_one_of", text=_short(text), choices="true, false")
     return text.lower() == "true"
@@ -264,13 +292,13 @@ def yes_or_no(text: str, defaults: Defaults) -> bool:
 _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")
 
 
-def email(text: str, defaults: Defaults) -> str:
+def email(text: str) -> str:
     if len(text) > 254 or not text.isprintable() or not _EMAIL.fullmatch(text):
         raise Unusable("not_an_email", text=_short(text))
     return text
 
 
-def url(text: str, defaults: Defaults) -> str:
+def url(text: str) -> str:
     """An address that a desk may link to: never a script."""
     try:
         parts = urlsplit(text)
@@ -286,3 +314,40 @@ def _short(text: str) -> str:
     """What a message quotes: enough to find it, on one line, and no flood."""
     one_line = "".join(character if character.isprintable() else "�" for character in text)
     return one_line if len(one_line) <= 60 else one_line[:59] + "…"
+
+
+# --- types: what records and requests are made of -------------------------------------------------------
+
+
+def _from_text(read: Callable[[str], Any]) -> BeforeValidator:
+    """A reader of texts for what isn't one in the end; other values are the library's to refuse."""
+    return BeforeValidator(lambda said: read(said) if isinstance(said, str) else said)
+
+
+def _described(**schema: Any) -> Any:
+    """What a reader of ours sees to, as JSON Schema says it."""
+    return Field(json_schema_extra=schema)
+
+
+_LIST = {"type": ["array", "string"], "items": {"type": "string"}, "maxItems": MOST_ITEMS}
+
+ONE_LINE = BeforeValidator(one_line)
+PARAGRAPHS = BeforeValidator(paragraphs)
+Name = Annotated[str, Field(max_length=200), ONE_LINE]
+Team = Annotated[str, Field(max_length=120), ONE_LINE]
+Key = Annotated[str, AfterValidator(key), _described(maxLength=121)]
+# The carrier rings it as a client's identity: https://www.twilio.com/docs/voice/twiml/client
+AgentKey = Annotated[str, Field(pattern="^[A-Za-z0-9_]{1,121}$"), _described(maxLength=121)]
+Phone = Annotated[str, AfterValidator(_phone)]
+Phones = Annotated[tuple[str, ...], PlainValidator(_phones), WithJsonSchema(_LIST)]
+Tags = Annotated[tuple[str, ...], PlainValidator(_tags), WithJsonSchema(_LIST)]
+OurLanguage = Annotated[str, one_of(catalogue.LANGUAGES), words(catalogue.LANGUAGES)]
+AnyLanguage = Annotated[str, AfterValidator(any_language), _described(maxLength=2)]
+Country = Annotated[str, AfterValidator(country), _described(maxLength=2)]
+TimeZone = Annotated[str, AfterValidator(timezone), _described(maxLength=64)]
+OpeningHours = Annotated[str, AfterValidator(hours), _described(maxLength=1000)]
+Moment = Annotated[datetime, Field(strict=True), _from_text(moment)]
+Seconds = Annotated[int, Field(ge=0, le=MOST_SECONDS), BeforeValidator(_seconds)]
+YesOrNo = Annotated[bool, Field(strict=True), _from_text(yes_or_no)]
+Email = Annotated[str, AfterValidator(email), _described(maxLength=254)]
+Url = Annotated[str, AfterValidator(url), _described(maxLength=2000)]

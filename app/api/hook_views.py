@@ -1,20 +1,22 @@
 """Which systems subscribe to what happens? The requests of /api/v1/hooks."""
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from flask import jsonify, url_for
 from flask.typing import ResponseReturnValue
+from pydantic import AfterValidator, Field
 
 from app import db
 from app.api import shapes
-from app.api.fields import Problem, Refused
+from app.api.fields import Said, Unusable, one_of
 from app.api.problems import ApiProblem
-from app.api.routes import body, operation, refuse_unknown_parameters, settings
+from app.api.routes import Asked, asked, body, operation, settings
 from app.clock import utcnow
 from app.errors import InvalidField
 from app.outgoing import hooks
 from app.outgoing.hooks import Event
+from app.outgoing.shapes import words
 from app.records.outgoing import Hook
 from app.records.tokens import Scope
 
@@ -23,27 +25,27 @@ T = TypeVar("T")
 _ONE = "/hooks/<int(max=2147483647):hook>"
 
 
+def _address(url: str, info: Any) -> str:
+    if problem := hooks.problem_with(url, strict=info.context):
+        raise Unusable(problem)
+    return url
+
+
+class HookWritten(Said):
+    url: Annotated[str, AfterValidator(_address)] = Field(description="about_hook_url")
+    events: list[Annotated[str, one_of(Event), words(Event)]] = Field(
+        description="about_hook_events", min_length=1
+    )
+
+
 def wanted(said: dict[str, Any], *, strict: bool) -> tuple[str, list[Event]]:
     """Return the address and the events of a subscription. Raises Refused with all that is wrong."""
-    found = [Problem(name, "unknown_field") for name in said if name not in {"url", "events"}]
-    url, events = said.get("url"), said.get("events")
-    if not isinstance(url, str) or not url.strip():
-        found.append(Problem("url", "wrong_type" if url else "missing", {"expected": "string"}))
-    elif problem := hooks.problem_with(url.strip(), strict=strict):
-        found.append(Problem("url", problem))
-    if not isinstance(events, list) or not events:
-        found.append(Problem("events", "wrong_type" if events else "missing", {"expected": "array"}))
-    else:
-        unknown = [one for one in events if one not in list(Event)]
-        choices = ", ".join(Event)
-        found += [Problem("events", "not_one_of", {"text": str(u)[:60], "choices": choices}) for u in unknown]
-    if found:
-        raise Refused(found)
-    return str(url).strip(), [Event(one) for one in events or ()]
+    hook = HookWritten.read(HookWritten.given(said), strict)
+    return hook.url, [Event(one) for one in hook.events]
 
 
 def list_hooks() -> ResponseReturnValue:
-    refuse_unknown_parameters(())
+    asked(Asked)
     with db.reading() as session:
         return jsonify(items=[shapes.hook(one) for one in hooks.every(session)])
 
@@ -52,7 +54,7 @@ def add_hook() -> ResponseReturnValue:
     url, events = wanted(body(), strict=settings().is_production)
     with db.transaction() as session:
         hook = hooks.add(session, url, events, utcnow())
-        answer = shapes.hook(hook) | {"secret": hook.secret}
+        answer = shapes.hook(hook, shapes.HookAdded)
     location = url_for("api.get_hook", _external=False, hook=hook.id)
     return jsonify(answer), 201, {"Location": location}
 
@@ -87,8 +89,8 @@ def _known(work: Callable[[], T]) -> T:
 def enter() -> None:
     """Enter the requests where the description is to show them."""
     scope = Scope.WRITE
-    operation("GET", "/hooks", scope=scope, answers={200: "Hooks"})(list_hooks)
-    operation("POST", "/hooks", scope=scope, body="HookWritten", answers={201: "HookAdded"})(add_hook)
-    operation("GET", _ONE, scope=scope, answers={200: "Hook"})(get_hook)
+    operation("GET", "/hooks", scope=scope, answers={200: shapes.Hooks})(list_hooks)
+    operation("POST", "/hooks", scope=scope, body=HookWritten, answers={201: shapes.HookAdded})(add_hook)
+    operation("GET", _ONE, scope=scope, answers={200: shapes.Hook})(get_hook)
     operation("DELETE", _ONE, scope=scope, answers={204: None})(remove_hook)
-    operation("POST", f"{_ONE}/enable", scope=scope, answers={200: "Hook"})(enable_hook)
+    operation("POST", f"{_ONE}/enable", scope=scope, answers={200: shapes.Hook})(enable_hook)

@@ -1,22 +1,41 @@
 """What does an agent do, is their desk alive, and what is it told? The requests about presence."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
+from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app import db
 from app.agents import presence, streams
-from app.api import fields
-from app.api.fields import Problem, Refused
+from app.api import shapes
+from app.api.fields import Moment, Problem, Refused, Said, one_of
 from app.api.problems import ApiProblem
-from app.api.routes import READ, WRITE, Query, body, operation, said_in
+from app.api.routes import READ, WRITE, Asked, operation, said_in_body
 from app.clock import utcnow
 from app.errors import InvalidField
-from app.records.agents import Activity, Intent, Presence, Reach, Softphone
+from app.outgoing.shapes import words
+from app.records.agents import Activity, Intent, Reach, Slot, Softphone
 from app.routing import rules
+
+_STATES = (*Intent, Activity.WRAPPING_UP)
+
+
+class PresenceWritten(Said):
+    state: Annotated[str, one_of(_STATES), words(_STATES)]
+    reach: Annotated[str, one_of(Reach), words(Reach)] | None = None
+    back_at: Moment | None = Field(None, description="about_back_at")
+
+
+class Heartbeat(Said):
+    visible: bool = Field(strict=True)
+    softphone: Annotated[str, one_of(Softphone), words(Softphone)]
+
+
+class _AfterEvent(Asked):
+    after: int | None = Field(None, description="about_after_event")
 
 
 def get_presence(agent: str) -> ResponseReturnValue:
@@ -25,18 +44,19 @@ def get_presence(agent: str) -> ResponseReturnValue:
 
 
 def put_presence(agent: str) -> ResponseReturnValue:
-    state, reach, back_at = _presence_said(body())
+    said = said_in_body(PresenceWritten)
+    reach = Reach(said.reach) if said.reach else None
     now = utcnow()
     with db.transaction() as session:
-        status = _status(session, agent)
-        if state == Activity.WRAPPING_UP:
+        slot = _slot(session, agent)
+        if said.state == Activity.WRAPPING_UP:
             seconds = rules.of_agent(session, agent).ladder.wrap_up_seconds
             if not presence.start_wrap_up(session, agent, now, seconds):
                 raise ApiProblem(409, "wrap_up_not_now")
             if reach is not None and reach != status.reach:
                 _set_intent(session, agent, Intent(status.intent), now, reach=reach)
         else:
-            _set_intent(session, agent, Intent(state), now, reach=reach, back_at=back_at)
+            _set_intent(session, agent, Intent(said.state), now, reach=reach, back_at=said.back_at)
             # Whoever says what they do now is done with writing down what was.
             presence.end_wrap_up(session, agent, now)
         return _presence(session, agent)
@@ -49,20 +69,9 @@ def _set_intent(session: Session, agent: str, intent: Intent, now: datetime, **m
         raise Refused([Problem(error.field, "no_phone_to_reach")]) from error
 
 
-def _presence_said(said: dict[str, Any]) -> tuple[str, Reach | None, datetime | None]:
-    found = [Problem(name, "unknown_field") for name in said if name not in {"state", "reach", "back_at"}]
-    states = [*Intent, Activity.WRAPPING_UP]
-    state = said_in(said, "state", fields.one_of(states), found, required=True)
-    reach = said_in(said, "reach", fields.one_of(Reach), found)
-    back_at = said_in(said, "back_at", fields.moment, found)
-    if found:
-        raise Refused(found)
-    return state, Reach(reach) if reach else None, back_at
-
-
-def _status(session: Session, agent: str) -> Presence:
-    status = session.get(Presence, agent)
-    if status is None:
+def _slot(session: Session, agent: str) -> Slot:
+    slot = session.get(Slot, agent)
+    if slot is None:
         raise ApiProblem(404, "not_found")
     return status
 
@@ -71,21 +80,14 @@ def _presence(session: Session, agent: str) -> Response:
     view = presence.view(session, agent, utcnow())
     if view is None:
         raise ApiProblem(404, "not_found")
-    return jsonify(view.as_json())
+    return jsonify(shapes.Presence.of(view))
 
 
 def heartbeat(agent: str) -> ResponseReturnValue:
-    said = body()
-    found = [Problem(name, "unknown_field") for name in said if name not in {"visible", "softphone"}]
-    softphone = said_in(said, "softphone", fields.one_of(Softphone), found, required=True)
-    if not isinstance(said.get("visible"), bool):
-        code = "missing" if said.get("visible") is None else "wrong_type"
-        found.append(Problem("visible", code, {"expected": "boolean"}))
-    if found:
-        raise Refused(found)
+    said = said_in_body(Heartbeat)
     with db.transaction() as session:
-        _presence(session, agent)
-        presence.beat(session, agent, visible=said["visible"], softphone=Softphone(softphone), now=utcnow())
+        _slot(session, agent)
+        presence.beat(session, agent, visible=said.visible, softphone=Softphone(said.softphone), now=utcnow())
     return "", 204
 
 
@@ -97,7 +99,7 @@ def agent_events(agent: str) -> ResponseReturnValue:
 
 def enter() -> None:
     """Enter the requests where the description is to show them."""
-    operation("GET", "/agents/<agent>/presence", scope=READ, own_desk=True, answers={200: "Presence"})(
+    operation("GET", "/agents/<agent>/presence", scope=READ, own_desk=True, answers={200: shapes.Presence})(
         get_presence
     )
     operation(
@@ -105,11 +107,11 @@ def enter() -> None:
         "/agents/<agent>/presence",
         scope=WRITE,
         own_desk=True,
-        body="PresenceWritten",
-        answers={200: "Presence"},
+        body=PresenceWritten,
+        answers={200: shapes.Presence},
     )(put_presence)
     operation(
-        "POST", "/agents/<agent>/heartbeat", scope=WRITE, own_desk=True, body="Heartbeat", answers={204: None}
+        "POST", "/agents/<agent>/heartbeat", scope=WRITE, own_desk=True, body=Heartbeat, answers={204: None}
     )(heartbeat)
     operation(
         "GET",
@@ -117,5 +119,5 @@ def enter() -> None:
         scope=READ,
         own_desk=True,
         answers={200: "EventStream"},
-        query=(Query("after", {"type": "integer"}, "about_after_event"),),
+        query=_AfterEvent,
     )(agent_events)

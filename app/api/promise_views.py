@@ -2,67 +2,79 @@
 
 import uuid
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from flask import Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
+from pydantic import AfterValidator, Field
 from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
 from app import db, web
-from app.api import fields, shapes
-from app.api.fields import Defaults, Problem, Refused, Unusable
-from app.api.problems import ApiProblem
-from app.api.routes import (
-    ONE_LINE,
-    READ,
-    WRITE,
-    Query,
-    body,
-    operation,
-    page,
-    parameter,
-    said_in,
-    settings,
-    who,
+from app.api import shapes
+from app.api.fields import (
+    PARAGRAPHS,
+    AgentKey,
+    AnyLanguage,
+    Key,
+    Moment,
+    Phone,
+    Problem,
+    Refused,
+    Said,
+    Team,
+    Unusable,
+    one_of,
 )
+from app.api.problems import ApiProblem
+from app.api.routes import READ, WRITE, Filters, asked, operation, page, said_in_body, settings, who
 from app.clock import utcnow
 from app.errors import InvalidField
 from app.lines import places
+from app.outgoing.shapes import words
 from app.promises import ledger
 from app.records.agents import Agent
 from app.records.callers import Case, Customer
 from app.records.lines import Line
 from app.records.promises import Promise, PromiseEvent, PromiseState
 
-_PROMISE_FILTERS = (
-    Query("state", {"type": "string", "enum": [str(state) for state in PromiseState]}),
-    Query("agent", {"type": "string"}, "about_agent_query"),
-    Query("team", {"type": "string"}),
-    Query("customer", {"type": "string"}),
-    Query("case", {"type": "string"}),
-)
+
+class PromiseWritten(Said):
+    number: Phone = Field(description="about_number")
+    due_at: Moment = Field(description="about_due_in_future")
+    customer: Key | None = None
+    case: Key | None = None
+    agent: AgentKey | None = Field(None, description="about_debtor")
+    team: Team | None = Field(None, description="about_team_of")
+    line: Phone | None = Field(None, description="about_line_shown")
+    language: AnyLanguage | None = None
+    about: Annotated[str, Field(max_length=2000), PARAGRAPHS] = Field("", description="about_about")
 
 
-def list_promises() -> ResponseReturnValue:
-    statement = select(Promise).options(undefer(Promise.recordings)).order_by(Promise.id)
-    for name, column, read in (
-        ("state", Promise.state, fields.one_of(PromiseState)),
-        ("agent", Promise.agent, fields.agent_key),
-        ("team", Promise.team, ONE_LINE),
-        ("customer", Promise.customer, fields.key),
-        ("case", Promise.case, fields.key),
-        ("after", None, _number),
-    ):
-        if (value := parameter(name, read)) is not None:
-            statement = statement.where(Promise.id > value if column is None else column == value)
-    return page(statement, _PROMISE_FILTERS, shapes.promise, lambda promise: promise.id)
-
-
-def _number(text: str, its_defaults: Defaults) -> int:
+def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
         raise Unusable("unknown_after", text=text[:60])
     return int(text)
+
+
+class _OfPromises(Filters):
+    state: Annotated[str, one_of(PromiseState), words(PromiseState)] | None = None
+    agent: AgentKey | None = Field(None, description="about_agent_query")
+    team: Team | None = None
+    customer: Key | None = None
+    case: Key | None = None
+    after: Annotated[str, AfterValidator(_number)] | None = Field(None, description="about_after")
+
+
+def list_promises() -> ResponseReturnValue:
+    said = asked(_OfPromises)
+    statement = select(Promise).options(undefer(Promise.recordings)).order_by(Promise.id)
+    for name in ("state", "agent", "team", "customer", "case"):
+        if (value := getattr(said, name)) is not None:
+            statement = statement.where(getattr(Promise, name) == value)
+    if said.after is not None:
+        statement = statement.where(Promise.id > said.after)
+    return page(statement, said, shapes.promise, lambda promise: promise.id)
 
 
 def get_promise(promise: int) -> ResponseReturnValue:
@@ -79,7 +91,7 @@ def make_promise() -> ResponseReturnValue:
     if len(asked) > 60 or not asked.isprintable():
         raise Refused([Problem("Idempotency-Key", "too_long", {"most": 60})])
     origin = f"api:{g.api_token.hash[:16]}:{asked}"
-    said = body()
+    said = said_in_body(PromiseWritten)
     with db.transaction() as session:
         wanted = _owed(session, said, now)
         promise = ledger.make(session, origin=origin, why="promise_asked", now=now, **wanted)
@@ -92,29 +104,13 @@ def make_promise() -> ResponseReturnValue:
     return answer, 201 if is_new else 200
 
 
-_PROMISE_FIELDS = {
-    "number": fields.phone,
-    "due_at": fields.moment,
-    "customer": fields.key,
-    "case": fields.key,
-    "agent": fields.agent_key,
-    "team": fields.line_of_text(120),
-    "line": fields.phone,
-    "language": fields.any_language,
-    "about": fields.paragraphs(2000),
-}
-
-
-def _owed(session: Session, said: dict[str, Any], now: datetime) -> dict[str, Any]:
+def _owed(session: Session, said: PromiseWritten, now: datetime) -> dict[str, Any]:
     """Return what promises.make() wants to know. Raises Refused with all that is wrong."""
-    found = [Problem(name, "unknown_field") for name in said if name not in _PROMISE_FIELDS]
-    values = {
-        name: said_in(said, name, read, found, required=name in {"number", "due_at"})
-        for name, read in _PROMISE_FIELDS.items()
-    }
-    if values["number"] and not places.may_ring(session, values["number"]):
+    found: list[Problem] = []
+    values = said.model_dump()
+    if not places.may_ring(session, said.number):
         found.append(Problem("number", "not_callable"))
-    if values["due_at"] and values["due_at"] <= now:
+    if said.due_at <= now:
         found.append(Problem("due_at", "in_the_past"))
     case = _referred(session, Case, "case", "no_such_case", values, found)
     if case and values["customer"] is None:
@@ -138,7 +134,6 @@ def _owed(session: Session, said: dict[str, Any], now: datetime) -> dict[str, An
     values["language"] = values["language"] or (
         customer.language if customer else settings().default_language
     )
-    values["about"] = values["about"] or ""
     return values
 
 
@@ -176,22 +171,22 @@ def _promise_with_events(session: Session, promise: Promise) -> Response:
 
 def enter() -> None:
     """Enter the requests where the description is to show them."""
-    operation("GET", "/promises", scope=READ, answers={200: "Promise"}, is_page=True, query=_PROMISE_FILTERS)(
+    operation("GET", "/promises", scope=READ, answers={200: shapes.Promise}, is_page=True, query=_OfPromises)(
         list_promises
     )
     operation(
-        "GET", "/promises/<int(max=2147483647):promise>", scope=READ, answers={200: "PromiseWithEvents"}
+        "GET", "/promises/<int(max=2147483647):promise>", scope=READ, answers={200: shapes.PromiseWithEvents}
     )(get_promise)
     operation(
         "POST",
         "/promises",
         scope=WRITE,
-        body="PromiseWritten",
-        answers={200: "PromiseWithEvents", 201: "PromiseWithEvents"},
+        body=PromiseWritten,
+        answers={200: shapes.PromiseWithEvents, 201: shapes.PromiseWithEvents},
     )(make_promise)
     operation(
         "POST",
         "/promises/<int(max=2147483647):promise>/withdraw",
         scope=WRITE,
-        answers={200: "PromiseWithEvents"},
+        answers={200: shapes.PromiseWithEvents},
     )(withdraw_promise)

@@ -3,17 +3,18 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 from flask import Response, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
+from pydantic import BeforeValidator, Field
 from sqlalchemy import Select
 
 from app import db
-from app.api import fields
 from app.api.auth import require
-from app.api.fields import Defaults, Problem, Refused, Unusable
+from app.api.fields import Defaults, Key, Said, Unusable
 from app.api.problems import ApiProblem
+from app.outgoing.shapes import Answer
 from app.records.tokens import Scope
 from config import Settings
 
@@ -23,15 +24,8 @@ MOST_ITEMS = 500
 USUAL_ITEMS = 100
 
 View = Callable[..., ResponseReturnValue]
-
-
-@dataclass(frozen=True)
-class Query:
-    """One parameter of the query string."""
-
-    name: str
-    schema: Mapping[str, Any]
-    description: str = ""
+# What is answered: a shape, another sort of answer by its name, or nothing.
+Shown = type[Answer] | str | None
 
 
 @dataclass(frozen=True)
@@ -43,17 +37,14 @@ class Operation:
     rule: str  # Flask's, below PREFIX
     scope: Scope | None  # None: open to everybody
     own_desk: bool  # an agent's own desk token does as well
-    body: str | None  # a schema's name
-    answers: Mapping[int, str | None]  # the schema's name by status; None: no body
+    body: type[Said] | None
+    answers: Mapping[int, Shown]  # by status; None: no body
     is_page: bool  # answers a page of such items
-    query: tuple[Query, ...]
+    query: type[Said] | None
     view: View  # guarded
 
 
 OPERATIONS: list[Operation] = []
-
-AFTER = Query("after", {"type": "string"}, "about_after")
-LIMIT = Query("limit", {"type": "integer", "minimum": 1, "maximum": MOST_ITEMS, "default": USUAL_ITEMS})
 
 
 def operation(
@@ -61,11 +52,11 @@ def operation(
     rule: str,
     *,
     scope: Scope | None,
-    answers: Mapping[int, str | None],
-    body: str | None = None,
+    answers: Mapping[int, Shown],
+    body: type[Said] | None = None,
     own_desk: bool = False,
     is_page: bool = False,
-    query: tuple[Query, ...] = (),
+    query: type[Said] | None = None,
     name: str | None = None,
 ) -> Callable[[View], View]:
     """Guard a view with a scope and enter it into OPERATIONS, from which it is served and described."""
@@ -81,7 +72,7 @@ def operation(
                 body=body,
                 answers=answers,
                 is_page=is_page,
-                query=(*query, AFTER, LIMIT) if is_page else query,
+                query=query,
                 view=require(scope, own_desk=own_desk)(view) if scope else view,
             )
         )
@@ -117,66 +108,50 @@ def _no_such_number(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
 
 
-def refuse_unknown_parameters(allowed: tuple[Query, ...]) -> None:
-    """A filter that is misspelt must not answer with everything. Raises Refused."""
-    names = {one.name for one in allowed}
-    if unknown := [name for name in request.args if name not in names]:
-        raise Refused(Problem(name, "unknown_parameter") for name in unknown)
+S = TypeVar("S", bound=Said)
 
 
-def limit() -> int:
-    """Return how many items the page may hold. Raises Refused unless it is a number that makes sense."""
-    text = request.args.get("limit", str(USUAL_ITEMS))
+def said_in_body(kind: type[S], context: Any = None) -> S:
+    """Return the body, checked. Raises ApiProblem 400 for no JSON, and Refused with all that is wrong."""
+    return kind.read(kind.given(body()), context or defaults())
+
+
+def asked(kind: type[S]) -> S:
+    """Return the parameters of the query string, checked. Raises Refused with all that is wrong."""
+    return kind.read(kind.given(request.args), defaults())
+
+
+def _limit(text: Any) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MOST_ITEMS):
-        raise Refused([Problem("limit", "not_a_page", {"text": text[:60], "most": MOST_ITEMS})])
+        raise Unusable("not_a_page", text=text[:60], most=MOST_ITEMS)
     return int(text)
 
 
-def parameter(name: str, read: Callable[[str, Defaults], Any]) -> Any:
-    """Return a query parameter's value, None when it isn't there. Raises Refused when it can't be used."""
-    text = request.args.get(name)
-    if not text or not text.strip():
-        return None
-    try:
-        return read(text.strip(), defaults())
-    except Unusable as unusable:
-        raise Refused([Problem(name, unusable.code, unusable.values_said)]) from unusable
+class Asked(Said):
+    """Parameters of a query. A filter that is misspelt must not answer with everything."""
+
+    unknown = "unknown_parameter"
 
 
-def said_in(
-    said: dict[str, Any], name: str, read: Any, found: list[Problem], *, required: bool = False
-) -> Any:
-    """Return the value of one text, None when it isn't there; what is wrong with it is added to `found`."""
-    value = said.get(name)
-    if value is None or value == "":
-        if required:
-            found.append(Problem(name, "missing"))
-        return None
-    if not isinstance(value, str):
-        found.append(Problem(name, "wrong_type", {"expected": "string"}))
-        return None
-    try:
-        return read(value.strip(), defaults())
-    except Unusable as unusable:
-        found.append(Problem(name, unusable.code, unusable.values_said))
-        return None
+class Filters(Asked):
+    """What narrows a list, and which page of it."""
+
+    after: Key | None = Field(None, description="about_after")
+    limit: Annotated[int, Field(ge=1, le=MOST_ITEMS), BeforeValidator(_limit)] = Field(
+        USUAL_ITEMS, json_schema_extra={"default": USUAL_ITEMS}
+    )
 
 
 READ, WRITE = Scope.READ, Scope.WRITE
 
 
-def page(statement: Select[Any], queries: tuple[Query, ...], shape: Any, key: Any) -> Response:
+def page(statement: Select[Any], filters: Filters, shape: Any, key: Any) -> Response:
     """Answer one page of what the statement finds, with the key that the next one begins after."""
-    refuse_unknown_parameters((*queries, AFTER, LIMIT))
-    most = limit()
     with db.reading() as session:
-        rows = list(session.scalars(statement.limit(most + 1)))
-        items = [shape(row) for row in rows[:most]]
-    following = key(rows[most - 1]) if len(rows) > most else None
+        rows = list(session.scalars(statement.limit(filters.limit + 1)))
+        items = [shape(row) for row in rows[: filters.limit]]
+    following = key(rows[filters.limit - 1]) if len(rows) > filters.limit else None
     return jsonify(items=items, next=None if following is None else str(following))
-
-
-ONE_LINE = fields.line_of_text(200)
 
 
 def who() -> str:

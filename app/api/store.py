@@ -5,7 +5,8 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set, Sized
 from contextlib import contextmanager
-from operator import attrgetter
+from functools import cache
+from operator import attrgetter, itemgetter
 from typing import Any, TypeVar, cast
 
 import psycopg
@@ -45,6 +46,7 @@ from app.api.records import (
     CustomerRecord,
     Kind,
     LineRecord,
+    Record,
 )
 from app.callers import history
 from app.db import Base
@@ -52,7 +54,7 @@ from app.records.agents import Agent, Presence
 from app.records.callers import Case, Contact, Customer, CustomerNumber
 from app.records.lines import Line
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Record)
 Rows = list[dict[str, Any]]
 Also = Callable[[Any], dict[str, Any]]
 
@@ -62,7 +64,7 @@ ROWS_FOR_COPY = 200
 
 
 def key_of(kind: Kind[R], record: R) -> str:
-    return cast(str, getattr(record, kind.key.name))
+    return cast(str, getattr(record, kind.key))
 
 
 def missing_references(session: Session, kind: Kind[R], records: Sequence[R]) -> dict[int, list[Problem]]:
@@ -90,7 +92,7 @@ def write(session: Session, kind: Kind[R], records: Sequence[R]) -> None:
 
     Of several with the same key the last one counts. What they refer to must exist.
     """
-    key = attrgetter(kind.key.name)
+    key = attrgetter(kind.key)
     latest = {key(record): record for record in records}
     if not latest:
         return
@@ -103,20 +105,17 @@ def exists_already(session: Session, kind: Kind[Any], key: str) -> bool:
     return bool(session.scalar(select(exists().where(_KEY_COLUMNS[kind.name] == key))))
 
 
+def _rows(records: Sequence[Record], *apart: str, **columns: str) -> Rows:
+    """Return records as rows: fields `apart` are left out, `columns` says what others are called there."""
+    fields = [name for name in type(records[0]).model_fields if name not in apart]
+    names, values = [columns.get(name, name) for name in fields], itemgetter(*fields)
+    return [dict(zip(names, values(record.__dict__), strict=True)) for record in records]
+
+
 def _write_agents(session: Session, records: list[AgentRecord]) -> None:
-    rows = [
-        {
-            "key": record.agent,
-            "name": record.name,
-            "spoken_name": record.spoken_name or record.name[:100],
-            "email": record.email,
-            "team": record.team,
-            "phone": record.phone,
-            "language": record.language,
-            "enabled": True,
-        }
-        for record in records
-    ]
+    rows = _rows(records, agent="key")
+    for row in rows:
+        row |= {"spoken_name": row["spoken_name"] or row["name"][:100], "enabled": True}
     _upsert(session, _table(Agent), rows, keep={"enabled"})
     for record in records:
         if record.enabled is not None:
@@ -128,24 +127,11 @@ def _write_agents(session: Session, records: list[AgentRecord]) -> None:
 
 
 def _write_lines(session: Session, records: list[LineRecord]) -> None:
-    rows = [
-        {
-            "number": record.number,
-            "name": record.name,
-            "language": record.language,
-            "country": record.country,
-            "team": record.team,
-            "timezone": record.timezone,
-            "hours": record.hours,
-            "greeting": "",
-            "records_messages": False,
-        }
-        for record in records
-    ]
-    _upsert(session, _table(Line), rows, key=("number",), keep={"greeting", "records_messages"})
+    new = {"greeting": "", "records_messages": False}
+    rows = [row | new for row in _rows(records)]
+    _upsert(session, _table(Line), rows, key=("number",), keep=new.keys())
     for record in records:
-        only_api = {"greeting": record.greeting, "records_messages": record.records_messages}
-        if named := {name: value for name, value in only_api.items() if value is not None}:
+        if named := {name: value for name in new if (value := getattr(record, name)) is not None}:
             session.execute(update(Line).where(Line.number == record.number).values(**named))
 
 
@@ -153,17 +139,7 @@ def _write_customers(session: Session, records: list[CustomerRecord]) -> None:
     if _takes_copy(session, records):
         _copy_customers(session, records)
         return
-    rows = [
-        {
-            "key": record.customer,
-            "name": record.name,
-            "language": record.language,
-            "postcode": record.postcode,
-            "tags": list(record.tags),
-        }
-        for record in records
-    ]
-    _upsert(session, _table(Customer), rows)
+    _upsert(session, _table(Customer), _rows(records, "phones", customer="key"))
     known: dict[str, list[tuple[int, str]]] = {}
     for e164, customer, position in _in_slices(  # type: ignore[misc]
         session,
@@ -225,20 +201,7 @@ def _copy_customers(session: Session, records: list[CustomerRecord]) -> None:
 
 
 def _write_cases(session: Session, records: list[CaseRecord]) -> None:
-    rows = [
-        {
-            "key": record.case,
-            "customer": record.customer,
-            "subject": record.subject,
-            "team": record.team,
-            "status": record.status,
-            "priority": record.priority,
-            "opened_at": record.opened_at,
-            "url": record.url,
-            "named_owner": record.owner,
-        }
-        for record in records
-    ]
+    rows = _rows(records, case="key", owner="named_owner")
     _upsert(session, _table(Case), rows, also=_named_anew)
 
 
@@ -260,21 +223,7 @@ def _write_contacts(session: Session, records: list[ContactRecord]) -> None:
     touched |= {record.case for record in records}
     # Locked first: whoever records a contact at the same time must see ours, or we theirs.
     history.lock(session, touched)
-    rows = [
-        {
-            "key": record.contact,
-            "case": record.case,
-            "agent": record.agent,
-            "channel": record.channel,
-            "direction": record.direction,
-            "started_at": record.started_at,
-            "seconds": record.seconds,
-            "outcome": record.outcome,
-            "summary": record.summary,
-        }
-        for record in records
-    ]
-    _upsert(session, _table(Contact), rows)
+    _upsert(session, _table(Contact), _rows(records, contact="key"))
     history.refresh(session, touched)
 
 
@@ -348,14 +297,13 @@ def _run_many(session: Session, statement: Any, rows: Rows) -> None:
     """Hand the driver all rows at once: SQLAlchemy's own work on each would take longer than SQLite's."""
     dialect = session.get_bind().dialect
     compiled = statement.compile(dialect=dialect)
-    processors = [
-        (name, compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect))
-        for name in compiled.positiontup
-    ]
-    session.connection().exec_driver_sql(
-        str(compiled),
-        [tuple(process(row[name]) if process else row[name] for name, process in processors) for row in rows],
-    )
+    for name in compiled.positiontup:
+        if process := compiled.binds[name].type.dialect_impl(dialect).bind_processor(dialect):
+            process = cache(process)  # the same tags, and the same days, stand in many rows
+            for row in rows:
+                row[name] = process(row[name])
+    values = itemgetter(*compiled.positiontup)
+    session.connection().exec_driver_sql(str(compiled), list(map(values, rows)))
 
 
 def _or_replace(

@@ -1,9 +1,11 @@
 """What may other systems read and write? The views of /api/v1."""
 
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
 
 from flask import Blueprint, Flask, Response, jsonify, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from pydantic import Field
 from sqlalchemy import Select, literal, select, tuple_
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import InstrumentedAttribute, Session, selectinload
@@ -14,7 +16,6 @@ from app import catalogue, db, web
 from app.api import (
     description,
     erasure_views,
-    fields,
     hook_views,
     presence_views,
     problems,
@@ -22,25 +23,25 @@ from app.api import (
     shapes,
     store,
 )
-from app.api.fields import Defaults, Problem, Refused, Unusable
+from app.api.fields import AgentKey, Key, Moment, Phone, Problem, Refused, Team, one_of
 from app.api.problems import ApiProblem
 from app.api.records import AGENTS, CASES, CONTACTS, CUSTOMERS, LINES, Kind
 from app.api.routes import (
-    ONE_LINE,
     OPERATIONS,
     PREFIX,
     READ,
     WRITE,
-    Query,
+    Filters,
+    asked,
     body,
     defaults,
     operation,
     page,
-    parameter,
     settings,
 )
 from app.db import UtcDateTime
 from app.outgoing import announce
+from app.outgoing.shapes import Answer
 from app.records.agents import Agent
 from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber
 from app.records.calls import Call, CallStep
@@ -81,16 +82,16 @@ def _changed_meanwhile(error: IntegrityError) -> Response:
 
 def _serve(
     kind: Kind[Any],
-    one: str,
     path: str,
     model: Any,
     column: InstrumentedAttribute[str],
+    shown: type[Answer],
     shape: Any,
-    **filters: Any,
+    filters: type[Filters],
+    **conditions: Callable[[str], Any],
 ) -> None:
-    """Serve PUT and GET of one record, and their list; a filter is a condition and its value's reader."""
-    schema = one.capitalize()
-    queries = tuple(Query(name, {"type": "string"}, "about_filter") for name in filters)
+    """Serve PUT and GET of one record, and their list; each filter has its condition."""
+    one = shown.__name__.lower()
 
     def find(session: Session, key: str) -> Any:
         row = session.scalar(_loaded(select(model)).where(column == key))
@@ -102,8 +103,8 @@ def _serve(
         "PUT",
         path,
         scope=WRITE,
-        body=f"{schema}Written",
-        answers={200: schema, 201: schema},
+        body=kind.record,
+        answers={200: shown, 201: shown},
         name=f"put_{one}",
     )
     def put(**arguments: str) -> ResponseReturnValue:
@@ -114,7 +115,7 @@ def _serve(
             return jsonify(answer)
         return jsonify(answer), 201, {"Location": url_for(f"api.get_{one}", _external=False, **{one: key})}
 
-    @operation("GET", path, scope=READ, answers={200: schema}, name=f"get_{one}")
+    @operation("GET", path, scope=READ, answers={200: shown}, name=f"get_{one}")
     def get(**arguments: str) -> ResponseReturnValue:
         with db.reading() as session:
             return jsonify(shape(find(session, _normal(kind, arguments[one]))))
@@ -123,19 +124,18 @@ def _serve(
         "GET",
         f"/{kind.name}",
         scope=READ,
-        answers={200: schema},
+        answers={200: shown},
         is_page=True,
-        query=queries,
+        query=filters,
         name=f"list_{kind.name}",
     )
     def list_() -> ResponseReturnValue:
         statement = _loaded(select(model)).order_by(column)
-        for name, (condition, read) in filters.items():
-            if (value := parameter(name, read)) is not None:
+        said = asked(filters)
+        for name, condition in (conditions | {"after": column.__gt__}).items():
+            if (value := getattr(said, name)) is not None:
                 statement = statement.where(condition(value))
-        if after := parameter("after", fields.key):
-            statement = statement.where(column > after)
-        return page(statement, queries, shape, lambda row: getattr(row, column.key))
+        return page(statement, said, shape, lambda row: getattr(row, column.key))
 
 
 def _written(session: Session, kind: Kind[Any], said: str) -> tuple[str, bool]:
@@ -168,73 +168,79 @@ def _loaded(statement: Select[Any]) -> Select[Any]:
     return statement
 
 
-def _normal(kind: Kind[Any], key: str) -> str:
+def _normal(kind: Kind[Any], said: str) -> str:
     """Return the key as it is stored: a line's number in E.164. Raises ApiProblem 404 for no key at all."""
-    try:
-        return str(kind.key.read(key, defaults()))
-    except Unusable:
-        raise ApiProblem(404, "not_found") from None
+    if (key := kind.read_key(said, defaults())) is None:
+        raise ApiProblem(404, "not_found")
+    return key
 
 
 def _of_number(e164: str) -> Any:
     return Customer.key.in_(select(CustomerNumber.customer).where(CustomerNumber.e164 == e164))
 
 
+class _OfTeam(Filters):
+    team: Team | None = Field(None, description="about_filter")
+
+
+class _OfCustomers(Filters):
+    phone: Phone | None = Field(None, description="about_filter")
+
+
+class _OfCases(Filters):
+    customer: Key | None = Field(None, description="about_filter")
+    team: Team | None = Field(None, description="about_filter")
+    status: Annotated[str, one_of(CaseStatus)] | None = Field(None, description="about_filter")
+
+
+class _OfContacts(Filters):
+    case: Key | None = Field(None, description="about_filter")
+    agent: AgentKey | None = Field(None, description="about_filter")
+
+
 _serve(
     AGENTS,
-    "agent",
     "/agents/<agent>",
     Agent,
     Agent.key,
-    shapes.agent,
-    team=(lambda value: Agent.team == value, ONE_LINE),
+    shapes.Agent,
+    shapes.Agent.of,
+    _OfTeam,
+    team=Agent.team.__eq__,
 )
-
-
-_serve(
-    LINES,
-    "line",
-    "/lines/<line>",
-    Line,
-    Line.number,
-    shapes.line,
-    team=(lambda value: Line.team == value, ONE_LINE),
-)
-
-
+_serve(LINES, "/lines/<line>", Line, Line.number, shapes.Line, shapes.Line.of, _OfTeam, team=Line.team.__eq__)
 _serve(
     CUSTOMERS,
-    "customer",
     "/customers/<path:customer>",
     Customer,
     Customer.key,
+    shapes.Customer,
     shapes.customer,
-    phone=(_of_number, fields.phone),
+    _OfCustomers,
+    phone=_of_number,
 )
-
-
 _serve(
     CASES,
-    "case",
     "/cases/<path:case>",
     Case,
     Case.key,
+    shapes.Case,
     shapes.case,
-    customer=(lambda value: Case.customer == value, fields.key),
-    team=(lambda value: Case.team == value, ONE_LINE),
-    status=(lambda value: Case.status == value, fields.one_of(CaseStatus)),
+    _OfCases,
+    customer=Case.customer.__eq__,
+    team=Case.team.__eq__,
+    status=Case.status.__eq__,
 )
-
-
 _serve(
     CONTACTS,
-    "contact",
     "/contacts/<path:contact>",
     Contact,
     Contact.key,
+    shapes.Contact,
     shapes.contact,
-    case=(lambda value: Contact.case == value, fields.key),
-    agent=(lambda value: Contact.agent == value, fields.agent_key),
+    _OfContacts,
+    case=Contact.case.__eq__,
+    agent=Contact.agent.__eq__,
 )
 
 
@@ -243,16 +249,22 @@ erasure_views.enter()
 
 presence_views.enter()
 
-_CALL_FILTERS = (
-    Query("from", {"type": "string"}, "about_from_query"),
-    Query("since", {"type": "string", "format": "date-time"}, "about_since"),
-    Query("until", {"type": "string", "format": "date-time"}, "about_until"),
-    Query("customer", {"type": "string"}),
-    Query("case", {"type": "string"}),
-)
+
+class _OfCalls(Filters):
+    from_: Phone | None = Field(None, alias="from", description="about_from_query")
+    since: Moment | None = Field(None, description="about_since")
+    until: Moment | None = Field(None, description="about_until")
+    customer: Key | None = None
+    case: Key | None = None
+
+    @classmethod
+    def given(cls, body: Mapping[str, Any]) -> dict[str, Any]:
+        # A plus that wasn't encoded arrives as a space: “+32…” must not be read as Dutch.
+        plain = {**body, "from": "+" + body["from"].strip()} if body.get("from", "")[:1] == " " else body
+        return super().given(plain)
 
 
-@operation("GET", "/calls/<call_sid>", scope=READ, answers={200: "Call"})
+@operation("GET", "/calls/<call_sid>", scope=READ, answers={200: shapes.Call})
 def get_call(call_sid: str) -> ResponseReturnValue:
     with db.reading() as session:
         call = session.get(Call, call_sid)
@@ -267,34 +279,28 @@ def get_call(call_sid: str) -> ResponseReturnValue:
     return response
 
 
-@operation("GET", "/calls", scope=READ, answers={200: "CallInList"}, is_page=True, query=_CALL_FILTERS)
+@operation("GET", "/calls", scope=READ, answers={200: shapes.CallInList}, is_page=True, query=_OfCalls)
 def list_calls() -> ResponseReturnValue:
+    said = asked(_OfCalls)
     statement = select(Call).order_by(Call.created_at.desc(), Call.sid.desc())
-    if (caller := parameter("from", _caller)) is not None:
-        statement = statement.where(Call.remote_e164 == caller)
-    if (since := parameter("since", fields.moment)) is not None:
-        statement = statement.where(Call.created_at >= since)
-    if (until := parameter("until", fields.moment)) is not None:
-        statement = statement.where(Call.created_at < until)
-    if (customer := parameter("customer", fields.key)) is not None:
-        statement = statement.where(Call.customer == customer)
-    if (case := parameter("case", fields.key)) is not None:
-        statement = statement.where(Call.case == case)
-    if (after := parameter("after", fields.key)) is not None:
+    for value, condition in (
+        (said.from_, Call.from_e164.__eq__),
+        (said.since, Call.created_at.__ge__),
+        (said.until, Call.created_at.__lt__),
+        (said.customer, Call.customer.__eq__),
+        (said.case, Call.case.__eq__),
+    ):
+        if value is not None:
+            statement = statement.where(condition(value))
+    if said.after is not None:
         with db.reading() as session:
-            last = session.scalar(select(Call.created_at).where(Call.sid == after))
+            last = session.scalar(select(Call.created_at).where(Call.sid == said.after))
         if last is None:
-            raise Refused([Problem("after", "unknown_after", {"text": after[:60]})])
+            raise Refused([Problem("after", "unknown_after", {"text": said.after[:60]})])
         # As one comparison, which an index can follow; with “or” all that is newer would be looked through.
-        then = tuple_(literal(last, UtcDateTime), literal(after))
+        then = tuple_(literal(last, UtcDateTime), literal(said.after))
         statement = statement.where(tuple_(Call.created_at, Call.sid) < then)
-    return page(statement, _CALL_FILTERS, shapes.call_in_list, lambda call: call.sid)
-
-
-def _caller(text: str, its_defaults: Defaults) -> str:
-    # A plus that wasn't encoded arrives as a space, and was stripped: “+32…” must not be read as Dutch.
-    raw = request.args.get("from", "")
-    return fields.phone(f"+{text}" if raw.startswith(" ") else text, its_defaults)
+    return page(statement, said, shapes.call_in_list, lambda call: call.sid)
 
 
 promise_views.enter()

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import click
 from flask.cli import AppGroup
 
-from app.api.fields import Defaults, Problem, Unusable, moment
+from app.api.fields import Problem, Unusable, moment
 from app.carrier.rest import Carrier
 from app.clock import utcnow
 from app.commands import refuse, say, settings_of
@@ -75,7 +75,7 @@ def _since(text: str | None, settings: Settings, now: datetime) -> datetime | No
     if text is None:
         return None
     try:
-        begin = moment(text.strip(), Defaults(settings.default_country, settings.default_language))
+        begin = moment(text.strip())
         if begin > now:
             raise Unusable("in_the_future")
         kept = settings.keep.calls

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app import db
 from app.agents.passwords import fits, hash_password
 from app.api import auth
-from app.api.fields import Defaults, Problem, Unusable, email
+from app.api.fields import Problem, Unusable, email
 from app.clock import utcnow
 from app.commands import refuse, say, settings_of
 from app.errors import InvalidField
@@ -37,9 +37,7 @@ def create_user(context: click.Context, address: str, role: str, agent: str | No
     """
     settings = settings_of(context)
     try:
-        address = email(
-            address.strip().lower(), Defaults(settings.default_country, settings.default_language)
-        )
+        address = email(address.strip().lower())
     except Unusable as unusable:
         raise refuse([Problem("EMAIL", unusable.code, unusable.values_said)]) from unusable
     if role == Role.AGENT and not agent:

@@ -1,89 +1,126 @@
 """What does a row look like to other systems? The same in an answer of the API as in what they are told."""
 
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, Self
 
-from app.records.callers import Case, Contact
-from app.records.calls import Call
-from app.records.promises import Promise
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
+
+from app.records.callers import CaseStatus, Channel, Direction
+from app.records.calls import CallState, Outcome
+from app.records.promises import PromiseState
 
 Json = dict[str, Any]
 
 
-def at(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()
+def words(values: Iterable[str]) -> WithJsonSchema:
+    """One of these words, as JSON Schema says it. What is told isn't held against it: it is in our tables."""
+    return WithJsonSchema({"type": "string", "enum": [str(value) for value in values]})
 
 
-def case(row: Case) -> Json:
-    return {
-        "case": row.key,
-        "customer": row.customer,
-        "subject": row.subject,
-        "team": row.team,
-        "status": row.status,
-        "priority": row.priority,
-        "opened_at": at(row.opened_at),
-        "url": row.url,
-        "owner": row.owner,
-        "named_owner": row.named_owner,
-        "avoided_agent": row.avoided_agent,
-        "last_contact": (
-            {"agent": row.last_contact_agent, "at": at(row.last_contact_at)}
-            if row.last_contact_agent
-            else None
-        ),
-    }
+At = Annotated[
+    datetime,
+    PlainSerializer(datetime.isoformat, return_type=str),
+    WithJsonSchema({"type": "string", "format": "date-time"}),
+]
 
 
-def contact(row: Contact) -> Json:
-    return {
-        "contact": row.key,
-        "case": row.case,
-        "agent": row.agent,
-        "channel": row.channel,
-        "direction": row.direction,
-        "started_at": at(row.started_at),
-        "seconds": row.seconds,
-        "outcome": row.outcome,
-        "summary": row.summary,
-    }
+class Answer(BaseModel):
+    """What a row tells; its fields are the row's attributes, or those that their aliases name."""
+
+    # Built when it is first needed: most commands tell nobody.
+    model_config = ConfigDict(from_attributes=True, extra="forbid", defer_build=True)
+
+    @classmethod
+    def read(cls, row: object, /, **more: Any) -> Self:
+        """Return what a row tells, and `more` that it doesn't know by itself."""
+        return cls.model_validate(_Row(row, more) if more else row)
+
+    @classmethod
+    def of(cls, row: object, /, **more: Any) -> Json:
+        return cls.read(row, **more).model_dump(mode="json", by_alias=True)
 
 
-def call_in_list(row: Call) -> Json:
-    return {
-        "call_sid": row.sid,
-        "direction": row.direction,
-        "from": row.remote_e164,
-        "line": row.line,
-        "customer": row.customer,
-        "case": row.case,
-        "state": row.state,
-        "outcome": row.outcome,
-        "bridged_to": row.bridged_to,
-        "promise": row.promise,
-        "started_at": at(row.created_at),
-        "ended_at": at(row.ended_at),
-    }
+class _Row:
+    def __init__(self, row: object, more: Json) -> None:
+        self._row, self._more = row, more
+
+    def __getattr__(self, name: str) -> Any:
+        return self._more[name] if name in self._more else getattr(self._row, name)
 
 
-def promise(row: Promise) -> Json:
-    return {
-        "id": row.id,
-        "state": row.state,
-        "number": row.number,
-        "line": row.line,
-        "customer": row.customer,
-        "case": row.case,
-        "agent": row.agent,
-        "team": row.team,
-        "language": row.language,
-        "due_at": at(row.due_at),
-        "about": row.about,
-        "recordings": row.recordings,
-        "created_at": at(row.created_at),
-        "finished_at": at(row.finished_at),
-        "not_before": at(row.not_before),
-        "next_at": at(row.next_at),
-        "broken_at": at(row.broken_at),
-        "tries": row.tries,
-    }
+class LastContact(Answer):
+    agent: str = Field(validation_alias="last_contact_agent")
+    at: At = Field(validation_alias="last_contact_at")
+
+
+class Case(Answer):
+    case: str = Field(validation_alias="key")
+    customer: str
+    subject: str
+    team: str
+    status: Annotated[str, words(CaseStatus)]
+    priority: str
+    opened_at: At
+    url: str
+    owner: str | None
+    named_owner: str | None
+    avoided_agent: str | None
+    last_contact: LastContact | None
+
+
+class Contact(Answer):
+    contact: str = Field(validation_alias="key")
+    case: str
+    agent: str
+    channel: Annotated[str, words(Channel)]
+    direction: Annotated[str, words(Direction)]
+    started_at: At
+    seconds: int
+    outcome: str
+    summary: str
+
+
+class CallInList(Answer):
+    call_sid: str = Field(validation_alias="sid")
+    direction: Annotated[str, words(Direction)] = Field(description="about_call_direction")
+    from_: str | None = Field(
+        validation_alias="from_e164", serialization_alias="from", description="about_from"
+    )
+    line: str
+    customer: str | None
+    case: str | None
+    state: Annotated[str, words(CallState)]
+    outcome: Annotated[str, words(Outcome)] | None
+    bridged_to: str | None = Field(description="about_bridged_to")
+    promise: int | None = Field(description="about_promise")
+    started_at: At = Field(validation_alias="created_at")
+    ended_at: At | None
+
+
+class Promise(Answer):
+    id: int
+    state: Annotated[str, words(PromiseState)]
+    number: str | None = Field(description="about_number_read")
+    line: str | None
+    customer: str | None
+    case: str | None
+    agent: str | None = Field(description="about_debtor_read")
+    team: str
+    language: str
+    due_at: At = Field(description="about_due_at")
+    about: str
+    recordings: int = Field(description="about_recordings")
+    created_at: At
+    finished_at: At | None
+    not_before: At | None = Field(description="about_not_before")
+    next_at: At | None = Field(description="about_next_at")
+    broken_at: At | None = Field(description="about_broken_at")
+    tries: int = Field(description="about_tries")
+
+
+def case(row: Any) -> Json:
+    return Case.of(row, last_contact=LastContact.read(row) if row.last_contact_agent else None)
+
+
+contact, call_in_list, promise = Contact.of, CallInList.of, Promise.of

@@ -206,7 +206,7 @@ JSON_VALUES = st.recursive(
 def test_no_value_in_any_field_of_a_request_makes_reading_fail(kind: Kind[Any], data: st.DataObject) -> None:
     body = USUAL[kind.name] | {data.draw(st.sampled_from(kind.columns) | st.text()): data.draw(JSON_VALUES)}
     try:
-        assert kind.from_json(USUAL[kind.name][kind.key.name], body, NL)
+        assert kind.from_json(USUAL[kind.name][kind.key], body, NL)
     except Refused as refused:
         told = [problem.say("nl") for problem in refused.problems]
         assert all(told)
@@ -267,5 +267,5 @@ def test_a_message_quotes_enough_to_find_the_text_and_no_more() -> None:
 
 
 def test_records_and_fields_stand_in_one_order() -> None:
-    assert records.CUSTOMERS.key.name == "customer"
-    assert all(kind.columns[0] == kind.key.name for kind in KINDS.values())
+    assert records.CUSTOMERS.key == "customer"
+    assert all(kind.columns[0] == kind.key for kind in KINDS.values())
