@@ -107,7 +107,7 @@ def make_promise() -> ResponseReturnValue:
 def _owed(session: Session, said: PromiseWritten, now: datetime) -> dict[str, Any]:
     """Return what promises.make() wants to know. Raises Refused with all that is wrong."""
     found: list[Problem] = []
-    values = said.model_dump()
+    values = dict(said)
     if not places.may_ring(session, said.number):
         found.append(Problem("number", "not_callable"))
     if said.due_at <= now:

@@ -127,10 +127,6 @@ class Kind(Generic[R]):
         """The columns of the CSV, in the order of its description."""
         return tuple(name for name in self.record.model_fields if name not in self.record.only_api)
 
-    @cached_property
-    def _left_to_the_deployment(self) -> tuple[str, ...]:
-        return tuple(name for name in ("language", "country") if name in self.record.model_fields)
-
     def from_cells(self, cells: list[str], defaults: Defaults) -> R:
         """Read a row whose cells stand in the order of `columns`. Raises Refused with all that is wrong."""
         said = {name: text for name, cell in zip(self.columns, cells, strict=True) if (text := cell.strip())}
@@ -158,16 +154,20 @@ class Kind(Generic[R]):
         return TypeAdapter(self.key_type)
 
     def _record(self, said: dict[str, Any], defaults: Defaults) -> R:
-        for name in self._left_to_the_deployment:
-            said.setdefault(name, getattr(defaults, name))
+        if "language" not in said and self.has_language:
+            said["language"] = defaults.language
         if self.record is LineRecord:
             defaults = _of_the_line(said, defaults)
         return self.record.read(said, defaults)
 
+    @cached_property
+    def has_language(self) -> bool:
+        return "language" in self.record.model_fields
 
-def _of_the_line(said: Mapping[str, Any], defaults: Defaults) -> Defaults:
+
+def _of_the_line(said: dict[str, Any], defaults: Defaults) -> Defaults:
     """A line's number in a national form is its own country's."""
-    named = str(said["country"]).upper()
+    named = str(said.setdefault("country", defaults.country)).upper()
     return Defaults(named, defaults.language) if named in phonenumbers.SUPPORTED_REGIONS else defaults
 
 
