@@ -20,14 +20,13 @@ from pydantic import (
     GetPydanticSchema,
     PlainValidator,
     ValidationError,
-    WithJsonSchema,
 )
 from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
 from app import catalogue
 from app.callers.numbers import to_e164
-from app.errors import ApplicationError, InvalidField
+from app.errors import ApplicationError
 from app.lines.hours import Hours, NotHours
 from app.outgoing.shapes import words
 
@@ -66,9 +65,6 @@ class Problem:
 
     def say(self, language: str) -> str:
         return catalogue.text(f"problem.{self.code}", language, **self.values)
-
-    def error(self, language: str) -> InvalidField:
-        return InvalidField(self.field, self.say(language))
 
 
 class Refused(ApplicationError):
@@ -112,8 +108,7 @@ _OF_THE_LIBRARY: dict[str, tuple[str, dict[str, str]]] = {
 class Said(BaseModel):
     """What a row or a request says, once it was checked. Null, and a text without a letter, say nothing."""
 
-    # Built when it is first needed: most commands read nothing of this.
-    model_config = ConfigDict(extra="forbid", defer_build=True)
+    model_config = ConfigDict(extra="forbid")
 
     unknown: ClassVar[str] = "unknown_field"
 
@@ -121,8 +116,8 @@ class Said(BaseModel):
     def given(cls, body: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a request says something about, and what it may not."""
         texts = {name: said.strip() if isinstance(said, str) else said for name, said in body.items()}
-        fields = cls.model_fields
-        return {name: said for name, said in texts.items() if said not in (None, "") or name not in fields}
+        known = {field.alias or name for name, field in cls.model_fields.items()}
+        return {name: said for name, said in texts.items() if said not in (None, "") or name not in known}
 
     @classmethod
     def read(cls, said: Mapping[str, Any], context: Any) -> Self:
@@ -329,8 +324,7 @@ def _described(**schema: Any) -> Any:
     return Field(json_schema_extra=schema)
 
 
-_LIST = {"type": ["array", "string"], "items": {"type": "string"}, "maxItems": MOST_ITEMS}
-
+_LIST = _described(type=["array", "string"], items={"type": "string"}, maxItems=MOST_ITEMS)
 ONE_LINE = BeforeValidator(one_line)
 PARAGRAPHS = BeforeValidator(paragraphs)
 Name = Annotated[str, Field(max_length=200), ONE_LINE]
@@ -339,8 +333,8 @@ Key = Annotated[str, AfterValidator(key), _described(maxLength=121)]
 # The carrier rings it as a client's identity: https://www.twilio.com/docs/voice/twiml/client
 AgentKey = Annotated[str, Field(pattern="^[A-Za-z0-9_]{1,121}$"), _described(maxLength=121)]
 Phone = Annotated[str, AfterValidator(_phone)]
-Phones = Annotated[tuple[str, ...], PlainValidator(_phones), WithJsonSchema(_LIST)]
-Tags = Annotated[tuple[str, ...], PlainValidator(_tags), WithJsonSchema(_LIST)]
+Phones = Annotated[tuple[str, ...], PlainValidator(_phones), _LIST]
+Tags = Annotated[tuple[str, ...], PlainValidator(_tags), _LIST]
 OurLanguage = Annotated[str, one_of(catalogue.LANGUAGES), words(catalogue.LANGUAGES)]
 AnyLanguage = Annotated[str, AfterValidator(any_language), _described(maxLength=2)]
 Country = Annotated[str, AfterValidator(country), _described(maxLength=2)]
@@ -352,9 +346,7 @@ Moment = Annotated[
     _described(format="date-time"),
 ]
 Seconds = Annotated[
-    int,
-    PlainValidator(_seconds),
-    WithJsonSchema({"type": "integer", "minimum": 0, "maximum": MOST_SECONDS}),
+    int, PlainValidator(_seconds), _described(type="integer", minimum=0, maximum=MOST_SECONDS)
 ]
 YesOrNo = Annotated[bool, Field(strict=True), BeforeValidator(yes_or_no)]
 Email = Annotated[str, AfterValidator(email), _described(maxLength=254)]

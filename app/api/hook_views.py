@@ -47,14 +47,14 @@ def wanted(said: dict[str, Any], *, strict: bool) -> tuple[str, list[Event]]:
 def list_hooks() -> ResponseReturnValue:
     asked(Asked)
     with db.reading() as session:
-        return jsonify(items=[shapes.hook(one) for one in hooks.every(session)])
+        return jsonify(items=[shapes.Hook.of(one) for one in hooks.every(session)])
 
 
 def add_hook() -> ResponseReturnValue:
     url, events = wanted(body(), strict=settings().is_production)
     with db.transaction() as session:
         hook = hooks.add(session, url, events, utcnow())
-        answer = shapes.hook(hook, shapes.HookAdded)
+        answer = shapes.HookAdded.of(hook)
     location = url_for("api.get_hook", _external=False, hook=hook.id)
     return jsonify(answer), 201, {"Location": location}
 
@@ -64,7 +64,7 @@ def get_hook(hook: int) -> ResponseReturnValue:
         row = session.get(Hook, hook)
         if row is None:
             raise ApiProblem(404, "not_found")
-        return jsonify(shapes.hook(row))
+        return jsonify(shapes.Hook.of(row))
 
 
 def remove_hook(hook: int) -> ResponseReturnValue:
@@ -76,7 +76,7 @@ def remove_hook(hook: int) -> ResponseReturnValue:
 def enable_hook(hook: int) -> ResponseReturnValue:
     with db.transaction() as session:
         row = _known(lambda: hooks.enable(session, hook))
-        return jsonify(shapes.hook(row))
+        return jsonify(shapes.Hook.of(row))
 
 
 def _known(work: Callable[[], T]) -> T:

@@ -27,7 +27,7 @@ from app.api.fields import (
     one_of,
 )
 from app.api.problems import ApiProblem
-from app.api.routes import READ, WRITE, Filters, asked, operation, page, said_in_body, settings, who
+from app.api.routes import READ, WRITE, Filters, asked, narrowed, operation, page, said_in_body, settings, who
 from app.clock import utcnow
 from app.errors import InvalidField
 from app.lines import places
@@ -69,12 +69,8 @@ class _OfPromises(Filters):
 def list_promises() -> ResponseReturnValue:
     said = asked(_OfPromises)
     statement = select(Promise).options(undefer(Promise.recordings)).order_by(Promise.id)
-    for name in ("state", "agent", "team", "customer", "case"):
-        if (value := getattr(said, name)) is not None:
-            statement = statement.where(getattr(Promise, name) == value)
-    if said.after is not None:
-        statement = statement.where(Promise.id > said.after)
-    return page(statement, said, shapes.promise, lambda promise: promise.id)
+    statement = narrowed(statement, Promise, said, after=Promise.id.__gt__)
+    return page(statement, said, shapes.Promise.of, lambda promise: promise.id)
 
 
 def get_promise(promise: int) -> ResponseReturnValue:

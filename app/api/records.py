@@ -154,15 +154,11 @@ class Kind(Generic[R]):
         return TypeAdapter(self.key_type)
 
     def _record(self, said: dict[str, Any], defaults: Defaults) -> R:
-        if "language" not in said and self.has_language:
-            said["language"] = defaults.language
+        if "language" in self.columns:
+            said.setdefault("language", defaults.language)
         if self.record is LineRecord:
             defaults = _of_the_line(said, defaults)
         return self.record.read(said, defaults)
-
-    @cached_property
-    def has_language(self) -> bool:
-        return "language" in self.record.model_fields
 
 
 def _of_the_line(said: dict[str, Any], defaults: Defaults) -> Defaults:

@@ -24,6 +24,7 @@ MOST_ITEMS = 500
 USUAL_ITEMS = 100
 
 View = Callable[..., ResponseReturnValue]
+Condition = Callable[[Any], Any]
 # What is answered: a shape, another sort of answer by its name, or nothing.
 Shown = type[Answer] | str | None
 
@@ -111,9 +112,9 @@ def _no_such_number(name: str) -> None:
 S = TypeVar("S", bound=Said)
 
 
-def said_in_body(kind: type[S], context: Any = None) -> S:
+def said_in_body(kind: type[S]) -> S:
     """Return the body, checked. Raises ApiProblem 400 for no JSON, and Refused with all that is wrong."""
-    return kind.read(kind.given(body()), context or defaults())
+    return kind.read(kind.given(body()), defaults())
 
 
 def asked(kind: type[S]) -> S:
@@ -143,6 +144,15 @@ class Filters(Asked):
 
 
 READ, WRITE = Scope.READ, Scope.WRITE
+
+
+def narrowed(statement: Select[Any], model: Any, filters: Filters, **conditions: Condition) -> Select[Any]:
+    """Keep what the filters ask for: each is the name of a column, or has a condition of its own."""
+    for name, value in filters:
+        if value is not None and name != "limit":
+            condition = conditions.get(name) or getattr(model, name).__eq__
+            statement = statement.where(condition(value))
+    return statement
 
 
 def page(statement: Select[Any], filters: Filters, shape: Any, key: Any) -> Response:

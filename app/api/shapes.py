@@ -7,21 +7,16 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from app import catalogue
-from app.outgoing import shapes as told
 from app.outgoing.hooks import Event
 from app.outgoing.shapes import Answer, At, CallInList, Json, Promise, words
+from app.outgoing.shapes import Case as Case  # so that the views find all of them here
+from app.outgoing.shapes import Contact as Contact
 from app.promises import ledger
 from app.records.agents import Activity, Intent, Reach, Softphone
-from app.records.callers import Customer as CustomerRow
 from app.records.calls import Call as CallRow
 from app.records.calls import CallStep, StepKind, StepOutcome
-from app.records.outgoing import Hook as HookRow
 from app.records.promises import Promise as PromiseRow
 from app.records.promises import PromiseEvent, PromiseState
-
-# The names by which the views know them all.
-call_in_list, case, contact, promise = told.call_in_list, told.case, told.contact, told.promise
-Case, Contact = told.Case, told.Contact
 
 
 class Agent(Answer):
@@ -55,9 +50,9 @@ class Customer(Answer):
     postcode: str
     tags: list[str]
 
-
-def customer(row: CustomerRow) -> Json:
-    return Customer.of(row, phones=[number.e164 for number in row.numbers])
+    @classmethod
+    def of(cls, row: Any, /, **more: Any) -> Json:
+        return super().of(row, phones=[number.e164 for number in row.numbers], **more)
 
 
 class Presence(Answer):
@@ -156,20 +151,20 @@ class Hook(Answer):
     disabled_at: At | None
     last_result: str = Field(description="about_last_result")
 
+    @classmethod
+    def of(cls, row: Any, /, **more: Any) -> Json:
+        state = "disabled" if row.disabled_at else "failing" if row.failing_since else "active"
+        return super().of(row, state=state, **more)
+
 
 class HookAdded(Hook):
+    """Its secret is shown only to whoever makes it."""
+
     secret: str = Field(description="about_hook_secret")
 
 
 class Hooks(Answer):
     items: list[Hook]
-
-
-def hook(row: HookRow, shape: type[Hook] = Hook) -> Json:
-    """A subscription; its secret is shown only to whoever makes it."""
-    return shape.of(
-        row, state="disabled" if row.disabled_at else "failing" if row.failing_since else "active"
-    )
 
 
 class FieldProblem(Answer):

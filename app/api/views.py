@@ -1,6 +1,6 @@
 """What may other systems read and write? The views of /api/v1."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from flask import Blueprint, Flask, Response, jsonify, render_template, request, url_for
@@ -31,10 +31,12 @@ from app.api.routes import (
     PREFIX,
     READ,
     WRITE,
+    Condition,
     Filters,
     asked,
     body,
     defaults,
+    narrowed,
     operation,
     page,
     settings,
@@ -86,15 +88,14 @@ def _serve(
     model: Any,
     column: InstrumentedAttribute[str],
     shown: type[Answer],
-    shape: Any,
     filters: type[Filters],
-    **conditions: Callable[[str], Any],
+    **conditions: Condition,
 ) -> None:
-    """Serve PUT and GET of one record, and their list; each filter has its condition."""
+    """Serve PUT and GET of one record, and their list."""
     one = shown.__name__.lower()
 
-    def find(session: Session, key: str) -> Any:
-        row = session.scalar(_loaded(select(model)).where(column == key))
+    def find(session: Session, key: str | None) -> Any:
+        row = session.scalar(_loaded(select(model)).where(column == key)) if key else None
         if row is None:
             raise ApiProblem(404, "not_found")
         return row
@@ -110,7 +111,7 @@ def _serve(
     def put(**arguments: str) -> ResponseReturnValue:
         with db.transaction() as session:
             key, is_known = _written(session, kind, arguments[one])
-            answer = shape(find(session, key))
+            answer = shown.of(find(session, key))
         if is_known:
             return jsonify(answer)
         return jsonify(answer), 201, {"Location": url_for(f"api.get_{one}", _external=False, **{one: key})}
@@ -118,7 +119,7 @@ def _serve(
     @operation("GET", path, scope=READ, answers={200: shown}, name=f"get_{one}")
     def get(**arguments: str) -> ResponseReturnValue:
         with db.reading() as session:
-            return jsonify(shape(find(session, _normal(kind, arguments[one]))))
+            return jsonify(shown.of(find(session, kind.read_key(arguments[one], defaults()))))
 
     @operation(
         "GET",
@@ -130,12 +131,10 @@ def _serve(
         name=f"list_{kind.name}",
     )
     def list_() -> ResponseReturnValue:
-        statement = _loaded(select(model)).order_by(column)
         said = asked(filters)
-        for name, condition in (conditions | {"after": column.__gt__}).items():
-            if (value := getattr(said, name)) is not None:
-                statement = statement.where(condition(value))
-        return page(statement, said, shape, lambda row: getattr(row, column.key))
+        statement = _loaded(select(model)).order_by(column)
+        statement = narrowed(statement, model, said, after=column.__gt__, **conditions)
+        return page(statement, said, shown.of, lambda row: getattr(row, column.key))
 
 
 def _written(session: Session, kind: Kind[Any], said: str) -> tuple[str, bool]:
@@ -168,13 +167,6 @@ def _loaded(statement: Select[Any]) -> Select[Any]:
     return statement
 
 
-def _normal(kind: Kind[Any], said: str) -> str:
-    """Return the key as it is stored: a line's number in E.164. Raises ApiProblem 404 for no key at all."""
-    if (key := kind.read_key(said, defaults())) is None:
-        raise ApiProblem(404, "not_found")
-    return key
-
-
 def _of_number(e164: str) -> Any:
     return Customer.key.in_(select(CustomerNumber.customer).where(CustomerNumber.e164 == e164))
 
@@ -198,50 +190,14 @@ class _OfContacts(Filters):
     agent: AgentKey | None = Field(None, description="about_filter")
 
 
+_serve(AGENTS, "/agents/<agent>", Agent, Agent.key, shapes.Agent, _OfTeam)
+_serve(LINES, "/lines/<line>", Line, Line.number, shapes.Line, _OfTeam)
 _serve(
-    AGENTS,
-    "/agents/<agent>",
-    Agent,
-    Agent.key,
-    shapes.Agent,
-    shapes.Agent.of,
-    _OfTeam,
-    team=Agent.team.__eq__,
-)
-_serve(LINES, "/lines/<line>", Line, Line.number, shapes.Line, shapes.Line.of, _OfTeam, team=Line.team.__eq__)
-_serve(
-    CUSTOMERS,
-    "/customers/<path:customer>",
-    Customer,
-    Customer.key,
-    shapes.Customer,
-    shapes.customer,
-    _OfCustomers,
+    *(CUSTOMERS, "/customers/<path:customer>", Customer, Customer.key, shapes.Customer, _OfCustomers),
     phone=_of_number,
 )
-_serve(
-    CASES,
-    "/cases/<path:case>",
-    Case,
-    Case.key,
-    shapes.Case,
-    shapes.case,
-    _OfCases,
-    customer=Case.customer.__eq__,
-    team=Case.team.__eq__,
-    status=Case.status.__eq__,
-)
-_serve(
-    CONTACTS,
-    "/contacts/<path:contact>",
-    Contact,
-    Contact.key,
-    shapes.Contact,
-    shapes.contact,
-    _OfContacts,
-    case=Contact.case.__eq__,
-    agent=Contact.agent.__eq__,
-)
+_serve(CASES, "/cases/<path:case>", Case, Case.key, shapes.Case, _OfCases)
+_serve(CONTACTS, "/contacts/<path:contact>", Contact, Contact.key, shapes.Contact, _OfContacts)
 
 
 erasure_views.enter()
@@ -282,25 +238,25 @@ def get_call(call_sid: str) -> ResponseReturnValue:
 @operation("GET", "/calls", scope=READ, answers={200: shapes.CallInList}, is_page=True, query=_OfCalls)
 def list_calls() -> ResponseReturnValue:
     said = asked(_OfCalls)
-    statement = select(Call).order_by(Call.created_at.desc(), Call.sid.desc())
-    for value, condition in (
-        (said.from_, Call.from_e164.__eq__),
-        (said.since, Call.created_at.__ge__),
-        (said.until, Call.created_at.__lt__),
-        (said.customer, Call.customer.__eq__),
-        (said.case, Call.case.__eq__),
-    ):
-        if value is not None:
-            statement = statement.where(condition(value))
-    if said.after is not None:
-        with db.reading() as session:
-            last = session.scalar(select(Call.created_at).where(Call.sid == said.after))
-        if last is None:
-            raise Refused([Problem("after", "unknown_after", {"text": said.after[:60]})])
-        # As one comparison, which an index can follow; with “or” all that is newer would be looked through.
-        then = tuple_(literal(last, UtcDateTime), literal(said.after))
-        statement = statement.where(tuple_(Call.created_at, Call.sid) < then)
-    return page(statement, said, shapes.call_in_list, lambda call: call.sid)
+    statement = narrowed(
+        select(Call).order_by(Call.created_at.desc(), Call.sid.desc()),
+        Call,
+        said,
+        from_=Call.from_e164.__eq__,
+        since=Call.created_at.__ge__,
+        until=Call.created_at.__lt__,
+        after=_before_the_last,
+    )
+    return page(statement, said, shapes.CallInList.of, lambda call: call.sid)
+
+
+def _before_the_last(after: str) -> Any:
+    with db.reading() as session:
+        last = session.scalar(select(Call.created_at).where(Call.sid == after))
+    if last is None:
+        raise Refused([Problem("after", "unknown_after", {"text": after[:60]})])
+    # As one comparison, which an index can follow; with “or” all that is newer would be looked through.
+    return tuple_(Call.created_at, Call.sid) < tuple_(literal(last, UtcDateTime), literal(after))
 
 
 promise_views.enter()

@@ -28,8 +28,7 @@ At = Annotated[
 class Answer(BaseModel):
     """What a row tells; its fields are the row's attributes, or those that their aliases name."""
 
-    # Built when it is first needed: most commands tell nobody.
-    model_config = ConfigDict(from_attributes=True, extra="forbid", defer_build=True)
+    model_config = ConfigDict(from_attributes=True, extra="forbid")
 
     @classmethod
     def read(cls, row: object, /, **more: Any) -> Self:
@@ -67,6 +66,11 @@ class Case(Answer):
     named_owner: str | None
     avoided_agent: str | None
     last_contact: LastContact | None
+
+    @classmethod
+    def of(cls, row: Any, /, **more: Any) -> Json:
+        last = LastContact.read(row) if row.last_contact_agent else None
+        return super().of(row, last_contact=last, **more)
 
 
 class Contact(Answer):
@@ -119,8 +123,4 @@ class Promise(Answer):
     tries: int = Field(description="about_tries")
 
 
-def case(row: Any) -> Json:
-    return Case.of(row, last_contact=LastContact.read(row) if row.last_contact_agent else None)
-
-
-contact, call_in_list, promise = Contact.of, CallInList.of, Promise.of
+case, contact, call_in_list, promise = Case.of, Contact.of, CallInList.of, Promise.of
