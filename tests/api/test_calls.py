@@ -165,3 +165,15 @@ def test_a_plus_in_the_address_counts_as_one_also_unencoded(api: Api, path: str)
 )
 def test_a_question_that_makes_no_sense_is_refused_by_its_name(api: Api, query: str, field: str) -> None:
     assert errors_of(api.get(f"/calls?{query}")).keys() == {field}
+
+
+def test_all_that_is_wrong_with_a_question_is_said_at_once(api: Api) -> None:
+    errors = errors_of(api.get("/calls?since=yesterday&form=0612345678&limit=many"))
+    assert errors.keys() == {"since", "form", "limit"}
+    assert "isn't known at this address" in errors["form"]
+
+
+def test_a_filter_that_was_left_empty_narrows_nothing(api: Api) -> None:
+    with db.transaction() as session:
+        call(session, "CA1")
+    assert [one["call_sid"] for one in api.get("/calls?from=&case=%20&after=").json["items"]] == ["CA1"]

@@ -106,6 +106,29 @@ def test_a_call_is_as_described(api: Api, document: dict[str, Any]) -> None:
     valid("CallInList", api.get("/calls").json["items"][0], document)
 
 
+def test_a_subscription_is_as_described(api: Api, document: dict[str, Any]) -> None:
+    added = api.post("/hooks", shapes.EXAMPLES["HookWritten"])
+    valid("HookAdded", added.json, document)
+    valid("Hook", api.get(f"/hooks/{added.json['id']}").json, document)
+    valid("Hooks", api.get("/hooks").json, document)
+
+
+def test_what_the_description_allows_of_a_record_is_what_is_taken(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    customer, agent = schemas["CustomerWritten"], schemas["AgentWritten"]
+    assert customer["required"] == ["name"], "the key stands in the address"
+    assert customer["properties"]["phones"] == {
+        "type": ["array", "string"],
+        "items": {"type": "string"},
+        "maxItems": 50,
+        "description": "E.164, or a national form of DEFAULT_COUNTRY",
+    }
+    assert agent["properties"]["language"]["enum"] == ["nl", "en"]
+    assert agent["properties"]["name"] == {"type": "string", "maxLength": 200}
+    assert schemas["Agent"]["properties"]["name"] == {"type": "string", "maxLength": 200}
+    assert schemas["Customer"]["properties"]["phones"]["type"] == "array"
+
+
 @pytest.mark.parametrize("language", ["nl", "en"])
 def test_the_page_shows_every_request_and_every_problem(client: FlaskClient, language: str) -> None:
     answer = client.get("/api/v1/docs", headers={"Accept-Language": language})

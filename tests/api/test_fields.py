@@ -240,6 +240,18 @@ def test_a_request_that_cannot_be_used_is_refused_by_its_fields(
     assert {problem.field: problem.code for problem in refused.value.problems} == expected
 
 
+def test_null_says_nothing_in_a_request_as_an_empty_cell_does_in_a_file() -> None:
+    agent = {"name": "Anna", "team": "Balie", "phone": None, "language": "", "enabled": None}
+    read = AGENTS.from_json("anna", agent, NL)
+    assert (read.phone, read.language, read.enabled) == (None, "nl", None)
+
+
+def test_fields_that_do_not_exist_are_named_first_and_the_others_in_their_order() -> None:
+    with pytest.raises(Refused) as refused:
+        CUSTOMERS.from_json("K1", {"tags": 1, "color": "red", "phones": "06123", "name": ""}, NL)
+    assert [problem.field for problem in refused.value.problems] == ["color", "name", "phones", "tags"]
+
+
 def test_the_columns_are_those_that_were_agreed() -> None:
     # As files of others have them: a change breaks their exports.
     assert {name: ",".join(kind.columns) for name, kind in KINDS.items()} == {
