@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
@@ -33,19 +34,18 @@ class Answer(BaseModel):
     @classmethod
     def read(cls, row: object, /, **more: Any) -> Self:
         """Return what a row tells, and `more` that it doesn't know by itself."""
-        return cls.model_validate(_Row(row, more) if more else row)
+        if not more:
+            return cls.model_validate(row)
+        return cls.model_validate({n: more[n] if n in more else getattr(row, n) for n in cls._attributes()})
 
     @classmethod
     def of(cls, row: object, /, **more: Any) -> Json:
         return cls.read(row, **more).model_dump(mode="json", by_alias=True)
 
-
-class _Row:
-    def __init__(self, row: object, more: Json) -> None:
-        self._row, self._more = row, more
-
-    def __getattr__(self, name: str) -> Any:
-        return self._more[name] if name in self._more else getattr(self._row, name)
+    @classmethod
+    @cache
+    def _attributes(cls) -> tuple[str, ...]:
+        return tuple(str(field.validation_alias or name) for name, field in cls.model_fields.items())
 
 
 class LastContact(Answer):
