@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from app import db
@@ -122,6 +123,13 @@ def test_a_reason_without_words_is_told_by_its_code(called: Api) -> None:
     with db.transaction() as session:
         session.get_one(CallStep, ("CA1", 1)).reason = "of_an_older_version"
     assert called.get("/calls/CA1").json["steps"][0]["reason"] == "of_an_older_version"
+
+
+def test_a_word_that_only_an_older_version_knew_is_still_told(called: Api) -> None:
+    with db.transaction() as session:
+        session.execute(update(Call).values(outcome="of_an_older_version"))
+    assert called.get("/calls/CA1").json["outcome"] == "of_an_older_version"
+    assert called.get("/calls").json["items"][0]["outcome"] == "of_an_older_version"
 
 
 def test_calls_are_listed_from_the_newest_by_caller_time_case_and_customer(api: Api) -> None:
