@@ -17,7 +17,7 @@ from app.api.routes import READ, WRITE, Asked, operation, said_in_body
 from app.clock import utcnow
 from app.errors import InvalidField
 from app.outgoing.shapes import words
-from app.records.agents import Activity, Intent, Reach, Slot, Softphone
+from app.records.agents import Activity, Intent, Presence, Reach, Softphone
 from app.routing import rules
 
 _STATES = (*Intent, Activity.WRAPPING_UP)
@@ -48,7 +48,7 @@ def put_presence(agent: str) -> ResponseReturnValue:
     reach = Reach(said.reach) if said.reach else None
     now = utcnow()
     with db.transaction() as session:
-        slot = _slot(session, agent)
+        status = _status(session, agent)
         if said.state == Activity.WRAPPING_UP:
             seconds = rules.of_agent(session, agent).ladder.wrap_up_seconds
             if not presence.start_wrap_up(session, agent, now, seconds):
@@ -69,9 +69,9 @@ def _set_intent(session: Session, agent: str, intent: Intent, now: datetime, **m
         raise Refused([Problem(error.field, "no_phone_to_reach")]) from error
 
 
-def _slot(session: Session, agent: str) -> Slot:
-    slot = session.get(Slot, agent)
-    if slot is None:
+def _status(session: Session, agent: str) -> Presence:
+    status = session.get(Presence, agent)
+    if status is None:
         raise ApiProblem(404, "not_found")
     return status
 
@@ -86,7 +86,7 @@ def _presence(session: Session, agent: str) -> Response:
 def heartbeat(agent: str) -> ResponseReturnValue:
     said = said_in_body(Heartbeat)
     with db.transaction() as session:
-        _slot(session, agent)
+        _status(session, agent)
         presence.beat(session, agent, visible=said.visible, softphone=Softphone(said.softphone), now=utcnow())
     return "", 204
 

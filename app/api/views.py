@@ -242,7 +242,7 @@ def list_calls() -> ResponseReturnValue:
         select(Call).order_by(Call.created_at.desc(), Call.sid.desc()),
         Call,
         said,
-        from_=Call.from_e164.__eq__,
+        from_=Call.remote_e164.__eq__,
         since=Call.created_at.__ge__,
         until=Call.created_at.__lt__,
         after=_before_the_last,

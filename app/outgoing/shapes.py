@@ -89,7 +89,7 @@ class CallInList(Answer):
     call_sid: str = Field(validation_alias="sid")
     direction: Annotated[str, words(Direction)] = Field(description="about_call_direction")
     from_: str | None = Field(
-        validation_alias="from_e164", serialization_alias="from", description="about_from"
+        validation_alias="remote_e164", serialization_alias="from", description="about_from"
     )
     line: str
     customer: str | None
