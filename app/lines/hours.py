@@ -72,10 +72,18 @@ class Hours:
             if any(one.end > other.start for one, other in pairwise(spans)):
                 raise NotHours(part.strip(), "has times that overlap")
             for item in words[0].split(","):
-                week |= dict.fromkeys(_days(item, part), spans)
+                for day in _days(item, part):
+                    week[day] = _with(week.get(day, ()), spans)
         return cls(
             week=tuple(week.get(day, ()) for day in range(7)), holiday=week.get(_HOLIDAY, ()), text=text
         )
+
+
+def _with(before: tuple[Span, ...], spans: tuple[Span, ...]) -> tuple[Span, ...]:
+    """Return a day's times when it is named once more: beside the others, or instead of those they overlap."""
+    both = sorted((*before, *spans), key=lambda span: span.start)
+    overlap = any(one.end > other.start for one, other in pairwise(both))
+    return spans if overlap else tuple(both)
 
 
 def _days(item: str, part: str) -> list[int]:

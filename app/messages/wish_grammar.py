@@ -15,6 +15,9 @@ from app.catalogue import times
 from app.messages.wished_times import UNCLEAR, Clock, Day, Kind, Part, Wish
 
 LONGEST = 200  # who writes more than this is telling something
+# With greeting and signature. What is longer is not even looked at: expressions that search take the square of
+# a text's length, and a stranger chooses it.
+LONGEST_AS_WRITTEN = 500
 
 _NL_HOURS = {
     word: hour
@@ -125,8 +128,17 @@ _SIGNATURE = re.compile(
 
 
 def _plain(text: str) -> str:
-    """Return the words with single spaces: no greeting by name, no signature, no signs but those of times."""
-    text = unicodedata.normalize("NFKC", text).replace("’", "'").replace("‘", "'").strip()
+    """Return the words with single spaces: no greeting by name, no signature, no signs but those of times.
+
+    Nothing of a text that is very long: half of it may mean something else than all of it.
+    """
+    text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
+    if len(text) > LONGEST_AS_WRITTEN:
+        return ""
+    text = unicodedata.normalize("NFKC", text)
+    if len(text) > LONGEST_AS_WRITTEN:
+        return ""
+    text = text.replace("’", "'").replace("‘", "'").strip()
     text = _SIGNATURE.sub("", _GREETING.sub("", text)).lower()
     text = re.sub(r"\ba\.u\.b\.?|\bs\.v\.p\.?", "aub", text)
     text = re.sub(r"\ba\.s\.", "aanstaande", text)

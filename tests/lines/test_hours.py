@@ -228,3 +228,13 @@ def test_open_time_ends_while_open_or_at_closing_and_never_before_it_began(
     assert town(hours).is_open(opening)
     assert passed - opening >= timedelta(minutes=minutes)
     assert town(hours).is_open(passed) or town(hours).is_open(passed - timedelta(microseconds=1))
+
+
+def test_a_day_that_is_named_twice_has_both_times_or_the_later_of_those_that_overlap() -> None:
+    office = town("Mo-Fr 09:00-12:00; Mo-Fr 13:00-17:00; Fr 10:00-12:30")
+
+    assert office.is_open(local("2026-11-30 10:00"))
+    assert not office.is_open(local("2026-11-30 12:30"))
+    assert office.is_open(local("2026-11-30 16:00"))
+    assert not office.is_open(local("2026-12-04 09:30"))
+    assert office.is_open(local("2026-12-04 12:15"))

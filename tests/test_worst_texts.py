@@ -1,0 +1,65 @@
+"""Can a stranger keep us busy with what they write? 64 KiB of the worst, for all that reads such text."""
+
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+import pytest
+
+from app.api.fields import Defaults
+from app.api.records import KINDS
+from app.callers import spoken_numbers
+from app.callers.numbers import to_e164
+from app.carrier import twiml
+from app.desk import masking
+from app.errors import ApplicationError
+from app.lines.hours import Hours
+from app.messages import wish_grammar, wishes
+
+SIZE = 64 * 1024
+NL = Defaults("NL", "nl")
+# What takes the square of this length takes minutes; what takes its length, milliseconds. Of this thread
+# alone, so that a busy machine changes nothing.
+MOST_SECONDS = 1.0
+
+
+def _all(piece: str) -> str:
+    return (piece * (SIZE // len(piece) + 1))[:SIZE]
+
+
+PIECES = [
+    " ", "\n", ".", ",", "!", ":", "a", "a ", "A", "Jan ", "0", "06", "06 ", "+", "-", "1-", "1.",
+    "1 - ", "(", "[", ";", "x", "#", "ext", "@", "a@", "a.", "<", "tel:", "|", "/", "9:", "half ",
+    "groet ", "met ", "van ", "den ", "of ", "tot ", "ﷺ", "é", "e\u0301", "\x00", "Mo,",
+    "Mo-Fr 09:00-17:00;", "drieëntwintig", "nul ",
+]  # fmt: skip
+
+
+def _record(name: str) -> Callable[[str], object]:
+    kind = KINDS[name]
+    return lambda text: kind.from_cells([text] * len(kind.columns), NL)
+
+
+READERS: dict[str, Callable[[str], object]] = {
+    "a wish in a message": wish_grammar.parse,
+    "a wish for somebody else": wishes.asks_for_another,
+    "a spoken number": spoken_numbers.digits,
+    "a number": lambda text: to_e164(text, "NL"),
+    "a yes": lambda text: twiml.is_yes("", text),
+    "opening hours": Hours.parse,
+    "a number to be masked": lambda text: masking.written(text, masked=True),
+    **{f"a row of {name}": _record(name) for name in KINDS},
+}
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_nothing_that_a_stranger_writes_takes_long_to_read(reader: str) -> None:
+    slow = {}
+    for piece in PIECES:
+        for text in (_all(piece), "a" + _all(piece) + "a", "06" + _all(piece)):
+            begun = time.thread_time()
+            with suppress(ApplicationError, ValueError):
+                READERS[reader](text)
+            if (took := time.thread_time() - begun) > MOST_SECONDS:
+                slow[piece] = took
+    assert slow == {}
