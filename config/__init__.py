@@ -19,6 +19,10 @@ DEVELOPMENT_API_SECRET = "d0d0" * 8
 DEVELOPMENT_API_URL = "http://127.0.0.1:8001"
 
 TWILIO_API_URL = "https://api.twilio.com"
+# Theirs have 32 signs; whoever stands in for the carrier may give shorter ones.
+LEAST_OF_THE_CARRIERS = 16
+AS_THE_CARRIER_GAVE_IT = "copy all of it from the carrier's console"
+HOW_TO_MAKE_A_KEY = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
 
 class Environment(StrEnum):
@@ -116,13 +120,20 @@ class _Reader:
             env=self.environment,
             database_url=self._database_url(),
             redis_url=self._text("REDIS_URL", "redis://127.0.0.1:6379/0"),
-            secret_key=self._secret("SECRET_KEY", DEVELOPMENT_SECRET_KEY),
+            secret_key=self._long(
+                "SECRET_KEY", self._secret("SECRET_KEY", DEVELOPMENT_SECRET_KEY), 32, HOW_TO_MAKE_A_KEY
+            ),
             public_url=self._public_url(),
             account_sid=self._account_sid(),
             auth_tokens=self._auth_tokens(),
             api_key=self._secret("TWILIO_API_KEY", DEVELOPMENT_API_KEY),
-            api_secret=self._secret("TWILIO_API_SECRET", DEVELOPMENT_API_SECRET),
-            api_url=self._url("TWILIO_API_URL", TWILIO_API_URL if production else DEVELOPMENT_API_URL),
+            api_secret=self._long(
+                "TWILIO_API_SECRET",
+                self._secret("TWILIO_API_SECRET", DEVELOPMENT_API_SECRET),
+                LEAST_OF_THE_CARRIERS,
+                AS_THE_CARRIER_GAVE_IT,
+            ),
+            api_url=self._api_url(),
             fallback_numbers=self._fallback_numbers(),
             default_country=self._choice("DEFAULT_COUNTRY", "NL", phonenumbers.SUPPORTED_REGIONS),
             default_language=self._choice("DEFAULT_LANGUAGE", "nl", {"nl", "en"}),
@@ -149,6 +160,12 @@ class _Reader:
             self.problems.append(f"{name}: this is the development secret, known to everybody; set your own")
         return value
 
+    def _long(self, name: str, value: str, least: int, how: str) -> str:
+        """Refuse in production, by name, what can be guessed."""
+        if self.environment is Environment.PRODUCTION and value and len(value) < least:
+            self.problems.append(f"{name}: too short, so it can be guessed; {how}")
+        return value
+
     def _choice(self, name: str, default: str, allowed: set[str] | frozenset[str]) -> str:
         value = self._text(name, default)
         if value not in allowed:
@@ -160,6 +177,14 @@ class _Reader:
         if urlsplit(value).scheme not in {"http", "https"} or not urlsplit(value).hostname:
             self.problems.append(f"{name}: “{value}” is no address such as https://bellen.example.nl")
         return value
+
+    def _api_url(self) -> str:
+        production = self.environment is Environment.PRODUCTION
+        url = self._url("TWILIO_API_URL", TWILIO_API_URL if production else DEVELOPMENT_API_URL)
+        if production and not url.startswith("https://"):
+            # The account's password goes there with each request.
+            self.problems.append("TWILIO_API_URL: must begin with https:// in production; or remove it")
+        return url
 
     def _public_url(self) -> str:
         production = self.environment is Environment.PRODUCTION
@@ -237,9 +262,12 @@ class _Reader:
     def _auth_tokens(self) -> tuple[str, ...]:
         value = self._secret("TWILIO_AUTH_TOKEN", DEVELOPMENT_AUTH_TOKEN)
         tokens = tuple(token for part in value.split(",") if (token := part.strip()))
-        if len(tokens) > 2:
+        if len(tokens) > 2 or (value and not tokens):
             self.problems.append("TWILIO_AUTH_TOKEN: one token, or two with a comma while one is rotated")
-        return tokens
+        return tuple(
+            self._long("TWILIO_AUTH_TOKEN", token, LEAST_OF_THE_CARRIERS, AS_THE_CARRIER_GAVE_IT)
+            for token in tokens
+        )
 
     def _fallback_numbers(self) -> tuple[str, ...]:
         numbers = []

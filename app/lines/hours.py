@@ -80,7 +80,7 @@ class Hours:
 
 
 def _with(before: tuple[Span, ...], spans: tuple[Span, ...]) -> tuple[Span, ...]:
-    """Return a day's times when it is named once more: beside the others, or instead of those they overlap."""
+    """Return a day's times when it is named once more: beside the others, or instead when they overlap."""
     both = sorted((*before, *spans), key=lambda span: span.start)
     overlap = any(one.end > other.start for one, other in pairwise(both))
     return spans if overlap else tuple(both)

@@ -15,8 +15,8 @@ from app.catalogue import times
 from app.messages.wished_times import UNCLEAR, Clock, Day, Kind, Part, Wish
 
 LONGEST = 200  # who writes more than this is telling something
-# With greeting and signature. What is longer is not even looked at: expressions that search take the square of
-# a text's length, and a stranger chooses it.
+# With greeting and signature. What is longer is not even looked at: expressions that search take the square
+# of a text's length, and a stranger chooses it.
 LONGEST_AS_WRITTEN = 500
 
 _NL_HOURS = {

@@ -48,6 +48,35 @@ def test_a_unit_and_a_container_start_the_last_resort_as_we_do() -> None:
     assert f"python {' '.join(_options(ours, '8002', '0.0.0.0'))}\n" in compose
 
 
+@pytest.mark.parametrize(
+    ("name", "weak", "advice"),
+    [
+        ("SECRET_KEY", "x", "too short.*secrets.token_urlsafe"),
+        ("TWILIO_AUTH_TOKEN", "t", "too short"),
+        ("TWILIO_AUTH_TOKEN", f"{'t' * 32},t", "too short"),
+        ("TWILIO_AUTH_TOKEN", ",,", "one token, or two with a comma"),
+        ("TWILIO_API_SECRET", "k", "too short"),
+        ("TWILIO_API_URL", "http://api.twilio.com", "https://"),
+    ],
+)
+def test_production_does_not_start_with_what_can_be_guessed_or_read_on_the_way(
+    name: str, weak: str, advice: str
+) -> None:
+    strong = {
+        "ENV": "production",
+        "PUBLIC_URL": "https://bellen.example.nl",
+        "SECRET_KEY": "s" * 64,
+        "TWILIO_ACCOUNT_SID": "AC" + "1" * 32,
+        "TWILIO_AUTH_TOKEN": "t" * 32,
+        "TWILIO_API_KEY": "SK" + "1" * 32,
+        "TWILIO_API_SECRET": "k" * 32,
+    }
+    config.load(strong)
+
+    with pytest.raises(config.ConfigurationError, match=f"^{name}: .*{advice}"):
+        config.load(strong | {name: weak})
+
+
 def test_the_example_of_settings_is_complete_once_its_gaps_are_filled() -> None:
     example = read_file(DEPLOY / "rechtdoor.env.example")
     filled = {
