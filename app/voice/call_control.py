@@ -1,6 +1,6 @@
 """Which buttons does the desk have for a call? Decline, notes and outcome, and which customer it is about."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import func, select, update
@@ -13,6 +13,7 @@ from app.errors import InvalidField, UnknownCall
 from app.outgoing import outbox
 from app.outgoing.announce import contact_key
 from app.promises import attempts, dropped
+from app.records.agents import Activity, Presence
 from app.records.callers import Case, CaseStatus, Contact, Customer, Direction
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.promises import Promise
@@ -21,6 +22,8 @@ from app.voice.steps import RING_KINDS
 
 # What an agent may say instead of answering; each becomes an honest sentence for the caller.
 DECLINE_REASONS = ("meeting", "finishing", "not_now", "wrong_person")
+# The page saves what is written at least this often, and once more within it.
+WRITES_SECONDS = 15
 OUTCOMES = ("solved", "promise_made", "handed_over", "waiting")
 
 
@@ -152,6 +155,16 @@ def save_notes(
     if outcome and step is not None and call.direction == Direction.INBOUND:
         talking.settled_by_word(session, call, step, agent, now)
     ending.leave_contact(session, call, agent, call.ended_at or now, outcome=outcome or None, summary=summary)
+    _wait_for_who_writes(session, call, agent, now)
+
+
+def _wait_for_who_writes(session: Session, call: Call, agent: str, now: datetime) -> None:
+    """Wrap-up doesn't end in mid-sentence: who writes about this call has some seconds more."""
+    status = session.get(Presence, agent, populate_existing=True)
+    if status is None or status.activity != Activity.WRAPPING_UP or status.call_sid != call.sid:
+        return
+    if status.wrap_up_until is not None and status.wrap_up_until < now + timedelta(seconds=WRITES_SECONDS):
+        presence.extend_wrap_up(session, agent, now, WRITES_SECONDS)
 
 
 def _solve(session: Session, call: Call, outcome: str) -> None:

@@ -20,7 +20,7 @@ from app.records.agents import Activity, Agent, Intent, Presence, Reach, Role, S
 from app.records.callers import Case, CaseStatus, Contact
 from app.records.calls import Call, CallStep, StepOutcome
 from app.records.promises import Promise
-from tests import factories
+from tests import factories, town
 from tests.desk import office
 from tests.factories import ADA
 from tests.telephone import signed
@@ -425,6 +425,27 @@ def test_an_unanswered_ring_shows_the_way_back(anna: FlaskClient) -> None:
     assert "Een oproep werd niet opgenomen" in panel
     assert send(anna, "/desk/presence", state="available") == 200
     assert "Een oproep werd niet opgenomen" not in anna.get("/desk/presence").text
+
+
+def test_wrapping_up_waits_for_who_writes_about_that_call(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    first, second = office.call_in(settings, ADA), ""
+    office.pick_up(first)
+    office.hang_up(settings, first)
+    town.everybody_free_again()
+    second = office.call_in(settings, ADA)
+    office.pick_up(second)
+    office.hang_up(settings, second)
+    soon = datetime.now(UTC) + timedelta(seconds=2)
+    town.change("anna", wrap_up_until=soon)
+
+    assert send(anna, f"/desk/calls/{first}/notes", summary="Over het vorige gesprek", outcome="") == 200
+    assert presence_of("anna").wrap_up_until == soon
+    assert send(anna, f"/desk/calls/{second}/notes", summary="Nog bezig met", outcome="") == 200
+    until = presence_of("anna").wrap_up_until
+    assert until is not None
+    assert until > soon + timedelta(seconds=10)
 
 
 def test_wrapping_up_can_be_made_longer_and_ended(anna: FlaskClient, settings: config.Settings) -> None:

@@ -4,11 +4,14 @@ import { ask, serverNow, words } from "./page.js";
 
 const PAUSE_MILLISECONDS = 700;
 const RETRY_MILLISECONDS = 3000;
+// Who writes without a pause is saved all the same; the server doesn't let the wrap-up end meanwhile.
+const LONGEST_UNSAVED_MILLISECONDS = 5000;
 const KEEP = "rechtdoor.notes.";
 
 const pins = document.querySelector("#pinned-notes");
 const unsaved = new Map(); // call -> what it should say
 const timers = new Map();
+const savedAt = new Map(); // call -> when what it says was last on its way
 let saving = Promise.resolve();
 
 /** Watch the notes of the card that was just placed; what a reload interrupted is put back first. */
@@ -81,9 +84,10 @@ export const hasUnsavedNotes = () => unsaved.size > 0;
 function note(form, call, pause = PAUSE_MILLISECONDS) {
   const text = new URLSearchParams(new FormData(form));
   for (const name of ["csrf", "own_time"]) text.delete(name);
+  if (!unsaved.has(call)) savedAt.set(call, Date.now());
   unsaved.set(call, text.toString());
   sessionStorage.setItem(KEEP + call, text.toString());
-  later(call, pause);
+  later(call, Date.now() - savedAt.get(call) > LONGEST_UNSAVED_MILLISECONDS ? 0 : pause);
 }
 
 /** Promise the time that was chosen, and say below it what became of that. */
@@ -121,6 +125,7 @@ function later(call, pause) {
 async function save(call) {
   const text = unsaved.get(call);
   if (text === undefined) return;
+  savedAt.set(call, Date.now());
   say(call, words("notes_saving"));
   try {
     const response = await ask(`/desk/calls/${encodeURIComponent(call)}/notes`, {
