@@ -98,14 +98,30 @@ def create(server: PostgresServer, name: str) -> str:
     return server.url(name)
 
 
+# What a worker still has in its hands is noted by the number of its row: no later row may have that.
+_NEXT_IN_OUTBOX = "SELECT coalesce(max(id), 0) + 1 FROM outbox"
+_PLACE_IN_OUTBOX = """
+INSERT INTO outbox (id, kind, key, payload, created_at, next_at, attempts, done_at, result)
+VALUES ({place}, 'earlier', 'earlier', '{{}}', '2026-01-01', '2026-01-01', 1, '2026-01-01', '')
+"""
+
+
 def empty(url: str) -> None:
-    """Delete all rows of a database that others have open; numbers start at one again."""
+    """Delete all rows of a database that others have open; numbers start at one again, but in the outbox."""
     if (address := make_url(url)).get_backend_name() == "sqlite":
         with closing(sqlite3.connect(str(address.database), timeout=10)) as file:
-            file.executescript(f"BEGIN IMMEDIATE; {_DELETE_ALL}; COMMIT")
+            file.execute("BEGIN IMMEDIATE")
+            [place] = file.execute(_NEXT_IN_OUTBOX).fetchone()
+            for statement in _DELETE_ALL.split("; "):
+                file.execute(statement)
+            file.execute(_PLACE_IN_OUTBOX.format(place=place))
+            file.commit()
         return
     with _connect(url) as connection:
+        found = connection.execute(_NEXT_IN_OUTBOX).fetchone()
         connection.execute(_EMPTY)
+        connection.execute(_PLACE_IN_OUTBOX.format(place=found[0] if found else 1))
+        connection.execute("SELECT setval('outbox_id_seq', (SELECT max(id) FROM outbox))")
 
 
 def _connect(url: str) -> Connection:
