@@ -28,12 +28,12 @@ class Direction(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What the agent chose when the contact was wrapped up."""
+    """What the agent chose when the contact was wrapped up, by the codes of the desk."""
 
     SOLVED = "solved"
-    PROMISE_MADE = "promise made"
-    HANDED_OVER = "handed over"
-    WAITING = "waiting for someone"
+    PROMISE_MADE = "promise_made"
+    HANDED_OVER = "handed_over"
+    WAITING = "waiting"
 
 
 class Status(StrEnum):

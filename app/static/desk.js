@@ -220,6 +220,16 @@ async function beat() {
   }
 }
 
+// What was agreed stands on the card as well, and there it was another time until now.
+document.addEventListener("desk:promised", ({ detail }) => {
+  if (detail.call !== wanted) return;
+  showCard(wanted).then(() => {
+    const says = cardPlace.querySelector(`[data-notes="${CSS.escape(detail.call)}"] .promised`);
+    if (says) says.textContent = detail.words;
+    announce(detail.words);
+  });
+});
+
 document.addEventListener("desk:signed-out", () => {
   signedOut = true;
   clearTimeout(graceEnds);

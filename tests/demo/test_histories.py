@@ -71,9 +71,9 @@ def test_talking_takes_time_and_writing_is_not_counted(demo: Demo) -> None:
 def test_a_case_stands_where_its_last_contact_left_it(demo: Demo) -> None:
     after = {
         "solved": "solved",
-        "waiting for someone": "waiting",
-        "promise made": "open",
-        "handed over": "open",
+        "waiting": "waiting",
+        "promise_made": "open",
+        "handed_over": "open",
     }
     for case in demo.rows("cases.csv"):
         outcomes = [row["outcome"] for row in demo.contacts_of(case["case"])]

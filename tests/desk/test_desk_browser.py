@@ -400,7 +400,9 @@ def test_a_promise_is_made_where_the_note_is_written(desk: Page, settings: confi
     own_time.fill((datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%dT10:00"))
     desk.get_by_role("button", name="Beloof dit").click()
 
+    expect(desk.locator(".agreed")).to_contain_text("U belt")
     expect(desk.locator(".promised")).to_contain_text("Beloofd: u belt")
+    expect(desk.get_by_label("Belofte gedaan")).to_be_checked()
     expect(desk.locator("#board")).to_contain_text("Ada Lovelace")
     until(desk, lambda: notes_kept(sid) == ("Zoekt het uit", "promise_made"))
     assert (

@@ -101,6 +101,10 @@ async function promise(form, button) {
     const { words: done, title, detail } = await response.json();
     says.textContent = done ?? [title, detail].filter(Boolean).join(" ");
     says.classList.toggle("warning", !response.ok);
+    if (response.ok) {
+      const told = new CustomEvent("desk:promised", { detail: { call: form.dataset.notes, words: done } });
+      document.dispatchEvent(told);
+    }
   } catch {
     says.textContent = words("alarm_dead");
     says.classList.add("warning");
