@@ -70,6 +70,7 @@ class Shared:
             else:
                 real.close()
 
+        # Of this one dialect; mypy holds a method for the class's alone.
         engine.dialect.do_close = close  # type: ignore[assignment,method-assign]
         return engine
 
@@ -103,6 +104,7 @@ class Shared:
             else:
                 vars(dialect).update(known)
 
+        # As above: of this one dialect.
         dialect.initialize = initialize  # type: ignore[method-assign]
 
 

@@ -124,7 +124,8 @@ class Said(BaseModel):
         """Check what is given; `context` is for the readers. Raises Refused with all that is wrong."""
         try:
             # What model_validate() asks before this, a million rows would pay for.
-            return cls.__pydantic_validator__.validate_python(said, context=context)  # type: ignore[no-any-return]
+            read: Self = cls.__pydantic_validator__.validate_python(said, context=context)
+            return read
         except ValidationError as error:
             problems = [cls._problem(one) for one in error.errors(include_url=False)]
         raise Refused(sorted(problems, key=lambda one: one.code != cls.unknown))

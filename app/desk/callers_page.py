@@ -119,7 +119,7 @@ def _language(promise: Promise) -> str:
 
 def _choices(session: Session, promise: Promise, now: datetime) -> list[datetime]:
     """Return moments to choose from, without what stands already."""
-    found = choices.likely(_calendar(session, promise), places.zone_of(session, promise.line), now)
+    found = choices.likely(_calendar(session, promise), now)
     return [one for one in found if one != promise.due_at]
 
 

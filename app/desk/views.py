@@ -141,7 +141,7 @@ def _beside_card(db: Session, card: CallCard | None, now: datetime) -> dict[str,
 def _times(db: Session, call_sid: str, now: datetime) -> list[datetime]:
     line = db.get_one(Call, call_sid).line
     deployment = Deployment.of(current_app.config["SETTINGS"])
-    return choices.likely(line_of(db, line, deployment.defaults).calendar, places.zone_of(db, line), now)
+    return choices.likely(line_of(db, line, deployment.defaults).calendar, now)
 
 
 def _reason_in_words(card: CallCard | None) -> str:

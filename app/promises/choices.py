@@ -14,14 +14,14 @@ FARTHEST = timedelta(days=21)
 MORNING_LEAVES = timedelta(hours=1)
 
 
-def likely(calendar: Calendar, zone: ZoneInfo, now: datetime) -> list[datetime]:
+def likely(calendar: Calendar, now: datetime) -> list[datetime]:
     """Return deadlines to choose from: within open hours, and people are rung by day before them."""
-    return sorted(set(_open(calendar, zone, now)))
+    return sorted(set(_open(calendar, now)))
 
 
-def _open(calendar: Calendar, zone: ZoneInfo, now: datetime) -> Iterator[datetime]:
+def _open(calendar: Calendar, now: datetime) -> Iterator[datetime]:
     for minutes in CHOICES_MINUTES:
-        moment = _by_day(due_at(calendar, now, minutes), zone)
+        moment = _by_day(due_at(calendar, now, minutes), calendar.timezone)
         # A deadline: the minute before it must be one in which somebody is there.
         if calendar.is_open(moment - timedelta(minutes=1)):
             yield moment
