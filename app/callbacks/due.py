@@ -14,7 +14,7 @@ from app.deployment import Deployment
 from app.lines import places
 from app.messages import messages
 from app.promises import attempts, ledger
-from app.promises.attempts import is_calling_in
+from app.promises.attempts import is_on_the_line
 from app.promises.times import Window, by_day
 from app.records.lines import Line
 from app.records.promises import IS_OWED, Promise, PromiseState
@@ -93,7 +93,7 @@ def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datet
         promise.next_at = again_from
         ledger.note(session, promise, "promise_held_back", now, details={"time": again_from.isoformat()})
         return True
-    if is_calling_in(session, promise.number):
+    if is_on_the_line(session, promise.number):
         promise.next_at = now + LOOK_AGAIN_AFTER
         return True
     return False

@@ -61,10 +61,10 @@ def is_over(
     wrap_up = 0 if outcome == AttemptOutcome.DROPPED else wrap_up_seconds(session, attempt)
     attempts.close(session, attempt, outcome, now, wrap_up_seconds=wrap_up, ends_leg=ends_leg)
     session.flush()
-    if promise.state == PromiseState.KEPT and outcome == AttemptOutcome.KEPT:
-        # It came true while they talked: see ledger.comes_true().
-        _was_spoken_to(session, attempt, now)
     if promise.state != PromiseState.CALLING:
+        # What it was about was settled, or agreed on anew, while they talked.
+        if outcome == AttemptOutcome.KEPT:
+            _was_spoken_to(session, attempt, now)
         return
     details = {"agent": attempt.agent}
     if outcome == AttemptOutcome.KEPT:

@@ -179,8 +179,18 @@ def tell_agent(session: Session, attempt: PromiseAttempt, state: str, now: datet
     desk_events.tell(session, attempt.agent, "call", data, now)
 
 
+def is_on_the_line(session: Session, number: str | None) -> bool:
+    """Tell whether the customer is on the line with us already: they rang us, or talk in a callback."""
+    talks = select(PromiseAttempt.id).where(
+        PromiseAttempt.number == number,
+        PromiseAttempt.bridged_at.is_not(None),
+        PromiseAttempt.ended_at.is_(None),
+    )
+    return is_calling_in(session, number) or session.scalar(talks.limit(1)) is not None
+
+
 def is_calling_in(session: Session, number: str | None) -> bool:
-    """Tell whether the customer is on the line with us already."""
+    """Tell whether the customer has rung us and is still there."""
     live = select(Call.sid).where(
         Call.remote_e164 == number, Call.direction == Direction.INBOUND, Call.state != CallState.ENDED
     )

@@ -173,6 +173,11 @@ def merged_at(session: Session, number: str, moment: datetime) -> Promise | None
     )
 
 
+def is_anothers(owed: Promise, customer: str | None) -> bool:
+    """Tell whether a promise to a number is owed to another of the customers who share it."""
+    return None not in (owed.customer, customer) and owed.customer != customer
+
+
 def unmerge(session: Session, merged: Promise, why: str, now: datetime) -> None:
     """The conversation for which it was owed no more was none, or with somebody else: it is owed again."""
     if take_back(session, merged, why, now, {}):
@@ -225,7 +230,7 @@ def hand_over(
         return promise
     before, promise.agent = promise.agent, agent
     details = {"agent": agent, "from": before or ""}
-    if _is_spoken_about(session, promise):
+    if is_spoken_about(session, promise):
         note(session, promise, why, now, who, details)
     else:
         _look_at(promise, now)
@@ -238,7 +243,7 @@ def hand_over(
     return promise
 
 
-def _is_spoken_about(session: Session, promise: Promise) -> bool:
+def is_spoken_about(session: Session, promise: Promise) -> bool:
     """Tell whether somebody is talking to the customer this moment, to keep it."""
     if promise.state != PromiseState.CALLING:
         return False
@@ -324,12 +329,6 @@ def keep(session: Session, promise_id: int, agent: str, now: datetime) -> Promis
     return promise
 
 
-def comes_true(session: Session, promise: Promise, agent: str, now: datetime) -> None:
-    """The two talk in the callback that is in the air: it is kept, and their conversation goes on."""
-    promise.state, promise.finished_at = PromiseState.KEPT, now
-    note(session, promise, "promise_kept", now, agent, {"agent": agent})
-
-
 def _still_owed(session: Session, promise_id: int) -> Promise:
     promise = session.get(Promise, promise_id, with_for_update=True, populate_existing=True)
     if promise is None:
@@ -350,7 +349,8 @@ def move(
 ) -> None:
     """Move a promise on, by the table. Raises InvalidTransition when the table doesn't allow it.
 
-    A callback that is in the air for it is called off, unless its own end is what moves the promise.
+    A callback that is in the air for it is called off, unless its own end is what moves the promise, or the
+    two talk in it already: then their conversation goes on to its end.
     """
     if state not in FOLLOWS[PromiseState(promise.state)]:
         raise InvalidTransition(f"{promise.state} promise {promise.id} can't become {state}")
@@ -387,9 +387,11 @@ def take_back(
 
 def _call_off(session: Session, promise: Promise, outcome: AttemptOutcome, now: datetime) -> None:
     attempt = attempts.in_the_air(session, promise.id)
-    if attempt is not None:
-        attempts.close(session, attempt, outcome, now)
-        session.flush()
+    # Who has spoken to us in another call wasn't who answered this one.
+    if attempt is None or (attempt.bridged_at is not None and outcome != AttemptOutcome.CUSTOMER_RANG):
+        return
+    attempts.close(session, attempt, outcome, now)
+    session.flush()
 
 
 def note(

@@ -4,7 +4,6 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.callers.numbers import may_be_called
 from app.errors import InvalidField
 from app.lines import places
 from app.messages import agreements, messages
@@ -22,16 +21,20 @@ ORIGIN = "agreed:"
 def owe(session: Session, call: Call, agent: str, due_at: datetime, now: datetime) -> Promise:
     """Promise that the agent rings this call's other side back before `due_at`, and tell them by SMS.
 
-    Once for each call: agreed on anew, it is moved. What the number was owed before is this from now on,
-    except that the callback in which the two talk has come true. Raises InvalidField for a time that is past
-    or more than choices.FARTHEST away. The call is held by the caller of this function.
+    Once for each call: agreed on anew, it is moved. What the customer was owed before is this from now on,
+    except that the callback in which the two talk has come true. What another customer of the number is owed
+    stays as it is; since a number is owed one callback, this one stands on the agent's list without it.
+    Raises InvalidField for a time that is past or more than choices.FARTHEST away. The call is held by the
+    caller of this function.
     """
     if not now < due_at <= now + choices.FARTHEST:
         raise InvalidField("due_at", f"choose a time within the next {choices.FARTHEST.days} days")
-    number = call.remote_e164 if may_be_called(call.remote_e164) else None
-    owed = _owed(session, call, number)
+    number = call.remote_e164 if places.may_ring(session, call.remote_e164) else None
+    owed = of_call(session, call) or ledger.unfinished_for(session, number)
+    if owed is not None and ledger.is_anothers(owed, call.customer):
+        number = owed = None
     if owed is not None and _is_talked_about_here(session, call, owed):
-        ledger.comes_true(session, owed, agent, now)
+        ledger.move(session, owed, PromiseState.KEPT, "promise_kept", now, agent, {"agent": agent})
         owed = None
     if owed is None:
         owed = _make(session, call, number, agent, due_at, now)
@@ -49,13 +52,9 @@ def of_call(session: Session, call: Call) -> Promise | None:
     return owed if is_of_call and owed is not None and owed.state in OWED else None
 
 
-def _owed(session: Session, call: Call, number: str | None) -> Promise | None:
-    return ledger.unfinished_for(session, number) if number is not None else of_call(session, call)
-
-
 def _is_talked_about_here(session: Session, call: Call, owed: Promise) -> bool:
-    attempt = attempts.in_the_air(session, owed.id) if owed.state == PromiseState.CALLING else None
-    return attempt is not None and attempt.call_sid == call.sid and attempt.bridged_at is not None
+    attempt = attempts.in_the_air(session, owed.id)
+    return attempt is not None and attempt.call_sid == call.sid and ledger.is_spoken_about(session, owed)
 
 
 def _make(

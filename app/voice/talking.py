@@ -71,7 +71,7 @@ def owes_still(
         return
     noted = session.get(Contact, contact_key(call.sid))
     says_something = noted is not None and bool(noted.summary or noted.outcome)
-    if _is_anothers(merged, call):
+    if ledger.is_anothers(merged, call.customer):
         ledger.unmerge(session, merged, "promise_of_another", now)
     elif seconds is not None and seconds < KEPT_FROM_SECONDS and not says_something:
         ledger.unmerge(session, merged, "promise_hardly_spoken", now)
@@ -82,15 +82,13 @@ def settled_by_word(session: Session, call: Call, step: CallStep, agent: str, no
     if call.remote_e164 is None or step.answered_at is None or step.agent != agent:
         return
     owed = ledger.unfinished_for(session, call.remote_e164)
-    if owed is None or owed.created_at >= step.answered_at or _is_anothers(owed, call):
+    if owed is None or owed.created_at >= step.answered_at or ledger.is_anothers(owed, call.customer):
         return
     if owed.id == call.promise:
         return  # agreed on in this very call
+    if ledger.is_spoken_about(session, owed):
+        return  # by whoever talks with them now
     ledger.merge(session, call.remote_e164, agent, now)
-
-
-def _is_anothers(owed: Promise, call: Call) -> bool:
-    return None not in (owed.customer, call.customer) and owed.customer != call.customer
 
 
 def _merged(session: Session, call: Call, step: CallStep) -> Promise | None:

@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, func, select, update
+from sqlalchemy.orm import Session
 
 from app import db
 from app.agents import presence
@@ -23,7 +24,7 @@ from app.promises import ledger
 from app.promises.attempts import new_sid
 from app.records.agents import Activity, Intent
 from app.records.callers import Contact, Direction
-from app.records.calls import Call, CallState, Outcome
+from app.records.calls import Call, CallState, CallStep, Outcome, StepOutcome
 from app.records.lines import Line
 from app.records.outgoing import Outbox
 from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseEvent, PromiseState
@@ -851,6 +852,66 @@ def test_a_callback_that_there_never_was_is_answered_in_kind(
         assert response.status_code in (200, 204)
         assert caller.rings is None
     assert client.post(f"/voice/callbacks/CB{'0' * 32}/{what}").status_code == 403
+
+
+IN_MID_TALK: dict[str, Callable[[Session, int, datetime], object]] = {
+    "withdrawn": lambda session, promise, now: ledger.withdraw(session, promise, "anna", now),
+    "kept": lambda session, promise, now: ledger.keep(session, promise, "anna", now),
+    "open": lambda session, promise, now: ledger.set_time(session, promise, now + 180 * MINUTE, "anna", now),
+}
+
+
+@pytest.mark.parametrize("becomes", IN_MID_TALK)
+def test_nobody_is_cut_off_in_the_conversation_that_their_promise_was_about(
+    begin: Callback, becomes: str
+) -> None:
+    begin.is_taken().answers(AnsweredBy="human")
+    [attempt] = attempts()
+    with db.transaction() as session:
+        IN_MID_TALK[becomes](session, attempt.promise, datetime.now(UTC))
+
+    assert ends_asked_for() == 0
+    assert (attempts()[0].ended_at, town.presence("anna").activity) == (None, Activity.TALKING)
+
+    begin.ends(DialBridged="true", DialCallDuration="64")
+    assert attempts()[0].outcome == AttemptOutcome.KEPT
+    assert stored(attempt.promise).state == becomes
+    assert call_of(attempts()[0]).outcome == Outcome.TALKED
+    with db.transaction() as session:
+        assert session.get(Contact, f"call:{attempt.call_sid}") is not None
+
+
+def test_who_talks_in_a_callback_is_rung_for_nothing_else_meanwhile(
+    begin: Callback, deployment: Deployment
+) -> None:
+    begin.is_taken().answers(AnsweredBy="human")
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        ledger.keep(session, attempts()[0].promise, "anna", now)
+    with db.transaction() as session:
+        made = now - 10 * MINUTE
+        owed = factories.promise(session, origin="anew", due_at=now + 4 * MINUTE, now=made).id
+
+    assert jobs.work_off(deployment, now) == 0, "though Bram is free"
+    begin.ends(DialBridged="true", DialCallDuration="64")
+    assert jobs.work_off(deployment, now + timedelta(seconds=10)) == 1
+    assert stored(owed).state == PromiseState.CALLING
+
+
+def test_a_note_of_another_call_cuts_nobody_off(begin: Callback, another: Another) -> None:
+    begin.is_taken().answers(AnsweredBy="human")
+    [attempt] = attempts()
+    earlier = another(from_=ADA).comes_in()
+    with db.transaction() as session:
+        call, step = session.get_one(Call, earlier.sid), session.get_one(CallStep, (earlier.sid, 1))
+        call.bridged_to, call.bridged_at, call.promise = "bram", datetime.now(UTC), None
+        step.agent, step.answered_at, step.outcome = "bram", datetime.now(UTC), StepOutcome.ANSWERED
+    with db.transaction() as session:
+        call_control.save_notes(
+            session, earlier.sid, "bram", outcome="waiting", summary="", now=datetime.now(UTC)
+        )
+
+    assert (attempts()[0].ended_at, stored(attempt.promise).state) == (None, PromiseState.CALLING)
 
 
 def test_a_promise_that_was_moved_waits_for_its_new_time(begin: Callback, deployment: Deployment) -> None:

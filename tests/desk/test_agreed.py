@@ -101,6 +101,32 @@ def test_what_was_owed_before_and_is_agreed_on_anew_stays_owed_whatever_is_noted
     assert owed.due_at > now + 3 * HOUR
 
 
+def test_what_another_customer_of_the_number_is_owed_stays_as_it_is(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    now = datetime.now(UTC)
+    with transaction() as session:
+        factories.agent(session, "bram")
+        factories.customer(session, "K2", ADA, name="Bob Babbage")
+        factories.case(session, "Z2", "K2")
+        theirs = factories.promise(
+            session, number=ADA, customer="K2", case="Z2", agent="anna", due_at=now + HOUR, now=now - HOUR
+        ).id
+    sid = in_talk(settings)
+    assert ask(anna, f"/desk/calls/{sid}/pick", customer="K1", case="Z1")[0] == 200
+
+    _, said = promise(anna, sid, 3 * HOUR)
+    promise(anna, sid, 4 * HOUR)
+    ask(anna, f"/desk/calls/{sid}/notes", summary="Belt terug", outcome="promise_made")
+
+    assert "Het staat bij uw beloftes." in said
+    first, second = sorted(town.promises(), key=lambda owed: owed.id)
+    assert (first.id, first.number, first.customer, first.due_at) == (theirs, ADA, "K2", now + HOUR)
+    assert first.state == PromiseState.DUE, "as before they spoke to somebody else"
+    assert (second.number, second.customer, second.case, second.agent) == (None, "K1", "Z1", "anna")
+    assert second.state == PromiseState.OPEN
+
+
 def test_agreed_on_anew_it_is_moved_and_stays_one_promise(
     anna: FlaskClient, settings: config.Settings
 ) -> None:
