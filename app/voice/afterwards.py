@@ -14,7 +14,14 @@ from app.voice import steps as call_steps
 from app.voice.ending import need_not_be_rung, release
 from app.voice.held import held
 from app.voice.rings import ended
-from app.voice.talking import put_through, talked_after_all, talks, was_promised_since
+from app.voice.talking import (
+    never_talked,
+    put_through,
+    talked_after_all,
+    talks,
+    was_never_put_through,
+    was_promised_since,
+)
 
 
 def accepted(session: Session, sid: str, number: int, now: datetime) -> None:
@@ -61,9 +68,17 @@ def _take_back(session: Session, call: Call, step: CallStep, left_at: datetime, 
         presence.proved(session, step.agent, now)
 
 
-def went_on_without_us(session: Session, sid: str, now: datetime) -> None:
-    """The caller was sent on while nothing could be written down: nobody is held for them any more."""
+def went_on_without_us(
+    session: Session, sid: str, number: int | None, dial: DialEnded, now: datetime
+) -> None:
+    """The caller was sent on while nothing could be written down: nobody is held for them any more.
+
+    `number` is the ring after which that was; an agent who had said yes to it was never put through.
+    """
     call = held(session, sid)
+    rang = session.get(CallStep, (sid, number)) if number is not None and number == call.step else None
+    if rang is not None and call.state == CallState.TALKING and was_never_put_through(dial):
+        never_talked(session, call, rang, now)
     if call.state not in (CallState.RINGING, CallState.WAITING) or call.created_at > now:
         return
     step = session.get(CallStep, (sid, call.step))

@@ -133,14 +133,11 @@ def _go_on(error: Exception) -> Response:
     """The caller may have just had their conversation; then it is over, else somebody else is rung."""
     left, dial, named = _voice().left, forms.dial_ended(), request.view_args or {}
     is_of_step = named.get("sid") == forms.value("CallSid")
+    said = asdict(dial) | {"step": named.get("number") if is_of_step else None}
     if talked(dial):
-        said = asdict(dial) | {
-            "seconds": dial.seconds or 0,
-            "step": named.get("number") if is_of_step else None,
-        }
-        left.spool.keep("talked", last_resort.caller() | said)
+        left.spool.keep("talked", last_resort.caller() | said | {"seconds": dial.seconds or 0})
     elif is_of_step:
-        left.spool.keep("went_on", last_resort.caller())
+        left.spool.keep("went_on", last_resort.caller() | said)
     return forms.xml(left.degraded.after(OWNER, forms.value("To")[:32], dial, forms.caller_id()))
 
 

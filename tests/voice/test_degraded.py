@@ -26,11 +26,11 @@ from app.deployment import Deployment
 from app.promises import recordings
 from app.records.agents import Activity, Intent
 from app.records.calls import Call, CallState, Inbox, Outcome
-from app.records.promises import Promise
+from app.records.promises import Promise, PromiseState
 from app.voice.outage import spool_replay
 from config import Settings
 from startup.postgres_server import PostgresServer
-from tests import town
+from tests import factories, town
 from tests.factories import ADA, BEN, LINE
 from tests.parts import test_settings as values_for_tests
 from tests.telephone import Another, Line
@@ -502,6 +502,39 @@ def test_an_agent_who_accepted_while_the_database_was_gone_talks(
 
     stands = town.call(call.sid)
     assert (stands.state, stands.bridged_to) == (CallState.TALKING, "anna")
+
+
+@pytest.mark.parametrize("says_yes_in_the_outage", [False, True])
+def test_a_yes_that_was_never_put_through_is_no_conversation_in_an_outage_either(
+    outage: Outage, another: Another, merge: Callable[[], int], says_yes_in_the_outage: bool
+) -> None:
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        factories.promise(
+            session, number=ADA, agent="anna", due_at=now + timedelta(hours=2), now=now - timedelta(hours=1)
+        )
+    town.rings_at_phone("anna")
+    call = another().comes_in()
+    whisper, action = call.attribute("Number", "url"), call.attribute("Dial", "action")
+
+    def says_yes() -> None:
+        call.post(whisper, context="whisper")
+        call.post(call.attribute("Gather", "action"), context="whisper", Digits="1")
+
+    if not says_yes_in_the_outage:
+        says_yes()
+    with outage(refusing):
+        if says_yes_in_the_outage:
+            says_yes()
+        call.post(action, DialCallStatus="completed", DialBridged="false", DialCallDuration="12")
+        assert call.rings is not None, "the caller goes on to somebody"
+
+    merge()
+
+    stands = town.call(call.sid)
+    assert (stands.state, stands.bridged_to, stands.bridged_at) == (CallState.RINGING, None, None)
+    assert town.presence("anna").activity == Activity.IDLE
+    assert [promise.state for promise in town.promises()] == [PromiseState.DUE]
 
 
 def test_the_news_of_one_call_that_several_processes_kept_is_told_in_its_order(

@@ -67,13 +67,18 @@ def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> No
         known = held.held(session, sid)
         incoming_calls.note_message(session, known, recording_sid, seconds, at, deployment)
     elif fact["kind"] == "talked":
-        status, call_status = fact.get("status", "completed"), fact.get("call_status", "")
-        dial = DialEnded(status, call_status, fact.get("bridged"), int(fact["seconds"]))
-        afterwards.talked_without_us(session, sid, fact.get("step"), dial, at, deployment)
+        afterwards.talked_without_us(session, sid, fact.get("step"), _dial(fact, "completed"), at, deployment)
     elif fact["kind"] == "went_on":
-        afterwards.went_on_without_us(session, sid, at)
+        afterwards.went_on_without_us(session, sid, fact.get("step"), _dial(fact, ""), at)
     elif fact["kind"] == "ended":
         last_word.status(session, sid, fact["call_status"], at, deployment, fact.get("seconds"))
+
+
+def _dial(fact: dict[str, Any], status: str) -> DialEnded:
+    """Read how a ring ended; of a fact that an older version kept, `status` is all there is."""
+    return DialEnded(
+        fact.get("status", status), fact.get("call_status", ""), fact.get("bridged"), fact.get("seconds")
+    )
 
 
 def _merge_callback(session: Session, sid: str, fact: dict[str, Any], at: datetime) -> None:
