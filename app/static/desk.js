@@ -133,7 +133,17 @@ const refreshPresence = soon(async () => {
   const state = presencePlace.querySelector("[data-state]")?.dataset.state;
   empty.dataset.available = String(!["break", "away", "off"].includes(state));
 });
-const refreshBoard = soon(() => refresh(boardPlace, "/desk/board"));
+
+// Whoever chooses in a menu of the board, or types there, goes on with the same one: what is new waits for them.
+let boardIsBehind = false;
+const menusOfBoard = () => [...boardPlace.querySelectorAll(".menu[open]")];
+const refreshBoard = soon(() => {
+  boardIsBehind = menusOfBoard().length > 0;
+  if (!boardIsBehind) refresh(boardPlace, "/desk/board");
+});
+boardPlace.addEventListener("toggle", () => {
+  if (boardIsBehind) refreshBoard();
+}, { capture: true });
 
 function hear(kind, data) {
   if (kind === "screen_pop") {
@@ -254,7 +264,12 @@ document.addEventListener("submit", async (event) => {
   if (button) button.disabled = true;
   try {
     const response = await sending;
-    if (response.headers.get("Content-Type")?.startsWith("text/html")) {
+    const isPage = response.headers.get("Content-Type")?.startsWith("text/html");
+    if (target === boardPlace && (response.ok || isPage)) {
+      // Done, or gone meanwhile: the board says what is so.
+      for (const menu of menusOfBoard()) menu.open = false;
+      refreshBoard();
+    } else if (isPage) {
       const html = await response.text();
       if (target === presencePlace) place(presencePlace, html);
       else if (wanted === ofCall) placeCard(html, false);
@@ -264,7 +279,7 @@ document.addEventListener("submit", async (event) => {
       if (form.action.endsWith("/decline") && response.ok) softphone.refuse(ofCall);
     } else if (!response.ok) {
       refuse(form, await response.json());
-    } else if (target === boardPlace) refreshBoard();
+    }
   } catch {
     announce(words("alarm_dead"));
   } finally {

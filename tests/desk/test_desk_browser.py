@@ -386,6 +386,56 @@ def test_a_note_belongs_to_its_call_whoever_calls_next(
     expect(pinned).to_have_count(0)
 
 
+def test_after_a_customer_was_picked_no_other_button_has_the_focus(
+    desk: Page, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+    expect(desk.locator(".call-state")).to_contain_text("In gesprek")
+    pick = desk.get_by_role("button", name="Deze is het: Charles Babbage")
+    pick.focus()
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_role("heading", name="Charles Babbage")).to_be_visible()
+
+    expect(desk.locator("#call")).to_be_focused()
+    desk.keyboard.press("Enter")
+
+    expect(desk.get_by_role("heading", name="Charles Babbage")).to_be_visible()
+    with transaction() as session:
+        call, step = session.get_one(Call, sid), session.get_one(CallStep, (sid, 1))
+        assert (call.customer, step.checked_at) == ("K2", None)
+
+
+def test_what_is_done_on_the_board_leaves_the_card_as_it_is(desk: Page, settings: config.Settings) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+    desk.get_by_label(re.compile("Notities")).press_sequentially("Ada wil haar")
+
+    desk.locator("#board summary").first.click()
+    desk.get_by_role("button", name="Ik heb de klant al gesproken").click()
+
+    expect(desk.locator("#board")).not_to_contain_text("Grace Hopper")
+    expect(desk.locator(".menu[open]")).to_have_count(0)
+    expect(desk.get_by_label(re.compile("Notities"))).to_have_value("Ada wil haar")
+    expect(desk.locator(".refusal")).to_have_count(0)
+
+
+def test_the_board_waits_for_who_is_choosing_on_it(desk: Page) -> None:
+    board = desk.locator("#board")
+    board.locator("summary").first.click()
+    time = board.get_by_label("Andere tijd, vóór")
+    time.fill("2030-01-02T10:00")
+    board.evaluate("board => { board.firstElementChild.dataset.old = '' }")
+
+    office.tell("anna", 1, kind="promise")
+    desk.wait_for_timeout(700)  # nothing is to happen
+
+    expect(time).to_have_value("2030-01-02T10:00")
+    expect(time).to_be_focused()
+    desk.keyboard.press("Escape")
+    expect(board.locator("[data-old]")).to_have_count(0)
+
+
 def test_a_promise_is_made_where_the_note_is_written(desk: Page, settings: config.Settings) -> None:
     sid = office.call_in(settings, ADA)
     office.pick_up(sid)

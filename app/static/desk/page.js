@@ -68,20 +68,28 @@ export function place(target, html, { isSame = true } = {}) {
 
 /** Remember where in `target` the focus is; return what brings it back there, or around it, once it is lost. */
 export function keepFocus(target, isSame = true) {
-  const had = target.contains(document.activeElement) ? describe(document.activeElement) : null;
+  const had = target.contains(document.activeElement) ? document.activeElement : null;
   return () => {
     if (!had || document.activeElement !== document.body) return;
-    ((isSame ? target.querySelector(had) : null) ?? target.closest("[tabindex]"))?.focus();
+    ((isSame ? theSame(had, target) : null) ?? target.closest("[tabindex]"))?.focus();
   };
 }
 
-function describe(element) {
-  if (element.id) return `#${CSS.escape(element.id)}`;
-  if (element.name) {
-    const value = element.value ? `[value="${CSS.escape(element.value)}"]` : "";
-    return `${element.localName}[name="${CSS.escape(element.name)}"]${element.localName === "button" ? value : ""}`;
-  }
-  return element.localName;
+/** Return the element of `target` that does what one did that is gone; null unless there is exactly one. */
+function theSame(gone, target) {
+  const does = whatItDoes(gone);
+  const found = [...target.querySelectorAll(gone.localName)].filter((one) => whatItDoes(one) === does);
+  return found.length === 1 ? found[0] : null;
+}
+
+// Of what has no id: its name and, of what is pressed, its words; and to what its form speaks about whom.
+function whatItDoes(element) {
+  if (element.id) return `#${element.id}`;
+  const isPressed = ["button", "summary", "a"].includes(element.localName);
+  const hidden = [...(element.form?.querySelectorAll("input[type=hidden]:not([name=csrf])") ?? [])];
+  const about = [element.form?.getAttribute("action"), ...hidden.map((one) => `${one.name}=${one.value}`)];
+  const words = isPressed ? [element.getAttribute("href"), element.value, element.textContent.trim()] : [];
+  return JSON.stringify([element.name, element.type === "radio" ? element.value : "", ...about, ...words]);
 }
 
 /** Keep the running times right: since when, until when. */
