@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 import axe_playwright_python
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
+from sqlalchemy import select, update
+from sqlalchemy.orm import undefer
 
 from app.agents import presence
 from app.db import Database
 from app.records.agents import Activity, Agent, Presence, Reach, Softphone
-from app.records.calls import Call, CallStep, StepOutcome
+from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.lines import Line
 from phonebox.client import Phonebox, PhoneCall
 from startup.warden import Warden
@@ -22,7 +24,7 @@ from tests import factories
 from tests.desk import office
 from tests.factories import ADA, BEN
 from tests.pages import PATIENCE, until
-from tests.parts import Product, running_product
+from tests.parts import TELLS, Product, running_product
 
 AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 VOICE = (Path(__file__).parent / "voice.js").read_text()
@@ -72,6 +74,19 @@ class Town:
             session.expunge_all()
             return found
 
+    def story(self) -> str:
+        """What was decided of each call, on what, and how everybody stands: for a test that fails."""
+        with self.database.reading() as session:
+            steps = session.scalars(select(CallStep).options(undefer(CallStep.situation)))
+            decided = [
+                f"{one.call_sid} {one.kind} {one.agent} {one.reason}: {one.situation}" for one in steps
+            ]
+            stand = [
+                f"{one.agent} {one.intent} {one.intent_why} {one.activity} {one.call_sid} {one.reach}"
+                for one in session.scalars(select(Presence))
+            ]
+        return "\n".join([*decided, *stand])
+
     def end_wrap_up(self, agent: str) -> None:
         with self.database.transaction() as session:
             assert presence.end_wrap_up(session, agent, datetime.now(UTC))
@@ -100,10 +115,16 @@ def people(product: Product) -> Iterator[Town]:
 
 
 @pytest.fixture
-def town(people: Town) -> Iterator[Town]:
+def town(people: Town, request: pytest.FixtureRequest) -> Iterator[Town]:
     """The town with everybody available and idle, as after a quiet minute."""
     people.phonebox.reset()
     with people.database.transaction() as session:
+        # Of calls that the test before left there is no news any more: nobody waits in one for anybody.
+        session.execute(
+            update(Call)
+            .where(Call.state != CallState.ENDED)
+            .values(state=CallState.ENDED, waiting_since=None, waiting_for_agent=None, waiting_for_team=None)
+        )
         for key in ("anna", "ben"):
             status = session.get_one(Presence, key)
             status.intent, status.intent_since, status.intent_why = "available", datetime.now(UTC), "agent"
@@ -116,6 +137,7 @@ def town(people: Town) -> Iterator[Town]:
             status.suspect_until, status.heartbeat_at, status.reach = None, None, Reach.DESK
             status.softphone = Softphone.NONE
         session.get_one(Agent, "anna").phone = None
+    request.node.stash[TELLS] = {"the town": people.story}
     yield people
     people.phonebox.reset()
 
