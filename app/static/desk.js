@@ -1,7 +1,7 @@
 // The agent's desk: events come in, the server renders, this places. Never a card of another call.
 
 import { useDevices } from "./desk/devices.js";
-import { flushNotes, pinNote, unpinNote, watchNotes } from "./desk/notes.js";
+import { flushNotes, noteOn, pinNote, unpinNote, watchNotes } from "./desk/notes.js";
 import { beTheDesk } from "./desk/one_tab.js";
 import { ask, desk, keepFocus, place, send, tellTimes, words } from "./desk/page.js";
 import { useShortcuts } from "./desk/shortcuts.js";
@@ -60,12 +60,13 @@ function placeCard(html, announceIt) {
   const old = cardPlace.querySelector(".card");
   const isSameCall = old?.dataset.call === wanted;
   const before = isSameCall ? sideShown() : null;
+  const said = isSameCall ? noteOn(old) : null;
   if (old && !isSameCall) pinNote(old);
   unpinNote(wanted);
   // A button or field of another call's card is another one, whatever it is called.
   place(cardPlace, html, { isSame: isSameCall });
   const card = cardPlace.querySelector(".card");
-  watchNotes(card);
+  watchNotes(card, said);
   desk.classList.add("has-card");
   showSide(before);
   if (announceIt) {

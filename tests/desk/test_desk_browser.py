@@ -386,6 +386,30 @@ def test_a_note_belongs_to_its_call_whoever_calls_next(
     expect(pinned).to_have_count(0)
 
 
+def test_a_note_outlives_a_card_that_was_made_before_it_was_saved(
+    desk: Page, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+    notes = desk.get_by_label(re.compile("Notities"))
+    notes.press_sequentially("Belt morgen terug")
+    desk.get_by_label("Belofte gedaan").check()
+    until(desk, lambda: notes_kept(sid) == ("Belt morgen terug", "promise_made"))
+    expect(desk.locator(".saved")).to_contain_text("Bewaard om")
+
+    def made_before(route: Route) -> None:
+        html = route.fetch()
+        empty = re.sub(r"(<textarea[^>]*>)[^<]*", r"\1", html.text()).replace(" checked>", ">")
+        route.fulfill(response=html, body=empty)
+
+    desk.route("**/card", made_before)
+    desk.locator(".promising button").first.click()
+
+    expect(desk.locator(".agreed")).to_contain_text("U belt")
+    expect(notes).to_have_value("Belt morgen terug")
+    expect(desk.get_by_label("Belofte gedaan")).to_be_checked()
+
+
 def test_after_a_customer_was_picked_no_other_button_has_the_focus(
     desk: Page, settings: config.Settings
 ) -> None:

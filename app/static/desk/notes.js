@@ -14,14 +14,25 @@ const timers = new Map();
 const savedAt = new Map(); // call -> when what it says was last on its way
 let saving = Promise.resolve();
 
-/** Watch the notes of the card that was just placed; what a reload interrupted is put back first. */
-export function watchNotes(card) {
+/** Return what the note on a card says now. */
+export function noteOn(card) {
+  const form = card.querySelector("form[data-notes]");
+  return form && new URLSearchParams(new FormData(form));
+}
+
+/**
+ * Watch the notes of the card that was just placed; what a reload interrupted is put back first. `said` is what stood
+ * there a moment ago: the server may have made the card before that reached it.
+ */
+export function watchNotes(card, said = null) {
   const form = card.querySelector("form[data-notes]");
   if (!form) return;
   const call = form.dataset.notes;
   form.querySelector("[data-save]").hidden = true;
   const kept = sessionStorage.getItem(KEEP + call);
   if (kept) fill(form, new URLSearchParams(kept));
+  else if (said) fill(form, said);
+  if (kept || said?.get("summary")) form.dataset.written = "";
   form.addEventListener("input", () => {
     form.dataset.written = "";
     note(form, call);
