@@ -141,7 +141,7 @@ def case(
 
 def promise(session: Session, *, now: datetime, due_at: datetime, **more: Any) -> Promise:
     """A callback that Anna agreed with Ada at `now`; what is owed once to a number is made once."""
-    usual = {"number": ADA, "line": LINE, "customer": None, "case": None, "agent": "anna"}
+    usual: dict[str, Any] = {"number": ADA, "line": LINE, "customer": None, "case": None, "agent": "anna"}
     usual |= {"team": "Burgerzaken", "language": "nl", "why": "promise_asked"}
     values = usual | more
     return ledger.make(session, **{"origin": f"test:{values['number']}"} | values, now=now, due_at=due_at)

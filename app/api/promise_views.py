@@ -32,7 +32,7 @@ from app.clock import utcnow
 from app.errors import InvalidField
 from app.lines import places
 from app.outgoing.shapes import words
-from app.promises import ledger
+from app.promises import ledger, owed
 from app.records.agents import Agent
 from app.records.callers import Case, Customer
 from app.records.lines import Line
@@ -91,8 +91,12 @@ def make_promise() -> ResponseReturnValue:
     with db.transaction() as session:
         wanted = _owed(session, said, now)
         promise = ledger.make(session, origin=origin, why="promise_asked", now=now, **wanted)
-        if promise.number not in (wanted["number"], None):
-            # None: the customer was erased. Anything else would leave the second number without a promise.
+        is_erased = promise.number is None
+        if not is_erased and (
+            promise.number != wanted["number"]
+            or not owed.is_about(promise, wanted["customer"], wanted["case"])
+        ):
+            # Anything else would leave the second without a promise.
             raise Refused([Problem("Idempotency-Key", "key_of_another_number")])
         session.flush()
         is_new = promise.origin == origin and promise.created_at == now

@@ -11,7 +11,7 @@ from app.catalogue import text
 from app.lines import places
 from app.messages import messages
 from app.outgoing.announce import contact_key, forget_contact, record_contact
-from app.promises import attempts, ledger
+from app.promises import attempts, ledger, owed
 from app.promises.times import try_again_at
 from app.records.callers import Channel, Direction
 from app.records.calls import Call
@@ -67,6 +67,11 @@ def is_over(
             _was_spoken_to(session, attempt, now)
         return
     details = {"agent": attempt.agent}
+    if outcome == AttemptOutcome.KEPT and owed.is_anothers(
+        promise, session.get_one(Call, attempt.call_sid).customer
+    ):
+        _was_with_another(session, attempt, promise, now)
+        return
     if outcome == AttemptOutcome.KEPT:
         if attempt.bridged_at is not None and attempt.bridged_at > promise.due_at:
             promise.broken_at = promise.broken_at or promise.due_at
@@ -86,6 +91,15 @@ def is_over(
         promise.next_at = now + (
             AFTER_AGENT_LEFT if outcome == AttemptOutcome.AGENT_LEFT else LOOK_AGAIN_AFTER
         )
+
+
+def _was_with_another(session: Session, attempt: PromiseAttempt, promise: Promise, now: datetime) -> None:
+    """Somebody else of the same number was spoken to: when to ring for this one is for people to say."""
+    back = PromiseState.BROKEN if promise.due_at <= now else PromiseState.DUE
+    ledger.move(session, promise, back, "promise_of_another", now, details={"agent": attempt.agent})
+    promise.next_at = None
+    _show_to_humans(session, promise, attempt.agent, now)
+    _leave_contact(session, attempt, now)
 
 
 def _was_spoken_to(session: Session, attempt: PromiseAttempt, now: datetime) -> None:

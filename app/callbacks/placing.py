@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, exists, or_
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session, aliased
 
 from app.agents import desk_events, presence
@@ -47,12 +48,32 @@ class _Chosen:
 def ring_somebody(
     session: Session, promise: Promise, window: Window, now: datetime, deployment: Deployment
 ) -> str | None:
-    """Take who is to keep a promise now, and write their call down; return its name, None without anybody."""
-    facts = reading.read(session, "", str(promise.line), promise.number, now, deployment.defaults)
+    """Take who is to keep a promise now, and write their call down; return its name.
+
+    None without anybody, or when the number is being rung already, for somebody else there.
+    """
+    sid = None
+    try:
+        with session.begin_nested():
+            sid = _ring(session, promise, window, now, deployment)
+            session.flush()
+    except IntegrityError:
+        session.refresh(promise)
+        sid = None
+    if sid is None:
+        promise.next_at = now + LOOK_AGAIN_AFTER
+    return sid
+
+
+def _ring(
+    session: Session, promise: Promise, window: Window, now: datetime, deployment: Deployment
+) -> str | None:
+    facts = reading.read(
+        session, "", str(promise.line), promise.number, now, deployment.defaults, promise=promise.id
+    )
     sid = attempts.new_sid()
     chosen = _reserve(session, promise, facts, sid, window, now)
     if chosen is None:
-        promise.next_at = now + LOOK_AGAIN_AFTER
         return None
     agent = chosen.ring.agent
     call = _write_call(session, promise, facts, chosen, sid, now)

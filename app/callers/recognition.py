@@ -48,7 +48,7 @@ class Caller:
 
     e164: str | None
     customers: tuple[KnownCustomer, ...] = ()
-    promise: OwedPromise | None = None
+    promise: OwedPromise | None = None  # the most urgent that is owed to the number
 
     @property
     def customer(self) -> KnownCustomer | None:
@@ -64,20 +64,23 @@ class Caller:
 
 
 def recognise(
-    e164: str | None, customers: Sequence[KnownCustomer], promise: OwedPromise | None = None
+    e164: str | None, customers: Sequence[KnownCustomer], promises: Sequence[OwedPromise] = ()
 ) -> Caller:
     """Put the customers of a number, and their open cases, in the order in which they are likely meant.
 
-    An open promise's customer and case come first; then the most recent contact on an open case; then the
-    case that was opened most recently.
+    Whom and what an open promise is about comes first, the most urgent before the others; then the most
+    recent contact on an open case; then the case that was opened most recently.
     """
     if e164 is None:
         return Caller(None)
-    promised_case = promise.case if promise else None
-    promised_customer = promise.customer if promise else None
+    urgent_first = sorted(promises, key=lambda promise: (promise.due_at, promise.id))
+    # The earlier it is due, the higher; zero for whom or what nothing is owed.
+    urgency = {promise: len(urgent_first) - at for at, promise in enumerate(urgent_first)}
+    of_case = {promise.case: urgency[promise] for promise in reversed(urgent_first)}
+    of_customer = {promise.customer: urgency[promise] for promise in reversed(urgent_first)}
 
-    def case_order(case: OpenCase) -> tuple[bool, datetime, datetime]:
-        return case.key == promised_case, case.handled_at or _NEVER, case.opened_at
+    def case_order(case: OpenCase) -> tuple[int, datetime, datetime]:
+        return of_case.get(case.key, 0), case.handled_at or _NEVER, case.opened_at
 
     sorted_customers = [
         KnownCustomer(
@@ -90,9 +93,9 @@ def recognise(
         for customer in customers
     ]
 
-    def customer_order(customer: KnownCustomer) -> tuple[bool, datetime, bool]:
+    def customer_order(customer: KnownCustomer) -> tuple[int, datetime, bool]:
         handled = max((case.handled_at or _NEVER for case in customer.cases), default=_NEVER)
-        return customer.key == promised_customer, handled, bool(customer.cases)
+        return of_customer.get(customer.key, 0), handled, bool(customer.cases)
 
     sorted_customers.sort(key=customer_order, reverse=True)
-    return Caller(e164, tuple(sorted_customers), promise)
+    return Caller(e164, tuple(sorted_customers), urgent_first[0] if urgent_first else None)

@@ -1,6 +1,5 @@
 """What does the agent see of a call? The card: who rings, how sure that is, the case, what was agreed."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -181,10 +180,9 @@ def _reason(call: Call, step: CallStep | None) -> tuple[str, dict[str, object]] 
     """Return why it rang here; nothing once the call turned out to be about something else than thought."""
     if step is None:
         return None
-    if call.direction == Direction.INBOUND and step.situation is not None:
-        with suppress(kept.UnknownForm):
-            if kept.recognised(step.situation) != (call.customer, call.case):
-                return None
+    inbound = call.direction == Direction.INBOUND
+    if inbound and not kept.is_as_recognised(step.situation, call.customer, call.case):
+        return None
     return step.reason, dict(step.reason_values)
 
 
@@ -252,13 +250,11 @@ def _customers(session: Session, call: Call, agent: str, names: dict[str, str]) 
     rows = session.scalars(select(Customer).where(Customer.key.in_(wanted)).limit(CUSTOMERS_SHOWN)).all()
     keys = [row.key for row in rows]
     cases = session.scalars(select(Case).where(Case.customer.in_(keys))).all()
-    owed = session.scalar(
-        select(Promise).where(Promise.number == call.remote_e164, IS_OWED).order_by(Promise.due_at).limit(1)
-    )
+    owed = session.scalars(select(Promise).where(Promise.number == call.remote_e164, IS_OWED)).all()
     known = [_known(row, [case for case in cases if case.customer == row.key]) for row in rows]
-    promise = OwedPromise(owed.id, owed.agent, owed.case, owed.customer, owed.due_at) if owed else None
+    promises = [OwedPromise(one.id, one.agent, one.case, one.customer, one.due_at) for one in owed]
     order = {
-        found.key: at for at, found in enumerate(recognise(call.remote_e164 or "", known, promise).customers)
+        found.key: at for at, found in enumerate(recognise(call.remote_e164 or "", known, promises).customers)
     }
     ranked = sorted(rows, key=lambda row: (row.key != call.customer, order.get(row.key, 0)))
     return [

@@ -13,7 +13,7 @@ from app.carrier import delivery
 from app.errors import InvalidField
 from app.outgoing import outbox
 from app.outgoing.announce import record_contact
-from app.promises import ledger
+from app.promises import ledger, owed
 from app.records.agents import Agent, Role, User
 from app.records.callers import Channel, Direction
 from app.records.lines import Line
@@ -255,9 +255,8 @@ def stop(session: Session, number: str, how: str, now: datetime) -> None:
     if session.get(MessageStop, number) is None:
         session.add(MessageStop(number=number, at=now, how=how))
         session.flush()
-    owed = ledger.unfinished_for(session, number)
-    if owed is not None:
-        ledger.note(session, owed, "promise_wants_no_messages", now, "customer" if how == "asked" else "")
+    for promise in owed.to_number(session, number):
+        ledger.note(session, promise, "promise_wants_no_messages", now, "customer" if how == "asked" else "")
 
 
 def resume(session: Session, number: str) -> bool:

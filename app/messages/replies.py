@@ -13,7 +13,7 @@ from app.errors import ApplicationError
 from app.lines import places
 from app.messages import agreements, confirmation, messages, wish_grammar
 from app.messages.wished_times import Agreed, Kind, Wish, agreed
-from app.promises import ledger
+from app.promises import ledger, owed
 from app.records.agents import Agent
 from app.records.callers import Direction
 from app.records.messages import Message, MessageChannel
@@ -72,7 +72,7 @@ def _kept(
     line = to_e164(to_raw, country) or to_raw[:32]
     number = to_e164(from_raw, places.country_of(session, line) or country)
     facts = reading.read(session, "", line, number, now, deployment.defaults)
-    customer, case, owed = facts.caller.customer, facts.caller.case, facts.caller.promise
+    customer, case, promise = facts.caller.customer, facts.caller.case, facts.caller.promise
     owner = session.get(Agent, facts.owner) if facts.owner else None
     message = Message(
         sid=incoming.sid,
@@ -82,11 +82,11 @@ def _kept(
         line=line,
         body=_body(incoming, facts.language),
         customer=customer.key if customer else None,
-        case=(owed.case if owed else None) or (case.key if case else None),
+        case=(promise.case if promise else None) or (case.key if case else None),
         # Whoever has left reads nothing: then it is the team's.
         agent=owner.key if owner is not None and owner.enabled else None,
         team=(case.team if case else facts.line.team) or "",
-        promise=owed.id if owed else None,
+        promise=promise.id if promise else None,
         status="received",
         at=now,
     )
@@ -126,10 +126,12 @@ def _do_as_asked(session: Session, message: Message, facts: Facts, now: datetime
     ):
         return
     wish = wish_grammar.parse(message.body)
-    owed = ledger.unfinished_for(session, message.number)
+    promises = owed.to_number(session, message.number)
+    if len(promises) > 1 and wish.kind != Kind.THANKS:
+        return  # which of them is meant a human finds out
     try:
         with session.begin_nested():
-            done = _done(session, message, wish, owed, facts, now)
+            done = _done(session, message, wish, promises[0] if promises else None, facts, now)
     except ApplicationError:
         return  # settled, or being rung, at this very moment
     if done:
@@ -144,22 +146,22 @@ def _talks_with_a_human(session: Session, number: str, now: datetime) -> bool:
 
 
 def _done(
-    session: Session, message: Message, wish: Wish, owed: Promise | None, facts: Facts, now: datetime
+    session: Session, message: Message, wish: Wish, promise: Promise | None, facts: Facts, now: datetime
 ) -> str:
     """Carry out a wish; return what was done, empty when a human is to see to it."""
-    if owed is not None and owed.state == PromiseState.CALLING:
+    if promise is not None and promise.state == PromiseState.CALLING:
         return ""
     match wish.kind:
-        case Kind.WITHDRAW if owed is not None:
-            ledger.withdraw(session, owed.id, "customer", now)
-            body = text("message.withdrawn", owed.language)
-            messages.inform(session, owed, body, f"reply/{message.sid}", now, answers=True)
+        case Kind.WITHDRAW if promise is not None:
+            ledger.withdraw(session, promise.id, "customer", now)
+            body = text("message.withdrawn", promise.language)
+            messages.inform(session, promise, body, f"reply/{message.sid}", now, answers=True)
             return "withdrawn"
-        case Kind.THANKS if owed is not None:
+        case Kind.THANKS if promise is not None:
             return "thanks"
-        case Kind.RING if owed is not None and wish.names_a_time:
-            return _move(session, message, wish, owed, facts, now)
-        case Kind.RING if owed is None and may_be_called(message.number):
+        case Kind.RING if promise is not None and wish.names_a_time:
+            return _move(session, message, wish, promise, facts, now)
+        case Kind.RING if promise is None and may_be_called(message.number):
             return _make(session, message, wish, facts, now)
         case _:
             return ""
@@ -170,11 +172,13 @@ def _agreed(wish: Wish, facts: Facts, now: datetime) -> Agreed | None:
     return agreed(wish, facts.line.calendar, now, resolved.ladder.promise_minutes)
 
 
-def _move(session: Session, message: Message, wish: Wish, owed: Promise, facts: Facts, now: datetime) -> str:
+def _move(
+    session: Session, message: Message, wish: Wish, promise: Promise, facts: Facts, now: datetime
+) -> str:
     when = _agreed(wish, facts, now)
     if when is None:
         return ""
-    agreements.agree_on(session, owed.id, when.due_at, "customer", now, when.not_before)
+    agreements.agree_on(session, promise.id, when.due_at, "customer", now, when.not_before)
     return "moved"
 
 

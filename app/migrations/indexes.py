@@ -4,7 +4,9 @@ import sqlalchemy as sa
 from alembic import op
 
 
-def create_index(name: str, table: str, *columns: str | sa.TextClause, where: str | None = None) -> None:
+def create_index(
+    name: str, table: str, *columns: str | sa.TextClause, where: str | None = None, unique: bool = False
+) -> None:
     """Add an index; on PostgreSQL without keeping anybody from writing meanwhile.
 
     What the step did before is committed then, so it must be such that it can be done once more: building
@@ -12,7 +14,7 @@ def create_index(name: str, table: str, *columns: str | sa.TextClause, where: st
     """
     condition = sa.text(where) if where is not None else None
     if op.get_bind().dialect.name != "postgresql":
-        op.create_index(name, table, list(columns), sqlite_where=condition)
+        op.create_index(name, table, list(columns), sqlite_where=condition, unique=unique)
         return
     with op.get_context().autocommit_block():
         is_valid = op.get_bind().scalar(
@@ -23,7 +25,12 @@ def create_index(name: str, table: str, *columns: str | sa.TextClause, where: st
             op.drop_index(name, table, postgresql_concurrently=True)
         if not is_valid:
             op.create_index(
-                name, table, list(columns), postgresql_where=condition, postgresql_concurrently=True
+                name,
+                table,
+                list(columns),
+                postgresql_where=condition,
+                postgresql_concurrently=True,
+                unique=unique,
             )
 
 

@@ -180,13 +180,9 @@ def tell_agent(session: Session, attempt: PromiseAttempt, state: str, now: datet
 
 
 def is_on_the_line(session: Session, number: str | None) -> bool:
-    """Tell whether the customer is on the line with us already: they rang us, or talk in a callback."""
-    talks = select(PromiseAttempt.id).where(
-        PromiseAttempt.number == number,
-        PromiseAttempt.bridged_at.is_not(None),
-        PromiseAttempt.ended_at.is_(None),
-    )
-    return is_calling_in(session, number) or session.scalar(talks.limit(1)) is not None
+    """Tell whether a number is on the line with us: it rang us, or a callback to it is in the air."""
+    rung = select(PromiseAttempt.id).where(PromiseAttempt.number == number, PromiseAttempt.ended_at.is_(None))
+    return is_calling_in(session, number) or session.scalar(rung.limit(1)) is not None
 
 
 def is_calling_in(session: Session, number: str | None) -> bool:

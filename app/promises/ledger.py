@@ -14,7 +14,7 @@ from app.carrier import delivery
 from app.catalogue import codes, text, times
 from app.errors import InvalidField, InvalidTransition
 from app.lines.places import may_ring
-from app.promises import attempts
+from app.promises import attempts, owed
 from app.records.agents import Agent
 from app.records.promises import IS_OWED, OWED, AttemptOutcome, Promise, PromiseEvent, PromiseState, Recording
 
@@ -57,19 +57,24 @@ def make(
     why: str,
     now: datetime,
     about: str = "",
+    guessed: bool = False,
 ) -> Promise:
     """Owe a callback, and return it; it counts from the commit of this transaction on, not before.
 
-    A number that is already owed one is owed that same one: the earlier time stands, since it was spoken. One
-    whose time has passed was broken, which stays written, and is promised anew for the new time. `origin`
-    makes asking twice harmless. Without a number nobody can be dialled: it asks a human of the team at once.
+    Who is already owed one about this is owed that same one: the earlier time stands, since it was spoken.
+    One whose time has passed was broken, which stays written, and is promised anew for the new time. `origin`
+    makes asking twice harmless; `guessed`: whom it is about is known from the number alone. Without a number
+    nobody can be dialled: it asks a human of the team at once.
     """
-    if (owed := of_origin(session, origin) or unfinished_for(session, number)) is not None:
-        if owed.origin != origin:
-            _ask_again(session, owed, agent, due_at, now, by_a_system=why == "promise_asked")
-            if about not in owed.about:
-                say_more(session, owed.id, about)
-        return owed
+
+    def owed_before() -> Promise | None:
+        return of_origin(session, origin) or owed.about(session, number, customer, case, guessed=guessed)
+
+    if (before := owed_before()) is not None:
+        if before.origin != origin:
+            _ask_again(session, before, agent, due_at, now, by_a_system=why == "promise_asked")
+            _learn(session, before, about, None if guessed else customer, None if guessed else case)
+        return before
     promise = Promise(
         origin=origin,
         number=number,
@@ -83,8 +88,7 @@ def make(
         state=PromiseState.OPEN,
         about=about,
         created_at=now,
-        # Whoever works promises off finds out when its time comes: see callbacks.work_off.
-        next_at=now if number else None,
+        next_at=now if number else None,  # whoever works promises off finds out when its time comes
         tries=0,
     )
     try:
@@ -92,28 +96,40 @@ def make(
             session.add(promise)
     except IntegrityError:
         # Another call from the same number was quicker by a moment; its promise serves both.
-        owed = of_origin(session, origin) or unfinished_for(session, number)
-        if owed is None:
+        if (before := owed_before()) is None:
             raise
-        return owed
+        return before
     note(session, promise, why, now)
     return promise
 
 
+def _learn(session: Session, promise: Promise, about: str, customer: str | None, case: str | None) -> None:
+    """Add what is known by now of a promise that was made before."""
+    if about not in promise.about:
+        say_more(session, promise.id, about)
+    promise.customer, promise.case = promise.customer or customer, promise.case or case
+
+
 def _ask_again(
-    session: Session, owed: Promise, agent: str | None, due_at: datetime, now: datetime, *, by_a_system: bool
+    session: Session,
+    promise: Promise,
+    agent: str | None,
+    due_at: datetime,
+    now: datetime,
+    *,
+    by_a_system: bool,
 ) -> None:
     """Whoever is already owed a callback asks for one: nothing new, unless its time has passed."""
     again, anew = ("promise_repeated", "promise_anew")
     if by_a_system:
         again, anew = ("promise_asked_again", "promise_asked_anew")
-    if owed.due_at > now or PromiseState.OPEN not in FOLLOWS[PromiseState(owed.state)]:
-        note(session, owed, again, now, shows=False)
+    if promise.due_at > now or PromiseState.OPEN not in FOLLOWS[PromiseState(promise.state)]:
+        note(session, promise, again, now, shows=False)
         return
-    owed.broken_at = owed.broken_at or owed.due_at
-    owed.agent = agent or owed.agent
-    _owe_by(owed, due_at, now)
-    move(session, owed, PromiseState.OPEN, anew, now, details={"time": due_at.isoformat()})
+    promise.broken_at = promise.broken_at or promise.due_at
+    promise.agent = agent or promise.agent
+    _owe_by(promise, due_at, now)
+    move(session, promise, PromiseState.OPEN, anew, now, details={"time": due_at.isoformat()})
 
 
 def _owe_by(promise: Promise, due_at: datetime, now: datetime) -> None:
@@ -128,13 +144,6 @@ def _look_at(promise: Promise, at: datetime) -> None:
 
 def of_origin(session: Session, origin: str) -> Promise | None:
     return session.scalar(select(Promise).where(Promise.origin == origin))
-
-
-def unfinished_for(session: Session, number: str | None) -> Promise | None:
-    """Return the callback that a number is still owed, if any."""
-    if number is None:
-        return None  # hidden callers have nothing in common
-    return session.scalar(select(Promise).where(Promise.number == number, IS_OWED).with_for_update())
 
 
 def unheard_of(session: Session, line: str) -> Promise | None:
@@ -154,28 +163,9 @@ def unheard_of(session: Session, line: str) -> Promise | None:
     )
 
 
-def merge(session: Session, number: str, who: str, now: datetime) -> Promise | None:
-    """The customer has spoken to somebody: what was owed to the number is no longer; return it, if any."""
-    promise = unfinished_for(session, number)
-    if promise is not None:
-        move(session, promise, PromiseState.MERGED, "promise_merged", now, who)
-    return promise
-
-
-def merged_at(session: Session, number: str, moment: datetime) -> Promise | None:
-    """Return what a number was owed until its conversation of that moment, if any."""
-    return session.scalar(
-        select(Promise).where(
-            Promise.number == number,
-            Promise.state == PromiseState.MERGED,
-            Promise.finished_at == moment,
-        )
-    )
-
-
-def is_anothers(owed: Promise, customer: str | None) -> bool:
-    """Tell whether a promise to a number is owed to another of the customers who share it."""
-    return None not in (owed.customer, customer) and owed.customer != customer
+def merge(session: Session, promise: Promise, who: str, now: datetime) -> None:
+    """The customer has spoken to somebody about it: it is owed no longer."""
+    move(session, promise, PromiseState.MERGED, "promise_merged", now, who)
 
 
 def unmerge(session: Session, merged: Promise, why: str, now: datetime) -> None:
@@ -297,7 +287,7 @@ def give_number(
 ) -> Promise:
     """Somebody found out which number a hidden caller meant: from now on it is a promise like any other.
 
-    The number is owed one callback at a time: when it is owed one already, this promise becomes part of that
+    Are they owed one there already, about the same as far as anybody knows, this promise becomes part of that
     one, which is returned. `due_at` replaces a time that has passed. Raises InvalidField as withdraw() does,
     when it has a number, and when that one must not be rung.
     """
@@ -306,13 +296,13 @@ def give_number(
         raise InvalidField("number", f"promise {promise_id} has its number")
     if not may_ring(session, number):
         raise InvalidField("number", "this number must not be rung")
-    if (owed := unfinished_for(session, number)) is not None:
+    if (before := owed.about(session, number, promise.customer, promise.case)) is not None:
         move(session, promise, PromiseState.MERGED, "promise_number_known", now, who)
-        session.execute(update(Recording).where(Recording.promise == promise.id).values(promise=owed.id))
+        session.execute(update(Recording).where(Recording.promise == promise.id).values(promise=before.id))
         if promise.about:
-            say_more(session, owed.id, promise.about)
-        note(session, owed, "promise_repeated", now, who)
-        return owed
+            say_more(session, before.id, promise.about)
+        note(session, before, "promise_repeated", now, who)
+        return before
     promise.number = number
     if promise.due_at <= now:
         promise.broken_at = promise.broken_at or promise.due_at
@@ -371,9 +361,9 @@ def take_back(
 ) -> bool:
     """What kept a promise was no conversation after all: owe it again. The only way out of a finished state.
 
-    False when the number is owed another callback by now, which serves this one too.
+    False when they are owed another callback about it by now, which serves this one too.
     """
-    another = unfinished_for(session, promise.number)
+    another = owed.about(session, promise.number, promise.customer, promise.case)
     if another is not None:
         promise.state = PromiseState.MERGED
     elif promise.due_at <= now:

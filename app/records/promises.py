@@ -45,6 +45,7 @@ OWED = (
 _OWED = "state IN ('open', 'due', 'calling', 'reassigned', 'broken')"
 _SPOKEN_AT = "coalesce(broken_at, due_at)"
 _KEPT_LATE = "state = 'kept' AND finished_at > due_at"
+_IS_RUNG = "ended_at IS NULL AND number <> ''"
 _TO_BE_HEARD = "state IN ('at_carrier', 'stored', 'kept')"
 
 
@@ -114,8 +115,15 @@ class Promise(Base):
     __tablename__ = "promises"
     __table_args__ = (
         UniqueConstraint("origin", name="uq_promises_origin"),
-        # One callback is owed to a number at a time, however often it asks, also when it is late.
-        partial_index("uq_promises_owed_number", "number", where=_OWED, unique=True),
+        # One callback is owed to a person about a matter, however often they ask, also when it is late.
+        partial_index(
+            "uq_promises_owed_matter",
+            "number",
+            text("coalesce(customer, '')"),
+            text("coalesce(\"case\", '')"),
+            where=_OWED,
+            unique=True,
+        ),
         partial_index("ix_promises_owed_next_at", "next_at", where=_OWED),
         partial_index("ix_promises_owed_due_at", "due_at", "id", where=_OWED),
         Index("ix_promises_agent_state", "agent", "state"),
@@ -181,6 +189,8 @@ class PromiseAttempt(Base):
         UniqueConstraint("call_sid", name="uq_promise_attempts_call_sid"),
         # Nobody is rung twice at the same time for one promise.
         partial_index("uq_promise_attempts_in_the_air", "promise", where="ended_at IS NULL", unique=True),
+        # Nor is a number, whoever at it is owed one.
+        partial_index("uq_promise_attempts_number_in_the_air", "number", where=_IS_RUNG, unique=True),
         Index("ix_promise_attempts_number_dialled_at", "number", "dialled_at"),
         Index("ix_promise_attempts_promise", "promise"),
     )

@@ -126,6 +126,16 @@ def recognised(stored: Mapping[str, Any]) -> tuple[str | None, str | None]:
     )
 
 
+def is_as_recognised(stored: Mapping[str, Any] | None, customer: str | None, case: str | None) -> bool:
+    """Tell whether a call is still about whom and what a step was chosen for; yes where nobody can tell."""
+    if stored is None:
+        return True
+    try:
+        return recognised(stored) == (customer, case)
+    except UnknownForm:
+        return True
+
+
 def owed_as_json(owed: Owed) -> Json:
     """Return what a callback's decision depended on as plain JSON; the rules are kept beside it."""
     return {

@@ -24,20 +24,41 @@ from app.routing.statements import AGENTS, ALL_AGENTS, CALLER, LAST_CONTACT, LAS
 USUAL_OUT_OF = 20
 
 
-def read(reader: Reader, sid: str, line: str, e164: str | None, now: datetime, defaults: Defaults) -> Facts:
-    """Read everything that is known about a call from `e164` (None: withheld) to the line of that number."""
-    return complete(reader, first(reader, sid, line, e164, now, defaults), sid, now)
+def read(
+    reader: Reader,
+    sid: str,
+    line: str,
+    e164: str | None,
+    now: datetime,
+    defaults: Defaults,
+    *,
+    promise: int | None = None,
+) -> Facts:
+    """Read everything that is known about a call from `e164` (None: withheld) to the line of that number.
+
+    `promise`: the one that the call is to keep, whatever else the number is owed.
+    """
+    return complete(reader, first(reader, sid, line, e164, now, defaults, promise=promise), sid, now)
 
 
-def first(reader: Reader, sid: str, line: str, e164: str | None, now: datetime, defaults: Defaults) -> Facts:
+def first(
+    reader: Reader,
+    sid: str,
+    line: str,
+    e164: str | None,
+    now: datetime,
+    defaults: Defaults,
+    *,
+    promise: int | None = None,
+) -> Facts:
     """Read the first stage: who calls whom about what, and how the owner of it stands. One statement.
 
     Nobody else has been looked at: see decision.needs_others(), and complete().
     """
     connection = _past_the_orm(reader)
     rows = CALLER.rows(connection, {"sid": sid, "line": line, "e164": e164 or ""})
-    caller = _caller(e164, rows)
-    about = next((row for row in rows if caller.case and row.case == caller.case.key), None)
+    caller = _caller(e164, rows, promise)
+    about = next((row for row in rows if _is_about(row, caller)), None)
     owner = _agent(about, now) if about is not None and about.agent is not None else None
     return Facts(
         line=_line(rows[0], line, defaults),
@@ -49,6 +70,12 @@ def first(reader: Reader, sid: str, line: str, e164: str | None, now: datetime, 
         rules=rule_versions.of_version(connection, rows[0].rule_version),
         reply=rows[0].reply,
     )
+
+
+def _is_about(row: Any, caller: Caller) -> bool:
+    """Tell whether a row of the first stage is of the case, and of the promise, that the call is about."""
+    promise = caller.promise.id if caller.promise is not None else None
+    return caller.case is not None and row.case == caller.case.key and row.promise == promise
 
 
 def complete(reader: Reader, known: Facts, sid: str, now: datetime) -> Facts:
@@ -114,14 +141,14 @@ def line_of(session: Reader, number: str, defaults: Defaults) -> LineFacts:
     return _line(row, number, defaults)
 
 
-def _caller(e164: str | None, rows: Iterable[Row[Any]]) -> Caller:
+def _caller(e164: str | None, rows: Iterable[Row[Any]], only: int | None) -> Caller:
     customers: dict[str, KnownCustomer] = {}
     cases: dict[str, list[OpenCase]] = {}
-    promise = None
-    seen: set[str] = set()  # of two contacts at the same moment each brings its row
+    promises: dict[int, OwedPromise] = {}
+    seen: set[str] = set()  # of two contacts at the same moment, or two promises, each brings its row
     for row in rows:
-        if row.promise is not None and promise is None:
-            promise = OwedPromise(
+        if row.promise is not None and row.promise not in promises and only in (None, row.promise):
+            promises[row.promise] = OwedPromise(
                 row.promise,
                 row.promise_agent,
                 row.promise_case,
@@ -154,7 +181,7 @@ def _caller(e164: str | None, rows: Iterable[Row[Any]]) -> Caller:
                 )
             )
     with_cases = [replace(customer, cases=tuple(cases.get(key, ()))) for key, customer in customers.items()]
-    return recognise(e164, with_cases, promise)
+    return recognise(e164, with_cases, list(promises.values()))
 
 
 def _agent(row: Row[Any], now: datetime) -> AgentFacts:

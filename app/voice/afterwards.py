@@ -7,11 +7,11 @@ from sqlalchemy.orm import Session
 from app.agents import presence
 from app.carrier.words import DialEnded
 from app.deployment import Deployment
-from app.promises import ledger
 from app.records import lifecycle
 from app.records.calls import Call, CallState, CallStep, Outcome, StepKind, StepOutcome
+from app.voice import settling
 from app.voice import steps as call_steps
-from app.voice.ending import need_not_be_rung, release
+from app.voice.ending import release
 from app.voice.held import held
 from app.voice.rings import ended
 from app.voice.talking import (
@@ -20,7 +20,6 @@ from app.voice.talking import (
     talked_after_all,
     talks,
     was_never_put_through,
-    was_promised_since,
 )
 
 
@@ -46,9 +45,8 @@ def picked_up_after_all(session: Session, sid: str, number: int, now: datetime) 
     if step is None or step.agent is None or call.state in (CallState.TALKING, CallState.ENDED):
         return
     if step.ended_at is not None:
-        if call.remote_e164 is not None:
-            # Before the agents of the rings that are taken back: see talks.
-            ledger.merge(session, call.remote_e164, step.agent, now)
+        # Before the agents of the rings that are taken back: see talks. What those promised is none either.
+        settling.as_they_begin(session, call, step, now, since=now)
         _take_back(session, call, step, step.ended_at, now)
     talks(session, call, step, now)
 
@@ -124,5 +122,4 @@ def talked_without_us(
     if call.state == CallState.ENDED:
         call.outcome = Outcome.TALKED
     # Known only afterwards: what was promised to the caller since then stands.
-    if call.remote_e164 is not None and not was_promised_since(session, call.remote_e164, now):
-        need_not_be_rung(session, call.remote_e164, "", now)
+    settling.afterwards(session, call, "", now, since=now)

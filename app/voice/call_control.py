@@ -17,7 +17,7 @@ from app.records.agents import Activity, Presence
 from app.records.callers import Case, CaseStatus, Contact, Customer, Direction
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.promises import Promise
-from app.voice import agreed, ending, held, talking
+from app.voice import agreed, ending, held, settling
 from app.voice.steps import RING_KINDS
 
 # What an agent may say instead of answering; each becomes an honest sentence for the caller.
@@ -101,7 +101,7 @@ def pick(session: Session, call_sid: str, agent: str, customer: str, case: str |
     call.customer, call.case = customer, case
     step = session.get(CallStep, (call_sid, call.step))
     if step is not None:
-        talking.owes_still(session, call, step, now)
+        settling.as_it_turns_out(session, call, step, now)
 
 
 def note_checked(session: Session, call_sid: str, agent: str, now: datetime) -> None:
@@ -153,7 +153,7 @@ def save_notes(
     _solve(session, call, outcome)
     step = session.get(CallStep, (call_sid, call.step))
     if outcome and step is not None and call.direction == Direction.INBOUND:
-        talking.settled_by_word(session, call, step, agent, now)
+        settling.by_word(session, call, step, agent, now)
     ending.leave_contact(session, call, agent, call.ended_at or now, outcome=outcome or None, summary=summary)
     _wait_for_who_writes(session, call, agent, now)
 

@@ -7,10 +7,8 @@ from sqlalchemy.orm import Session
 from app.agents import presence
 from app.callers.numbers import may_be_called
 from app.deployment import Deployment
-from app.messages import messages
-from app.outgoing import outbox
 from app.outgoing.announce import contact_key, record_contact
-from app.promises import attempts, dropped, ledger
+from app.promises import attempts, dropped
 from app.records import lifecycle
 from app.records.callers import Channel, Contact, Direction
 from app.records.calls import Call, CallState, CallStep, StepOutcome
@@ -27,15 +25,6 @@ def line_dropped(session: Session, call: Call, now: datetime) -> Promise | None:
 
 def is_rung_back(promise: Promise | None) -> bool:
     return promise is not None and promise.number is not None
-
-
-def need_not_be_rung(session: Session, number: str, who: str, now: datetime) -> None:
-    """Somebody has helped this caller: nothing is owed to the number any more, and nothing is sent to it."""
-    merged = ledger.merge(session, number, who, now)
-    if merged is not None:
-        messages.withdraw(session, outbox.key_of_promise(merged.id), now)
-    # Whoever has spoken to them has dealt with what they wrote.
-    messages.see_to(session, number, who, now)
 
 
 def release(session: Session, call: Call, step: CallStep, outcome: StepOutcome, now: datetime) -> None:

@@ -10,7 +10,7 @@ from app.carrier.words import DialEnded
 from app.deployment import Deployment
 from app.records.calls import Call, CallStep, Outcome, StepOutcome
 from app.records.promises import Promise
-from app.voice import afterwards, ending, held
+from app.voice import afterwards, ending, held, settling
 from app.voice import incoming as incoming_calls
 from app.voice.incoming import IncomingCall
 
@@ -54,4 +54,4 @@ def _settle_if_helped_since(session: Session, call: Call, now: datetime) -> None
     )
     spoken = session.execute(later.limit(1)).one_or_none()
     if spoken is not None:
-        ending.need_not_be_rung(session, call.remote_e164, spoken.bridged_to or "", now)
+        settling.afterwards(session, call, spoken.bridged_to or "", now)

@@ -49,6 +49,7 @@ def owe(
         why=why,
         now=now,
         about=about,
+        guessed=True,
     )
     call.promise = promise.id
 

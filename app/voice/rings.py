@@ -17,12 +17,12 @@ from app.records.calls import Call, CallState, CallStep, Inbox, StepOutcome
 from app.records.promises import Promise
 from app.routing import rules, sentences
 from app.routing.sentences import Sentence
+from app.voice import settling
 from app.voice.ending import conversation_is_over, finish, is_rung_back, line_dropped, release
 from app.voice.held import advance, held, once, reply_of_step, tell_desk
 from app.voice.steps import RING_KINDS
 from app.voice.talking import (
     never_talked,
-    owes_still,
     put_through,
     talked_after_all,
     talks,
@@ -164,7 +164,7 @@ def _ring_is_over(
         caller_is_gone = caller_is_gone or call.state == CallState.ENDED
         never_talked(session, call, step, now)
     if step.outcome == StepOutcome.ANSWERED:
-        owes_still(session, call, step, now, dial.seconds)
+        settling.as_it_ends(session, call, step, now, dial.seconds)
     if call.state == CallState.TALKING:
         has_failed = dial.status == "failed" or dial.call_status == "failed"
         promise = line_dropped(session, call, now) if has_failed else dropped.of_call(session, call.sid)

@@ -13,7 +13,7 @@ from app.messages.wishes import asks_for_another
 from app.promises import ledger
 from app.records.callers import Case
 from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
-from app.records.promises import PromiseState
+from app.records.promises import Promise, PromiseState
 from app.routing import rules, sentences
 from app.routing.decision import Ring, Wait, next_step
 from app.routing.facts import Facts
@@ -154,9 +154,7 @@ def _last_spoken(call: Call) -> datetime:
 
 
 def _patience(call: Call, facts: Facts, session: Session) -> Sentence:
-    promise = ledger.of_origin(session, f"call:{call.sid}") if call.promise else None
-    if promise is None and call.remote_e164 and call.promise:
-        promise = ledger.unfinished_for(session, call.remote_e164)
+    promise = session.get(Promise, call.promise) if call.promise is not None else None
     code = "still_waiting" if call.waiting_for_agent else "team_still_waiting"
     values: dict[str, object] = {}
     if call.waiting_for_agent and call.waiting_for_agent in facts.agents:

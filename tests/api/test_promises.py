@@ -7,7 +7,7 @@ import pytest
 from app import db
 from app.records.promises import Promise, PromiseState
 from tests.api.conftest import Api, errors_of
-from tests.api.test_records import ANNA, WORLD
+from tests.api.test_records import ANNA, CASE, WORLD
 
 OWED = {"number": "0687654321", "due_at": "2126-05-01T16:00:00+02:00", "case": "Z1", "agent": "anna"}
 
@@ -54,6 +54,26 @@ def test_a_key_that_was_used_for_another_number_is_refused_rather_than_answered_
     world.post("/promises", OWED, headers={"Idempotency-Key": "request-1"})
     other = world.post("/promises", OWED | {"number": "0687654322"}, headers={"Idempotency-Key": "request-1"})
     assert "about another number" in errors_of(other)["Idempotency-Key"]
+
+
+def test_people_who_share_a_number_are_each_promised_their_own(world: Api) -> None:
+    world.put("/customers/K2", {"name": "Bob Babbage", "phones": OWED["number"]})
+    world.put("/cases/Z2", CASE | {"customer": "K2"})
+    first = world.post("/promises", OWED)
+
+    second = world.post("/promises", OWED | {"case": "Z2", "agent": None})
+
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert (second.json["customer"], second.json["case"], second.json["agent"]) == ("K2", "Z2", None)
+    assert world.get(f"/promises/{first.json['id']}").json == first.json
+
+
+def test_a_key_that_was_used_for_another_customer_is_refused_too(world: Api) -> None:
+    world.put("/customers/K2", {"name": "Bob Babbage", "phones": OWED["number"]})
+    world.post("/promises", OWED, headers={"Idempotency-Key": "request-1"})
+    theirs = {name: OWED[name] for name in ("number", "due_at", "agent")} | {"customer": "K2"}
+    other = world.post("/promises", theirs, headers={"Idempotency-Key": "request-1"})
+    assert "customer" in errors_of(other)["Idempotency-Key"]
 
 
 def test_a_number_that_is_owed_a_call_keeps_that_promise(world: Api) -> None:

@@ -36,7 +36,7 @@ def cases_of(caller: Caller) -> list[str]:
 
 
 def test_a_withheld_number_is_nobody_whoever_was_found() -> None:
-    caller = recognise(None, [customer("ada", case("Z1"))], promise(case="Z1", customer="ada"))
+    caller = recognise(None, [customer("ada", case("Z1"))], [promise(case="Z1", customer="ada")])
 
     assert caller == Caller(None)
     assert (caller.customer, caller.case, caller.is_known) == (None, None, False)
@@ -66,7 +66,7 @@ def test_of_several_open_cases_the_one_handled_last_comes_first_and_the_unhandle
 def test_the_case_of_an_open_promise_comes_before_the_one_handled_last() -> None:
     known = customer("ada", case("handled_lately", handled=1), case("promised", handled=9))
 
-    caller = recognise(ADA, [known], promise(case="promised", customer="ada"))
+    caller = recognise(ADA, [known], [promise(case="promised", customer="ada")])
 
     assert cases_of(caller) == ["promised", "handled_lately"]
 
@@ -80,7 +80,7 @@ def test_of_several_customers_the_promised_one_then_the_one_handled_last_then_on
         customer("long_ago", case("Z4", handled=5)),
     ]
 
-    caller = recognise(ADA, customers, promise(customer="promised"))
+    caller = recognise(ADA, customers, [promise(customer="promised")])
 
     expected = ["promised", "lately", "long_ago", "unhandled", "without_case"]
     assert [known.key for known in caller.customers] == expected

@@ -6,7 +6,7 @@ import pytest
 from flask import Flask
 
 from app import db
-from app.promises import ledger
+from app.promises import ledger, owed
 from app.records.agents import Intent
 from app.records.promises import PromiseState
 from tests import town
@@ -27,7 +27,8 @@ def test_a_promise_spoken_after_the_first_was_settled_is_owed_anew(another: Anot
     wait, left = call.attribute("Enqueue", "waitUrl"), call.attribute("Enqueue", "action")
     with db.transaction() as session:
         # Meanwhile somebody spoke to them in another call from the same number.
-        ledger.merge(session, ADA, "bram", datetime.now(UTC))
+        [promise] = owed.to_number(session, ADA)
+        ledger.merge(session, promise, "bram", datetime.now(UTC))
     for key in ("anna", "bram", "carla"):
         town.change(key, intent=Intent.OFF, activity="idle")
 

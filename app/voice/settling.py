@@ -1,0 +1,110 @@
+"""What is owed no longer, now that they have spoken? To this person about this matter, and nothing else."""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.callbacks.customer_leg import KEPT_FROM_SECONDS
+from app.messages import messages
+from app.outgoing import outbox
+from app.outgoing.announce import contact_key
+from app.promises import ledger, owed
+from app.records.callers import Contact
+from app.records.calls import Call, CallStep
+from app.records.promises import Promise
+from app.routing import kept
+
+
+def as_they_begin(session: Session, call: Call, step: CallStep, now: datetime, *, since: datetime) -> None:
+    """The two are put through: what the caller was owed is settled, as far as the number says who they are.
+
+    What was promised or asked for again after `since`, of which the conversation knew nothing, stands.
+    """
+    if call.remote_e164 is None or step.agent is None:
+        return
+    guessed = kept.is_as_recognised(step.situation, call.customer, call.case)
+    promise = owed.about(session, call.remote_e164, call.customer, call.case, guessed=guessed)
+    if promise is not None and not _is_promised_since(session, promise, since):
+        ledger.merge(session, promise, step.agent, now)
+
+
+def as_it_turns_out(session: Session, call: Call, step: CallStep, now: datetime) -> None:
+    """The agent says with whom they speak, and about what: that is settled, and nothing else is."""
+    if call.remote_e164 is None or step.answered_at is None or step.agent is None:
+        return
+    for merged in owed.settled_at(session, call.remote_e164, step.answered_at):
+        if owed.is_anothers(merged, call.customer):
+            ledger.unmerge(session, merged, "promise_of_another", now)
+        elif not owed.is_about(merged, call.customer, call.case):
+            ledger.unmerge(session, merged, "promise_of_another_matter", now)
+    _settle(session, call, step, step.agent, now)
+
+
+def by_word(session: Session, call: Call, step: CallStep, agent: str, now: datetime) -> None:
+    """The agent says how their conversation ended: what was owed before about the same is settled by it."""
+    if step.agent == agent:
+        _settle(session, call, step, agent, now)
+
+
+def _settle(session: Session, call: Call, step: CallStep, agent: str, now: datetime) -> None:
+    if call.remote_e164 is None or step.answered_at is None:
+        return
+    promise = owed.about(session, call.remote_e164, call.customer, call.case)
+    if promise is None or promise.created_at >= step.answered_at:
+        return
+    if promise.id == call.promise:
+        return  # agreed on in this very call
+    if ledger.is_spoken_about(session, promise):
+        return  # by whoever talks with them now
+    ledger.merge(session, promise, agent, now)
+    # By this conversation, wherever in it that was said: should it come to nothing, it is owed again.
+    promise.finished_at = step.answered_at
+
+
+def as_it_ends(session: Session, call: Call, step: CallStep, now: datetime, seconds: int | None) -> None:
+    """Owe again what was settled as the two began to talk, when that was too soon.
+
+    They were together for a few `seconds` and the agent noted nothing: somebody may have picked up and no
+    more.
+    """
+    if seconds is None or seconds >= KEPT_FROM_SECONDS:
+        return
+    noted = session.get(Contact, contact_key(call.sid))
+    if noted is None or not (noted.summary or noted.outcome):
+        owe_again(session, call, step, "promise_hardly_spoken", now)
+
+
+def owe_again(session: Session, call: Call, step: CallStep, why: str, now: datetime) -> None:
+    """What their conversation had settled is owed again: there was none."""
+    if call.remote_e164 is None or step.answered_at is None:
+        return
+    for merged in owed.settled_at(session, call.remote_e164, step.answered_at):
+        ledger.unmerge(session, merged, why, now)
+
+
+def afterwards(
+    session: Session, call: Call, who: str, now: datetime, *, since: datetime | None = None
+) -> None:
+    """Somebody has helped this caller, as is known now: they are owed it no more, and told nothing of it.
+
+    What was promised or asked for again after `since` stands.
+    """
+    if call.remote_e164 is None:
+        return
+    promise = owed.about(session, call.remote_e164, call.customer, call.case, guessed=True)
+    if promise is not None:
+        if since is not None and _is_promised_since(session, promise, since):
+            return
+        ledger.merge(session, promise, who, now)
+        messages.withdraw(session, outbox.key_of_promise(promise.id), now)
+    # Whoever has spoken to them has dealt with what they wrote.
+    messages.see_to(session, call.remote_e164, who, now)
+
+
+def _is_promised_since(session: Session, promise: Promise, moment: datetime) -> bool:
+    """Tell whether a callback was promised, or the same one asked for again, after a moment."""
+    asked_later = select(Call.sid).where(
+        Call.remote_e164 == promise.number, Call.promise == promise.id, Call.created_at > moment
+    )
+    return promise.created_at > moment or session.scalar(asked_later.limit(1)) is not None
