@@ -5,8 +5,9 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from app.agents.profile import language_of
+from app.callbacks import verdict
 from app.callbacks.leases import LAST_NEWS, TALKING
-from app.callbacks.outcome import AT_THE_CUSTOMER, HUMAN, is_over, take_back, wrap_up_seconds
+from app.callbacks.outcome import AT_THE_CUSTOMER, is_over, take_back, wrap_up_seconds
 from app.carrier import twiml
 from app.carrier.words import CARRIER_SAYS_ENDED, DialEnded
 from app.catalogue import text
@@ -15,9 +16,6 @@ from app.promises import attempts
 from app.records import lifecycle
 from app.records.calls import Call, CallState
 from app.records.promises import AttemptOutcome, Promise, PromiseAttempt
-
-# A conversation shorter than this is a wrong connection, not a promise kept.
-KEPT_FROM_SECONDS = 10
 
 
 def customer_leg(
@@ -43,59 +41,47 @@ def customer_leg(
         return
     if status == "in-progress" and attempt.bridged_at is None:
         put_through(session, attempt, now)
-    elif status == "completed" and (seconds or 0) >= KEPT_FROM_SECONDS:
+    elif status == "completed" and (seconds or 0) >= verdict.KEPT_FROM_SECONDS:
         put_through(session, attempt, now - timedelta(seconds=seconds or 0))
-        came_to(session, attempt, promise, talked(attempt, seconds or 0), now)
+        came_to(session, attempt, promise, verdict.of(session, attempt, seconds or 0), now)
     elif status in CARRIER_SAYS_ENDED:
         # The agent's side tells what it means; should that be lost, the carrier is asked.
         attempt.lease_until = min(attempt.lease_until, now + LAST_NEWS)
 
 
-def is_machine(answered_by: str) -> bool:
-    """Read the carrier's AnsweredBy.
-
-    https://www.twilio.com/docs/voice/answering-machine-detection: human, unknown, fax, machine_start …
-    """
-    return answered_by.startswith("machine") or answered_by == "fax"
-
-
 def put_through(session: Session, attempt: PromiseAttempt, since: datetime) -> None:
+    """They talk since then, or since before, as other news has it: news comes late, never too early."""
+    call = session.get_one(Call, attempt.call_sid)
     if attempt.bridged_at is not None:
+        attempt.bridged_at = call.bridged_at = min(attempt.bridged_at, since)
         return
     attempt.bridged_at = since
     attempt.lease_until = since + TALKING
-    call = session.get_one(Call, attempt.call_sid)
     lifecycle.move(call, CallState.TALKING)
     call.bridged_to, call.bridged_at = attempt.agent, since
     attempts.tell_agent(session, attempt, "talking", since)
 
 
-def talked(attempt: PromiseAttempt, seconds: float) -> AttemptOutcome | None:
-    """Say what it came to that two were put through; None as long as nobody has said who answered."""
-    if attempt.machine:
-        return AttemptOutcome.MACHINE
-    if seconds < KEPT_FROM_SECONDS:
-        return AttemptOutcome.TOO_SHORT
-    return AttemptOutcome.KEPT if attempt.answered_by else None
-
-
 def heard_who_answered(
     session: Session, attempt: PromiseAttempt, promise: Promise, answered_by: str, now: datetime
 ) -> None:
-    """The carrier says who answered, or nothing: what waited for that is decided, what it denies taken back.
+    """The carrier says who answered, or nothing: what waited for it is decided, what it denies weighed anew.
 
     It tells while the two already talk, so this may come before or after their end, or not at all.
     """
     if not answered_by or attempt.machine:
         return
-    attempt.machine = is_machine(answered_by)
-    if attempt.machine or attempt.answered_by != HUMAN:
+    attempt.machine = verdict.is_machine(answered_by)
+    if attempt.machine or attempt.answered_by != verdict.HUMAN:
         attempt.answered_by = answered_by[:30]
-    if attempt.ended_at is None and attempt.talked_until is not None:
-        outcome = AttemptOutcome.MACHINE if attempt.machine else AttemptOutcome.KEPT
+    until = attempt.talked_until or attempt.ended_at
+    if until is None or attempt.bridged_at is None:
+        return
+    outcome = verdict.of(session, attempt, (until - attempt.bridged_at).total_seconds())
+    if attempt.ended_at is None and outcome is not None:
         is_over(session, attempt, promise, outcome, now, ends_leg=False)
-    elif attempt.machine and attempt.outcome == AttemptOutcome.KEPT:
-        take_back(session, attempt, promise, now)
+    elif attempt.machine and attempt.outcome == AttemptOutcome.KEPT and outcome != attempt.outcome:
+        take_back(session, attempt, promise, outcome or AttemptOutcome.UNCLEAR, now)
 
 
 def came_to(
@@ -162,7 +148,7 @@ def outcome_of(
             since = attempt.bridged_at or now
             lasted = seconds if seconds is not None else (now - since).total_seconds()
             put_through(session, attempt, now - timedelta(seconds=lasted))
-            return talked(attempt, lasted)
+            return verdict.of(session, attempt, lasted)
         case "no-answer" | "canceled" | "completed" if agent_is_gone:
             return AttemptOutcome.AGENT_LEFT
         case "no-answer" | "canceled" | "completed":

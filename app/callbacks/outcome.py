@@ -7,6 +7,7 @@ from types import MappingProxyType
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.callbacks import verdict
 from app.catalogue import text
 from app.lines import places
 from app.messages import messages
@@ -15,7 +16,7 @@ from app.promises import attempts, ledger, owed
 from app.promises.times import try_again_at
 from app.records.callers import Channel, Direction
 from app.records.calls import Call
-from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseState
+from app.records.promises import OWED, AttemptOutcome, Promise, PromiseAttempt, PromiseState
 from app.routing import rules
 
 AT_THE_CUSTOMER = frozenset(
@@ -27,12 +28,13 @@ AT_THE_CUSTOMER = frozenset(
         AttemptOutcome.FAILED,
     }
 )
+# Owed, and nobody rings for it this moment.
+WAITS = frozenset(OWED) - {PromiseState.CALLING}
 
 # Nobody was free: look again soon; the telephone of somebody who refused stays quiet for a while.
 LOOK_AGAIN_AFTER = timedelta(seconds=5)
 AFTER_AGENT_LEFT = timedelta(minutes=1)
 AFTER_CUSTOMER_RANG = timedelta(minutes=1)
-HUMAN = "human"
 
 
 def ask_a_human(
@@ -75,7 +77,7 @@ def is_over(
     if outcome == AttemptOutcome.KEPT:
         if attempt.bridged_at is not None and attempt.bridged_at > promise.due_at:
             promise.broken_at = promise.broken_at or promise.due_at
-        why = "promise_kept" if attempt.answered_by == HUMAN else "promise_kept_unclear"
+        why = verdict.why_kept(session, attempt)
         ledger.move(session, promise, PromiseState.KEPT, why, now, attempt.agent, details)
         _was_spoken_to(session, attempt, now)
         return
@@ -84,9 +86,7 @@ def is_over(
     if outcome in AT_THE_CUSTOMER:
         _was_in_vain(session, promise, attempt, now)
     elif outcome == AttemptOutcome.UNCLEAR:
-        # Who may have spoken isn't rung again by itself, nor is a debt forgotten: the agent knows.
-        promise.next_at = None
-        _show_to_humans(session, promise, attempt.agent, now)
+        _ask_who_talked(session, promise, attempt, now)
     else:
         promise.next_at = now + (
             AFTER_AGENT_LEFT if outcome == AttemptOutcome.AGENT_LEFT else LOOK_AGAIN_AFTER
@@ -97,8 +97,7 @@ def _was_with_another(session: Session, attempt: PromiseAttempt, promise: Promis
     """Somebody else of the same number was spoken to: when to ring for this one is for people to say."""
     back = PromiseState.BROKEN if promise.due_at <= now else PromiseState.DUE
     ledger.move(session, promise, back, "promise_of_another", now, details={"agent": attempt.agent})
-    promise.next_at = None
-    _show_to_humans(session, promise, attempt.agent, now)
+    _ask_who_talked(session, promise, attempt, now)
     _leave_contact(session, attempt, now)
 
 
@@ -108,23 +107,51 @@ def _was_spoken_to(session: Session, attempt: PromiseAttempt, now: datetime) -> 
     _leave_contact(session, attempt, now)
 
 
-def _show_to_humans(session: Session, promise: Promise, agent: str, now: datetime) -> None:
-    desks = {agent, *messages.supervisors(session)}
+def _ask_who_talked(session: Session, promise: Promise, attempt: PromiseAttempt, now: datetime) -> None:
+    """Who may have spoken isn't rung again by itself, nor is a debt forgotten: the agent knows."""
+    promise.next_at = None
+    desks = {attempt.agent, *messages.supervisors(session)}
     ledger.show_at(session, promise, sorted(desks), now, asks_human=True)
 
 
-def take_back(session: Session, attempt: PromiseAttempt, promise: Promise, now: datetime) -> None:
-    """What counted as a conversation was a machine: all that followed from it is undone.
+def by_word(session: Session, call_sid: str, agent: str, now: datetime) -> None:
+    """The agent notes how it ended, though it was taken for no conversation: the promise is kept."""
+    found = attempts.held(session, call_sid)
+    if found is None:
+        return
+    attempt, promise = found
+    doubted = (AttemptOutcome.MACHINE, AttemptOutcome.TOO_SHORT, AttemptOutcome.UNCLEAR)
+    if attempt.agent != agent or attempt.outcome not in doubted or promise.state not in WAITS:
+        return
+    if owed.is_anothers(promise, session.get_one(Call, call_sid).customer):
+        return
+    attempts.was_a_conversation(session, attempt)
+    if attempt.bridged_at is not None and attempt.bridged_at > promise.due_at:
+        promise.broken_at = promise.broken_at or promise.due_at
+    ledger.move(session, promise, PromiseState.KEPT, "promise_kept", now, agent, {"agent": agent})
+    messages.withdraw(session, _key_of_vain_try(promise, attempt), now)
+    messages.see_to(session, attempt.number, agent, now)
+
+
+def take_back(
+    session: Session, attempt: PromiseAttempt, promise: Promise, outcome: AttemptOutcome, now: datetime
+) -> None:
+    """What counted as a conversation was a machine, or may have been: all that followed from it is undone.
 
     The promise goes on as if that had been known; nothing changes for one whose number was forgotten.
     """
     kept_at = attempt.ended_at
-    attempts.was_a_machine(session, attempt)
+    attempts.was_none(session, attempt, outcome)
     if promise.state != PromiseState.KEPT or promise.number is None or kept_at is None:
         return
     forget_contact(session, contact_key(attempt.call_sid))
     messages.not_seen_to(session, attempt.number, attempt.agent, kept_at)
-    if ledger.take_back(session, promise, "promise_taken_back", now, {"agent": attempt.agent}):
+    why = "promise_unclear" if outcome == AttemptOutcome.UNCLEAR else "promise_taken_back"
+    if not ledger.take_back(session, promise, why, now, {"agent": attempt.agent}):
+        return
+    if outcome == AttemptOutcome.UNCLEAR:
+        _ask_who_talked(session, promise, attempt, now)
+    else:
         _was_in_vain(session, promise, attempt, now)
 
 
@@ -138,7 +165,11 @@ def _was_in_vain(session: Session, promise: Promise, attempt: PromiseAttempt, no
     if promise.tries == 1 or promise.next_at is None:
         code = "message_again" if promise.next_at is not None else "message_not_reached"
         body = text(f"promise.{code}", promise.language)
-        messages.inform(session, promise, body, f"promise/{promise.id}/try/{attempt.id}", now)
+        messages.inform(session, promise, body, _key_of_vain_try(promise, attempt), now)
+
+
+def _key_of_vain_try(promise: Promise, attempt: PromiseAttempt) -> str:
+    return f"promise/{promise.id}/try/{attempt.id}"
 
 
 def wrap_up_seconds(session: Session, attempt: PromiseAttempt) -> int:

@@ -141,11 +141,19 @@ def close(
     tell_agent(session, attempt, "ended", now)
 
 
-def was_a_machine(session: Session, attempt: PromiseAttempt) -> None:
+def was_none(session: Session, attempt: PromiseAttempt, outcome: AttemptOutcome) -> None:
     """A try that counted as a conversation was none after all; its call says so too."""
-    attempt.outcome = AttemptOutcome.MACHINE
+    attempt.outcome = outcome
     session.get_one(Call, attempt.call_sid).outcome = Outcome.NOT_REACHED
-    session.get_one(CallStep, (attempt.call_sid, STEP)).outcome = _STEP_OUTCOMES[AttemptOutcome.MACHINE]
+    step = session.get_one(CallStep, (attempt.call_sid, STEP))
+    step.outcome = _STEP_OUTCOMES.get(outcome, StepOutcome.ABANDONED)
+
+
+def was_a_conversation(session: Session, attempt: PromiseAttempt) -> None:
+    """A try that counted as none was a conversation after all; its call says so too."""
+    attempt.outcome = AttemptOutcome.KEPT
+    session.get_one(Call, attempt.call_sid).outcome = Outcome.TALKED
+    session.get_one(CallStep, (attempt.call_sid, STEP)).outcome = StepOutcome.ANSWERED
 
 
 def free_agent(

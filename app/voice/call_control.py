@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from app.agents import presence
 from app.callbacks import agent_leg
+from app.callbacks import outcome as callback_outcome
 from app.deployment import Deployment
 from app.errors import InvalidField, UnknownCall
 from app.outgoing import outbox
@@ -151,10 +152,12 @@ def save_notes(
     if call.case is None:
         raise InvalidField("case", "pick the case that this conversation was about first")
     _solve(session, call, outcome)
-    step = session.get(CallStep, (call_sid, call.step))
-    if outcome and step is not None and call.direction == Direction.INBOUND:
-        settling.by_word(session, call, step, agent, now)
     ending.leave_contact(session, call, agent, call.ended_at or now, outcome=outcome or None, summary=summary)
+    step = session.get(CallStep, (call_sid, call.step))
+    if outcome and call.direction == Direction.OUTBOUND:
+        callback_outcome.by_word(session, call_sid, agent, now)
+    elif outcome and step is not None:
+        settling.by_word(session, call, step, agent, now)
     _wait_for_who_writes(session, call, agent, now)
 
 
@@ -180,6 +183,8 @@ def _solve(session: Session, call: Call, outcome: str) -> None:
 
 def _own(session: Session, call_sid: str, agent: str) -> Call:
     """Return the call, held, if the agent talks or talked in it. Raises InvalidField otherwise."""
+    if attempts.is_callback(call_sid):
+        attempts.held(session, call_sid)  # first what it is about, as by all news of it
     try:
         call = held.held(session, call_sid)
     except UnknownCall:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.callbacks.customer_leg import KEPT_FROM_SECONDS
+from app.callbacks.verdict import KEPT_FROM_SECONDS
 from app.messages import messages
 from app.outgoing import outbox
 from app.outgoing.announce import contact_key

@@ -255,6 +255,100 @@ def test_news_of_a_machine_that_comes_first_is_remembered(begin: Callback) -> No
     assert attempts()[0].outcome == AttemptOutcome.MACHINE
 
 
+# --- a machine, says the carrier ---------------------------------------------------------------------
+
+
+def notes(call_sid: str, outcome: str, agent: str = "anna") -> None:
+    with db.transaction() as session:
+        call_control.save_notes(session, call_sid, agent, outcome=outcome, summary="", now=datetime.now(UTC))
+
+
+def texts_left() -> list[str]:
+    """The keys of what still leaves as a message."""
+    with db.transaction() as session:
+        waiting = select(Outbox.key).where(Outbox.kind == "send_message", Outbox.done_at.is_(None))
+        return list(session.scalars(waiting))
+
+
+def talks_to_a_machine(begin: Callback, seconds: int) -> None:
+    begin.is_taken().answers(AnsweredBy="machine_start")
+    begin.ends(DialBridged="true", DialCallDuration=str(seconds))
+
+
+def test_minutes_of_talk_outweigh_that_the_carrier_heard_a_machine(begin: Callback) -> None:
+    talks_to_a_machine(begin, 240)
+
+    [attempt] = attempts()
+    promise = stored(attempt.promise)
+    assert (promise.state, promise.tries, attempt.outcome) == (PromiseState.KEPT, 0, AttemptOutcome.KEPT)
+    assert why(promise.id)[-1] == "promise_kept_long"
+    assert texts_left() == []
+    begin.hears_who_answered("machine_start")
+    assert stored(promise.id).state == PromiseState.KEPT
+
+
+def test_minutes_of_talk_outweigh_what_the_carrier_says_too_late(begin: Callback) -> None:
+    talked(begin, "240").hears_who_answered("human")
+    begin.hears_who_answered("machine_start")
+    assert stored(attempts()[0].promise).state == PromiseState.KEPT
+
+
+def test_what_the_agent_says_outweighs_that_the_carrier_heard_a_machine(begin: Callback) -> None:
+    begin.is_taken().answers(AnsweredBy="machine_start")
+    notes(begin.name, "solved")
+    begin.ends(DialBridged="true", DialCallDuration="40")
+
+    promise = stored(attempts()[0].promise)
+    assert (promise.state, promise.tries) == (PromiseState.KEPT, 0)
+    assert texts_left() == []
+
+
+@pytest.mark.parametrize("seconds", [4, 40, 130])
+def test_what_the_agent_says_afterwards_keeps_the_promise_and_nobody_is_rung_again(
+    begin: Callback, seconds: int, deployment: Deployment
+) -> None:
+    talks_to_a_machine(begin, seconds)
+    assert stored(attempts()[0].promise).state == PromiseState.DUE
+
+    notes(begin.name, "solved")
+
+    [attempt] = attempts()
+    promise = stored(attempt.promise)
+    assert (promise.state, attempt.outcome) == (PromiseState.KEPT, AttemptOutcome.KEPT)
+    assert call_of(attempt).outcome == Outcome.TALKED
+    assert texts_left() == []
+    assert jobs.work_off(deployment, datetime.now(UTC) + 15 * MINUTE) == 0
+
+
+def test_when_in_doubt_the_agent_is_asked_and_the_customer_neither_rung_nor_told(
+    begin: Callback, deployment: Deployment
+) -> None:
+    talks_to_a_machine(begin, 130)
+
+    [attempt] = attempts()
+    promise = stored(attempt.promise)
+    assert (promise.state, promise.next_at, promise.tries) == (PromiseState.DUE, None, 0)
+    assert why(promise.id)[-1] == "promise_unclear"
+    assert texts_left() == []
+    assert jobs.work_off(deployment, datetime.now(UTC) + 15 * MINUTE) == 0
+
+
+def test_a_late_verdict_that_is_in_doubt_asks_the_agent(begin: Callback) -> None:
+    talked(begin, "130").hears_who_answered("human")
+    begin.hears_who_answered("machine_start")
+
+    promise = stored(attempts()[0].promise)
+    assert (promise.state, promise.next_at, promise.tries) == (PromiseState.DUE, None, 0)
+    assert why(promise.id)[-1] == "promise_unclear"
+
+
+def test_a_summary_alone_is_no_word_of_a_conversation(begin: Callback) -> None:
+    begin.is_taken().answers(AnsweredBy="machine_start")
+    notes(begin.name, "")
+    begin.ends(DialBridged="true", DialCallDuration="40")
+    assert attempts()[0].outcome == AttemptOutcome.MACHINE
+
+
 # --- who answered: a human, a machine, or nobody says ------------------------------------------------
 
 

@@ -1,0 +1,53 @@
+"""What did it come to that two were put through? The carrier's word about a voice is weak.
+
+It takes one that speaks fluently, or a busy room, for a machine. What the agent says of the conversation
+outweighs it, and so do minutes of talk; in between the agent is asked, and nobody is rung by itself.
+"""
+
+from sqlalchemy.orm import Session
+
+from app.outgoing.announce import contact_key
+from app.records.callers import Contact
+from app.records.promises import AttemptOutcome, PromiseAttempt
+
+HUMAN = "human"
+# A conversation shorter than this is a wrong connection, not a promise kept.
+KEPT_FROM_SECONDS = 10
+# A greeting and a message after it take less than this.
+DOUBTED_FROM_SECONDS = 120
+# Nobody talks to a voicemail for so long.
+OUTWEIGHED_FROM_SECONDS = 180
+
+
+def is_machine(answered_by: str) -> bool:
+    """Read the carrier's AnsweredBy.
+
+    https://www.twilio.com/docs/voice/answering-machine-detection: human, unknown, fax, machine_start …
+    """
+    return answered_by.startswith("machine") or answered_by == "fax"
+
+
+def of(session: Session, attempt: PromiseAttempt, seconds: float) -> AttemptOutcome | None:
+    """Say what came of so many seconds; None as long as nobody has said who answered."""
+    if agent_says_so(session, attempt):
+        return AttemptOutcome.KEPT
+    if not attempt.machine:
+        if seconds < KEPT_FROM_SECONDS:
+            return AttemptOutcome.TOO_SHORT
+        return AttemptOutcome.KEPT if attempt.answered_by else None
+    if seconds >= OUTWEIGHED_FROM_SECONDS:
+        return AttemptOutcome.KEPT
+    return AttemptOutcome.UNCLEAR if seconds >= DOUBTED_FROM_SECONDS else AttemptOutcome.MACHINE
+
+
+def agent_says_so(session: Session, attempt: PromiseAttempt) -> bool:
+    """Tell whether the agent has noted how their conversation ended, which a voicemail's doesn't."""
+    noted = session.get(Contact, contact_key(attempt.call_sid))
+    return noted is not None and noted.agent == attempt.agent and bool(noted.outcome)
+
+
+def why_kept(session: Session, attempt: PromiseAttempt) -> str:
+    """Return the code of what the promise's story says of it."""
+    if agent_says_so(session, attempt) or attempt.answered_by == HUMAN:
+        return "promise_kept"
+    return "promise_kept_long" if attempt.machine else "promise_kept_unclear"
