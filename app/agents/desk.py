@@ -8,7 +8,7 @@ from sqlalchemy import select
 
 from app import web
 from app.agents import desk_events, presence, streams
-from app.agents.presence import PresenceView
+from app.agents.presence_view import PresenceView
 from app.agents.sign_in import desk_of_reader, require_agent
 from app.clock import utcnow
 from app.db import reading, transaction
@@ -19,6 +19,7 @@ bp = Blueprint("desk", __name__, url_prefix="/desk")
 
 MINUTES_AWAY = (5, 10, 15, 30, 45, 60, 90)
 PULSE_SECONDS = 5
+MOST_NAME = 40  # characters
 EVENTS_IN_POLL = 200
 
 
@@ -149,8 +150,14 @@ def heartbeat() -> Response:
             visible=body.get("visible") is True,
             softphone=softphone,
             now=utcnow(),
+            desk=_name_of(body.get("desk")),
         )
     return Response(status=204)
+
+
+def _name_of(said: object) -> str:
+    """Return how this desk is known among its agent's: as its page calls it, else by its session."""
+    return said[:MOST_NAME] if isinstance(said, str) and said else web.csrf_token()[:MOST_NAME]
 
 
 @bp.get("/events")

@@ -1,6 +1,6 @@
 """Who is there, can be rung, and where? What agents say of themselves, what proves it, and reservations."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
@@ -9,12 +9,13 @@ from sqlalchemy import ColumnElement, Select, Update, bindparam, literal, select
 from sqlalchemy.orm import Session
 
 from app import bus
-from app.agents import desk_events
+from app.agents import desk_events, desks
+from app.agents.presence_view import PresenceView
 from app.db import Moment, table_of
 from app.errors import InvalidField
 from app.records.agents import Activity, Agent, Intent, Presence, Reach, Softphone
 
-HEARTBEAT_FRESH = timedelta(seconds=15)
+HEARTBEAT_FRESH = desks.FRESH
 # A desk that was alive a moment ago belongs to somebody who is near their telephone; one that has been
 # silent for longer proves nothing.
 LATELY = timedelta(minutes=15)
@@ -52,34 +53,6 @@ class Endpoint:
     def number(self) -> str | None:
         """Which ordinary phone rings, if one does."""
         return self.address if self.kind == "phone" else self.phone
-
-
-@dataclass(frozen=True)
-class PresenceView:
-    """One agent's presence as the API and the desk show it."""
-
-    agent: str
-    state: str
-    since: datetime | None
-    why: str
-    reach: Reach
-    reachable: bool
-    rings_at: str | None  # client | phone | both | None
-    heartbeat_at: datetime | None
-    softphone: Softphone
-    visible: bool
-    proven_at: datetime | None
-    suspect_until: datetime | None
-    back_at: datetime | None
-    wrap_up_until: datetime | None
-    call_sid: str | None
-
-    def as_json(self) -> dict[str, Any]:
-        """Return plain JSON values; moments as ISO 8601 in UTC."""
-        return {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in asdict(self).items()
-        }
 
 
 class PresenceFacts(Protocol):
@@ -250,21 +223,31 @@ def signs_out(session: Session, agent: str, now: datetime) -> None:
     status = session.get(Presence, agent, populate_existing=True)
     if status is None or status.reach == Reach.PHONE:
         return
-    _update(session, agent, {"heartbeat_at": None, "softphone": Softphone.NONE, "desk_visible": False})
+    gone: dict[str, Any] = {
+        "heartbeat_at": None,
+        "softphone": Softphone.NONE,
+        "desk_visible": False,
+        "desks": {},
+    }
+    _update(session, agent, gone)
     if status.intent == Intent.AVAILABLE:
         set_intent(session, agent, Intent.OFF, now, why="signed_out")
     else:
         _announce(session, agent, now)
 
 
-def beat(session: Session, agent: str, *, visible: bool, softphone: Softphone, now: datetime) -> None:
-    """Write down that the agent's desk is alive. Announced only when it changes where a ring would go."""
-    before = session.get(Presence, agent, populate_existing=True)
+def beat(
+    session: Session, agent: str, *, visible: bool, softphone: Softphone, now: datetime, desk: str = ""
+) -> None:
+    """Write down that a desk of theirs is alive. Announced only when it changes where a ring would go."""
+    before = session.get(Presence, agent, populate_existing=True, with_for_update=True)
     if before is None:
         return
     was = (is_alive(before.heartbeat_at, now), before.softphone)
-    _update(session, agent, {"heartbeat_at": now, "softphone": softphone, "desk_visible": visible})
-    if was != (True, softphone):
+    living, best = desks.heard_of(before.desks, desk, softphone, visible, now)
+    said = {"softphone": best.softphone, "desk_visible": best.visible, "desks": living}
+    _update(session, agent, {"heartbeat_at": now} | said)
+    if was != (True, best.softphone):
         _announce(session, agent, now)
 
 

@@ -1,9 +1,10 @@
 """What does an agent do, is their desk alive, and what is it told? The requests about presence."""
 
 from datetime import datetime
+from hashlib import sha256
 from typing import Annotated, Any
 
-from flask import Response, jsonify
+from flask import Response, g, jsonify, request
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 from sqlalchemy.orm import Session
@@ -32,6 +33,7 @@ class PresenceWritten(Said):
 class Heartbeat(Said):
     visible: bool = Field(strict=True)
     softphone: Annotated[str, one_of(Softphone), words(Softphone)]
+    desk: Annotated[str, Field(max_length=40)] = Field("", description="about_desk_name")
 
 
 class _AfterEvent(Asked):
@@ -87,7 +89,15 @@ def heartbeat(agent: str) -> ResponseReturnValue:
     said = said_in_body(Heartbeat)
     with db.transaction() as session:
         _status(session, agent)
-        presence.beat(session, agent, visible=said.visible, softphone=Softphone(said.softphone), now=utcnow())
+        presence.beat(
+            session,
+            agent,
+            visible=said.visible,
+            softphone=Softphone(said.softphone),
+            now=utcnow(),
+            # Another program on another machine is another desk, also where it doesn't say so.
+            desk=said.desk or sha256(f"{g.api_token.hash}{request.user_agent}".encode()).hexdigest()[:40],
+        )
     return "", 204
 
 

@@ -92,6 +92,8 @@ class Presence(Base):
     heartbeat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     softphone: Mapped[Softphone] = mapped_column(String(10), default=Softphone.NONE)
     desk_visible: Mapped[bool] = mapped_column(default=False)
+    # What each desk said last; the three above are what they come to: see app/agents/desks.py.
+    desks: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
     suspect_until: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the desk's telephone failed at once
     proven_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # last time it was seen to ring
 

@@ -194,10 +194,13 @@ function connectionChanged(state) {
   }
 }
 
+// One browser is one desk, however often its page is opened: one tab at a time rings.
+const nameOfDesk = (localStorage["rechtdoor.desk"] ||= Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join(""));
+
 const tell = (reported, options) => ask("/desk/heartbeat", {
   method: "POST",
   headers: { "Content-Type": "application/json" },
-  body: JSON.stringify({ visible: !document.hidden, softphone: reported }),
+  body: JSON.stringify({ visible: !document.hidden, softphone: reported, desk: nameOfDesk }),
   ...options,
 });
 

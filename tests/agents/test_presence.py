@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from app import db
-from app.agents import presence
+from app.agents import presence, presence_view
 from app.agents.presence import Endpoint, Reachability
 from app.errors import InvalidField
 from app.records.agents import Activity, Agent, Intent, Presence, Reach, Softphone
@@ -273,6 +273,50 @@ def test_a_desk_that_fell_silent_shows_its_agent_away_and_why() -> None:
         seen = presence.view(session, "anna", later)
     assert seen is not None
     assert (seen.state, seen.reachable, seen.rings_at) == ("available", True, "client")
+
+
+def beats(desk: str, softphone: Softphone, at: datetime) -> presence_view.PresenceView:
+    with db.transaction() as session:
+        presence.beat(session, "anna", visible=False, softphone=softphone, now=at, desk=desk)
+    with db.transaction() as session:
+        seen = presence.view(session, "anna", at)
+    assert seen is not None
+    return seen
+
+
+def told() -> int:
+    with db.transaction() as session:
+        return session.get_one(Presence, "anna").event_number
+
+
+def test_of_two_desks_the_one_that_can_ring_counts_and_nothing_is_told_again_and_again(anna: None) -> None:
+    beats("laptop", Softphone.READY, NOW)
+    before = told()
+
+    for second in range(0, 20, 5):
+        at = NOW + timedelta(seconds=second)
+        assert beats("front office", Softphone.NONE, at).rings_at == "client"
+        assert beats("laptop", Softphone.READY, at + timedelta(seconds=2)).rings_at == "client"
+
+    assert told() == before
+
+
+def test_who_talks_at_one_desk_is_rung_at_none(anna: None) -> None:
+    beats("laptop", Softphone.READY, NOW)
+    assert beats("front office", Softphone.BUSY, NOW).reachable is False
+    assert beats("front office", Softphone.READY, NOW).reachable is True
+
+
+def test_a_desk_that_loses_its_microphone_says_so_at_once_and_one_that_falls_silent_counts_no_more(
+    anna: None,
+) -> None:
+    beats("laptop", Softphone.READY, NOW)
+    beats("front office", Softphone.NONE, NOW)
+    assert beats("laptop", Softphone.NONE, NOW).rings_at is None
+
+    beats("laptop", Softphone.READY, NOW)
+    later = NOW + timedelta(seconds=20)
+    assert beats("front office", Softphone.NONE, later).rings_at is None
 
 
 @pytest.mark.usefixtures("anna")

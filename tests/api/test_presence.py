@@ -124,3 +124,23 @@ def test_a_desk_hears_what_it_missed_and_then_what_comes(
     assert '"state":"talking"' in told
     assert "ringing" not in told
     answer.close()
+
+
+def test_two_programs_of_one_agent_are_two_desks_of_which_the_best_counts(api: Api, anna: str) -> None:
+    api.put(f"{anna}/presence", {"state": "available"})
+
+    def beats(softphone: str, agent: str = "", **more: str) -> None:
+        said = {"visible": True, "softphone": softphone} | more
+        assert api.post(f"{anna}/heartbeat", said, headers={"User-Agent": agent}).status_code == 204
+
+    for _ in range(2):
+        beats("ready", desk="laptop")
+        beats("none", desk="balie")
+        assert api.get(f"{anna}/presence").json["softphone"] == "ready"
+    beats("none", desk="laptop")
+    assert api.get(f"{anna}/presence").json["softphone"] == "none"
+
+    for _ in range(2):
+        beats("ready", agent="one program")
+        beats("none", agent="another")
+        assert api.get(f"{anna}/presence").json["softphone"] == "ready"

@@ -135,7 +135,7 @@ def town(people: Town, request: pytest.FixtureRequest) -> Iterator[Town]:
                 None,
             )
             status.suspect_until, status.heartbeat_at, status.reach = None, None, Reach.DESK
-            status.softphone = Softphone.NONE
+            status.softphone, status.desks = Softphone.NONE, {}
         session.get_one(Agent, "anna").phone = None
     request.node.stash[TELLS] = {"the town": people.story}
     yield people
@@ -224,6 +224,20 @@ def rings(page: Page) -> None:
     expect(page.locator("#telephone")).to_contain_text("De telefoon gaat")
 
 
+def microphones(page: Page, there: bool) -> None:
+    """Plug the microphone in or out, as far as the page can tell."""
+    page.evaluate(
+        """(there) => {
+          const devices = navigator.mediaDevices;
+          devices.really ??= devices.enumerateDevices.bind(devices);
+          devices.enumerateDevices = async () =>
+            (await devices.really()).filter(({ kind }) => there || kind !== "audioinput");
+          devices.dispatchEvent(new Event("devicechange"));
+        }""",
+        there,
+    )
+
+
 def hears(page: Page, hz: float) -> None:
     page.wait_for_function("(hz) => Math.abs(heardByTheAgent() - hz) < 12", arg=hz, timeout=PATIENCE)
 
@@ -242,6 +256,11 @@ def test_a_call_is_answered_and_ended_at_the_desk_by_keyboard_alone(desks: Desks
     )
     assert marks["card-painted"] <= marks["ring-shown"]
     until(desk, lambda: town.presence("anna").proven_at is not None, "the proof of the ring")
+
+    microphones(desk, there=False)
+    desk.evaluate("() => navigator.mediaDevices.enumerateDevices().then(() => null)")
+    rings(desk)
+    microphones(desk, there=True)
 
     desk.keyboard.press("a")
     call.wait("bridged:client:anna")
@@ -296,6 +315,11 @@ def test_a_ring_ends_at_once_for_a_caller_who_hangs_up_and_one_who_is_declined_g
     assert town.step(declined.sid, 1).declined_why == "finishing"
     assert "Anna" in declined.said[0]
     assert town.presence("anna").intent == "available"
+
+    microphones(desk, there=False)
+    until(desk, lambda: town.presence("anna").softphone == Softphone.NONE, "a telephone that hears nobody")
+    microphones(desk, there=True)
+    until(desk, lambda: town.presence("anna").softphone == Softphone.READY)
 
 
 def test_after_a_reload_the_desk_says_what_is_going_on(desks: Desks, town: Town) -> None:

@@ -17,6 +17,7 @@ const SOUNDS = ["incoming", "outgoing", "disconnect", "dtmf0", "dtmf1", "dtmf2",
   "dtmf7", "dtmf8", "dtmf9", "dtmfh", "dtmfs"];
 const RETRY_MILLISECONDS = 10_000;
 const REGISTERS_WITHIN_MILLISECONDS = 4_000;
+const WITHOUT_MICROPHONE_MILLISECONDS = 3_000;
 const SWITCHED_ON = "rechtdoor.telephone";
 const MICROPHONE = "rechtdoor.microphone";
 // https://www.twilio.com/docs/api/errors: 20101 invalid, 20104 expired.
@@ -35,6 +36,7 @@ class Softphone extends EventTarget {
   #wanted = false;
   #renewal = null;
   #patience = null;
+  #microphoneGone = null;
   #warnings = new Set();
   #reported = false; // whether "busy" was told
 
@@ -121,11 +123,20 @@ class Softphone extends EventTarget {
     else if (this.#wanted && !this.talks) this.#checkMicrophone();
   }
 
-  /** A headset that was unplugged makes a telephone that nobody can speak into. */
+  /**
+   * A headset that was unplugged makes a telephone that nobody can speak into. One that is gone for a second, as by
+   * Bluetooth, doesn't; and what rings goes on to ring: it may be back before anybody answers, and another desk or
+   * the caller ends it otherwise.
+   */
   async #checkMicrophone() {
+    clearTimeout(this.#microphoneGone);
     if (await hasMicrophone()) return;
-    this.#disconnect();
-    this.#become("no_microphone");
+    this.#microphoneGone = setTimeout(async () => {
+      if (!this.#device || this.talks || (await hasMicrophone())) return;
+      if (this.#calls.length > 0) return this.#checkMicrophone();
+      this.#disconnect();
+      this.#become("no_microphone");
+    }, WITHOUT_MICROPHONE_MILLISECONDS);
   }
 
   async #connect() {
