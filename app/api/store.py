@@ -49,7 +49,9 @@ from app.api.records import (
     Record,
 )
 from app.callers import history
+from app.clock import utcnow
 from app.db import Base
+from app.promises import whose
 from app.records.agents import Agent, Presence
 from app.records.callers import Case, Contact, Customer, CustomerNumber
 from app.records.lines import Line
@@ -203,6 +205,9 @@ def _copy_customers(session: Session, records: list[CustomerRecord]) -> None:
 def _write_cases(session: Session, records: list[CaseRecord]) -> None:
     rows = _rows(records, case="key", owner="named_owner")
     _upsert(session, _table(Case), rows, also=_named_anew)
+    # Of many it is quicker to look through all that is owed.
+    keys = [record.case for record in records] if len(records) < KEYS_AT_ONCE else None
+    whose.cases_moved(session, keys, utcnow())
 
 
 def _named_anew(excluded: Any) -> dict[str, Any]:

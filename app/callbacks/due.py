@@ -13,7 +13,7 @@ from app.db import Moment
 from app.deployment import Deployment
 from app.lines import places
 from app.messages import messages
-from app.promises import attempts, ledger
+from app.promises import attempts, ledger, whose
 from app.promises.attempts import is_on_the_line
 from app.promises.times import Window, by_day
 from app.records.lines import Line
@@ -82,6 +82,9 @@ def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datet
     """Tell whether this number must not be rung now; when it may be, or that a human is asked, is written."""
     if promise.number is None or not places.may_ring(session, promise.number):
         ask_a_human(session, promise, "promise_not_callable", now)
+        return True
+    if whose.is_number_of_others(session, promise):
+        ask_a_human(session, promise, "promise_number_moved", now)
         return True
     promise.line = promise.line or _line_to_show(session, promise.team)
     if promise.line is None:

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.callbacks import verdict
 from app.catalogue import text
+from app.forgetting import naming
 from app.lines import places
 from app.messages import messages
 from app.outgoing.announce import contact_key, forget_contact, record_contact
@@ -63,6 +64,7 @@ def is_over(
     wrap_up = 0 if outcome == AttemptOutcome.DROPPED else wrap_up_seconds(session, attempt)
     attempts.close(session, attempt, outcome, now, wrap_up_seconds=wrap_up, ends_leg=ends_leg)
     session.flush()
+    naming.it_ends(session, session.get_one(Call, attempt.call_sid), now)
     if promise.state != PromiseState.CALLING:
         # What it was about was settled, or agreed on anew, while they talked.
         if outcome == AttemptOutcome.KEPT:

@@ -14,13 +14,13 @@ from sqlalchemy.orm import Session, aliased
 from app.agents import desk_events
 from app.forgetting.naming import slices, unname_calls, unname_promises
 from app.outgoing import outbox
-from app.promises import ledger
+from app.promises import ledger, whose
 from app.records.agents import DeskEvent
 from app.records.callers import Case, Customer, CustomerNumber
 from app.records.calls import Call
 from app.records.messages import Message, MessageStop
 from app.records.outgoing import Outbox
-from app.records.promises import Promise, PromiseState
+from app.records.promises import IS_OWED, OWED, Promise, PromiseState
 
 _MAY_BE_WITHDRAWN = [
     state for state, following in ledger.FOLLOWS.items() if PromiseState.WITHDRAWN in following
@@ -60,6 +60,7 @@ def erase_customer(session: Session, customer: str, who: str, now: datetime) -> 
     if session.get(Customer, customer, with_for_update=True) is None:
         return None
     cases = session.scalars(select(Case.key).where(Case.customer == customer)).all()
+    _leave_to_others(session, customer, now)
     somebody = _Somebody(_numbers_of_nobody_else(session, customer), [customer], cases)
     erased = _forget(session, somebody, who, now)
     # Numbers, cases and contacts go with them, by the database's own rules.
@@ -77,6 +78,23 @@ def erase_number(session: Session, e164: str, who: str, now: datetime) -> Erased
     gone = delete(CustomerNumber).where(CustomerNumber.e164 == e164).returning(CustomerNumber.customer)
     is_known = bool(session.scalars(gone).all()) or wanted_none or erased != Erased(0, 0, 0)
     return erased if is_known else None
+
+
+def _leave_to_others(session: Session, customer: str, now: datetime) -> None:
+    """What was owed at a number that is another's alone by now is theirs: the two were one, or it moved.
+
+    A human finds out which, before anybody is rung.
+    """
+    theirs = select(Promise).where(Promise.customer == customer, Promise.case.is_(None), IS_OWED)
+    for promise in session.scalars(theirs.with_for_update()).all():
+        has = select(CustomerNumber.customer).where(CustomerNumber.e164 == promise.number)
+        customers = set(session.scalars(has))
+        if len(customers) == 1 and customer not in customers:
+            whose.belongs_to(session, promise, customers.pop(), now)
+            if promise.state in OWED and not ledger.is_spoken_about(session, promise):
+                promise.next_at = None
+                ledger.note(session, promise, "promise_number_moved", now)
+    session.flush()
 
 
 def _numbers_of_nobody_else(session: Session, customer: str) -> Sequence[str]:

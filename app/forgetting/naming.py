@@ -22,7 +22,7 @@ _CUSTOMER: dict[str, Any] = {"customer": None, "case": None}
 def unname_calls(session: Session, sids: Sequence[str], now: datetime, *, customer_too: bool) -> None:
     """Take off who called, what was known of them, and what they said after the tone, also at the carrier.
 
-    A call that is going on keeps what the carrier still needs of it.
+    A call that is going on keeps what the carrier still needs of it, until it_ends() is told.
     """
     more = _CUSTOMER if customer_too else {}
     for some in slices(sids):
@@ -39,11 +39,17 @@ def unname_calls(session: Session, sids: Sequence[str], now: datetime, *, custom
             .values(situation=null())
             .execution_options(synchronize_session=False)
         )
+        session.execute(
+            update(Call)
+            .where(Call.sid.in_(some))
+            .values(forgotten_at=now)
+            .execution_options(synchronize_session=False)
+        )
         # What we said may have repeated a number that they had spoken.
         session.execute(
             update(Call)
             .where(Call.sid.in_(some), IS_ENDED)
-            .values(said=[], forgotten_at=now)
+            .values(said=[])
             .execution_options(synchronize_session=False)
         )
         recordings.forget(session, Recording.call_sid.in_(some), now)
@@ -52,6 +58,13 @@ def unname_calls(session: Session, sids: Sequence[str], now: datetime, *, custom
         if ended:
             # By their names: SQLite would look through all that was answered for a question of its own.
             session.execute(delete(Inbox).where(Inbox.call_sid.in_(ended)))
+
+
+def it_ends(session: Session, call: Call, now: datetime) -> None:
+    """A call is over: where its caller was forgotten meanwhile, so is the rest of it."""
+    if call.forgotten_at is not None:
+        session.flush()
+        unname_calls(session, [call.sid], now, customer_too=False)
 
 
 def unname_promises(session: Session, ids: Sequence[int], now: datetime, *, customer_too: bool) -> None:

@@ -13,7 +13,6 @@ from app.agents import desk_events
 from app.carrier import delivery
 from app.catalogue import codes, text, times
 from app.errors import InvalidField, InvalidTransition
-from app.lines.places import may_ring
 from app.promises import attempts, owed
 from app.records.agents import Agent
 from app.records.promises import IS_OWED, OWED, AttemptOutcome, Promise, PromiseEvent, PromiseState, Recording
@@ -134,10 +133,10 @@ def _ask_again(
 
 def _owe_by(promise: Promise, due_at: datetime, now: datetime) -> None:
     promise.due_at, promise.not_before, promise.tries = due_at, None, 0
-    _look_at(promise, now)
+    look_at(promise, now)
 
 
-def _look_at(promise: Promise, at: datetime) -> None:
+def look_at(promise: Promise, at: datetime) -> None:
     """Let it be looked at by itself; one without a number waits for a human all the same."""
     promise.next_at = at if promise.number else None
 
@@ -171,7 +170,7 @@ def merge(session: Session, promise: Promise, who: str, now: datetime) -> None:
 def unmerge(session: Session, merged: Promise, why: str, now: datetime) -> None:
     """The conversation for which it was owed no more was none, or with somebody else: it is owed again."""
     if take_back(session, merged, why, now, {}):
-        _look_at(merged, now)
+        look_at(merged, now)
 
 
 def withdraw(session: Session, promise_id: int, who: str, now: datetime) -> Promise:
@@ -192,7 +191,7 @@ def set_time(session: Session, promise_id: int, due_at: datetime, who: str, now:
     """Agree on another time. Raises InvalidField when it is past, or nothing is owed any more."""
     if due_at <= now:
         raise InvalidField("due_at", "choose a time that is still to come")
-    promise = _still_owed(session, promise_id)
+    promise = still_owed(session, promise_id)
     if promise.due_at <= now:
         promise.broken_at = promise.broken_at or promise.due_at
     _owe_by(promise, due_at, now)
@@ -215,7 +214,7 @@ def hand_over(
     to = session.get(Agent, agent)
     if to is None or not to.enabled:
         raise InvalidField("agent", f"there is no agent {agent}, or they have left")
-    promise = _still_owed(session, promise_id)
+    promise = still_owed(session, promise_id)
     if promise.agent == agent:
         return promise
     before, promise.agent = promise.agent, agent
@@ -223,7 +222,7 @@ def hand_over(
     if is_spoken_about(session, promise):
         note(session, promise, why, now, who, details)
     else:
-        _look_at(promise, now)
+        look_at(promise, now)
         if promise.state == PromiseState.BROKEN:
             note(session, promise, why, now, who, details)
         else:
@@ -257,7 +256,7 @@ def give_to_team(session: Session, promise_id: int, now: datetime) -> None:
     if promise is None or promise.state not in OWED or promise.agent is None:
         return
     before, promise.agent = promise.agent, None
-    _look_at(promise, now)
+    look_at(promise, now)
     if promise.state == PromiseState.BROKEN:
         note(session, promise, ANOTHER_WANTED, now, details={"from": before})
     else:
@@ -270,7 +269,7 @@ def ring_now(session: Session, promise_id: int, who: str, now: datetime) -> Prom
 
     Raises InvalidField as withdraw() does, and when there is no number to ring.
     """
-    promise = _still_owed(session, promise_id)
+    promise = still_owed(session, promise_id)
     if promise.number is None:
         raise InvalidField("number", "the caller hid their number; fill in the one they said")
     if promise.state != PromiseState.CALLING:
@@ -282,44 +281,15 @@ def ring_now(session: Session, promise_id: int, who: str, now: datetime) -> Prom
     return promise
 
 
-def give_number(
-    session: Session, promise_id: int, number: str, due_at: datetime, who: str, now: datetime
-) -> Promise:
-    """Somebody found out which number a hidden caller meant: from now on it is a promise like any other.
-
-    Are they owed one there already, about the same as far as anybody knows, this promise becomes part of that
-    one, which is returned. `due_at` replaces a time that has passed. Raises InvalidField as withdraw() does,
-    when it has a number, and when that one must not be rung.
-    """
-    promise = _still_owed(session, promise_id)
-    if promise.number is not None:
-        raise InvalidField("number", f"promise {promise_id} has its number")
-    if not may_ring(session, number):
-        raise InvalidField("number", "this number must not be rung")
-    if (before := owed.about(session, number, promise.customer, promise.case)) is not None:
-        move(session, promise, PromiseState.MERGED, "promise_number_known", now, who)
-        session.execute(update(Recording).where(Recording.promise == promise.id).values(promise=before.id))
-        if promise.about:
-            say_more(session, before.id, promise.about)
-        note(session, before, "promise_repeated", now, who)
-        return before
-    promise.number = number
-    if promise.due_at <= now:
-        promise.broken_at = promise.broken_at or promise.due_at
-        promise.due_at = due_at
-    promise.next_at = now
-    move(session, promise, PromiseState.OPEN, "promise_number_given", now, who)
-    return promise
-
-
 def keep(session: Session, promise_id: int, agent: str, now: datetime) -> Promise:
     """An agent says that they spoke to the customer, in some other way. Raises InvalidField as above."""
-    promise = _still_owed(session, promise_id)
+    promise = still_owed(session, promise_id)
     move(session, promise, PromiseState.KEPT, "promise_kept_by_word", now, agent)
     return promise
 
 
-def _still_owed(session: Session, promise_id: int) -> Promise:
+def still_owed(session: Session, promise_id: int) -> Promise:
+    """Return a promise, held. Raises InvalidField when there is none, or nothing is owed any more."""
     promise = session.get(Promise, promise_id, with_for_update=True, populate_existing=True)
     if promise is None:
         raise InvalidField("id", f"there is no promise {promise_id}")

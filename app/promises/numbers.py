@@ -9,7 +9,7 @@ from app.deployment import Deployment
 from app.errors import InvalidField
 from app.lines import places
 from app.lines.hours import due_at
-from app.promises import ledger
+from app.promises import whose
 from app.records.promises import Promise
 from app.routing import reading, rules
 
@@ -26,4 +26,4 @@ def learn_number(
         raise InvalidField("number", "write a telephone number, such as 06 12345678 or +31 6 12345678")
     ladder = rules.of_origin(session, promise.origin).ladder
     due = due_at(line.calendar, now, ladder.promise_minutes)
-    return ledger.give_number(session, promise_id, number, due, who, now)
+    return whose.give_number(session, promise_id, number, due, who, now)

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 from app.agents import presence
 from app.callers.numbers import may_be_called
 from app.deployment import Deployment
+from app.forgetting import naming
 from app.outgoing.announce import contact_key, record_contact
 from app.promises import attempts, dropped
 from app.records import lifecycle
@@ -121,3 +122,4 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
         owing.confirm_by_message(session, call, line, now)
     for agent in {call.bridged_to, waited_for, step.agent if step else None} - {None}:
         tell_desk(session, str(agent), call, "ended", now)
+    naming.it_ends(session, call, now)

@@ -11,7 +11,7 @@ from app.carrier import twiml
 from app.catalogue import text
 from app.deployment import Deployment
 from app.lines import places
-from app.promises import ledger
+from app.promises import ledger, whose
 from app.records.calls import Call, StepKind
 from app.records.promises import OWED, Promise
 from app.routing import sentences
@@ -65,7 +65,7 @@ def number_given(
 def _promise(session: Session, call: Call, facts: Facts, e164: str, due: datetime, now: datetime) -> None:
     kept = session.get(Promise, call.promise) if call.promise is not None else None
     if kept is not None and kept.number is None and kept.state in OWED:
-        call.promise = ledger.give_number(session, kept.id, e164, due, "", now).id
+        call.promise = whose.give_number(session, kept.id, e164, due, "", now).id
     else:
         # Nothing was kept yet, or somebody has seen to it since.
         owing.owe(session, call, facts, facts.owner, due, "promise_nobody", now, number=e164)

@@ -311,3 +311,48 @@ def test_a_customer_with_more_cases_than_a_statement_can_list_is_forgotten(world
 
     assert world.delete("/customers/K1").status_code == 204
     assert world.get("/cases/many-66000").status_code == 404
+
+
+def owed_to(world: Api, customer: str, **more: object) -> int:
+    asked = {"number": SHARED, "due_at": "2126-05-01T16:00:00Z", "agent": "anna", "customer": customer} | more
+    made = world.post("/promises", asked)
+    assert made.status_code == 201, made.json
+    return int(made.json["id"])
+
+
+def test_what_is_owed_goes_on_with_the_customer_into_whom_another_system_merged_its_own(world: Api) -> None:
+    promise = owed_to(world, "K2", case="Z2")
+    world.put("/customers/K2", {"name": "Bob Canary", "phones": []})
+    world.put("/cases/Z2", CASE | {"customer": "K1"})
+
+    assert world.get(f"/promises/{promise}").json["customer"] == "K1"
+    assert world.delete("/customers/K2").status_code == 204
+
+    after = world.get(f"/promises/{promise}").json
+    assert (after["state"], after["customer"], after["case"], after["number"]) == ("open", "K1", "Z2", SHARED)
+
+
+def test_merged_customers_who_are_both_owed_the_same_are_owed_it_once_at_the_earlier_time(world: Api) -> None:
+    later = owed_to(world, "K2", case="Z2", due_at="2126-05-02T16:00:00Z", about="Eerst dit.")
+    with db.transaction() as session:
+        promise = session.get_one(Promise, later)
+        promise.customer = "K1"  # as one of them was before
+    earlier = owed_to(world, "K2", case="Z2", about="Dan dat.")
+
+    world.put("/cases/Z2", CASE | {"customer": "K1"})
+
+    stays = world.get(f"/promises/{later}").json
+    assert (stays["state"], stays["due_at"], stays["customer"]) == ("open", "2126-05-01T16:00:00+00:00", "K1")
+    assert stays["about"] == "Eerst dit.\nDan dat."
+    assert world.get(f"/promises/{earlier}").json["state"] == "merged"
+
+
+def test_what_is_owed_at_a_number_that_is_another_customers_by_now_is_left_to_a_human(world: Api) -> None:
+    promise = owed_to(world, "K2")
+    world.put("/customers/K2", {"name": "Bob Canary", "phones": []})
+
+    assert world.delete("/customers/K2").status_code == 204
+
+    after = world.get(f"/promises/{promise}").json
+    assert (after["state"], after["customer"], after["next_at"]) == ("open", "K1", None)
+    assert "another customer" in after["events"][-1]["why"]

@@ -863,6 +863,19 @@ def test_a_number_that_must_not_be_called_is_left_to_a_human(deployment: Deploym
     assert (why(promise)[-1], stored(promise).next_at) == ("promise_not_callable", None)
 
 
+def test_a_number_that_went_to_another_customer_is_left_to_a_human(deployment: Deployment) -> None:
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        # Ada's, and by now Ben's.
+        promise = factories.promise(
+            session, number=BEN, customer="ada", case="Z1", due_at=now + 20 * MINUTE, now=now - 60 * MINUTE
+        ).id
+
+    assert jobs.work_off(deployment, now) == 0
+
+    assert (stored(promise).next_at, why(promise)[-1]) == (None, "promise_number_moved")
+
+
 def test_a_promise_whose_time_passes_is_broken_and_still_worked_off(
     client: FlaskClient, settings: Settings, deployment: Deployment
 ) -> None:

@@ -9,6 +9,7 @@ from werkzeug.datastructures import MultiDict
 
 from app import db
 from app.deployment import Deployment
+from app.forgetting import erasure
 from app.jobs import callbacks as jobs
 from app.promises import ledger, numbers, recordings
 from app.records.agents import DeskEvent, Intent
@@ -16,10 +17,12 @@ from app.records.calls import Outcome
 from app.records.lines import Line as OurLine
 from app.records.promises import Promise, PromiseEvent, PromiseState
 from config import Settings
-from tests import town
+from tests import factories, town
+from tests.api.test_erasure import everything
 from tests.factories import ADA, BEN, LINE
 from tests.telephone import Another, Line, signed
 
+HOUR = timedelta(hours=1)
 RECORDING = "RE" + "5" * 32
 
 
@@ -216,3 +219,32 @@ def test_what_a_form_says_twice_or_wrongly_is_not_said(call: Line, settings: Set
     signed(call.client, settings, call.attribute("Gather", "action"), twice)
 
     assert (kept().number, kept().about) == (None, "")
+
+
+def digits_in(everything: str) -> str:
+    return "".join(filter(str.isdigit, everything))
+
+
+@pytest.mark.parametrize("forgotten", ["after", "during"])
+def test_a_number_that_was_spoken_is_forgotten_with_its_customer_however_it_was_said(
+    call: Line, settings: Settings, forgotten: str
+) -> None:
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        factories.promise(
+            session, origin="before", customer="ada", case="Z1", due_at=now + HOUR, now=now - HOUR
+        )
+    answers(call, SpeechResult="Eh, nul zes twaalf vierendertig. Nee: 06 12 34 56")
+    answers(call, SpeechResult="nul zes, een twee drie vier vijf zes zeven acht")
+    assert "0 6 1 2 3 4 5 6 7 8" in call.said
+    if forgotten == "after":
+        call.hangs_up()
+
+    with db.transaction() as session:
+        erasure.erase_customer(session, "ada", "an operator", now)
+    if forgotten == "during":
+        call.hangs_up()
+
+    left = everything()
+    assert "123456" not in digits_in(left)
+    assert "vierendertig" not in left
