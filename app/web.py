@@ -156,16 +156,14 @@ def clock_time(moment: datetime) -> str:
 
 def due(moment: datetime, now: datetime) -> str:
     """Return “vóór 14:00”, “morgen vóór 10:00”: how a promise's time is said."""
-    at = clock_time(moment)
-    on = day(moment, now)
-    return t("due_today", time=at) if on == t("today") else t("due_day", day=on, time=at)
+    return times.deadline(moment, now, g.get("zone", DEFAULT_ZONE), language())
 
 
 def day(moment: datetime, now: datetime) -> str:
     """Return the day without the time: “gisteren”, “ma 3 nov”, with the year when it is another one."""
     local, today = in_their_zone(moment).date(), in_their_zone(now).date()
     if near := {-1: "yesterday", 0: "today", 1: "tomorrow"}.get((local - today).days):
-        return t(near)
+        return catalogue.text(f"day.{near}", language())
     return times.short_date(local, language(), with_year=local.year != today.year)
 
 

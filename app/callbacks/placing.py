@@ -92,7 +92,8 @@ def _ring(
     why = "promise_calling" if promise.agent in (None, agent) else "promise_escalated"
     ledger.move(session, promise, PromiseState.CALLING, why, now, details={"agent": agent})
     zone = facts.line.calendar.timezone
-    reason = sentences.words(chosen.ring.reason, language_of(session, agent), zone, now, kind="reason")
+    told = sentences.to_agent(chosen.ring.reason)
+    reason = sentences.words(told, language_of(session, agent), zone, now, kind="reason")
     pop = screen_pop.screen_pop(call, facts, reason=reason, ring_expected=True)
     pop |= {"direction": str(Direction.OUTBOUND), "about": promise.about}
     desk_events.append(session, agent, chosen.event_number, "screen_pop", pop, now)

@@ -1,9 +1,10 @@
 """What do we say, in each language? Every sentence that a person hears or reads stands in these TOML files.
 
 One file for each kind (`say`: spoken to callers and agents; `reason`: why a step was taken; `page`: what
-pages show; `problem`: what went wrong and how to mend it); in it one table for each code with a text for
-each language, side by side so that a missing translation is seen. Values stand in braces. A text that bends
-with a count has a form for each plural category of its language: `nl.count.one`, `nl.count.other`.
+pages show; `day`: days and times on them; `problem`: what went wrong and how to mend it); in it one table for
+each code with a text for each language, side by side so that a missing translation is seen. Values stand in
+braces. A text that bends with a count has a form for each plural category of its language: `nl.count.one`,
+`nl.count.other`.
 """
 
 import tomllib

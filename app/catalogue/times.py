@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from babel.dates import format_date, format_time, get_day_names, get_month_names
 
-from app.catalogue import LANGUAGES, locale
+from app.catalogue import LANGUAGES, locale, text
 
 _NUMBERS = {
     "nl": "nul een twee drie vier vijf zes zeven acht negen tien elf twaalf dertien veertien".split(),
@@ -73,9 +73,30 @@ def spoken(moment: datetime, now: datetime, timezone: ZoneInfo, language: str, p
 
 
 def written(moment: datetime, timezone: ZoneInfo, language: str) -> str:
-    """Return a moment as pages write it: `ma 23 november 14:05`, with no year."""
+    """Return a moment as pages write it: `ma 23 november 14:05`, `14:05 on Mon 23 November`, with no year."""
     local = moment.astimezone(timezone)
-    return f"{format_date(local, 'EEE d MMMM', locale(language))} {figures(local, language)}"
+    return text(
+        "day.day_with_time",
+        language,
+        day=format_date(local, "EEE d MMMM", locale(language)),
+        time=figures(local, language),
+    )
+
+
+def deadline(moment: datetime, now: datetime, timezone: ZoneInfo, language: str) -> str:
+    """Return by when, as pages write it: `morgen vóór 10:00`, `before 10:00 on Monday 30 November`."""
+    local, today = moment.astimezone(timezone), now.astimezone(timezone).date()
+    at = figures(local, language)
+    match (local.date() - today).days:
+        case 0:
+            return text("day.due_today", language, time=at)
+        case -1 | 1 as days:
+            near = text("day.yesterday" if days < 0 else "day.tomorrow", language)
+            return text("day.due_day", language, day=near, time=at)
+        case _:
+            shape = "EEEE d MMMM" if local.year == today.year else "EEEE d MMMM y"
+            on = format_date(local, shape, locale(language))
+            return text("day.due_date", language, day=on, time=at)
 
 
 def short_date(local: date, language: str, *, with_year: bool) -> str:

@@ -65,7 +65,7 @@ def page(signed: str) -> Response:
         agent = session.get(Agent, promise.agent) if promise.agent else None
         in_force = rules.of_version(session, session.scalar(select(rules.newest_version)))
         language = _language(promise)
-        values = {"time": times.written(promise.due_at, zone, language)}
+        values = {"time": times.deadline(promise.due_at, now, zone, language)}
         if agent is not None and in_force.ladder.speaks_names:
             values["agent"] = agent.spoken_name
         found = _choices(session, promise, now) if promise.state in OWED else []

@@ -36,6 +36,7 @@ from app.messages.messages import written_since
 from app.promises import choices
 from app.records.agents import Presence
 from app.records.calls import Call
+from app.routing import sentences
 from app.routing.reading import line_of
 from app.voice import call_control, ring_tests
 from config import Settings
@@ -147,12 +148,12 @@ def _times(db: Session, call_sid: str, now: datetime) -> list[datetime]:
 def _reason_in_words(card: CallCard | None) -> str:
     if card is None or card.reason is None:
         return ""
-    code, values = card.reason
+    why = sentences.to_agent(sentences.Sentence(*card.reason))
     try:
-        return catalogue.text(f"reason.{code}", web.language(), **values)
+        return catalogue.text(f"reason.{why.code}", web.language(), **why.values)
     except KeyError:
         # The card helps the agent while the phone rings: better without a reason than not at all.
-        log.exception("a reason has no words", extra={"call_sid": card.sid, "reason": code})
+        log.exception("a reason has no words", extra={"call_sid": card.sid, "reason": why.code})
         return ""
 
 

@@ -1,12 +1,12 @@
 """Which words does a sentence become when it is spoken? Codes and moments in, natural speech out."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from app.catalogue import text, times
+from app.catalogue import codes, text, times
 from app.records.calls import Call
 
 Json = dict[str, Any]
@@ -31,6 +31,11 @@ def words(sentence: Sentence, language: str, timezone: ZoneInfo, now: datetime, 
     return spoken[:1].upper() + spoken[1:]
 
 
+def to_agent(reason: Sentence) -> Sentence:
+    """Return a reason as it is said to the agent whom it rings: “u had beloofd …”, not “Daan had …”."""
+    return replace(reason, code=f"{reason.code}_you") if f"{reason.code}_you" in _REASONS else reason
+
+
 def told(call: Call, sentences: Sequence[str], now: datetime) -> list[str]:
     """Note on the call what its caller hears next, a question too; return it for the TwiML that says it."""
     call.said = with_said(call.said, sentences, now)
@@ -42,6 +47,9 @@ def with_said(
 ) -> list[dict[str, Any]]:
     """Return what a caller has heard so far, with what they hear next."""
     return [*said, *({"at": now.isoformat(), "text": sentence} for sentence in sentences)]
+
+
+_REASONS = frozenset(codes("reason"))
 
 
 def _spoken(value: Any, language: str, timezone: ZoneInfo, now: datetime) -> Any:

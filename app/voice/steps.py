@@ -193,7 +193,8 @@ def _ring(
     """
     row, zone = _begun(call, facts, known, step), facts.line.calendar.timezone
     said = _spoken(step, facts, known.now, is_first=row.number == 1)
-    reason = sentences.words(step.reason, facts.agents[step.agent].language, zone, known.now, kind="reason")
+    why = sentences.to_agent(step.reason)
+    reason = sentences.words(why, facts.agents[step.agent].language, zone, known.now, kind="reason")
     reply = twiml.ring(
         said=said,
         language=facts.language,

@@ -116,7 +116,7 @@ def test_the_preview_says_who_gets_what_and_changes_nothing(client: FlaskClient,
     assert shown(page) == [
         ("Bram Jansen", "1", "2"),
         ("Clara Jansen", "1", "2"),
-        ("Samen", "2", "4"),
+        ("Totaal", "2", "4"),
     ]
     assert set(owners().values()) | set(debtors().values()) == {"anna"}
 
@@ -261,7 +261,7 @@ def test_other_systems_hear_who_owns_each_case_now(client: FlaskClient, token: s
     [
         ("nobody", ["bram"], "Kies wie er weggaat."),
         ("anna", [], "Kies minstens één collega"),
-        ("anna", ["bram", "anna"], "Wie weggaat kan het niet zelf overnemen"),
+        ("anna", ["bram", "anna"], "Wie weggaat, kan het niet zelf overnemen"),
         ("anna", ["bram", "gone"], "Een van de gekozen collega&#39;s is er niet meer"),
     ],
 )

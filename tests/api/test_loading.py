@@ -133,8 +133,8 @@ def test_a_bad_row_is_reported_with_its_number_and_field_and_the_rest_goes_in(lo
     done = load("customers", CUSTOMERS + "K1,Ada,0612345678,,,\nK2,,06123,xx,,\nK3,Cas,,,,\n")
     assert done.exit_code == 1
     assert "row 3: name: is missing" in done.stderr
-    assert "row 3: phones: “06123” is no valid telephone number; write it as +31612345678" in done.stderr
-    assert "row 3: language: “xx” is no language code" in done.stderr
+    assert "row 3: phones: “06123” isn't a valid telephone number; write it as +31612345678" in done.stderr
+    assert "row 3: language: “xx” isn't a language code" in done.stderr
     assert "row 2" not in done.stderr
     assert done.stdout == "customers: 2 loaded, 1 refused\n"
     assert how_many(Customer) == 2

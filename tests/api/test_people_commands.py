@@ -70,7 +70,7 @@ def test_a_new_password_signs_everybody_out_who_knew_the_old_one(
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("anna", "--role", "admin"), "EMAIL: “anna” is no e-mail address"),
+        (("anna", "--role", "admin"), "EMAIL: “anna” isn't an e-mail address"),
         (("a@b.nl", "--role", "agent"), "--agent: is missing; the role agent needs the agent"),
         (("a@b.nl", "--role", "agent", "--agent", "zoe"), "--agent: there is no agent “zoe”"),
     ],

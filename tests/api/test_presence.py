@@ -76,7 +76,7 @@ def test_nobody_wraps_up_while_a_call_is_on_its_way(api: Api, anna: str) -> None
         ({"state": "lunch"}, "state", "choose from available, break, away, off, wrapping_up"),
         ({"state": "talking"}, "state", "choose from"),
         ({"state": True}, "state", "wrong type"),
-        ({"state": "break", "back_at": "noon"}, "back_at", "is no moment"),
+        ({"state": "break", "back_at": "noon"}, "back_at", "isn't a date and time"),
         ({"state": "available", "reach": "home"}, "reach", "choose from desk, phone"),
         ({"state": "available", "mood": "fine"}, "mood", "doesn't exist"),
     ],

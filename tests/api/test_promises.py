@@ -109,10 +109,10 @@ def test_what_is_finished_cannot_be_withdrawn(world: Api) -> None:
         ({"number": "0900 1234"}, "number", "one that we don't ring back"),
         ({"number": "+14158675309"}, "number", "one that we don't ring back"),
         ({"number": "+31201234567"}, "number", "one that we don't ring back"),  # our own line
-        ({"number": "anonymous"}, "number", "no valid telephone number"),
+        ({"number": "anonymous"}, "number", "isn't a valid telephone number"),
         ({"number": None}, "number", "is missing"),
         ({"due_at": "2020-01-01T00:00:00Z"}, "due_at", "lies in the past"),
-        ({"due_at": "soon"}, "due_at", "is no moment"),
+        ({"due_at": "soon"}, "due_at", "isn't a date and time"),
         ({"case": "Z9"}, "case", "there is no case “Z9”"),
         ({"case": None, "customer": "K9"}, "customer", "there is no customer “K9”"),
         ({"customer": "K2"}, "case", "is another customer's case"),

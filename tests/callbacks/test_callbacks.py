@@ -134,8 +134,8 @@ def begin(client: FlaskClient, settings: Settings, deployment: Deployment) -> "C
 @pytest.mark.parametrize(
     ("agent", "whose"),
     [
-        ("anna", "U staat genoteerd om iemand terug te bellen"),
-        (None, "Er is iemand beloofd"),
+        ("anna", "U zou iemand terugbellen"),
+        (None, "Wij hebben iemand beloofd"),
         ("bram", "Een collega zou"),
     ],
 )

@@ -12,7 +12,7 @@ import pytest
 
 from app import catalogue
 from app.catalogue import LANGUAGES, Forms, codes, locale, text
-from app.routing.sentences import Sentence, words
+from app.routing.sentences import Sentence, to_agent, words
 from app.voice.call_control import DECLINE_REASONS
 
 APP = Path(catalogue.__file__).parent.parent
@@ -142,9 +142,9 @@ def test_what_the_call_says_as_a_number_is_a_count() -> None:
 @pytest.mark.parametrize(
     ("count", "dutch", "english"),
     [
-        (1, "er wacht er één voor u.", "there is one person waiting before you."),
-        (2, "er wachten er twee voor u.", "there are two people waiting before you."),
-        (45, "er wachten er 45 voor u.", "there are 45 people waiting before you."),
+        (1, "er is nog één wachtende vóór u.", "there is one person ahead of you."),
+        (2, "er zijn nog twee wachtenden vóór u.", "there are two people ahead of you."),
+        (45, "er zijn nog 45 wachtenden vóór u.", "there are 45 people ahead of you."),
     ],
 )
 def test_a_caller_hears_how_many_wait_in_words_that_fit(count: int, dutch: str, english: str) -> None:
@@ -153,6 +153,26 @@ def test_a_caller_hears_how_many_wait_in_words_that_fit(count: int, dutch: str, 
 
     assert words(sentence, "nl", ZoneInfo("Europe/Amsterdam"), now).endswith(dutch)
     assert words(sentence, "en", ZoneInfo("Europe/Amsterdam"), now).endswith(english)
+
+
+def test_who_is_rung_reads_the_reason_as_said_to_them_and_others_with_the_name() -> None:
+    now, zone = datetime(2026, 11, 24, 10, tzinfo=UTC), ZoneInfo("Europe/Amsterdam")
+    why = Sentence("callback_owner", {"agent": "Daan"})
+
+    assert words(to_agent(why), "nl", zone, now, kind="reason").startswith("U had beloofd")
+    assert words(why, "nl", zone, now, kind="reason").startswith("Daan had beloofd")
+    assert to_agent(Sentence("team_busy")) == Sentence("team_busy")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_reason_that_names_its_agent_is_also_said_to_them(language: str) -> None:
+    theirs = [code for code in codes("reason") if code.endswith("_you")]
+    assert len(theirs) > 15
+    of_one_agent = re.compile(r"^(owner|colleague|team|supervisor|callback)_")
+    named = {code for code in codes("reason") if of_one_agent.match(code) and not code.endswith("_you")}
+
+    assert named - {code.removesuffix("_you") for code in theirs} == {"team_busy"}
+    assert not any("agent" in values_of(f"reason.{code}", language) for code in theirs)
 
 
 def test_a_text_that_is_shown_bends_with_the_count_in_figures() -> None:

@@ -165,7 +165,7 @@ def test_a_time_that_the_clock_shows_twice_says_which_of_the_two_it_is(
     assert times.spoken(at, now, where, "nl", "before") == f"vannacht vóór {dutch}{in_dutch}"
     assert times.spoken(at, now, where, "en", "at") == f"at {english}{in_english} tonight"
     assert times.written(at, where, "nl") == f"zo 31 oktober {shown}{in_dutch}"
-    assert times.written(at, where, "en") == f"Sun 31 October {shown}{in_english}"
+    assert times.written(at, where, "en") == f"{shown}{in_english} on Sun 31 October"
 
 
 def test_the_hour_that_the_spring_leaves_out_needs_no_word() -> None:
@@ -217,7 +217,23 @@ def test_pages_call_the_days_beside_today_by_their_names(flask_app: Flask) -> No
         assert web.day_and_time(local("2026-11-24T00:00"), now) == "vandaag 00:00"
         assert web.day_and_time(local("2026-11-25T23:59"), now) == "morgen 23:59"
         assert web.due(local("2026-11-24T14:00"), now) == "vóór 14:00"
-        assert web.due(local("2026-11-27T14:00"), now) == "vr 27 nov vóór 14:00"
+        assert web.due(local("2026-11-27T14:00"), now) == "vrijdag 27 november vóór 14:00"
+
+
+@pytest.mark.parametrize(
+    ("moment", "dutch", "english"),
+    [
+        ("2026-11-24T14:00", "vóór 14:00", "before 14:00"),
+        ("2026-11-25T10:00", "morgen vóór 10:00", "before 10:00 tomorrow"),
+        ("2026-11-30T10:00", "maandag 30 november vóór 10:00", "before 10:00 on Monday 30 November"),
+        ("2027-01-04T09:30", "maandag 4 januari 2027 vóór 09:30", "before 09:30 on Monday 4 January 2027"),
+    ],
+)
+def test_pages_say_by_when_as_people_would(moment: str, dutch: str, english: str) -> None:
+    now = local("2026-11-24T10:00")
+
+    assert times.deadline(local(moment), now, AMSTERDAM, "nl") == dutch
+    assert times.deadline(local(moment), now, AMSTERDAM, "en") == english
 
 
 @pytest.mark.parametrize(

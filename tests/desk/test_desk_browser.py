@@ -136,7 +136,7 @@ def test_the_card_follows_the_call_to_its_end(desk: Page, settings: config.Setti
 
     office.hang_up(settings, sid)
     expect(state).to_contain_text("Opgehangen")
-    expect(desk.get_by_role("button", name="Minuut erbij")).to_be_visible()
+    expect(desk.get_by_role("button", name="Nog een minuut")).to_be_visible()
     expect(desk.locator("#board")).to_contain_text("gesproken")
 
     desk.get_by_role("button", name=re.compile("^Klaar$")).click()
@@ -238,7 +238,7 @@ def test_what_is_masked_appears_when_the_agent_has_checked(desk: Page, settings:
     expect(card).to_contain_text("+31 • ••••••78")
     assert "1234AB" not in desk.content()
 
-    desk.get_by_role("button", name=re.compile("Gecontroleerd")).click()
+    desk.get_by_role("button", name=re.compile("gecontroleerd")).click()
 
     expect(card).to_contain_text("+31 6 12345678")
     expect(card).to_contain_text("1234AB")
@@ -247,10 +247,10 @@ def test_what_is_masked_appears_when_the_agent_has_checked(desk: Page, settings:
 def test_picking_another_customer_changes_the_card(desk: Page, settings: config.Settings) -> None:
     office.call_in(settings, ADA)
 
-    desk.get_by_role("button", name="Deze is het: Charles Babbage").click()
+    desk.get_by_role("button", name="Dit is de beller: Charles Babbage").click()
 
     expect(desk.get_by_role("heading", name="Charles Babbage")).to_be_visible()
-    expect(desk.get_by_role("button", name="Deze is het: Ada Lovelace")).to_be_visible()
+    expect(desk.get_by_role("button", name="Dit is de beller: Ada Lovelace")).to_be_visible()
 
 
 def wraps_up_no_more(agent: str) -> None:
@@ -416,7 +416,7 @@ def test_after_a_customer_was_picked_no_other_button_has_the_focus(
     sid = office.call_in(settings, ADA)
     office.pick_up(sid)
     expect(desk.locator(".call-state")).to_contain_text("In gesprek")
-    pick = desk.get_by_role("button", name="Deze is het: Charles Babbage")
+    pick = desk.get_by_role("button", name="Dit is de beller: Charles Babbage")
     pick.focus()
     desk.keyboard.press("Enter")
     expect(desk.get_by_role("heading", name="Charles Babbage")).to_be_visible()
@@ -505,7 +505,7 @@ def test_what_was_about_to_be_pressed_for_one_caller_is_not_pressed_for_the_next
     desk: Page, settings: config.Settings
 ) -> None:
     first = office.call_in(settings, ADA)
-    check = desk.get_by_role("button", name=re.compile("Gecontroleerd|gecontroleerd"))
+    check = desk.get_by_role("button", name=re.compile("gecontroleerd"))
     check.focus()
     office.pick_up(first)
     office.hang_up(settings, first)
@@ -633,7 +633,7 @@ def test_signing_in_anew_in_another_tab_goes_on_working(desk: Page, url: str) ->
     with_new_token = desk.context.new_page()
     with_new_token.goto(f"{url}/desk")
     with_new_token.locator("#me > summary").click()
-    with_new_token.get_by_role("button", name="Afmelden", exact=True).click()
+    with_new_token.get_by_role("button", name="Uitloggen", exact=True).click()
     with_new_token.get_by_label("E-mail").fill("anna@example.nl")
     with_new_token.get_by_label("Wachtwoord").fill(office.PASSWORD)
     with_new_token.keyboard.press("Enter")
@@ -656,7 +656,7 @@ def test_when_a_colleague_signs_in_here_the_old_page_shows_none_of_their_calls(
 
     desk.keyboard.press("p")
 
-    expect(desk.locator("#alarm")).to_contain_text("U bent afgemeld")
+    expect(desk.locator("#alarm")).to_contain_text("U bent uitgelogd")
     assert presence_of("ben").intent == Intent.AVAILABLE
 
 
@@ -670,8 +670,8 @@ def test_signed_out_elsewhere_the_desk_says_so_and_keeps_the_notes(
 
     desk.get_by_label(re.compile("Notities")).fill("Nog niet bewaard")
 
-    expect(desk.locator("#alarm")).to_contain_text("U bent afgemeld")
-    expect(desk.get_by_role("link", name="Opnieuw aanmelden")).to_be_visible()
+    expect(desk.locator("#alarm")).to_contain_text("U bent uitgelogd")
+    expect(desk.get_by_role("link", name="Opnieuw inloggen")).to_be_visible()
     expect(desk.get_by_label(re.compile("Notities"))).to_have_value("Nog niet bewaard")
 
 
@@ -725,7 +725,7 @@ def test_the_desk_asks_no_other_host(page: Page, url: str, settings: config.Sett
 
 def test_where_to_be_reached_is_chosen_on_the_page(desk: Page) -> None:
     expect(desk.locator("#presence")).to_contain_text(
-        "\u20604567, tot een kwartier nadat deze pagina dicht is"
+        "\u20604567, tot een kwartier nadat u deze pagina sluit"
     )
 
     desk.get_by_role("button", name="Mijn telefoon").click()

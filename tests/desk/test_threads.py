@@ -234,6 +234,6 @@ def test_a_promise_that_waits_for_a_human_stands_at_the_supervisors_desk(
     carla = browser(flask_app, "carla")
 
     assert f"/admin/promises/{promise}" in carla.get("/desk/board").text
-    assert "Wacht op een besluit" not in anna.get("/desk/board").text
+    assert "Besluit nodig" not in anna.get("/desk/board").text
     assert 'href="/admin/promises"' in carla.get("/desk").text
     assert 'href="/admin/promises"' not in anna.get("/desk").text

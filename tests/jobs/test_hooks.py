@@ -487,7 +487,7 @@ def test_an_operator_adds_tests_lists_and_removes_a_receiver(
     ("words", "said"),
     [
         (("https://crm.example.nl", "--events", "call.begun"), "events: “call.begun” can't be used"),
-        (("crm.example.nl", "--events", "all"), "url: is no usable address"),
+        (("crm.example.nl", "--events", "all"), "url: isn't a usable address"),
     ],
 )
 def test_what_can_not_be_subscribed_to_is_refused(

@@ -71,7 +71,7 @@ def test_callers_for_one_agent_are_served_in_the_order_in_which_they_came(
 ) -> None:
     first = waiting_for_anna(another)
     second = waiting_for_anna(another, from_=BEN)
-    assert "er wacht er één voor u" in second.said
+    assert "er is nog één wachtende vóór u" in second.said
     town.frees("anna")
 
     assert waiting.serve_waiting(deployment, now()) == 1

@@ -80,7 +80,7 @@ def test_a_caller_who_hangs_up_while_waiting_is_told_by_message_when_the_owner_r
 
     call.hang_up()
 
-    message = town.phonebox.wait_for_message(ADA, "Anna belt u terug")
+    message = town.phonebox.wait_for_message(ADA, "Anna belt u")
     assert "antwoorden" in message["body"]
     town.until(lambda: town.call(call.sid).outcome == Outcome.PROMISED, "the call is closed")
 
@@ -99,7 +99,7 @@ def test_an_owner_who_declines_at_the_desk_stops_ringing_and_the_colleague_rings
     town.decline("anna", call.sid, "meeting")
 
     call.wait("bridged:client:bram")
-    assert call.said == ["Anna zit in een overleg. Ik verbind u door met Bram."]
+    assert call.said == ["Anna zit in een gesprek of overleg. Ik verbind u door met Bram."]
     assert town.presence("anna").intent == Intent.AVAILABLE
 
 

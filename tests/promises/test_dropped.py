@@ -94,7 +94,7 @@ def test_a_hidden_caller_whose_line_failed_stands_on_the_agents_list(
 
     call.dial_ends("failed", DialBridged="true", DialCallDuration="40")
 
-    assert "viel weg, en terugbellen kunnen we dit nummer niet. Belt u ons alstublieft nog eens." in call.said
+    assert "viel weg, en dit nummer kunnen we niet terugbellen. Belt u ons alstublieft nog eens." in call.said
     [promise] = town.promises()
     assert (promise.agent, promise.number, promise.next_at) == (spoke_to, None, None)
     assert town.presence(str(spoke_to)).activity == Activity.WRAPPING_UP

@@ -100,7 +100,7 @@ def call(flask_app: Flask, another: Another) -> Line:
     for key in ("anna", "bram", "carla"):
         town.change(key, intent=Intent.BREAK)
     call = another().comes_in()
-    assert "We nemen het op voor wie u terugbelt." in call.said
+    assert "We nemen het op voor degene die u terugbelt." in call.said
     assert "We nemen het op" in town.call(call.sid).said[-1]["text"], "it can be shown that they were told"
     return call
 

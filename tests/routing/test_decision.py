@@ -74,7 +74,7 @@ def test_the_usual_ladder_is_owner_who_knows_team_and_a_promise() -> None:
 
 SAID_BUSY = (
     "Anna is nog in gesprek. Blijft u aan de lijn, dan bent u de eerste die Anna spreekt. "
-    "Of u hangt gewoon op: dan belt Anna u terug, vanmiddag vóór twaalf uur."
+    "Of u hangt gewoon op: dan belt Anna u vanmiddag vóór twaalf uur terug."
 )
 PROMISED = "op het nummer waarmee u nu belt."
 
@@ -101,7 +101,7 @@ ROWS = [
         {"agents": owner(Reachability.WRAPPING_UP)},
         "wait anna",
         "owner_busy",
-        SAID_BUSY.replace("is nog in gesprek", "schrijft nog even iets op van het vorige gesprek"),
+        SAID_BUSY.replace("is nog in gesprek", "rondt het vorige gesprek nog even af"),
     ),
     (
         "the owner puts the telephone down, having been about to ring this caller",
@@ -117,7 +117,7 @@ ROWS = [
         "owner_busy",
         SAID_BUSY.replace("is nog in gesprek", "is nog niet vrij").replace(
             "bent u de eerste die Anna spreekt",
-            "spreekt u Anna zodra het uw beurt is; er wachten er twee voor u",
+            "spreekt u Anna zodra het uw beurt is; er zijn nog twee wachtenden vóór u",
         ),
     ),
     (
@@ -141,7 +141,7 @@ ROWS = [
         "owner_busy",
         SAID_BUSY.replace(
             "bent u de eerste die Anna spreekt",
-            "spreekt u Anna zodra het uw beurt is; er wacht er één voor u",
+            "spreekt u Anna zodra het uw beurt is; er is nog één wachtende vóór u",
         ),
     ),
     (
@@ -151,7 +151,7 @@ ROWS = [
         "owner_busy",
         SAID_BUSY.replace(
             "bent u de eerste die Anna spreekt",
-            "spreekt u Anna zodra het uw beurt is; er wachten er twee voor u",
+            "spreekt u Anna zodra het uw beurt is; er zijn nog twee wachtenden vóór u",
         ),
     ),
     (
@@ -235,9 +235,9 @@ ROWS = [
         )
         for why, said in {
             "": "Anna kan u nu niet te woord staan.",
-            "meeting": "Anna zit in een overleg.",
+            "meeting": "Anna zit in een gesprek of overleg.",
             "finishing": "Anna is nog met iets anders bezig.",
-            "wrong_person": "Anna laat u graag door een collega verder helpen.",
+            "wrong_person": "Een collega van Anna kan u hier beter mee helpen.",
         }.items()
     ),
     (
@@ -375,8 +375,8 @@ ROWS = [
         "wait team",
         "team_busy",
         "Mijn collega's zijn nu allemaal in gesprek. "
-        "Blijft u aan de lijn, dan krijgt u de eerste die vrij is. "
-        "Of u hangt gewoon op: dan bellen wij u terug, vanmiddag vóór twaalf uur.",
+        "Blijft u aan de lijn, dan helpt de eerste die vrijkomt u. "
+        "Of u hangt gewoon op: dan bellen wij u vanmiddag vóór twaalf uur terug.",
     ),
     # --- a promise
     (
@@ -388,7 +388,7 @@ ROWS = [
         "promise anna",
         "promise_nobody",
         "Anna is er op dit moment niet. Er is nu niemand vrij om u te helpen. Dat spijt ons. "
-        f"Anna belt u terug, vanmiddag vóór twaalf uur, {PROMISED}",
+        f"Anna belt u vanmiddag vóór twaalf uur terug, {PROMISED}",
     ),
     (
         "nobody is there, and the number is withheld",
@@ -404,7 +404,7 @@ ROWS = [
         "promise team",
         "promise_nobody",
         "Er is nu niemand vrij om u te helpen. Dat spijt ons. "
-        f"Wij bellen u terug, vanmiddag vóór twaalf uur, {PROMISED}",
+        f"Wij bellen u vanmiddag vóór twaalf uur terug, {PROMISED}",
     ),
     (
         "the line is closed",
@@ -412,15 +412,15 @@ ROWS = [
         "promise anna",
         "promise_closed",
         "We zijn nu gesloten. We zijn morgenochtend om negen uur weer open. "
-        f"Anna belt u terug, morgenochtend vóór tien uur, {PROMISED}",
+        f"Anna belt u morgenochtend vóór tien uur terug, {PROMISED}",
     ),
     (
         "it is a public holiday",
         {"now": local("2026-12-25 11:00")},
         "promise anna",
         "promise_closed",
-        "Vandaag is een feestdag en zijn we gesloten. We zijn maandagochtend om negen uur weer open. "
-        f"Anna belt u terug, maandagochtend vóór tien uur, {PROMISED}",
+        "Vandaag is het een feestdag; we zijn gesloten. We zijn maandagochtend om negen uur weer open. "
+        f"Anna belt u maandagochtend vóór tien uur terug, {PROMISED}",
     ),
     (
         "a promise that is owed already keeps its time",
@@ -433,14 +433,14 @@ ROWS = [
         "promise anna",
         "promise_closed",
         "We zijn nu gesloten. We zijn morgenochtend om negen uur weer open. "
-        f"Anna belt u terug, morgenochtend vóór half tien, {PROMISED}",
+        f"Anna belt u morgenochtend vóór half tien terug, {PROMISED}",
     ),
     (
         "the line never opens",
         {"line": line(";")},
         "promise anna",
         "promise_closed",
-        f"We zijn op dit moment gesloten. Anna belt u terug, morgenochtend vóór elf uur, {PROMISED}",
+        f"We zijn op dit moment gesloten. Anna belt u morgenochtend vóór elf uur terug, {PROMISED}",
     ),
 ]
 

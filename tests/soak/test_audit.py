@@ -132,7 +132,7 @@ def nobody_answered(day: Day) -> None:
 
 
 def told_and_not_written_down(day: Day) -> None:
-    day.legs[CALL].hears("say", "Anna belt u terug, vandaag voor vijf uur.", 1, at(1))
+    day.legs[CALL].hears("say", "Anna belt u vandaag vóór vijf uur terug.", 1, at(1))
 
 
 def owed_nothing(day: Day) -> None:
@@ -229,9 +229,9 @@ def test_two_who_were_rung_without_a_database_are_counted_apart() -> None:
 @pytest.mark.parametrize(
     ("said", "promises"),
     [
-        ("Wij bellen u terug, morgen voor tien uur, op het nummer waarmee u nu belt.", True),
-        ("Of u hangt gewoon op: dan belt Anna van Dam u terug, vandaag voor vier uur.", True),
-        ("Dank u wel. Wij bellen u terug op 0 6 1 2 3 4 5 6 7 8, vandaag voor vier uur.", True),
+        ("Wij bellen u morgen vóór tien uur terug, op het nummer waarmee u nu belt.", True),
+        ("Of u hangt gewoon op: dan belt Anna van Dam u vandaag vóór vier uur terug.", True),
+        ("Dank u wel. Wij bellen u vandaag vóór vier uur terug, op 0 6 1 2 3 4 5 6 7 8.", True),
         ("We kunnen uw nummer niet zien. Noemt u uw telefoonnummer, dan bellen wij u terug.", False),
         ("Anna is nog in gesprek.", False),
     ],

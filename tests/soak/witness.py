@@ -16,8 +16,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 ENDED = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
-# “… bellen wij u terug, vandaag voor vijf uur”: said with a time, it is a promise and no offer.
-PROMISING = re.compile(r"(?:bellen wij u|bellen u|belt u|belt [\w ]+ u) terug(?: op [\d ]+)?, ")
+# “… bellen wij u vandaag vóór vijf uur terug”: said with a time, it is a promise and no offer.
+PROMISING = re.compile(r"\b(?:bellen|belt) [\w ]*\bvóór [\w ]+ terug\b")
 STREAM_SECONDS = 30.0
 
 

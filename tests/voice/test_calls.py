@@ -1,5 +1,6 @@
 """What happens to each kind of caller? One call each, told by the webhooks that the carrier sends."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -124,7 +125,7 @@ def test_the_owner_in_a_call_is_told_of_truthfully_and_the_caller_may_wait_or_ha
 
     assert call.verbs == ["Say", "Enqueue"]
     assert "Anna is nog in gesprek" in call.said
-    assert "Of u hangt gewoon op: dan belt Anna u terug" in call.said
+    assert re.search(r"Of u hangt gewoon op: dan belt Anna u \w+ vóór [\w ]+ terug", call.said)
     [promise] = promises()
     assert (promise.number, promise.agent, promise.state) == (ADA, "anna", PromiseState.OPEN)
 
@@ -198,7 +199,7 @@ def test_an_owner_who_does_not_pick_up_is_away_and_not_rung_again_for_this_call(
     call.leg("ringing")
     call.dial_ends("no-answer")
     assert call.rings is None
-    assert "Anna belt u terug" in call.said
+    assert re.search(r"Anna belt u \w+ vóór [\w ]+ terug", call.said)
 
 
 def test_an_owner_who_declines_with_a_reason_is_excused_and_the_colleague_rings(
@@ -211,7 +212,7 @@ def test_an_owner_who_declines_with_a_reason_is_excused_and_the_colleague_rings(
         assert call_control.decline(session, call.sid, "anna", "meeting", now, Deployment.of(settings))
     call.post(f"/voice/calls/{call.sid}/2")
 
-    assert call.said == "Anna zit in een overleg. Ik verbind u door met Bram."
+    assert call.said == "Anna zit in een gesprek of overleg. Ik verbind u door met Bram."
     assert call.rings == "client:bram"
     assert status("anna").intent == Intent.AVAILABLE
 

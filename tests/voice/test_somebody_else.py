@@ -1,5 +1,6 @@
 """What becomes of a caller who asks for somebody else? They get them at once, and again the next time."""
 
+import re
 from datetime import UTC, datetime
 
 import pytest
@@ -103,11 +104,11 @@ def test_a_promise_is_somebody_elses_when_the_caller_says_so(another: Another) -
     for key in ("anna", "bram", "carla"):
         town.change(key, intent="off")
     call = another().comes_in()
-    assert "Anna belt u terug" in call.said
+    assert re.search(r"Anna belt u \w+ vóór [\w ]+ terug", call.said)
 
     call.post(call.attribute("Gather", "action"), SpeechResult="Liever iemand anders")
 
-    assert call.said.startswith("Natuurlijk. Een andere collega belt u terug")
+    assert re.match(r"Natuurlijk\. Een andere collega belt u \w+ vóór [\w ]+ terug", call.said)
     [promise] = town.promises()
     assert (promise.agent, promise.about) == (None, "")
     with db.transaction() as session:
@@ -164,7 +165,7 @@ def test_when_only_the_unwanted_agent_is_there_a_callback_by_others_is_promised(
 
     call = another().comes_in()
 
-    assert "Wij bellen u terug" in call.said
+    assert re.search(r"Wij bellen u \w+ vóór [\w ]+ terug", call.said)
     assert [promise.agent for promise in town.promises()] == [None]
 
 

@@ -66,7 +66,7 @@ def test_a_number_that_is_not_understood_is_asked_for_once_more(call: Line) -> N
 
     answers(call, SpeechResult="nul zes achttien nul nul nul nul nul een")
 
-    assert "Wij bellen u terug op 0 6 1 8 0 0 0 0 0 1" in call.said
+    assert "terug, op 0 6 1 8 0 0 0 0 0 1" in call.said
     promise = kept()
     assert (promise.number, promise.about) == ("+31618000001", "Het gaat over mijn paspoort.")
     assert promise.next_at is not None, "it is worked off like any other"
@@ -81,7 +81,7 @@ def test_who_calls_from_a_number_that_we_never_ring_is_asked_for_another(
 ) -> None:
     foreign = another(from_=number).comes_in()
 
-    assert "Het nummer waarmee u belt kunnen we niet terugbellen. Noemt u een ander nummer" in foreign.said
+    assert "Dit nummer kunnen we niet terugbellen. Noemt u een ander nummer" in foreign.said
     assert "niet zien" not in foreign.said
 
 
@@ -99,7 +99,7 @@ def test_a_number_that_comes_after_somebody_saw_to_it_is_promised_all_the_same(c
 
     answers(call, Digits="0687654321")
 
-    assert "Wij bellen u terug op 0 6 8 7 6 5 4 3 2 1" in call.said
+    assert "terug, op 0 6 8 7 6 5 4 3 2 1" in call.said
     assert [(one.number, one.state) for one in town.promises()] == [
         (None, PromiseState.WITHDRAWN),
         (BEN, PromiseState.OPEN),
@@ -109,7 +109,7 @@ def test_a_number_that_comes_after_somebody_saw_to_it_is_promised_all_the_same(c
 @pytest.mark.parametrize(
     ("hours", "truth"),
     [
-        ("24/7", "U kunt ons straks gewoon nog eens bellen, op ditzelfde nummer."),
+        ("24/7", "Belt u ons straks gerust nog eens, op ditzelfde nummer."),
         ("Mo 09:00-09:01", "weer open. U bereikt ons dan op ditzelfde nummer."),
     ],
 )
