@@ -150,6 +150,17 @@ def test_checking_one_call_reveals_nothing_of_the_next(anna: FlaskClient, settin
     assert "1234AB" not in anna.get(f"/desk/calls/{second}/card").text
 
 
+def test_another_caller_is_chosen_in_other_words_than_another_case(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+
+    card = anna.get(f"/desk/calls/{sid}/card").text
+
+    assert 'aria-label="Dit is de beller: Bob Babbage"' in card
+    assert 'aria-label="Het gaat over deze zaak: Zaak Z2"' in card
+
+
 def test_choosing_another_customer_hides_what_was_revealed_of_the_first(
     anna: FlaskClient, settings: config.Settings
 ) -> None:
