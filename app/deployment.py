@@ -22,8 +22,9 @@ class Deployment:
     defaults: Defaults
     # Signs the links in our messages; without it they hold none.
     link_key: str = field(default="", repr=False)
+    organisation: str = ""  # who writes our messages; empty: they don't say
 
     @classmethod
     def of(cls, settings: Settings) -> "Deployment":
         defaults = Defaults(settings.default_language, settings.default_country)
-        return cls(settings.public_url, defaults, settings.secret_key)
+        return cls(settings.public_url, defaults, settings.secret_key, settings.organisation)

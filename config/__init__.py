@@ -22,6 +22,8 @@ TWILIO_API_URL = "https://api.twilio.com"
 # Theirs have 32 signs; whoever stands in for the carrier may give shorter ones.
 LEAST_OF_THE_CARRIERS = 16
 AS_THE_CARRIER_GAVE_IT = "copy all of it from the carrier's console"
+# An SMS holds 160 characters, and what it says comes after the name.
+LONGEST_ORGANISATION = 40
 HOW_TO_MAKE_A_KEY = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
 
@@ -72,6 +74,7 @@ class Settings:
     fallback_numbers: tuple[str, ...]  # E.164
     default_country: str  # ISO 3166-1 alpha-2
     default_language: str
+    organisation: str = ""  # as citizens know it: who writes our messages; empty: they don't say
     check_signatures: bool = True
     webhook_deadline_seconds: float = 1.5  # then a caller is served with less known
     spool_dir: str = "instance/spool"  # on this machine's disk: facts that outlive a dead database
@@ -137,6 +140,7 @@ class _Reader:
             fallback_numbers=self._fallback_numbers(),
             default_country=self._choice("DEFAULT_COUNTRY", "NL", phonenumbers.SUPPORTED_REGIONS),
             default_language=self._choice("DEFAULT_LANGUAGE", "nl", {"nl", "en"}),
+            organisation=self._organisation(),
             check_signatures=self._text("CHECK_SIGNATURES", "1") not in {"0", "false", "no"},
             webhook_deadline_seconds=self._deadline(),
             spool_dir=self._text("SPOOL_DIR", "instance/spool"),
@@ -243,6 +247,15 @@ class _Reader:
         for_ever = ", or 0 to keep them for ever" if or_for_ever else ""
         self.problems.append(f"{name}: “{text}” is no number of days from {least} on{for_ever}")
         return default
+
+    def _organisation(self) -> str:
+        name = " ".join(self.env.get("ORGANISATION", "").split())
+        if len(name) > LONGEST_ORGANISATION or not name.isprintable():
+            self.problems.append(
+                f"ORGANISATION: stands before each message, so at most {LONGEST_ORGANISATION} printable "
+                "characters, such as Gemeente Waterrijk"
+            )
+        return name
 
     def _softphone_signal(self) -> str:
         value = self._text("SOFTPHONE_SIGNAL", "")

@@ -6,6 +6,7 @@ from demo.telephones import landline, mobile
 from demo.words import Team
 
 DOMAIN = "waterrijk.example"
+ORGANISATION = "Gemeente Waterrijk"  # as its citizens know it
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,7 @@ AGENTS = (
 
 # The first line has no hours, so that whoever tries the product at eleven at night reaches a human too.
 LINES = (
-    Line(landline(140100), "Gemeente Waterrijk", "nl", Team.BURGERZAKEN, ""),
+    Line(landline(140100), ORGANISATION, "nl", Team.BURGERZAKEN, ""),
     Line(landline(140110), "Burgerzaken", "nl", Team.BURGERZAKEN, "Mo-Fr 08:30-17:00; Th 08:30-20:00"),
     Line(landline(140120), "Vergunningen", "nl", Team.VERGUNNINGEN, "Mo-Fr 08:30-17:00"),
     Line(

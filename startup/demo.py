@@ -58,6 +58,13 @@ def emergency_number(folder: Path) -> str:
         return next(row["phone"] for row in csv.DictReader(file) if row["phone"])
 
 
+def organisation() -> str:
+    """Return who writes the demonstration's messages."""
+    from demo.organisation import ORGANISATION
+
+    return ORGANISATION
+
+
 def is_wanted(folder: Path, database_url: str) -> bool:
     """Whether nobody has put anything into this migrated database, or a load into it was cut short.
 

@@ -62,6 +62,7 @@ def _run(terminal: Terminal) -> None:
         if demonstration:
             # Something to see when database and Redis are stopped for a try.
             env.setdefault("FALLBACK_NUMBERS", demo.emergency_number(DEMO))
+            env.setdefault("ORGANISATION", demo.organisation())
         supervisor.start(parts.worker(), parts.web(door), parts.phonebox(phonebox_port, url, DEMO))
         _welcome(terminal, url, phonebox_url, env["SOFTPHONE_SIGNAL"], demonstration)
         supervisor.watch()

@@ -32,6 +32,10 @@ class Sick(Exception):
     """Something is wrong; the text says how to mend it."""
 
 
+class Incomplete(Exception):
+    """It works, and serves people worse than it could; the text says what to add."""
+
+
 @click.command("doctor")
 @click.option("--offline", is_flag=True, help="leave out the carrier and the public address")
 @click.pass_context
@@ -43,6 +47,8 @@ def doctor(context: click.Context, offline: bool) -> None:
     for name, check in _checks(settings, offline):
         try:
             click.echo(f"ok    {name}{check()}")
+        except Incomplete as advice:
+            click.echo(f"NOTE  {name}: {advice}")
         except (Sick, *FAILURES) as reason:
             sick += 1
             click.echo(f"SICK  {name}: {reason if isinstance(reason, Sick) else in_words(reason)}")
@@ -56,6 +62,7 @@ def _checks(settings: Settings, offline: bool) -> Iterator[tuple[str, Callable[[
     yield "redis", lambda: _redis(settings)
     yield "worker", _worker
     yield "fallback numbers", lambda: _fallback_numbers(settings)
+    yield "organisation", lambda: _organisation(settings)
     yield "hooks", _hooks
     if not offline:
         yield "carrier", lambda: _carrier(settings)
@@ -106,6 +113,15 @@ def _fallback_numbers(settings: Settings) -> str:
     if not settings.fallback_numbers:
         raise Sick("FALLBACK_NUMBERS is empty: when all else is down callers reach nobody; name a telephone")
     return f": {len(settings.fallback_numbers)}"
+
+
+def _organisation(settings: Settings) -> str:
+    if not settings.organisation:
+        raise Incomplete(
+            "ORGANISATION is empty: people can't see who writes our messages, nor whose page their "
+            "link opens; name it as they know you"
+        )
+    return f": {settings.organisation}"
 
 
 def _hooks() -> str:

@@ -18,7 +18,7 @@ from app.clock import Clock, going_on_from, utcnow
 from app.deployment import Deployment
 from app.errors import CarrierError
 from app.jobs import callbacks, in_hand, sweep
-from app.messages import messages
+from app.messages import letters, messages
 from app.outgoing import outbox
 from app.outgoing.outbox import Taken
 from app.promises import links
@@ -150,7 +150,9 @@ def _send_message(carrier: Carrier, deployment: Deployment, sid: str) -> Answer:
         asked = messages.to_send(session, sid, utcnow())
     if asked is None:
         return Answer("no need to send it")
-    body, public_url = asked.body, deployment.public_url
+    body, public_url = letters.from_us(asked.body, deployment.organisation), deployment.public_url
+    if not asked.to.startswith(messages.WHATSAPP):
+        body = letters.for_sms(body)
     if deployment.link_key and asked.promise is not None:
         body += "\n" + links.to_promise(public_url, deployment.link_key, asked.promise)
     carrier_sid = carrier.send_message(

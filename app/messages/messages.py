@@ -19,8 +19,10 @@ from app.records.callers import Channel, Direction
 from app.records.lines import Line
 from app.records.messages import Message, MessageChannel, MessageStop
 from app.records.promises import Promise
+from config import LONGEST_ORGANISATION
 
-LONGEST = 1600  # https://www.twilio.com/docs/api/errors/21617
+CARRIER_TAKES = 1600  # https://www.twilio.com/docs/api/errors/21617
+LONGEST = CARRIER_TAKES - LONGEST_ORGANISATION - len(": ")  # of an agent's own words
 WHATSAPP = "whatsapp:"
 # Only so long after the customer's own message does WhatsApp take free words from us.
 # https://www.twilio.com/docs/api/errors/63016

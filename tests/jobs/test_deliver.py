@@ -2,6 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -14,7 +15,7 @@ from app.deployment import Deployment
 from app.jobs import deliver, in_hand, waiting
 from app.messages import messages
 from app.outgoing import outbox
-from app.records.agents import Activity, Intent
+from app.records.agents import Activity, Agent, Intent
 from app.records.calls import CallState
 from app.records.messages import Message
 from app.records.outgoing import Outbox
@@ -65,6 +66,38 @@ def row(sid: str) -> Outbox:
 def story() -> list[str]:
     with db.reading() as session:
         return list(session.scalars(select(PromiseEvent.why).order_by(PromiseEvent.id)))
+
+
+@pytest.mark.parametrize(
+    ("organisation", "begins"),
+    [
+        ("Gemeente Waterrijk", "Gemeente Waterrijk: We bellen u terug.\nhttp"),
+        ("", "We bellen u terug.\nhttp"),
+    ],
+)
+def test_a_message_by_itself_says_who_writes_it_where_that_is_set(
+    carrier: Carrier, deployment: Deployment, organisation: str, begins: str
+) -> None:
+    sid = tell()
+
+    ours = replace(deployment, organisation=organisation)
+    assert deliver.deliver_due(carrier, ours, outbox.SEND_MESSAGE, now()) == 1
+
+    assert message(sid).body.startswith(begins)
+
+
+def test_an_agents_reply_says_who_writes_it_too(carrier: Carrier, deployment: Deployment) -> None:
+    with db.transaction() as session:
+        owed = factories.promise(session, number=ADA, due_at=now() + timedelta(hours=2), now=now())
+        sent = messages.answer(session, owed, "Ik kijk het na.", session.get_one(Agent, "anna"), now())
+        assert sent is not None
+        sid = sent.sid
+
+    deliver.deliver_due(
+        carrier, replace(deployment, organisation="Gemeente Waterrijk"), outbox.SEND_MESSAGE, now()
+    )
+
+    assert message(sid).body == "Gemeente Waterrijk: Ik kijk het na."
 
 
 # --- who has it in hand -------------------------------------------------------------------------------

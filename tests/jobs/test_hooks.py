@@ -409,6 +409,7 @@ def test_a_receiver_that_is_dead_for_days_is_told_nothing_more_and_doctor_says_s
         assert session.scalars(waiting).all() == [], "nothing waits for it any more"
     doctor = flask_app.test_cli_runner().invoke(args=["doctor", "--offline"])
     assert f"SICK  hooks: told nothing any more, since nothing arrived: {hook.id}" in doctor.output
+    assert "NOTE  organisation: ORGANISATION is empty" in doctor.output
     with db.transaction() as session:
         hooks.enable(session, hook.id)
     receiver.status = 204

@@ -85,6 +85,7 @@ def test_the_example_of_settings_is_complete_once_its_gaps_are_filled() -> None:
         "TWILIO_AUTH_TOKEN": "t" * 32,
         "TWILIO_API_KEY": "SK" + "1" * 32,
         "TWILIO_API_SECRET": "k" * 32,
+        "ORGANISATION": "Gemeente Waterrijk",
         "FALLBACK_NUMBERS": "+31203691234",
     }
 
