@@ -3,11 +3,11 @@
 from flask import Flask
 
 from app import bus, cli, db, operations, web
-from app.admin import leavers, promise_figures
+from app.admin import front, leavers, promise_figures
 from app.admin import promises as admin_promises
 from app.api import views as api
 from app.callbacks import webhooks as callback_webhooks
-from app.desk import callers_page, message_views, promise_views, views
+from app.desk import callers_page, message_views, promise_views, refusals, views
 from app.messages import webhooks as message_webhooks
 from app.voice import ring_test_webhooks, webhooks
 from config import Settings, load
@@ -28,9 +28,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     callers_page.register(app)
     message_webhooks.register(app)
     web.register(app)
+    refusals.register(app)
     views.register(app)
     promise_views.register(app)
     message_views.register(app)
+    front.register(app)
     admin_promises.register(app)
     promise_figures.register(app)
     leavers.register(app)

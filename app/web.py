@@ -3,6 +3,7 @@
 import logging
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -17,7 +18,6 @@ from flask import (
     abort,
     current_app,
     g,
-    redirect,
     render_template,
     request,
     session,
@@ -77,6 +77,28 @@ class PageRequest(Request):
         super().__init__(environ, populate_request, shallow)
         if not self.path.startswith(WITHOUT_SESSION):
             self.parameter_storage_class = Fields
+
+
+@dataclass(frozen=True)
+class Way:
+    """A link by which somebody gets on, and its words."""
+
+    href: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Who reads a page that refuses: a role, `citizen` with a link of ours, or `nobody` who is signed in."""
+
+    kind: str
+    ways: tuple[Way, ...] = ()  # pages that they may see
+    telephone: Way | None = None  # on which a citizen reaches us
+    email: str = ""  # of who is signed in
+
+
+# The name under which the application keeps the function that tells who reads: it knows rooms above this one.
+WHO_READS = "who_reads"
 
 
 class FormRefused(ApplicationError):
@@ -248,15 +270,34 @@ def wants_page() -> bool:
 
 def error_page(status: int) -> Response:
     """Return the page, or the JSON for a script, that says what went wrong and what to do."""
-    code = status if status in {400, 403, 404, 429, 500, 503} else (500 if status >= 500 else 400)
+    code = status if status in {400, 403, 404, 410, 429, 500, 503} else (500 if status >= 500 else 400)
+    reader = _reader()
+    title, advice = _for_reader(reader, code, "title"), _for_reader(reader, code, "help")
     if not wants_page():
-        problem = {"title": t(f"error_{code}_title"), "status": status, "detail": t(f"error_{code}_help")}
+        problem = {"title": title, "status": status, "detail": advice}
         response = current_app.make_response(current_app.json.response(problem))
         response.mimetype = "application/problem+json"
     else:
-        response = current_app.make_response(render_template("error.html", code=code))
+        page = render_template("error.html", code=code, title=title, advice=advice, reader=reader)
+        response = current_app.make_response(page)
     response.status_code = status
     return response
+
+
+def _reader() -> Reader:
+    """Return who reads, as far as that can be known: what broke the page may be what we would ask."""
+    asked = current_app.extensions.get(WHO_READS)
+    try:
+        return asked() if asked else Reader("nobody")
+    except Exception:
+        log.warning("who reads an error page is not known", exc_info=True)
+        return Reader("citizen" if request.path.startswith("/c/") else "nobody")
+
+
+def _for_reader(reader: Reader, code: int, part: str) -> str:
+    """Return what is true for this reader where that differs, else what is true for all."""
+    theirs = f"error_{code}_{part}_{reader.kind}"
+    return t(theirs) if theirs in _PAGE_CODES else t(f"error_{code}_{part}")
 
 
 def _error_page(error: HTTPException) -> Response | HTTPException:
@@ -306,15 +347,17 @@ def signed_out() -> Response:
 
 
 def _for_templates() -> dict[str, object]:
-    return {"t": t, "language": language(), "csrf_token": csrf_token, "languages": catalogue.LANGUAGES}
+    settings: Settings = current_app.config["SETTINGS"]
+    return {
+        "t": t,
+        "language": language(),
+        "csrf_token": csrf_token,
+        "languages": catalogue.LANGUAGES,
+        "organisation": settings.organisation,
+    }
 
 
-# --- the front door ----------------------------------------------------------------------------------
-
-
-@bp.get("/")
-def front_door() -> Response:
-    return current_app.make_response(redirect("/desk"))
+# --- what browsers ask for by themselves -------------------------------------------------------------
 
 
 @bp.get("/favicon.ico")

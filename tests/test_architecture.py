@@ -240,7 +240,7 @@ def test_every_module_opens_with_the_question_it_answers() -> None:
 
 # What anybody may ask for: how the process is, the way in, and what every page looks like.
 OPEN_TO_ALL = {
-    *("static", "web.front_door", "web.favicon"),
+    *("static", "sign_in.front_door", "web.favicon"),
     *("operations.healthz", "operations.readyz", "operations.metrics"),
     *("sign_in.login", "sign_in.sign_in", "sign_in.logout", "sign_in.choose_language"),
 }

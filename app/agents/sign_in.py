@@ -26,7 +26,8 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app import web
-from app.agents import passwords, presence
+from app.agents import first_pages, passwords, presence
+from app.agents.first_pages import OVERSEERS as OVERSEERS
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.records.agents import Agent, Role, SignInAttempt, User
@@ -36,9 +37,6 @@ bp = Blueprint("sign_in", __name__)
 
 P = ParamSpec("P")
 View = Callable[P, Response]
-
-# Those who may read what everybody owes and did.
-OVERSEERS = (Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR)
 
 SHIFT = timedelta(hours=14)  # after this one signs in again, whatever happened meanwhile
 REMEMBERED = timedelta(hours=1)  # refused attempts
@@ -242,10 +240,19 @@ def judge(email: str, password: str) -> User | None:
     return user
 
 
+@bp.get("/")
+def front_door() -> Response:
+    """Lead each role to its first page."""
+    reader = current()
+    where = _first_page(reader.role, reader.agent, "/desk") if reader else url_for("sign_in.login")
+    return make_response(redirect(where))
+
+
 @bp.get("/login")
 def login() -> Response:
-    if current():
-        return make_response(redirect(web.safe_next(request.args.get("next", ""))))
+    if reader := current():
+        asked = web.safe_next(request.args.get("next", ""))
+        return make_response(redirect(_first_page(reader.role, reader.agent, asked)))
     return _page()
 
 
@@ -264,13 +271,14 @@ def sign_in() -> Response:
     with transaction() as db:
         forgive(db, throttle)
     _start_session(user)
-    return make_response(redirect(_first_page(user, web.safe_next(request.form.get("next", ""))), 303))
+    asked = web.safe_next(request.form.get("next", ""))
+    return make_response(redirect(_first_page(user.role, user.agent, asked), 303))
 
 
-def _first_page(user: User, asked: str) -> str:
-    """Return where somebody goes who has signed in: who has no desk, to what they may see."""
-    has_no_desk = user.agent is None and user.role in OVERSEERS
-    return "/admin/promises" if has_no_desk and asked == "/desk" else asked
+def _first_page(role: Role, agent: str | None, asked: str) -> str:
+    """Return where somebody goes who has signed in: where they were going; without a desk, not to one."""
+    first = first_pages.first_for(role, has_desk=agent is not None)
+    return first.href if first is not None and asked == "/desk" else asked
 
 
 def _start_session(user: User) -> None:

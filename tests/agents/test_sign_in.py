@@ -1,5 +1,6 @@
 """Who gets in, who is slowed down, and who is let go again?"""
 
+import re
 import threading
 from datetime import timedelta
 
@@ -41,13 +42,13 @@ def test_the_right_password_opens_the_desk(client: FlaskClient, anna: str) -> No
     assert "Anna Jansen" in client.get("/desk").text
 
 
-def test_who_has_no_desk_comes_to_what_everybody_owes(flask_app: Flask, client: FlaskClient) -> None:
+def test_who_has_no_desk_comes_to_all_that_they_may_see(flask_app: Flask, client: FlaskClient) -> None:
     with transaction() as session:
         email = office.user(session, None, Role.AUDITOR)
 
     response = try_password(client, email, PASSWORD)
 
-    assert (response.status_code, response.location) == (303, "/admin/promises")
+    assert (response.status_code, response.location) == (303, "/admin")
     assert client.get(response.location).status_code == 200
 
 
@@ -320,16 +321,59 @@ def test_each_page_is_for_its_roles(flask_app: Flask, who: str | None, page: str
     assert client.get(page).status_code == status
 
 
-def test_somebody_without_a_desk_is_told_whom_to_ask(flask_app: Flask) -> None:
-    with transaction() as session:
-        email = office.user(session, None, Role.SUPERVISOR)
+# What each role reads where it may not come, and the way on that it is shown first.
+REFUSED = [
+    (None, "/nowhere", 404, "Werkt u hier? Log dan in.", "/login"),
+    ("agent", "/admin/promises", 403, "Vraag uw leidinggevende", "/desk"),
+    ("agent", "/nowhere", 404, "Het adres klopt niet", "/desk"),
+    ("supervisor", "/desk", 403, "Vraag uw beheerder om een werkplek", "/admin"),
+    ("admin", "/desk", 403, "vanuit een account met een medewerker", "/admin"),
+    ("admin", "/admin/nowhere", 404, "Het adres klopt niet", "/admin"),
+    ("auditor", "/admin/promises/leaver", 403, "niets veranderen", "/admin"),
+]
+
+
+@pytest.mark.parametrize(("who", "page", "status", "said", "way_on"), REFUSED)
+def test_a_refused_page_says_what_is_true_for_who_reads_it_and_leads_on(
+    flask_app: Flask, who: str | None, page: str, status: int, said: str, way_on: str
+) -> None:
+    client = client_of(flask_app, who)
+
+    refusal = client.get(page, headers={"Accept": "text/html"})
+
+    assert refusal.status_code == status
+    assert said in refusal.text
+    links = re.findall(r'<a [^>]*href="(/[^"]*)"', refusal.text)
+    assert links[0] == way_on
+    assert page not in links
+    assert {one: client.get(one).status_code for one in links} == dict.fromkeys(links, 200)
+
+
+@pytest.mark.parametrize(
+    ("who", "first"),
+    [("agent", "/desk"), ("supervisor", "/admin"), ("admin", "/admin"), ("auditor", "/admin")],
+)
+def test_each_role_begins_at_a_page_that_it_may_see(flask_app: Flask, who: str, first: str) -> None:
+    client = client_of(flask_app, who)
+
+    assert client.get("/").location == client.get("/login?next=/desk").location == first
+    page = client.get(first)
+    assert page.status_code == 200
+    doors = re.findall(r'<a class="panel" href="([^"]+)"', page.text)
+    assert {door: client.get(door).status_code for door in doors} == dict.fromkeys(doors, 200)
+    assert bool(doors) == (who != "agent")
+
+
+def client_of(flask_app: Flask, who: str | None) -> FlaskClient:
+    """Return the browser of somebody with this role; only an agent has a desk. None: of nobody."""
     client = flask_app.test_client()
-    office.sign_in(client, email)
-
-    page = client.get("/desk", headers={"Accept": "text/html"})
-
-    assert page.status_code == 403
-    assert "Vraag uw beheerder" in page.text
+    if who is not None:
+        with transaction() as session:
+            factories.line(session)
+            factories.agent(session, "anna")
+            email = office.user(session, "anna" if who == "agent" else None, Role(who))
+        office.sign_in(client, email)
+    return client
 
 
 def test_the_reader_sees_their_own_language_from_the_first_page_on(client: FlaskClient, anna: str) -> None:

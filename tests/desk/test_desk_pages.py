@@ -633,7 +633,7 @@ def test_pages_hold_nothing_that_the_policy_would_stop(anna: FlaskClient, settin
 
 
 @pytest.mark.parametrize(
-    ("language", "words"), [("nl", "Ga terug naar uw werkplek"), ("en", "Go back to your desk")]
+    ("language", "words"), [("nl", "Werkt u hier? Log dan in."), ("en", "Do you work here? Then sign in.")]
 )
 def test_an_error_page_says_what_to_do_in_the_readers_language(
     client: FlaskClient, language: str, words: str
@@ -658,12 +658,12 @@ def test_a_failure_shows_a_page_and_no_trace(flask_app: Flask, caplog: pytest.Lo
     assert "secret detail" in caplog.text
 
 
-def test_the_front_door_leads_to_the_desk_and_to_signing_in(client: FlaskClient) -> None:
-    first = client.get("/")
-    second = client.get(first.location, headers={"Accept": "text/html"})
-
-    assert first.location == "/desk"
-    assert second.location.startswith("/login")
+def test_the_front_door_leads_to_signing_in_and_then_to_the_desk(
+    client: FlaskClient, anna: FlaskClient
+) -> None:
+    assert client.get("/").location == "/login"
+    assert anna.get("/").location == "/desk"
+    assert anna.get("/login").location == "/desk"
     with client.get("/favicon.ico") as icon:
         assert icon.mimetype == "image/svg+xml"
 
