@@ -7,7 +7,7 @@ from app.admin import front, leavers, promise_figures
 from app.admin import promises as admin_promises
 from app.api import views as api
 from app.callbacks import webhooks as callback_webhooks
-from app.desk import callers_page, message_views, promise_views, refusals, views
+from app.desk import callers_page, message_views, promise_views, refusals, views, whose_views
 from app.messages import webhooks as message_webhooks
 from app.voice import ring_test_webhooks, webhooks
 from config import Settings, load
@@ -30,6 +30,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     web.register(app)
     refusals.register(app)
     views.register(app)
+    whose_views.register(app)
     promise_views.register(app)
     message_views.register(app)
     front.register(app)

@@ -105,11 +105,14 @@ PAGES = [
 
 
 def test_no_page_looks_through_a_table(client: FlaskClient, house: None, settings: Settings) -> None:
-    office.sign_in(client, "agent_0@example.nl")
+    token = office.sign_in(client, "agent_0@example.nl")
     linked = f"/c/{links.to_promise('', settings.secret_key, 1).rpartition('/')[2]}"
     with watched() as asked:
         for page in [*PAGES, linked]:
             assert client.get(page).status_code == 200, page
+        for asked_for in ("Klant 40", "Nobody Like This", "K40", "Z40", "06 10000040"):
+            form = {"asked": asked_for, "csrf": token}
+            assert client.post("/desk/calls/CA0/find", data=form).status_code == 200, asked_for
 
     found = too_much(asked)
     assert found == [], "\n\n".join(found)

@@ -81,6 +81,8 @@ def test_a_supervisors_search_for_such_a_character_is_no_error_of_ours(
         ("/desk/calls/CA%00/notes", {"summary": "x"}),
         ("/desk/calls/CA%00/decline", {"why": "\x00"}),
         ("/desk/calls/CA%00/pick", {"customer": "ada"}),
+        ("/desk/calls/CA%00/find", {"asked": "a\x00da"}),
+        ("/desk/calls/CA%00/customer", {"name": "Ada\x00", "once": "\x00"}),
         ("/desk/messages/promise/%00/answer", {"body": "Goedemiddag"}),
         ("/desk/promises/{promise}/move", {"due_at": "\x00"}),
         ("/desk/presence", {"intent": "available", "why": "\x00", "back_at": "\x00"}),

@@ -12,10 +12,9 @@ from app.catalogue import text
 from app.forgetting import naming
 from app.lines import places
 from app.messages import messages
-from app.outgoing.announce import contact_key, forget_contact, record_contact
+from app.outgoing import conversations
 from app.promises import attempts, ledger, owed
 from app.promises.times import try_again_at
-from app.records.callers import Channel, Direction
 from app.records.calls import Call
 from app.records.promises import OWED, AttemptOutcome, Promise, PromiseAttempt, PromiseState
 from app.routing import rules
@@ -86,6 +85,7 @@ def is_over(
     back = PromiseState.BROKEN if promise.due_at <= now else PromiseState.DUE
     ledger.move(session, promise, back, f"promise_{outcome}", now, details=details)
     if outcome in AT_THE_CUSTOMER:
+        conversations.was_none(session, session.get_one(Call, attempt.call_sid), now)
         _was_in_vain(session, promise, attempt, now)
     elif outcome == AttemptOutcome.UNCLEAR:
         _ask_who_talked(session, promise, attempt, now)
@@ -146,7 +146,7 @@ def take_back(
     attempts.was_none(session, attempt, outcome)
     if promise.state != PromiseState.KEPT or promise.number is None or kept_at is None:
         return
-    forget_contact(session, contact_key(attempt.call_sid))
+    conversations.was_none(session, session.get_one(Call, attempt.call_sid), now)
     messages.not_seen_to(session, attempt.number, attempt.agent, kept_at)
     why = "promise_unclear" if outcome == AttemptOutcome.UNCLEAR else "promise_taken_back"
     if not ledger.take_back(session, promise, why, now, {"agent": attempt.agent}):
@@ -184,18 +184,9 @@ def wrap_up_seconds(session: Session, attempt: PromiseAttempt) -> int:
 
 def _leave_contact(session: Session, attempt: PromiseAttempt, now: datetime) -> None:
     """Write the conversation down on its case."""
-    call = session.get_one(Call, attempt.call_sid)
-    if call.case is not None and attempt.bridged_at is not None:
-        record_contact(
-            session,
-            contact=contact_key(call.sid),
-            case=call.case,
-            agent=attempt.agent,
-            channel=Channel.CALL,
-            direction=Direction.OUTBOUND,
-            started_at=attempt.bridged_at,
-            seconds=max(0, int(((attempt.talked_until or now) - attempt.bridged_at).total_seconds())),
-        )
+    if attempt.bridged_at is not None:
+        call = session.get_one(Call, attempt.call_sid)
+        conversations.leave_contact(session, call, attempt.agent, attempt.talked_until or now)
 
 
 def give_way(session: Session, number: str | None, now: datetime) -> bool:

@@ -6,8 +6,7 @@ outweighs it, and so do minutes of talk; in between the agent is asked, and nobo
 
 from sqlalchemy.orm import Session
 
-from app.outgoing.announce import contact_key
-from app.records.callers import Contact
+from app.outgoing import conversations
 from app.records.promises import AttemptOutcome, PromiseAttempt
 
 HUMAN = "human"
@@ -42,8 +41,7 @@ def of(session: Session, attempt: PromiseAttempt, seconds: float) -> AttemptOutc
 
 def agent_says_so(session: Session, attempt: PromiseAttempt) -> bool:
     """Tell whether the agent has noted how their conversation ended, which a voicemail's doesn't."""
-    noted = session.get(Contact, contact_key(attempt.call_sid))
-    return noted is not None and noted.agent == attempt.agent and bool(noted.outcome)
+    return bool(conversations.words_of(session, attempt.call_sid, attempt.agent).outcome)
 
 
 def why_kept(session: Session, attempt: PromiseAttempt) -> str:

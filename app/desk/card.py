@@ -4,23 +4,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import literal, or_, select, union_all
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from app.callers.recognition import KnownCustomer, OpenCase, OwedPromise, recognise
+from app.desk import customer_cards
+from app.desk.customer_cards import CaseCard, CustomerCard
 from app.desk.masking import written
 from app.desk.promise_cards import PromiseCard, promise_cards
 from app.outgoing.announce import contact_key
+from app.outgoing.conversations import Words, words_of
 from app.promises import dropped, ledger
 from app.records.agents import Agent
-from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber, Direction
+from app.records.callers import Contact, Direction
 from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
 from app.records.lines import Line
+from app.records.notes import CallNote
 from app.records.promises import IS_OWED, Promise
 from app.routing import kept
+from app.voice import held
 
 CONTACTS_SHOWN = 12
-CUSTOMERS_SHOWN = 20  # a switchboard stands with hundreds
 
 
 class Identity(StrEnum):
@@ -46,21 +49,6 @@ class Side(StrEnum):
 
 
 @dataclass(frozen=True)
-class CaseCard:
-    key: str
-    subject: str
-    team: str
-    status: CaseStatus
-    priority: str
-    opened_at: datetime
-    url: str  # https, or empty
-    owner: str | None  # a name
-    owner_is_reader: bool
-    avoided: str | None  # the name of whom the customer would rather not speak to about it
-    last_contact_at: datetime | None
-
-
-@dataclass(frozen=True)
 class ContactCard:
     at: datetime
     agent: str  # a name
@@ -73,17 +61,12 @@ class ContactCard:
 
 
 @dataclass(frozen=True)
-class CustomerCard:
-    key: str
-    name: str
-    postcode: str
-    tags: tuple[str, ...]
-    language: str
-    cases: tuple[CaseCard, ...]  # open ones first
+class NoteCard:
+    """What somebody wrote down of a call that is no contact."""
 
-
-@dataclass(frozen=True)
-class Notes:
+    at: datetime
+    agent: str  # a name
+    by_reader: bool
     outcome: str
     summary: str
 
@@ -99,13 +82,17 @@ class CallCard:
     line: str
     customer: CustomerCard | None
     case: CaseCard | None
-    others: tuple[CustomerCard, ...]  # whom it may be as well
+    others: tuple[CustomerCard, ...]  # whom it may be as well, the likeliest first
+    more_others: bool
     owner: str | None  # a name
     reason: tuple[str, dict[str, object]] | None  # a code of the catalogue, and its values
     contacts: tuple[ContactCard, ...]  # newest first
     more_contacts: bool
+    noted: tuple[
+        NoteCard, ...
+    ]  # what waits under the number, or stands on this customer or case; newest first
     promises: tuple[PromiseCard, ...]
-    notes: Notes | None
+    notes: Words  # the reader's own
     can_decline: bool
     can_be_rung_back: bool  # its line dropped, the agent may say
     on_phone: bool  # it rings on the agent's ordinary phone, not in the window
@@ -113,20 +100,18 @@ class CallCard:
     language: str
 
     @property
+    def last_contact(self) -> ContactCard | None:
+        return next(iter(self.contacts), None)
+
+    @property
     def last_words(self) -> ContactCard | None:
-        """Return the newest contact of which something was noted, else the newest."""
-        return next((one for one in self.contacts if one.summary), next(iter(self.contacts), None))
+        """Return the contact of which something was noted last, if that isn't the last one."""
+        noted = next((one for one in self.contacts if one.summary), None)
+        return noted if noted != self.last_contact else None
 
     @property
     def checked(self) -> bool:
         return self.identity == Identity.CHECKED
-
-
-def was_offered(session: Session, call_sid: str, agent: str) -> bool:
-    """Say whether the call was ever for this agent: rung at, bridged to, or waiting for them."""
-    rung = select(CallStep.call_sid).where(CallStep.call_sid == call_sid, CallStep.agent == agent)
-    ours = or_(Call.bridged_to == agent, Call.waiting_for_agent == agent, rung.exists())
-    return session.scalar(select(Call.sid).where(Call.sid == call_sid, ours)) is not None
 
 
 def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, checked: bool) -> CallCard | None:
@@ -134,7 +119,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
 
     `checked` says that they made sure who is on the line: until then what helps an impostor is masked.
     """
-    if not was_offered(session, call_sid, agent):
+    if not held.was_offered(session, call_sid, agent):
         return None
     call = session.get_one(Call, call_sid)
     step = session.scalar(
@@ -144,7 +129,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         .limit(1)
     )
     names = ledger.names_of(session)
-    candidates = _customers(session, call, agent, names)
+    candidates, more_others = customer_cards.of_call(session, call, agent, names)
     customer = candidates[0] if candidates else None
     case = _current_case(customer, call)
     contacts, more = _contacts(session, case, agent, names, call_sid)
@@ -160,13 +145,15 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         line=line.name if line else "",
         customer=customer,
         case=case,
-        others=tuple(candidates[1:]),
+        others=candidates[1:],
+        more_others=more_others,
         owner=names.get(call.owner or ""),
         reason=_reason(call, step),
         contacts=contacts,
         more_contacts=more,
+        noted=_noted(session, call, customer, case, agent, names),
         promises=_promises_to(session, call, customer, agent, now, names),
-        notes=notes_of(session, call_sid, agent),
+        notes=words_of(session, call_sid, agent),
         can_decline=side == Side.RINGING,
         can_be_rung_back=dropped.can_be_rung_back(call, agent, now)
         and dropped.of_call(session, call_sid) is None,
@@ -184,14 +171,6 @@ def _reason(call: Call, step: CallStep | None) -> tuple[str, dict[str, object]] 
     if inbound and not kept.is_as_recognised(step.situation, call.customer, call.case):
         return None
     return step.reason, dict(step.reason_values)
-
-
-def may_be(session: Session, call_sid: str, customer: str) -> bool:
-    """Say whether the call's number leads to this customer, so that an agent may pick them."""
-    call = session.get_one(Call, call_sid)
-    if call.customer == customer:
-        return True
-    return session.get(CustomerNumber, (call.remote_e164 or "", customer)) is not None
 
 
 def zone_of_house(session: Session) -> str | None:
@@ -240,82 +219,6 @@ def _side(call: Call, step: CallStep | None, agent: str) -> tuple[Side, datetime
     return Side.ELSEWHERE, step.ended_at or step.started_at
 
 
-def _customers(session: Session, call: Call, agent: str, names: dict[str, str]) -> list[CustomerCard]:
-    """Return whom it may be: the agent's pick or the likeliest first, as the decision ordered them."""
-    # As a list of keys: with “or” the database would look at every customer.
-    wanted = union_all(
-        select(literal(call.customer, Customer.key.type)),
-        select(CustomerNumber.customer).where(CustomerNumber.e164 == call.remote_e164),
-    )
-    rows = session.scalars(select(Customer).where(Customer.key.in_(wanted)).limit(CUSTOMERS_SHOWN)).all()
-    keys = [row.key for row in rows]
-    cases = session.scalars(select(Case).where(Case.customer.in_(keys))).all()
-    owed = session.scalars(select(Promise).where(Promise.number == call.remote_e164, IS_OWED)).all()
-    known = [_known(row, [case for case in cases if case.customer == row.key]) for row in rows]
-    promises = [OwedPromise(one.id, one.agent, one.case, one.customer, one.due_at) for one in owed]
-    order = {
-        found.key: at for at, found in enumerate(recognise(call.remote_e164 or "", known, promises).customers)
-    }
-    ranked = sorted(rows, key=lambda row: (row.key != call.customer, order.get(row.key, 0)))
-    return [
-        _customer_card(row, [case for case in cases if case.customer == row.key], agent, names)
-        for row in ranked
-    ]
-
-
-def _known(customer: Customer, cases: list[Case]) -> KnownCustomer:
-    return KnownCustomer(
-        key=customer.key,
-        name=customer.name,
-        language=customer.language,
-        tags=tuple(customer.tags),
-        cases=tuple(
-            OpenCase(
-                key=case.key,
-                subject=case.subject,
-                team=case.team,
-                status=case.status,
-                url=case.url,
-                opened_at=case.opened_at,
-                owner=case.owner,
-                handled_at=case.last_contact_at,
-            )
-            for case in cases
-            if case.is_open
-        ),
-    )
-
-
-def _customer_card(customer: Customer, cases: list[Case], agent: str, names: dict[str, str]) -> CustomerCard:
-    newest_first = sorted(cases, key=lambda case: case.last_contact_at or case.opened_at, reverse=True)
-    open_first = sorted(newest_first, key=lambda case: not case.is_open)
-    return CustomerCard(
-        key=customer.key,
-        name=customer.name,
-        postcode=customer.postcode,
-        tags=tuple(customer.tags),
-        language=customer.language,
-        cases=tuple(_case_card(case, agent, names) for case in open_first),
-    )
-
-
-def _case_card(case: Case, agent: str, names: dict[str, str]) -> CaseCard:
-    return CaseCard(
-        key=case.key,
-        subject=case.subject,
-        team=case.team,
-        status=case.status,
-        priority=case.priority,
-        opened_at=case.opened_at,
-        # A link is opened by a person who trusts it: nothing but the web, encrypted.
-        url=case.url if case.url.startswith("https://") else "",
-        owner=names.get(case.owner or "", case.owner),
-        owner_is_reader=case.owner == agent,
-        avoided=names.get(case.avoided_agent or "", case.avoided_agent),
-        last_contact_at=case.last_contact_at,
-    )
-
-
 def _current_case(customer: CustomerCard | None, call: Call) -> CaseCard | None:
     if customer is None:
         return None
@@ -349,6 +252,36 @@ def _contacts(
     return cards, len(rows) > CONTACTS_SHOWN
 
 
+def _noted(
+    session: Session,
+    call: Call,
+    customer: CustomerCard | None,
+    case: CaseCard | None,
+    agent: str,
+    names: dict[str, str],
+) -> tuple[NoteCard, ...]:
+    """Return what was written down for whoever gets this call: of it, and what waits for its caller."""
+    whose = [CallNote.call_sid == call.sid]
+    if call.remote_e164 is not None:
+        whose.append((CallNote.number == call.remote_e164) & CallNote.customer.is_(None))
+    if customer is not None:
+        whose.append((CallNote.customer == customer.key) & CallNote.case.is_(None))
+    if case is not None:
+        whose.append(CallNote.case == case.key)
+    rows = session.scalars(
+        select(CallNote)
+        .where(or_(*whose), or_(CallNote.call_sid != call.sid, CallNote.agent != agent))
+        .order_by(CallNote.written_at.desc())
+        .limit(CONTACTS_SHOWN)
+    ).all()
+    return tuple(
+        NoteCard(
+            row.written_at, names.get(row.agent, row.agent), row.agent == agent, row.outcome, row.summary
+        )
+        for row in rows
+    )
+
+
 def _promises_to(
     session: Session,
     call: Call,
@@ -380,14 +313,6 @@ def may_see_promise(session: Session, promise: Promise, agent: str) -> bool:
         about.append(Call.customer == promise.customer)
     offered = select(CallStep.call_sid).join(Call, Call.sid == CallStep.call_sid)
     return session.scalar(offered.where(CallStep.agent == agent, or_(*about)).limit(1)) is not None
-
-
-def notes_of(session: Session, call_sid: str, agent: str) -> Notes | None:
-    """Return what the agent has written down of the call, None when there is nothing yet."""
-    contact = session.get(Contact, contact_key(call_sid))
-    if contact is None or contact.agent != agent:
-        return None
-    return Notes(contact.outcome, contact.summary)
 
 
 def _postcode(customer: CustomerCard | None, *, masked: bool) -> str:

@@ -1,6 +1,7 @@
 """What does the desk show of calls? The page, the card, notes, declining, and what the agent owes."""
 
 import logging
+import secrets
 from datetime import datetime
 
 from flask import (
@@ -28,6 +29,7 @@ from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
 from app.desk import card as cards
+from app.desk import newcomers
 from app.desk.board import board_of
 from app.desk.card import CallCard
 from app.errors import InvalidField
@@ -38,7 +40,7 @@ from app.records.agents import Presence
 from app.records.calls import Call
 from app.routing import sentences
 from app.routing.reading import line_of
-from app.voice import call_control, ring_tests
+from app.voice import call_control, held, ring_tests
 from config import Settings
 
 bp = Blueprint("desk_calls", __name__, url_prefix="/desk")
@@ -62,7 +64,7 @@ def register(app: Flask) -> None:
 def desk() -> Response:
     agent, now = desk_of_reader(), utcnow()
     with reading() as db:
-        _use_zone_of(db, agent)
+        use_zone_of(db, agent)
         # Before anything else is read: what happens meanwhile comes by the stream as well.
         newest = desk_events.newest(db, agent)
         current = request.args.get("call") or db.scalar(
@@ -103,7 +105,7 @@ def _sees_promises() -> bool:
 def board() -> Response:
     agent, now = desk_of_reader(), utcnow()
     with reading() as db:
-        _use_zone_of(db, agent)
+        use_zone_of(db, agent)
         found = board_of(db, agent, now)
     return make_response(render_template("desk/board.html", board=found, now=now))
 
@@ -114,7 +116,7 @@ def call_card(call_sid: str) -> Response:
     """Return the card as HTML; with `part=state` only its head, so that notes stay untouched."""
     agent, now = desk_of_reader(), utcnow()
     with reading() as db:
-        _use_zone_of(db, agent)
+        use_zone_of(db, agent)
         card = _card(db, call_sid, agent, now)
         of_card = _beside_card(db, card, now)
     if card is None:
@@ -136,6 +138,10 @@ def _beside_card(db: Session, card: CallCard | None, now: datetime) -> dict[str,
         "reason": _reason_in_words(card),
         "decline_reasons": call_control.DECLINE_REASONS,
         "outcomes": call_control.OUTCOMES,
+        "longest_name": newcomers.LONGEST_NAME,
+        "longest_subject": newcomers.LONGEST_SUBJECT,
+        "longest_note": call_control.LONGEST_NOTE,
+        "once": secrets.token_hex(8),
     }
 
 
@@ -157,7 +163,7 @@ def _reason_in_words(card: CallCard | None) -> str:
         return ""
 
 
-def _use_zone_of(db: Session, agent: str) -> None:
+def use_zone_of(db: Session, agent: str) -> None:
     """Show times as on the clock where the agent's team is called."""
     if zone := cards.zone_of_desk(db, agent):
         web.show_times_in(zone)
@@ -177,16 +183,16 @@ def ring_test() -> Response:
 # --- what the agent does with a call -----------------------------------------------------------------
 
 
-def _only_if_offered(call_sid: str) -> str:
+def only_if_offered(call_sid: str) -> str:
     """Return the reader's agent; 404 for a call that was never theirs, as for one that never was."""
     agent = desk_of_reader()
     with reading() as db:
-        if not cards.was_offered(db, call_sid, agent):
+        if not held.was_offered(db, call_sid, agent):
             abort(404)
     return agent
 
 
-def _card_or_desk(call_sid: str) -> Response:
+def card_or_desk(call_sid: str) -> Response:
     if request.headers.get("X-Requested-With") == "fetch":
         return call_card(call_sid)
     return make_response(redirect(f"/desk?call={call_sid}", 303))
@@ -201,7 +207,7 @@ def _problem(status: int, code: str) -> Response:
 @require_agent
 def decline(call_sid: str) -> Response:
     """Send the ringing call on; `why` becomes an honest sentence for the caller."""
-    agent = _only_if_offered(call_sid)
+    agent = only_if_offered(call_sid)
     try:
         with transaction() as db:
             deployment = Deployment.of(current_app.config["SETTINGS"])
@@ -213,60 +219,43 @@ def decline(call_sid: str) -> Response:
     if not in_time:
         # It was picked up or went on meanwhile: the card says what is so.
         log.info("a decline came too late", extra={"call_sid": call_sid})
-    return _card_or_desk(call_sid)
+    return card_or_desk(call_sid)
 
 
 @bp.post("/calls/<call_sid>/dropped")
 @require_agent
 def dropped(call_sid: str) -> Response:
     """The line dropped: the agent is rung, and then whom they were talking to."""
-    agent = _only_if_offered(call_sid)
+    agent = only_if_offered(call_sid)
     try:
         with transaction() as db:
             call_control.line_dropped(db, call_sid, agent, utcnow())
     except InvalidField:
         return _problem(422, "line_dropped_not")
-    return _card_or_desk(call_sid)
-
-
-@bp.post("/calls/<call_sid>/pick")
-@require_agent
-def pick(call_sid: str) -> Response:
-    """Say for this call who rings (`customer`) and about what (`case`, may be empty)."""
-    agent = _only_if_offered(call_sid)
-    customer, case = request.form.get("customer", ""), request.form.get("case") or None
-    try:
-        with transaction() as db:
-            if not cards.may_be(db, call_sid, customer):
-                raise InvalidField("customer", "this number is not theirs")
-            call_control.pick(db, call_sid, agent, customer, case, utcnow())
-    except InvalidField:
-        return _problem(422, "pick_unknown")
-    _forget_checked(call_sid)
-    return _card_or_desk(call_sid)
+    return card_or_desk(call_sid)
 
 
 @bp.post("/calls/<call_sid>/checked")
 @require_agent
 def checked(call_sid: str) -> Response:
     """The agent made sure who is on the line: show what was masked. It is written down who saw it."""
-    agent = _only_if_offered(call_sid)
+    agent = only_if_offered(call_sid)
     with transaction() as db:
         call_control.note_checked(db, call_sid, agent, utcnow())
-    _forget_checked(call_sid)
+    forget_checked(call_sid)
     session["checked"] = [*session.get("checked", []), call_sid][-CHECKED_CALLS_REMEMBERED:]
     log.info("identity checked, fields revealed", extra={"call_sid": call_sid, "agent": agent})
-    return _card_or_desk(call_sid)
+    return card_or_desk(call_sid)
 
 
 @bp.post("/calls/<call_sid>/promise")
 @require_agent
 def promise(call_sid: str) -> Response:
     """Promise to ring back before `due_at`: one of the times, or one's own as on the clock of the line."""
-    agent, now = _only_if_offered(call_sid), utcnow()
+    agent, now = only_if_offered(call_sid), utcnow()
     try:
         with transaction() as db:
-            _use_zone_of(db, agent)
+            use_zone_of(db, agent)
             owed = call_control.promise(db, call_sid, agent, _promised_time(db, call_sid), now)
             told = written_since(db, owed, now)
             time = web.due(owed.due_at, now)
@@ -287,7 +276,7 @@ def _promised_time(db: Session, call_sid: str) -> datetime:
     return wall if wall.tzinfo else wall.replace(tzinfo=places.zone_of(db, line))
 
 
-def _forget_checked(call_sid: str) -> None:
+def forget_checked(call_sid: str) -> None:
     if call_sid in session.get("checked", []):
         session["checked"] = [sid for sid in session["checked"] if sid != call_sid]
 
@@ -296,7 +285,7 @@ def _forget_checked(call_sid: str) -> None:
 @require_agent
 def notes(call_sid: str) -> Response:
     """Keep what the agent writes, again and again while they write."""
-    agent = _only_if_offered(call_sid)
+    agent = only_if_offered(call_sid)
     now = utcnow()
     try:
         with transaction() as db:

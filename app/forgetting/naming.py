@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import delete, null, select, update
+from sqlalchemy import delete, null, select, true, update
 from sqlalchemy.orm import Session
 
 from app.promises import recordings
 from app.records.calls import IS_ENDED, Call, CallStep, Inbox
+from app.records.notes import CallNote
 from app.records.promises import Promise, PromiseAttempt, PromiseEvent, Recording
 
 T = TypeVar("T")
@@ -32,6 +33,7 @@ def unname_calls(session: Session, sids: Sequence[str], now: datetime, *, custom
             .values(remote_e164=None, **more)
             .execution_options(synchronize_session=False)
         )
+        _unname_notes(session, some, customer_too=customer_too)
         # What was decided stays; what it depended on names the customer and the case.
         session.execute(
             update(CallStep)
@@ -65,6 +67,18 @@ def it_ends(session: Session, call: Call, now: datetime) -> None:
     if call.forgotten_at is not None:
         session.flush()
         unname_calls(session, [call.sid], now, customer_too=False)
+
+
+def _unname_notes(session: Session, sids: Sequence[str], *, customer_too: bool) -> None:
+    """Delete what was noted of whoever was known by the number alone; a customer who stays keeps theirs."""
+    of_nobody = true() if customer_too else CallNote.customer.is_(None)
+    session.execute(delete(CallNote).where(CallNote.call_sid.in_(sids), of_nobody))
+    session.execute(
+        update(CallNote)
+        .where(CallNote.call_sid.in_(sids))
+        .values(number=None)
+        .execution_options(synchronize_session=False)
+    )
 
 
 def unname_promises(session: Session, ids: Sequence[int], now: datetime, *, customer_too: bool) -> None:

@@ -8,6 +8,7 @@ import app.records.calls
 import app.records.jobs
 import app.records.lines
 import app.records.messages
+import app.records.notes
 import app.records.outgoing
 import app.records.promises
 import app.records.rules

@@ -9,6 +9,7 @@ import { alarmAbout, announce, notRinging, offerNotifications, ringing } from ".
 import { softphone } from "./desk/softphone.js";
 import { Stream } from "./desk/stream.js";
 import { cardChanged, useTelephone } from "./desk/telephone.js";
+import { typedOn } from "./desk/whose.js";
 
 const cardPlace = document.querySelector("#card");
 const presencePlace = document.querySelector("#presence");
@@ -61,11 +62,13 @@ function placeCard(html, announceIt) {
   const isSameCall = old?.dataset.call === wanted;
   const before = isSameCall ? sideShown() : null;
   const said = isSameCall ? noteOn(old) : null;
+  const putBack = isSameCall ? typedOn(old) : null;
   if (old && !isSameCall) pinNote(old);
   unpinNote(wanted);
   // A button or field of another call's card is another one, whatever it is called.
   place(cardPlace, html, { isSame: isSameCall });
   const card = cardPlace.querySelector(".card");
+  putBack?.(card);
   watchNotes(card, said);
   desk.classList.add("has-card");
   showSide(before);

@@ -10,12 +10,12 @@ from app.agents import presence
 from app.callbacks import agent_leg
 from app.callbacks import outcome as callback_outcome
 from app.deployment import Deployment
-from app.errors import InvalidField, UnknownCall
-from app.outgoing import outbox
-from app.outgoing.announce import contact_key
+from app.errors import InvalidField
+from app.outgoing import conversations, outbox
+from app.outgoing.conversations import Words
 from app.promises import attempts, dropped
 from app.records.agents import Activity, Presence
-from app.records.callers import Case, CaseStatus, Contact, Customer, Direction
+from app.records.callers import Case, CaseStatus, Customer, Direction
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.promises import Promise
 from app.voice import agreed, ending, held, settling
@@ -26,6 +26,7 @@ DECLINE_REASONS = ("meeting", "finishing", "not_now", "wrong_person")
 # The page saves what is written at least this often, and once more within it.
 WRITES_SECONDS = 15
 OUTCOMES = ("solved", "promise_made", "handed_over", "waiting")
+LONGEST_NOTE = 10_000  # as of a contact that another system tells of
 
 
 def decline(
@@ -88,7 +89,7 @@ def send_on(session: Session, call: Call, now: datetime) -> None:
 
 
 def pick(session: Session, call_sid: str, agent: str, customer: str, case: str | None, now: datetime) -> None:
-    """The agent knows who it is: remembered for this call only.
+    """The agent knows who it is: remembered for this call only, and what was noted of it goes there.
 
     Raises InvalidField when the agent doesn't have this call, or the case isn't the customer's.
     """
@@ -103,6 +104,7 @@ def pick(session: Session, call_sid: str, agent: str, customer: str, case: str |
     step = session.get(CallStep, (call_sid, call.step))
     if step is not None:
         settling.as_it_turns_out(session, call, step, now)
+    conversations.belongs_to(session, call, agent, now)
 
 
 def note_checked(session: Session, call_sid: str, agent: str, now: datetime) -> None:
@@ -142,22 +144,24 @@ def promise(session: Session, call_sid: str, agent: str, due_at: datetime, now: 
 def save_notes(
     session: Session, call_sid: str, agent: str, *, outcome: str, summary: str, now: datetime
 ) -> None:
-    """Write down what was agreed in this conversation, as the contact on its case; “solved” closes the case.
+    """Keep what an agent notes of a call: of a conversation as the contact on its case, else as a note.
 
-    Raises InvalidField when the agent didn't have this call, the outcome is none, or no case was picked.
+    “Solved” closes the case. Raises InvalidField when the call never was this agent's, the outcome is none,
+    or the text is too long.
     """
-    call = _own(session, call_sid, agent)
+    call = _offered(session, call_sid, agent)
     if outcome and outcome not in OUTCOMES:
         raise InvalidField("outcome", f"choose one of {', '.join(OUTCOMES)}")
-    if call.case is None:
-        raise InvalidField("case", "pick the case that this conversation was about first")
-    _solve(session, call, outcome)
-    ending.leave_contact(session, call, agent, call.ended_at or now, outcome=outcome or None, summary=summary)
+    if len(summary) > LONGEST_NOTE:
+        raise InvalidField("summary", f"write {LONGEST_NOTE} characters at most")
     step = session.get(CallStep, (call_sid, call.step))
-    if outcome and call.direction == Direction.OUTBOUND:
-        callback_outcome.by_word(session, call_sid, agent, now)
-    elif outcome and step is not None:
-        settling.by_word(session, call, step, agent, now)
+    if _has(call, step, agent):
+        _solve(session, call, agent, outcome)
+        if outcome and call.direction == Direction.OUTBOUND:
+            callback_outcome.by_word(session, call_sid, agent, now)
+        elif outcome and step is not None:
+            settling.by_word(session, call, step, agent, now)
+    conversations.write_down(session, call, agent, Words(outcome, summary), now)
     _wait_for_who_writes(session, call, agent, now)
 
 
@@ -170,11 +174,12 @@ def _wait_for_who_writes(session: Session, call: Call, agent: str, now: datetime
         presence.extend_wrap_up(session, agent, now, WRITES_SECONDS)
 
 
-def _solve(session: Session, call: Call, outcome: str) -> None:
+def _solve(session: Session, call: Call, agent: str, outcome: str) -> None:
     """Close the case that was solved in this call; an agent who thinks better of it opens it again."""
+    if call.case is None:
+        return
     case = session.get_one(Case, call.case, with_for_update=True)
-    before = session.get(Contact, contact_key(call.sid))
-    was_solved_here = before is not None and before.outcome == "solved"
+    was_solved_here = conversations.words_of(session, call.sid, agent).outcome == "solved"
     if outcome == "solved" and not was_solved_here:
         case.status = CaseStatus.SOLVED
     elif outcome and outcome != "solved" and was_solved_here and case.status == CaseStatus.SOLVED:
@@ -183,13 +188,20 @@ def _solve(session: Session, call: Call, outcome: str) -> None:
 
 def _own(session: Session, call_sid: str, agent: str) -> Call:
     """Return the call, held, if the agent talks or talked in it. Raises InvalidField otherwise."""
-    if attempts.is_callback(call_sid):
-        attempts.held(session, call_sid)  # first what it is about, as by all news of it
-    try:
-        call = held.held(session, call_sid)
-    except UnknownCall:
-        raise InvalidField("call_sid", "there is no such call") from None
-    step = session.get(CallStep, (call_sid, call.step))
-    if agent not in (call.bridged_to, step.agent if step else None):
+    call = _offered(session, call_sid, agent)
+    if not _has(call, session.get(CallStep, (call_sid, call.step)), agent):
         raise InvalidField("call_sid", "this call isn't yours")
     return call
+
+
+def _offered(session: Session, call_sid: str, agent: str) -> Call:
+    """Return the call, held, if it ever was for the agent. Raises InvalidField otherwise."""
+    if not held.was_offered(session, call_sid, agent):
+        raise InvalidField("call_sid", "there is no such call")
+    if attempts.is_callback(call_sid):
+        attempts.held(session, call_sid)  # first what it is about, as by all news of it
+    return held.held(session, call_sid)
+
+
+def _has(call: Call, step: CallStep | None, agent: str) -> bool:
+    return agent in (call.bridged_to, step.agent if step else None)

@@ -8,10 +8,9 @@ from app.agents import presence
 from app.callers.numbers import may_be_called
 from app.deployment import Deployment
 from app.forgetting import naming
-from app.outgoing.announce import contact_key, record_contact
+from app.outgoing.conversations import leave_contact
 from app.promises import attempts, dropped
 from app.records import lifecycle
-from app.records.callers import Channel, Contact, Direction
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.promises import Promise
 from app.routing import reading, rules
@@ -56,34 +55,6 @@ def conversation_is_over(
     presence.hung_up(session, step.agent, call.sid, step.number, now, wrap_up)
     if call.bridged_at is not None:
         leave_contact(session, call, step.agent, now)
-
-
-def leave_contact(
-    session: Session,
-    call: Call,
-    agent: str,
-    ended_at: datetime,
-    *,
-    outcome: str | None = None,
-    summary: str | None = None,
-) -> None:
-    """Write the conversation down on the call's case; None leaves what the agent noted before as it is."""
-    if call.case is None:
-        return
-    started_at = call.bridged_at or call.created_at
-    known = session.get(Contact, contact_key(call.sid), populate_existing=True)
-    record_contact(
-        session,
-        contact=contact_key(call.sid),
-        case=call.case,
-        agent=agent,
-        channel=Channel.CALL,
-        direction=Direction(call.direction),
-        started_at=started_at,
-        seconds=max(0, int((ended_at - started_at).total_seconds())),
-        outcome=outcome if outcome is not None else known.outcome if known else "",
-        summary=summary if summary is not None else known.summary if known else "",
-    )
 
 
 def finish(session: Session, call: Call, now: datetime, deployment: Deployment) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events
 from app.carrier import twiml
 from app.deployment import Deployment
 from app.errors import UnknownCall
-from app.records.calls import Call, CallState, Inbox
+from app.records.calls import Call, CallState, CallStep, Inbox
 from app.routing import reading
 from app.routing.facts import Facts
 from app.voice import steps as call_steps
@@ -21,6 +22,13 @@ def held(session: Session, sid: str) -> Call:
     if call is None:
         raise UnknownCall(sid)
     return call
+
+
+def was_offered(session: Session, call_sid: str, agent: str) -> bool:
+    """Say whether the call was ever for this agent: rung at, bridged to, or waiting for them."""
+    rung = select(CallStep.call_sid).where(CallStep.call_sid == call_sid, CallStep.agent == agent)
+    ours = or_(Call.bridged_to == agent, Call.waiting_for_agent == agent, rung.exists())
+    return session.scalar(select(Call.sid).where(Call.sid == call_sid, ours)) is not None
 
 
 def once(session: Session, sid: str, request: str, now: datetime, answer: Callable[[], bytes]) -> bytes:

@@ -7,10 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.callbacks.verdict import KEPT_FROM_SECONDS
 from app.messages import messages
-from app.outgoing import outbox
-from app.outgoing.announce import contact_key
+from app.outgoing import conversations, outbox
 from app.promises import ledger, owed
-from app.records.callers import Contact
 from app.records.calls import Call, CallStep
 from app.records.promises import Promise
 from app.routing import kept
@@ -70,8 +68,7 @@ def as_it_ends(session: Session, call: Call, step: CallStep, now: datetime, seco
     """
     if seconds is None or seconds >= KEPT_FROM_SECONDS:
         return
-    noted = session.get(Contact, contact_key(call.sid))
-    if noted is None or not (noted.summary or noted.outcome):
+    if step.agent is None or not conversations.words_of(session, call.sid, step.agent).are_there:
         owe_again(session, call, step, "promise_hardly_spoken", now)
 
 

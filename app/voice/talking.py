@@ -6,13 +6,12 @@ from sqlalchemy.orm import Session
 
 from app.agents import presence
 from app.carrier.words import DialEnded
-from app.outgoing.announce import contact_key, forget_contact
+from app.outgoing import conversations
+from app.outgoing.conversations import leave_contact
 from app.records import lifecycle
-from app.records.callers import Contact
 from app.records.calls import Call, CallState, CallStep, Outcome, StepOutcome
 from app.voice import settling
 from app.voice import steps as call_steps
-from app.voice.ending import leave_contact
 from app.voice.held import tell_desk
 
 
@@ -37,11 +36,9 @@ def never_talked(session: Session, call: Call, step: CallStep, now: datetime) ->
     The caller may still be there, and goes on to somebody else; the end of a call that was told before is
     told once more by whoever asks this.
     """
+    # What was noted for a conversation that never came about is no contact; words of the agent stay.
+    conversations.was_none(session, call, now)
     if call.state == CallState.ENDED:
-        # What was noted for a conversation that never came about is no contact; words of the agent stay.
-        known = session.get(Contact, contact_key(call.sid))
-        if known is not None and not (known.summary or known.outcome):
-            forget_contact(session, known.key)
         call.state, call.outcome, call.ended_at = CallState.RINGING, None, None
     else:
         lifecycle.move(call, CallState.RINGING)

@@ -19,7 +19,7 @@ from app.carrier.rest import Carrier
 from app.deployment import Deployment
 from app.jobs import callbacks as jobs
 from app.jobs import waiting
-from app.outgoing import hooks
+from app.outgoing import conversations, hooks
 from app.promises import ledger
 from app.promises.attempts import new_sid
 from app.records.agents import Activity, Intent
@@ -986,6 +986,27 @@ def test_nobody_is_cut_off_in_the_conversation_that_their_promise_was_about(
     assert call_of(attempts()[0]).outcome == Outcome.TALKED
     with db.transaction() as session:
         assert session.get(Contact, f"call:{attempt.call_sid}") is not None
+
+
+@pytest.mark.parametrize(("answered_by", "is_contact"), [("human", True), ("machine_start", False)])
+def test_what_is_noted_during_a_callback_stays_when_it_ends(
+    begin: Callback, answered_by: str, is_contact: bool
+) -> None:
+    begin.is_taken().answers()
+    [attempt] = attempts()
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        call_control.save_notes(
+            session, attempt.call_sid, "anna", outcome="waiting", summary="Zoekt het formulier", now=now
+        )
+
+    begin.answers(AnsweredBy=answered_by)
+    begin.ends(DialBridged="true", DialCallDuration="64")
+
+    with db.transaction() as session:
+        noted = conversations.words_of(session, attempt.call_sid, "anna")
+        assert (noted.summary, noted.outcome) == ("Zoekt het formulier", "waiting")
+        assert (session.get(Contact, f"call:{attempt.call_sid}") is not None) == is_contact
 
 
 def test_who_talks_in_a_callback_is_rung_for_nothing_else_meanwhile(

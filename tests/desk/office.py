@@ -109,6 +109,12 @@ def tell(agent: str, *what: int, kind: str = "message") -> None:
             desk_events.tell(session, agent, kind, {"what": one}, datetime.now(UTC))
 
 
+def tell_screen_pop(sid: str, agent: str = "anna") -> None:
+    """Tell a desk once more of a call that rings there."""
+    with transaction() as session:
+        desk_events.tell(session, agent, "screen_pop", {"call_sid": sid}, datetime.now(UTC))
+
+
 @contextmanager
 def serving(app: Flask, port: int, hub: Hub | None = None) -> Iterator[str]:
     """Serve the application as in production, from this process; yield its address."""

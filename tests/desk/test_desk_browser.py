@@ -11,14 +11,13 @@ import axe_playwright_python
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, Route, expect
-from sqlalchemy import select
 
 import config
 from app.agents import presence
 from app.clock import utcnow
 from app.db import transaction
+from app.outgoing.conversations import words_of
 from app.records.agents import Activity, Intent, Presence, Reach, Softphone
-from app.records.callers import Contact
 from app.records.calls import Call, CallStep, StepOutcome
 from app.records.promises import Promise
 from tests import factories
@@ -253,6 +252,35 @@ def test_picking_another_customer_changes_the_card(desk: Page, settings: config.
     expect(desk.get_by_role("button", name="Dit is de beller: Ada Lovelace")).to_be_visible()
 
 
+def test_whoever_rings_is_found_and_picked_by_keyboard_and_what_is_typed_stays(
+    desk: Page, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, "+31611112222")
+    expect(desk.get_by_role("heading", name="Onbekende beller")).to_be_visible()
+    desk.get_by_text("Nieuwe klant", exact=True).click()
+    desk.get_by_label("Naam", exact=True).fill("Half een naam")
+    search = desk.get_by_role("searchbox", name="Zoek een klant of zaak")
+    search.press_sequentially("hopp")
+    expect(desk.locator("#announcer")).to_have_text("Eén klant gevonden.")
+
+    # The card is made anew, as after news of its call.
+    office.tell_screen_pop(sid)
+    desk.wait_for_function("() => performance.getEntriesByName('pop-heard').length > 1")
+    expect(desk.get_by_label("Naam", exact=True)).to_have_value("Half een naam")
+    expect(search).to_have_value("hopp")
+    expect(search).to_be_focused()
+    desk.keyboard.press("ArrowDown")
+    expect(desk.get_by_role("button", name="Deze is het: Grace Hopper, Zaak Z3")).to_be_focused()
+    desk.keyboard.press("Enter")
+
+    expect(desk.get_by_role("heading", name="Grace Hopper")).to_be_visible()
+    expect(desk.locator("#call")).to_be_focused()
+    assert (
+        desk.evaluate(AXE + "; axe.run('#card').then(({ violations }) => violations.map(({ id }) => id))")
+        == []
+    )
+
+
 def wraps_up_no_more(agent: str) -> None:
     with transaction() as session:
         assert presence.end_wrap_up(session, agent, utcnow())
@@ -260,8 +288,8 @@ def wraps_up_no_more(agent: str) -> None:
 
 def notes_kept(sid: str) -> tuple[str, str] | None:
     with transaction() as session:
-        contact = session.scalars(select(Contact).where(Contact.key == f"call:{sid}")).one_or_none()
-        return (contact.summary, contact.outcome) if contact else None
+        words = words_of(session, sid, "anna")
+        return (words.summary, words.outcome) if words.are_there else None
 
 
 def test_notes_save_themselves(desk: Page, settings: config.Settings) -> None:

@@ -1,0 +1,75 @@
+// Whom is this call about? Looked up while the agent types, picked by mouse or arrow keys.
+
+import { ask } from "./page.js";
+import { announce } from "./signals.js";
+
+const PAUSE_MILLISECONDS = 250;
+const SHORTEST = 2;
+
+const place = document.querySelector("#card");
+let waiting = null;
+let asking = null;
+
+place.addEventListener("input", (event) => {
+  const form = event.target.closest("form[data-find]");
+  if (!form) return;
+  clearTimeout(waiting);
+  waiting = setTimeout(() => find(form), PAUSE_MILLISECONDS);
+});
+
+place.addEventListener("submit", (event) => {
+  if (!event.target.matches("form[data-find]")) return;
+  event.preventDefault();
+  clearTimeout(waiting);
+  find(event.target, { isAskedFor: true });
+});
+
+// From the field into the list and back, as in any list of suggestions; Tab goes through it as well.
+place.addEventListener("keydown", (event) => {
+  const search = event.target.closest(".whose");
+  if (!search || !event.target.matches("#asked, [data-found] button")) return;
+  const stops = [search.querySelector("#asked"), ...search.querySelectorAll("[data-found] button")];
+  const at = stops.indexOf(event.target);
+  if (event.key === "ArrowDown" && at + 1 < stops.length) stops[at + 1].focus();
+  else if (event.key === "ArrowUp" && at > 0) stops[at - 1].focus();
+  else if (event.key === "Escape" && at > 0) stops[0].focus();
+  else return;
+  event.preventDefault();
+});
+
+async function find(form, { isAskedFor = false } = {}) {
+  const found = form.parentElement.querySelector("[data-found]");
+  asking?.abort();
+  const asked = form.elements.asked.value.trim();
+  if (asked.length < SHORTEST && !isAskedFor) {
+    found.replaceChildren();
+    return;
+  }
+  asking = new AbortController();
+  try {
+    const response = await ask(form.action, { method: "POST", body: new URLSearchParams({ asked }), signal: asking.signal });
+    if (!response.ok) return;
+    found.innerHTML = await response.text();
+    announce(found.querySelector("[data-says]").textContent);
+  } catch {
+    // Broken off by what was typed next; that the server is away the alarm tells.
+  }
+}
+
+/** Remember what is typed on a card and not yet sent; return what puts it back on the same card made anew. */
+export function typedOn(card) {
+  const typed = [...card.querySelectorAll("[data-keep]")].map(({ id, value, checked }) => ({ id, value, checked }));
+  const open = [...card.querySelectorAll("details[id][open]")].map(({ id }) => id);
+  const found = card.querySelector("[data-found]")?.innerHTML ?? "";
+  return (anew) => {
+    // Once somebody else was chosen, what was looked for is found.
+    if (anew.dataset.whose !== card.dataset.whose) return;
+    for (const { id, value, checked } of typed) {
+      const field = anew.querySelector(`#${id}`);
+      if (field) Object.assign(field, field.type === "checkbox" ? { checked } : { value });
+    }
+    for (const id of open) anew.querySelector(`details#${id}`)?.setAttribute("open", "");
+    const list = anew.querySelector("[data-found]");
+    if (list) list.innerHTML = found;
+  };
+}
