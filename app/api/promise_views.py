@@ -24,6 +24,7 @@ from app.api.fields import (
     Said,
     Team,
     Unusable,
+    YesOrNo,
     one_of,
 )
 from app.api.problems import ApiProblem
@@ -31,6 +32,7 @@ from app.api.routes import READ, WRITE, Filters, asked, narrowed, operation, pag
 from app.clock import utcnow
 from app.errors import InvalidField
 from app.lines import places
+from app.messages.confirmation import confirm
 from app.outgoing.shapes import words
 from app.promises import ledger, owed
 from app.records.agents import Agent
@@ -49,6 +51,7 @@ class PromiseWritten(Said):
     line: Phone | None = Field(None, description="about_line_shown")
     language: AnyLanguage | None = None
     about: Annotated[str, Field(max_length=2000), PARAGRAPHS] = Field("", description="about_about")
+    tell: YesOrNo = Field(True, description="about_tell")
 
 
 def _number(text: str) -> int:
@@ -90,6 +93,7 @@ def make_promise() -> ResponseReturnValue:
     said = said_in_body(PromiseWritten)
     with db.transaction() as session:
         wanted = _owed(session, said, now)
+        tell = wanted.pop("tell")
         promise = ledger.make(session, origin=origin, why="promise_asked", now=now, **wanted)
         is_erased = promise.number is None
         if not is_erased and (
@@ -99,6 +103,8 @@ def make_promise() -> ResponseReturnValue:
             # Anything else would leave the second without a promise.
             raise Refused([Problem("Idempotency-Key", "key_of_another_number")])
         session.flush()
+        if tell:
+            confirm(session, promise, now)
         is_new = promise.origin == origin and promise.created_at == now
         answer = _promise_with_events(session, promise)
     return answer, 201 if is_new else 200

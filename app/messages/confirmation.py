@@ -1,14 +1,29 @@
-"""Who rings back, and by when? In words that are harmless if a stranger reads them."""
+"""Who rings back, and by when? Told in words that are harmless if a stranger reads them."""
 
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
+from app.lines import places
+from app.messages import messages
+from app.outgoing import outbox
 from app.records.agents import Agent
-from app.records.promises import Promise
+from app.records.promises import OWED, Promise
 from app.routing import sentences
 from app.routing.sentences import Sentence
+
+
+def confirm(session: Session, promise: Promise, now: datetime) -> None:
+    """Tell the customer of a promise that is owed, once for each time that it was promised for."""
+    if promise.number is None or promise.state not in OWED:
+        return
+    key = outbox.key_of_promise(promise.id)
+    if promise.broken_at is not None:
+        # Promised anew: what they were told before is true no longer.
+        key = f"promise/{promise.id}/anew/{promise.due_at.isoformat()}"
+    body = confirmation(session, promise, places.zone_of(session, promise.line), now)
+    messages.inform(session, promise, body, key, now)
 
 
 def confirmation(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> str:

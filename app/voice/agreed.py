@@ -6,9 +6,8 @@ from sqlalchemy.orm import Session
 
 from app.errors import InvalidField
 from app.lines import places
-from app.messages import agreements, messages
-from app.messages.confirmation import confirmation
-from app.outgoing import outbox
+from app.messages import agreements
+from app.messages.confirmation import confirm
 from app.promises import attempts, choices, ledger, owed
 from app.records.agents import Agent
 from app.records.callers import Case
@@ -73,6 +72,5 @@ def _make(
         why="promise_agreed",
         now=now,
     )
-    body = confirmation(session, promise, places.zone_of(session, call.line), now)
-    messages.inform(session, promise, body, outbox.key_of_promise(promise.id), now)
+    confirm(session, promise, now)
     return promise

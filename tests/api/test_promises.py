@@ -1,10 +1,13 @@
 """Can other systems see what we owe, have us promise, and take it back?"""
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from app import db
+from app.records.messages import Message
 from app.records.promises import Promise, PromiseState
 from tests.api.conftest import Api, errors_of
 from tests.api.test_records import ANNA, CASE, WORLD
@@ -46,6 +49,38 @@ def test_asking_twice_makes_one_promise(world: Api) -> None:
     again = world.post("/promises", OWED, headers={"Idempotency-Key": "request-1"})
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json["id"] == again.json["id"]
+
+
+def told() -> list[str]:
+    with db.transaction() as session:
+        return [message.body for message in session.scalars(select(Message).order_by(Message.at))]
+
+
+def test_the_customer_is_told_of_it_once_unless_somebody_else_tells_them(world: Api) -> None:
+    request = {"headers": {"Idempotency-Key": "request-1"}}
+    assert world.post("/promises", OWED, **request).status_code == 201
+    assert world.post("/promises", OWED, **request).status_code == 200
+    world.post("/promises", OWED | {"number": "0687654322", "tell": False})
+    world.post("/promises", OWED | {"number": "0201234568"})
+
+    [body] = told()
+    assert "Anna" in body
+
+
+def test_a_promise_that_was_broken_and_is_made_anew_is_told_anew(world: Api) -> None:
+    first = world.post("/promises", OWED).json["id"]
+    with db.transaction() as session:
+        promise = session.get_one(Promise, first)
+        promise.due_at = promise.broken_at = datetime(2026, 1, 1, tzinfo=UTC)
+        promise.state = PromiseState.BROKEN
+
+    assert world.post("/promises", OWED).json["id"] == first
+
+    assert len(told()) == 2
+
+
+def test_whether_to_tell_is_yes_or_no(world: Api) -> None:
+    assert "tell" in errors_of(world.post("/promises", OWED | {"tell": "perhaps"}))
 
 
 def test_a_key_that_was_used_for_another_number_is_refused_rather_than_answered_with_that_promise(
