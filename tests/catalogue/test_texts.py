@@ -78,7 +78,7 @@ COUNTS = set(
 NO_COUNTS = set(
     """about agent asked at body choices columns day digits email end error events fate field file from
     how_long id key kind line methods name number outcome password phone problem reference result role row
-    scope sid sids since team text time url user where which who why""".split()
+    scope sid sids since state team text time url user where which who why""".split()
 )
 # Where a count stands by itself, and no word beside it is another for one than for two.
 BENDS_NOTHING = {

@@ -591,6 +591,10 @@ def test_when_the_server_goes_the_desk_turns_red_and_stops_claiming_to_live(
     alarm = page.locator("#alarm")
     expect(alarm).to_contain_text("Uw werkplek heeft geen verbinding")
     expect(alarm).to_have_css("background-color", "rgb(179, 38, 30)")
+    # The lamp beside it too: what was true when the server last spoke is said to be no more than that.
+    shown = page.locator(".standing p:visible")
+    expect(shown).to_have_text(["Hier niet bereikbaar", "laatst bekend: Beschikbaar"])
+    expect(shown.locator(".lamp")).to_have_css("background-color", "rgb(140, 29, 24)")
     claims = beats(page)
     office.tell("anna", 1)
     page.wait_for_timeout(6000)
@@ -598,6 +602,7 @@ def test_when_the_server_goes_the_desk_turns_red_and_stops_claiming_to_live(
 
     with office.serving(flask_app, free_port):
         expect(alarm).to_be_hidden()
+        expect(page.locator(".standing strong:visible")).to_have_text("Beschikbaar")
         until(page, lambda: claims)
         office.call_in(settings, ADA)
         expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
