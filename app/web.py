@@ -311,13 +311,16 @@ def _error_page(error: HTTPException) -> Response | HTTPException:
     return page
 
 
+def in_words(error: InvalidField) -> str:
+    """Say what to mend, in the words of who reads it where there are any."""
+    has_words = f"invalid_{error.field}" in _PAGE_CODES
+    return t(f"invalid_{error.field}") if has_words else error.message
+
+
 def refused(error: InvalidField, title: str) -> Response:
     """Answer a script whose form can't be done as it stands: what to mend, in the words of who reads it."""
-    has_words = f"invalid_{error.field}" in _PAGE_CODES
-    detail = t(f"invalid_{error.field}") if has_words else error.message
-    response = current_app.make_response(
-        current_app.json.response({"title": title, "status": 422, "detail": detail, "field": error.field})
-    )
+    about = {"title": title, "status": 422, "detail": in_words(error), "field": error.field}
+    response = current_app.make_response(current_app.json.response(about))
     response.status_code = 422
     response.mimetype = "application/problem+json"
     return response

@@ -176,7 +176,7 @@ def questions(asked: list[Statement]) -> list[str]:
 @pytest.mark.parametrize(
     "page",
     [
-        *("/desk", "/desk/board", f"/desk/calls/{HERS}/card", "/desk/messages/promise/1"),
+        *("/desk", "/desk/board", f"/desk/calls/{HERS}/card", "/desk/messages/promise/1", "/desk/promises/1"),
         *("/admin/promises?view=all", "/admin/promises?view=untold", "/admin/promises/1"),
         *("/admin/promises/figures", "/admin/promises/leaver?leaves=anna&agent=bram"),
     ],

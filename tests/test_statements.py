@@ -95,6 +95,7 @@ def _scans_of_sqlite(connection: Connection, statement: str, values: Any) -> Ite
 
 PAGES = [
     *("/desk", "/desk/board", "/desk/calls/CA0/card", "/desk/calls/CA400/card", "/desk/poll?after=1"),
+    "/desk/promises/401",
     *("/desk/messages/message/SM0", "/desk/messages/promise/401"),
     *(f"/admin/promises?view={view}" for view in VIEWS),
     *("/admin/promises?view=all&agent=agent_3", "/admin/promises?view=all&team=Team%203"),

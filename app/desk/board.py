@@ -52,6 +52,10 @@ class Board:
     messages: tuple[Conversation, ...]
     recent: tuple[RecentCall, ...]
 
+    @property
+    def messages_waiting(self) -> int:
+        return sum(one.waits for one in self.messages)
+
 
 def board_of(session: Session, agent: str, now: datetime) -> Board:
     """Return the agent's board, for the same number of reads however much stands on it."""

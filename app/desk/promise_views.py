@@ -2,22 +2,33 @@
 
 from datetime import datetime
 
-from flask import Blueprint, Flask, Response, abort, current_app, make_response, redirect, request
+from flask import (
+    Blueprint,
+    Flask,
+    Response,
+    abort,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+)
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import web
 from app.agents.sign_in import desk_of_reader, require_agent
 from app.clock import utcnow
-from app.db import transaction
+from app.db import reading, transaction
 from app.deployment import Deployment
 from app.desk import card
+from app.desk.promise_cards import promise_cards
 from app.errors import InvalidField
 from app.lines import places
 from app.messages import agreements
 from app.promises import ledger, numbers, playing
 from app.records.agents import Agent
-from app.records.promises import Promise
+from app.records.promises import OWED, Promise
 
 bp = Blueprint("desk_promises", __name__, url_prefix="/desk/promises")
 
@@ -41,17 +52,44 @@ def listen(promise_id: int, sid: str) -> Response:
     return playing.played(sound)
 
 
+@bp.get("/<int:promise_id>")
+@require_agent
+def page(promise_id: int) -> Response:
+    """Return what is owed as a page of its own: whose it is, in whose words, and what can be done."""
+    return _page(promise_id)
+
+
+def _page(promise_id: int, problem: str = "", status: int = 200) -> Response:
+    agent, now = desk_of_reader(), utcnow()
+    with reading() as session:
+        promise = session.get(Promise, promise_id)
+        if promise is None or not card.may_see_promise(session, promise, agent):
+            abort(404)
+        if zone := card.zone_of_desk(session, agent):
+            web.show_times_in(zone)
+        [shown] = promise_cards(session, [promise], agent, now, ledger.names_of(session))
+        is_owed = promise.state in OWED
+        may_act = is_owed and _is_own(session, promise, agent)
+    html = render_template(
+        "desk/promise_page.html", promise=shown, is_owed=is_owed, may_act=may_act, problem=problem, now=now
+    )
+    return make_response(html, status)
+
+
 @bp.post("/<int:promise_id>/<any(now, number, move, kept, withdraw):action>")
 @require_agent
 def act(promise_id: int, action: str) -> Response:
     """Do it, and go back to the desk; a script gets 204, and the desk's stream brings the news."""
     agent, now = desk_of_reader(), utcnow()
+    is_fetched = request.headers.get("X-Requested-With") == "fetch"
     try:
         with transaction() as session:
             _act(session, _own(session, promise_id, agent), action, agent, now)
     except InvalidField as error:
+        if not is_fetched:
+            return _page(promise_id, web.in_words(error), 422)
         return web.refused(error, web.t("promise_refused"))
-    if request.headers.get("X-Requested-With") == "fetch":
+    if is_fetched:
         return Response(status=204)
     return make_response(redirect("/desk", 303))
 
@@ -59,14 +97,14 @@ def act(promise_id: int, action: str) -> Response:
 def _own(session: Session, promise_id: int, agent: str) -> Promise:
     """Return a promise of the agent's, or of their whole team; 404 for anybody else's."""
     promise = session.get(Promise, promise_id)
-    team = session.scalar(select(Agent.team).where(Agent.key == agent))
-    if (
-        promise is None
-        or promise.agent not in (None, agent)
-        or (promise.agent is None and promise.team not in (team, ""))
-    ):
+    if promise is None or not _is_own(session, promise, agent):
         abort(404)
     return promise
+
+
+def _is_own(session: Session, promise: Promise, agent: str) -> bool:
+    team = session.scalar(select(Agent.team).where(Agent.key == agent))
+    return promise.agent == agent or (promise.agent is None and promise.team in (team, ""))
 
 
 def _act(session: Session, promise: Promise, action: str, agent: str, now: datetime) -> None:

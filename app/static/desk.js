@@ -17,6 +17,7 @@ const boardPlace = document.querySelector("#board");
 const empty = document.querySelector("#empty");
 const elsewhere = document.querySelector("#elsewhere");
 const notHere = document.querySelector("#not-here");
+const toMessages = document.querySelector("#to-messages");
 // A heartbeat that is lost happens; two in a row say that the server isn't reached.
 const MOST_MISSED_BEATS = 2;
 
@@ -126,7 +127,7 @@ function soon(work) {
 async function refresh(target, address) {
   try {
     const response = await ask(address);
-    if (response.ok) place(target, await response.text());
+    if (response.ok) place(target, await response.text(), { keepsOpen: true });
   } catch {
     // The stream's own alarm tells; the next event tries again.
   }
@@ -143,8 +144,18 @@ let boardIsBehind = false;
 const menusOfBoard = () => [...boardPlace.querySelectorAll(".menu[open]")];
 const refreshBoard = soon(() => {
   boardIsBehind = menusOfBoard().length > 0;
-  if (!boardIsBehind) refresh(boardPlace, "/desk/board");
+  if (!boardIsBehind) refreshList();
 });
+
+// The way to what waits for an answer says how much that is.
+async function refreshList() {
+  await refresh(boardPlace, "/desk/board");
+  const waiting = boardPlace.querySelector("[data-messages]");
+  toMessages.hidden = waiting.dataset.messages === "0";
+  toMessages.querySelector(".count").textContent = waiting.dataset.messages;
+  toMessages.querySelector("[data-words]").textContent = waiting.textContent;
+}
+
 boardPlace.addEventListener("toggle", () => {
   if (boardIsBehind) refreshBoard();
 }, { capture: true });
@@ -367,6 +378,15 @@ softphone.addEventListener("change", () => {
   tellWhereItIs();
 });
 
+// An address may lead to one promise of the list.
+function openWhatIsAskedFor() {
+  const asked = location.hash.startsWith("#promise-") ? document.getElementById(location.hash.slice(1)) : null;
+  if (asked?.localName !== "details") return;
+  asked.open = true;
+  asked.querySelector("summary").focus();
+}
+addEventListener("hashchange", openWhatIsAskedFor);
+
 // --- start ------------------------------------------------------------------------------------------
 
 const tab = beTheDesk(
@@ -392,6 +412,7 @@ if (shown) {
   showSide(null);
 }
 offerNotifications();
+openWhatIsAskedFor();
 tellTimes();
 setInterval(tellTimes, 1000);
 const pulse = new Worker("/static/desk/pulse.js");

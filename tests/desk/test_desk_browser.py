@@ -458,12 +458,18 @@ def test_after_a_customer_was_picked_no_other_button_has_the_focus(
         assert (call.customer, step.checked_at) == ("K2", None)
 
 
+def open_first_promise(desk: Page) -> None:
+    """Open the first line of what is owed, and what can be done with it."""
+    desk.locator("#board .promise summary").first.click()
+    desk.locator("#board .menu summary").first.click()
+
+
 def test_what_is_done_on_the_board_leaves_the_card_as_it_is(desk: Page, settings: config.Settings) -> None:
     sid = office.call_in(settings, ADA)
     office.pick_up(sid)
     desk.get_by_label(re.compile("Notities")).press_sequentially("Ada wil haar")
 
-    desk.locator("#board summary").first.click()
+    open_first_promise(desk)
     desk.get_by_role("button", name="Ik heb de klant al gesproken").click()
 
     expect(desk.locator("#board")).not_to_contain_text("Grace Hopper")
@@ -474,7 +480,7 @@ def test_what_is_done_on_the_board_leaves_the_card_as_it_is(desk: Page, settings
 
 def test_the_board_waits_for_who_is_choosing_on_it(desk: Page) -> None:
     board = desk.locator("#board")
-    board.locator("summary").first.click()
+    open_first_promise(desk)
     time = board.get_by_label("Andere tijd, vóór")
     time.fill("2030-01-02T10:00")
     board.evaluate("board => { board.firstElementChild.dataset.old = '' }")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.datastructures import MultiDict
 
 import app
@@ -19,6 +19,7 @@ from app.desk import masking
 from app.records.agents import Activity, Agent, Intent, Presence, Reach, Role, Softphone
 from app.records.callers import Case, CaseStatus, Contact
 from app.records.calls import Call, CallStep, StepOutcome
+from app.records.messages import Message
 from app.records.promises import Promise
 from tests import factories, town
 from tests.desk import office
@@ -362,8 +363,43 @@ def test_the_desk_lists_what_the_agent_owes_and_their_calls(
 
     board = seen(anna.get("/desk/board").text)
 
-    assert re.search(r"Ik bel terug 1 vóór .* te laat Ada Lovelace Zaak Z1", board)
+    assert re.search(r"Ik bel terug 1 vóór .* te laat Ada Lovelace te laat Zaak Z1", board)
     assert re.search(r"Laatste oproepen Ada Lovelace vandaag [0-9:]+ · gesproken · Zaak Z1", board)
+
+
+def test_what_waits_for_an_answer_stands_above_what_is_owed_and_is_counted_at_the_top(
+    anna: FlaskClient,
+) -> None:
+    now = datetime.now(UTC)
+    with transaction() as session:
+        factories.promise(session, customer="K1", now=now, due_at=now + timedelta(hours=1))
+        for number in range(6):
+            session.add(written(f"SM{number}", f"+3161111000{number}", now))
+
+    page = anna.get("/desk").text
+
+    assert page.index('id="messages-title"') < page.index('id="promises-title"')
+    header = page[: page.index("</header>")]
+    assert re.search(r'id="to-messages"[^>]*href="#messages-title"[^>]*data-count="6">', header)
+    assert "6 berichten wachten" in header
+    assert "Nog 2 berichten" in page
+    with transaction() as session:
+        session.execute(update(Message).values(handled_at=now))
+    assert re.search(r'id="to-messages"[^>]* hidden>', anna.get("/desk").text)
+
+
+def written(sid: str, number: str, at: datetime) -> Message:
+    return Message(
+        sid=sid,
+        direction="inbound",
+        number=number,
+        line=factories.LINE,
+        body="Wanneer belt u?",
+        agent="anna",
+        team="Burgerzaken",
+        status="received",
+        at=at,
+    )
 
 
 # --- presence ----------------------------------------------------------------------------------------

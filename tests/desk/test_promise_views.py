@@ -99,3 +99,49 @@ def test_the_desk_shows_what_can_be_done(client: FlaskClient) -> None:
     office.sign_in(client, "anna@example.nl")
 
     assert f'action="/desk/promises/{promise}/now"' in client.get("/desk").text
+
+
+def test_a_promise_is_a_line_that_opens_and_a_page_of_its_own_in_the_callers_words(
+    client: FlaskClient,
+) -> None:
+    promise = owe()
+    with db.transaction() as session:
+        session.get_one(Promise, promise).about = "Is de boom <b>al</b> om?"
+    office.sign_in(client, "anna@example.nl")
+
+    board, page = client.get("/desk/board").text, client.get(f"/desk/promises/{promise}").text
+
+    for html in (board, page):
+        assert "<blockquote>Is de boom &lt;b&gt;al&lt;/b&gt; om?</blockquote>" in html
+        assert f'action="/desk/promises/{promise}/now"' in html
+        assert "+31612345678" not in html.replace(" ", "")
+    assert f'<details class="promise" id="promise-{promise}">' in board
+    assert f'href="/desk/promises/{promise}"' in board
+
+
+def test_what_can_not_be_done_on_that_page_is_said_on_it(client: FlaskClient) -> None:
+    promise = owe()
+    token = office.sign_in(client, "anna@example.nl")
+
+    answer = client.post(f"/desk/promises/{promise}/move", data={"csrf": token, "due_at": "gisteren"})
+
+    assert answer.status_code == 422
+    assert "Kies een dag en een tijd die nog komen." in answer.text
+    assert f'action="/desk/promises/{promise}/move"' in answer.text
+
+
+def test_a_promise_of_another_team_is_nobodys_page(client: FlaskClient) -> None:
+    promise = owe()
+    office.sign_in(client, "eva@example.nl")
+
+    assert client.get(f"/desk/promises/{promise}").status_code == 404
+
+
+def test_who_may_only_read_a_promise_finds_nothing_to_do_on_it(client: FlaskClient) -> None:
+    promise = owe()
+    office.sign_in(client, "bram@example.nl")
+
+    page = client.get(f"/desk/promises/{promise}")
+
+    assert page.status_code == 200
+    assert "/now" not in page.text

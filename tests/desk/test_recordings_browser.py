@@ -74,6 +74,7 @@ def desk(page: Page, flask_app: Flask, kept: int, free_port: int) -> Iterator[Pa
 def test_a_message_goes_on_playing_while_the_list_is_shown_anew_and_its_number_is_filled_in(
     desk: Page, kept: int
 ) -> None:
+    desk.locator("#board .promise summary").first.click()
     audio = desk.get_by_label("Ingesproken bericht, 20 seconden")
     expect(audio).to_be_visible()
     audio.evaluate("(sound) => sound.play()")

@@ -53,12 +53,14 @@ export function send(form, button) {
 /**
  * Put HTML that our own server rendered in its place. Keyboard focus stays where it was; where that is gone it goes to
  * what surrounds it, never back to the top of the page. What is not the same thing any more gets no focus: what is
- * pressed or typed was meant for what stood there.
+ * pressed or typed was meant for what stood there. `keepsOpen`: what was opened in it stays so.
  */
-export function place(target, html, { isSame = true } = {}) {
+export function place(target, html, { isSame = true, keepsOpen = false } = {}) {
   const focusBack = keepFocus(target, isSame);
   const playing = [...target.querySelectorAll("audio")].filter((audio) => !audio.paused);
+  const open = keepsOpen ? [...target.querySelectorAll("details[id][open]")].map(({ id }) => id) : [];
   target.innerHTML = html;
+  for (const id of open) target.querySelector(`#${CSS.escape(id)}`)?.setAttribute("open", "");
   // Put back at once, a message that somebody is listening to goes on.
   for (const audio of playing) target.querySelector(`audio[src="${CSS.escape(audio.getAttribute("src"))}"]`)?.replaceWith(audio);
   learnClock(target);
