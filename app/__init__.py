@@ -7,6 +7,7 @@ from app.admin import front, leavers, promise_figures
 from app.admin import promises as admin_promises
 from app.api import views as api
 from app.callbacks import webhooks as callback_webhooks
+from app.callers import numbers
 from app.desk import callers_page, message_views, promise_views, refusals, views, whose_views
 from app.messages import webhooks as message_webhooks
 from app.voice import ring_test_webhooks, webhooks
@@ -21,6 +22,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.secret_key = settings.secret_key
     db.bind(db.Database(settings.database_url))
     bus.bind(bus.Bus(settings.redis_url))
+    numbers.bind(settings.callable_countries)
     operations.register(app)
     webhooks.register(app)
     callback_webhooks.register(app)

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import phonenumbers
 
 from config import files
+from config.numbers import EUROPE, is_ordinary
 
 # Known to everybody, so worth nothing: production refuses them by value.
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"
@@ -72,6 +73,7 @@ class Settings:
     api_secret: str
     api_url: str  # of the carrier's REST API, no slash at the end
     fallback_numbers: tuple[str, ...]  # E.164
+    callable_countries: frozenset[str] = EUROPE  # that are rung and texted
     default_country: str  # ISO 3166-1 alpha-2
     default_language: str
     organisation: str = ""  # as citizens know it: who writes our messages; empty: they don't say
@@ -138,6 +140,7 @@ class _Reader:
             ),
             api_url=self._api_url(),
             fallback_numbers=self._fallback_numbers(),
+            callable_countries=self._callable_countries(),
             default_country=self._choice("DEFAULT_COUNTRY", "NL", phonenumbers.SUPPORTED_REGIONS),
             default_language=self._choice("DEFAULT_LANGUAGE", "nl", {"nl", "en"}),
             organisation=self._organisation(),
@@ -282,8 +285,26 @@ class _Reader:
             for token in tokens
         )
 
+    def _callable_countries(self) -> frozenset[str]:
+        countries: set[str] = set()
+        for part in self._text("CALLABLE_COUNTRIES", "EUROPE").split(","):
+            if (country := part.strip().upper()) == "EUROPE":
+                countries |= EUROPE
+            elif country in phonenumbers.SUPPORTED_REGIONS:
+                countries.add(country)
+            elif country:
+                self.problems.append(
+                    f"CALLABLE_COUNTRIES: “{part.strip()}” is no country; write for example EUROPE,US,SR"
+                )
+        if not countries:
+            self.problems.append(
+                "CALLABLE_COUNTRIES: names no country; remove it, or write for example EUROPE"
+            )
+        return frozenset(countries)
+
     def _fallback_numbers(self) -> tuple[str, ...]:
         numbers = []
+        countries = _Reader(self.env)._callable_countries()
         for part in self.env.get("FALLBACK_NUMBERS", "").split(","):
             if not (text := part.strip()):
                 continue
@@ -294,5 +315,12 @@ class _Reader:
             except phonenumbers.NumberParseException:
                 self.problems.append(f"FALLBACK_NUMBERS: “{text}” is no telephone number; write +31…")
                 continue
-            numbers.append(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164))
+            e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+            if not is_ordinary(e164, countries):
+                self.problems.append(
+                    f"FALLBACK_NUMBERS: “{text}” is not rung: premium, satellite, service and other costly "
+                    "numbers never are, nor other countries than CALLABLE_COUNTRIES says"
+                )
+                continue
+            numbers.append(e164)
         return tuple(numbers)

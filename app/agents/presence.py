@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app import bus
 from app.agents import desk_events, desks
 from app.agents.presence_view import PresenceView
+from app.callers.numbers import may_be_called
 from app.db import Moment, table_of
 from app.errors import InvalidField
 from app.records.agents import Activity, Agent, Intent, Presence, Reach, Softphone
@@ -79,8 +80,8 @@ class PresenceFacts(Protocol):
 
 
 def endpoint(row: PresenceFacts, phone: str | None, now: datetime) -> Endpoint | None:
-    """Return where a ring would be heard now, None when nothing proves any place."""
-    by_phone = Endpoint("phone", phone) if phone else None
+    """Return where a ring would be heard now, None when nothing proves any place; see Agent.rings_on."""
+    by_phone = Endpoint("phone", phone) if phone and may_be_called(phone) else None
     if row.reach == Reach.PHONE:
         return by_phone
     at_desk = _at_desk(row, by_phone, now)
@@ -132,7 +133,7 @@ def _lease_is_over(row: PresenceFacts, now: datetime) -> bool:
 def describe(row: Presence, now: datetime) -> PresenceView:
     """Return the agent's presence in words that the API and the desk share."""
     agent = row.of
-    where = endpoint(row, agent.phone, now)
+    where = endpoint(row, agent.rings_on, now)
     state: str = row.activity if row.activity != Activity.IDLE else row.intent
     since = row.activity_since if row.activity != Activity.IDLE else row.intent_since
     why = row.intent_why
@@ -149,7 +150,8 @@ def describe(row: Presence, now: datetime) -> PresenceView:
         since=since,
         why=why,
         reach=row.reach,
-        reachable=reachability(row, enabled=agent.enabled, phone=agent.phone, now=now) == Reachability.FREE,
+        reachable=reachability(row, enabled=agent.enabled, phone=agent.rings_on, now=now)
+        == Reachability.FREE,
         rings_at=where.kind if where else None,
         heartbeat_at=row.heartbeat_at,
         softphone=row.softphone,
@@ -200,7 +202,7 @@ def set_intent(
     Raises InvalidField when the agent wants to be rung on a telephone that nobody knows.
     """
     if reach in (Reach.PHONE, Reach.BOTH) and not session.scalar(
-        select(Agent.phone).where(Agent.key == agent)
+        select(Agent.rings_on).where(Agent.key == agent)
     ):
         raise InvalidField("reach", "this agent has no phone number; add one first, or choose desk")
     values: dict[str, Any] = {

@@ -25,10 +25,11 @@ from pydantic_core import PydanticCustomError
 from pydantic_core.core_schema import no_info_after_validator_function
 
 from app import catalogue
-from app.callers.numbers import to_e164
+from app.callers.numbers import may_be_called, to_e164
 from app.errors import ApplicationError
 from app.lines.hours import Hours, NotHours
 from app.outgoing.shapes import words
+from config import Settings
 
 SEPARATOR = "|"  # between the phones or tags of one cell
 MOST_ITEMS = 50
@@ -53,6 +54,12 @@ class Defaults:
 
     country: str  # for national forms of telephone numbers
     language: str
+    fallback_numbers: frozenset[str] = frozenset()  # no line of ours: they would ring themselves
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        numbers = frozenset(settings.fallback_numbers)
+        return cls(settings.default_country, settings.default_language, numbers)
 
 
 @dataclass(frozen=True)
@@ -186,6 +193,21 @@ def _no_number(text: str) -> NoReturn:
 
 def _phone(text: str, info: Any) -> str:
     return phone(text, info.context)
+
+
+def _agents_phone(text: str, info: Any) -> str:
+    """A number that is rung for each call: of the kinds that we ring callers back on, no others."""
+    number = phone(text, info.context)
+    if not may_be_called(number):
+        raise Unusable("phone_not_rung", text=_short(text))
+    return number
+
+
+def _number_of_a_line(text: str, info: Any) -> str:
+    number = phone(text, info.context)
+    if number in info.context.fallback_numbers:
+        raise Unusable("line_is_fallback", text=_short(text))
+    return number
 
 
 def _phones(said: Any, info: Any) -> tuple[str, ...]:
@@ -334,6 +356,8 @@ Key = Annotated[str, AfterValidator(key), _described(maxLength=121)]
 # The carrier rings it as a client's identity: https://www.twilio.com/docs/voice/twiml/client
 AgentKey = Annotated[str, Field(pattern="^[A-Za-z0-9_]{1,121}$"), _described(maxLength=121)]
 Phone = Annotated[str, AfterValidator(_phone)]
+AgentsPhone = Annotated[str, AfterValidator(_agents_phone)]
+NumberOfALine = Annotated[str, AfterValidator(_number_of_a_line)]
 Phones = Annotated[tuple[str, ...], PlainValidator(_phones), _LIST]
 Tags = Annotated[tuple[str, ...], PlainValidator(_tags), _LIST]
 OurLanguage = Annotated[str, one_of(catalogue.LANGUAGES), words(catalogue.LANGUAGES)]

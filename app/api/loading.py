@@ -117,12 +117,12 @@ Numbered = tuple[int, Any]  # a record and its row
 
 def _check_only(database: Database, kind: Kind[Any], batch: list[Numbered]) -> dict[int, list[Problem]]:
     with database.reading() as session:
-        return store.missing_references(session, kind, [record for _, record in batch])
+        return store.refused(session, kind, [record for _, record in batch])
 
 
 def _write(database: Database, kind: Kind[Any], batch: list[Numbered]) -> dict[int, list[Problem]]:
     with database.transaction() as session:
-        missing = store.missing_references(session, kind, [record for _, record in batch])
+        missing = store.refused(session, kind, [record for _, record in batch])
         usable = [record for position, (_, record) in enumerate(batch) if position not in missing]
         store.write(session, kind, usable)
     return missing

@@ -1,7 +1,7 @@
 """What is told to us by other systems? The five kinds of records, and the fields of each."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Generic, TypeVar
 
@@ -12,6 +12,7 @@ from app.api.fields import (
     ONE_LINE,
     PARAGRAPHS,
     AgentKey,
+    AgentsPhone,
     AnyLanguage,
     Country,
     Defaults,
@@ -19,6 +20,7 @@ from app.api.fields import (
     Key,
     Moment,
     Name,
+    NumberOfALine,
     OpeningHours,
     OurLanguage,
     Phone,
@@ -54,7 +56,7 @@ class AgentRecord(Record):
     spoken_name: Annotated[str, Field(max_length=100), ONE_LINE] = Field("", description="about_spoken_name")
     email: Email = ""
     team: Team
-    phone: Phone | None = Field(None, description="about_phone")
+    phone: AgentsPhone | None = Field(None, description="about_agents_phone")
     language: OurLanguage = Field("", description="about_our_language")
     enabled: YesOrNo | None = Field(None, description="about_enabled")
 
@@ -62,7 +64,7 @@ class AgentRecord(Record):
 class LineRecord(Record):
     only_api = frozenset({"greeting", "records_messages"})
 
-    number: Phone = Field(description="about_phone", json_schema_extra={"maxLength": 32})
+    number: NumberOfALine = Field(description="about_phone", json_schema_extra={"maxLength": 32})
     name: Name
     language: OurLanguage = Field("", description="about_our_language")
     country: Country = Field("", description="about_country")
@@ -164,7 +166,7 @@ class Kind(Generic[R]):
 def _of_the_line(said: dict[str, Any], defaults: Defaults) -> Defaults:
     """A line's number in a national form is its own country's."""
     named = str(said.setdefault("country", defaults.country)).upper()
-    return Defaults(named, defaults.language) if named in phonenumbers.SUPPORTED_REGIONS else defaults
+    return replace(defaults, country=named) if named in phonenumbers.SUPPORTED_REGIONS else defaults
 
 
 AGENTS = Kind("agents", AgentRecord, AgentKey)

@@ -91,7 +91,7 @@ def settings() -> Settings:
 
 
 def defaults() -> Defaults:
-    return Defaults(settings().default_country, settings().default_language)
+    return Defaults.of(settings())
 
 
 def body() -> dict[str, Any]:

@@ -69,8 +69,43 @@ def key_of(kind: Kind[R], record: R) -> str:
     return cast(str, getattr(record, kind.key))
 
 
-def missing_references(session: Session, kind: Kind[R], records: Sequence[R]) -> dict[int, list[Problem]]:
-    """Tell which records name something that isn't there: their position, and what to mend."""
+def refused(session: Session, kind: Kind[R], records: Sequence[R]) -> dict[int, list[Problem]]:
+    """Tell which records can't be written beside what is there: their position, and what to mend."""
+    problems = _missing_references(session, kind, records)
+    for name, code, in_the_way in _CLASHES.get(kind.name, ()):
+        found = in_the_way(session, {value for record in records if (value := getattr(record, name))})
+        if not found:
+            continue
+        for position, record in enumerate(records):
+            if (by := found.get(getattr(record, name) or "")) is not None:
+                values = {"text": getattr(record, name), "who": by}
+                problems.setdefault(position, []).append(Problem(name, code, values))
+    return problems
+
+
+def _our_lines(session: Session, numbers: Set[str]) -> dict[str, str]:
+    """Return which of the numbers are lines of ours, with their names."""
+    found = select(Line.number, Line.name)
+    return dict(_in_slices(session, found, Line.number, numbers))  # type: ignore[arg-type]
+
+
+def _agents_phones(session: Session, numbers: Set[str]) -> dict[str, str]:
+    """Return which of the numbers are phones of agents, with whose."""
+    found: dict[str, str] = {}
+    still_there = select(Agent.phone, Agent.key).where(Agent.enabled).order_by(Agent.key)
+    for number, agent in _in_slices(session, still_there, Agent.phone, numbers):  # type: ignore[misc, arg-type]
+        found[number] = f"{found[number]}, {agent}" if number in found else agent
+    return found
+
+
+# A line that is rung for a call to a line would ring itself.
+_CLASHES: dict[str, tuple[tuple[str, str, Callable[[Session, Set[str]], dict[str, str]]], ...]] = {
+    AGENTS.name: (("phone", "phone_is_line", _our_lines),),
+    LINES.name: (("number", "line_is_phone", _agents_phones),),
+}
+
+
+def _missing_references(session: Session, kind: Kind[R], records: Sequence[R]) -> dict[int, list[Problem]]:
     problems: dict[int, list[Problem]] = {}
     for name, column, code in _REFERENCES.get(kind.name, ()):
         named = {value for record in records if (value := getattr(record, name))}

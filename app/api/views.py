@@ -141,7 +141,7 @@ def _written(session: Session, kind: Kind[Any], said: str) -> tuple[str, bool]:
     """Write down the record of a request; return its key, and whether there was one before."""
     record = kind.from_json(said, body(), defaults())
     key = store.key_of(kind, record)
-    if missing := store.missing_references(session, kind, [record]):
+    if missing := store.refused(session, kind, [record]):
         raise Refused(missing[0])
     is_known = store.exists_already(session, kind, key)
     with announce.watching(session, _cases_of(session, kind, record, key)):

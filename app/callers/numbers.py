@@ -14,8 +14,9 @@ from phonenumbers import (
     PhoneNumberType,
 )
 
+from config.numbers import EUROPE, SHORT_CODE_DIGITS, can_be_ordinary, is_ordinary
+
 LONGEST = 200  # nothing that names a number is longer; it also bounds what the cache can hold
-SHORT_CODE_DIGITS = 6  # 112, 1888, 14020: services, never somebody's own number
 
 # What stands in the place of a number when the caller has withheld it: words, and the same words as the keys
 # of a telephone spell them. `phonenumbers` finds countries in some (Lesotho, Russia, Uganda, China).
@@ -23,25 +24,6 @@ WITHHELD_WORDS = frozenset(
     {"anonymous", "restricted", "unavailable", "unknown", "private", "blocked", "withheld"}
 )
 WITHHELD_DIGITS = frozenset({"266696687", "1266696687", "7378742833", "2562533", "8656696", "86282452253"})
-
-# European Union, European Economic Area, United Kingdom and Switzerland, with Åland and Svalbard, which share
-# their country's code. Not the Channel Islands, Man, or overseas territories: their tariffs draw fraud.
-CALLABLE_COUNTRIES = frozenset(
-    "AT BE BG CY CZ DE DK EE ES FI AX FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK"
-    " IS LI NO SJ GB CH".split()
-)
-CALLABLE_TYPES = frozenset(
-    {
-        PhoneNumberType.FIXED_LINE,
-        PhoneNumberType.MOBILE,
-        PhoneNumberType.FIXED_LINE_OR_MOBILE,
-        PhoneNumberType.VOIP,
-        PhoneNumberType.UAN,
-    }
-)
-# Of one type with 088, 085 and 06 in the numbering data, but nothing that a person answers: 084 and 087
-# (forwarding and fax, at tariffs of their own), 091 (internet access), 097 (machines).
-NOT_CALLABLE_PREFIXES = ("+3184", "+3187", "+3191", "+3197")
 
 _ADDRESS = re.compile(r"""(?:[^<]*<)?\s*(sips?|tel):([^<>]*)>?.*""", re.IGNORECASE | re.DOTALL)
 _EXTENSION = re.compile(
@@ -157,7 +139,12 @@ def _readings(written: str) -> tuple[str, ...]:
     return (written,)
 
 
-_CALLABLE_KINDS = ("fixed_line", "mobile", "voip", "uan")  # CALLABLE_TYPES, as the data names them
+_CALLABLE_KINDS = (
+    "fixed_line",
+    "mobile",
+    "voip",
+    "uan",
+)  # config.numbers.ORDINARY_TYPES, as the data names them
 _OTHER_KINDS = ("toll_free", "premium_rate", "shared_cost", "personal_number", "pager", "voicemail")
 _KINDS = (*_CALLABLE_KINDS, *_OTHER_KINDS)
 
@@ -169,7 +156,10 @@ def _pattern(kind: PhoneNumberDesc) -> str:
 class _Plan:
     """How the numbers of one calling code look, from the library's own data."""
 
-    def __init__(self, calling_code: int, data: PhoneMetadata, general: PhoneNumberDesc) -> None:
+    def __init__(
+        self, country: str, calling_code: int, data: PhoneMetadata, general: PhoneNumberDesc
+    ) -> None:
+        self.country = country  # alone on its code
         self.calling_code = f"+{calling_code}"
         self.zero_before_national = data.national_prefix == "0"
         self._general = re.compile(_pattern(general))
@@ -214,14 +204,14 @@ def _any_of(data: PhoneMetadata, names: tuple[str, ...], length: int) -> str:
 def _plans_by_country() -> dict[str, _Plan]:
     """The European countries alone on their code whose prefix needs no rewriting: most of them."""
     plans = {}
-    for country in CALLABLE_COUNTRIES:
+    for country in EUROPE:
         code = phonenumbers.country_code_for_region(country)
         data = PhoneMetadata.metadata_for_region(country)
         alone = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code] == (country,)
         if data is None or data.general_desc is None or not alone or data.national_prefix_transform_rule:
             continue
         if data.national_prefix_for_parsing in {None, "0"} and data.leading_digits is None:
-            plans[country] = _Plan(code, data, data.general_desc)
+            plans[country] = _Plan(country, code, data, data.general_desc)
     return plans
 
 
@@ -237,36 +227,28 @@ def _plan_of(digits: str) -> _Plan | None:
     return plans.get(digits[:3]) or plans.get(digits[:4]) or plans.get(digits[:2])
 
 
-def may_be_called(e164: str | None, countries: frozenset[str] = CALLABLE_COUNTRIES) -> bool:
-    """Say whether we may ring this number of our own accord (a callback, a message's link to one).
+_callable_countries = EUROPE
 
-    Whoever calls chooses the number that we would ring, and some numbers pay those who are rung: so only
-    ordinary fixed, mobile, internet and company numbers (088) of `countries`. Never premium, shared-cost or
-    free-phone numbers, satellites, pagers, service codes, or Dutch forwarding and machine numbers.
+
+def bind(countries: frozenset[str]) -> None:
+    """Say once, when a process starts, which countries it rings and texts (CALLABLE_COUNTRIES)."""
+    global _callable_countries
+    _callable_countries = countries
+
+
+def may_be_called(e164: str | None) -> bool:
+    """Say whether this is a number of a kind that we ring: a callback, an agent's phone, a link to one.
+
+    An ordinary one of the countries that this deployment rings: see config.numbers. Whether it is one of our
+    own lines takes the database: see lines.places.may_ring.
     """
-    if not e164 or not re.fullmatch(r"\+[0-9]{7,15}", e164) or e164.startswith(NOT_CALLABLE_PREFIXES):
+    if not e164 or not can_be_ordinary(e164):
         return False
     # Most numbers, by the plan's own patterns: it took a sixteenth of the answer to a call.
-    plan = _plan_of(e164) if countries is CALLABLE_COUNTRIES else None
+    plan = _plan_of(e164)
     if plan is not None and plan.has_ordinary(e164[len(plan.calling_code) :]):
-        return True
-    return _carefully_callable(e164, countries)
-
-
-def _carefully_callable(e164: str, countries: frozenset[str]) -> bool:
-    try:
-        number = phonenumbers.parse(e164)
-    except NumberParseException:
-        return False
-    if not phonenumbers.is_valid_number(number):
-        return False
-    # 14 020 and its like are municipalities' menus: the shortest subscriber number has more digits.
-    if len(phonenumbers.national_significant_number(number)) <= SHORT_CODE_DIGITS - 1:
-        return False
-    return (
-        phonenumbers.region_code_for_number(number) in countries
-        and phonenumbers.number_type(number) in CALLABLE_TYPES
-    )
+        return plan.country in _callable_countries
+    return is_ordinary(e164, _callable_countries)
 
 
 @lru_cache(maxsize=4096)

@@ -13,12 +13,14 @@ import redis as redis_client
 from sqlalchemy import func, select, text
 
 from app import db, migrations
+from app.callers.numbers import mask, may_be_called
 from app.carrier.rest import Carrier
 from app.clock import utcnow
 from app.commands import settings_of
 from app.commands.carrier import in_words as carrier_in_words
 from app.commands.failures import FAILURES, in_words
 from app.errors import CarrierError
+from app.records.agents import Agent
 from app.records.jobs import WorkerSeen
 from app.records.lines import Line
 from app.records.outgoing import Hook
@@ -26,6 +28,7 @@ from config import Settings
 
 WORKER_SEEN_WITHIN = timedelta(seconds=20)
 CLOCK_MAY_DIFFER = timedelta(seconds=5)
+MOST_NAMED = 20
 
 
 class Sick(Exception):
@@ -59,6 +62,7 @@ def doctor(context: click.Context, offline: bool) -> None:
 def _checks(settings: Settings, offline: bool) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "database", _database
     yield "lines", _lines
+    yield "agents' phones", _agents_phones
     yield "redis", lambda: _redis(settings)
     yield "worker", _worker
     yield "fallback numbers", lambda: _fallback_numbers(settings)
@@ -112,6 +116,14 @@ def _worker() -> str:
 def _fallback_numbers(settings: Settings) -> str:
     if not settings.fallback_numbers:
         raise Sick("FALLBACK_NUMBERS is empty: when all else is down callers reach nobody; name a telephone")
+    with db.reading() as session:
+        lines = session.scalars(select(Line.number).where(Line.number.in_(settings.fallback_numbers)))
+        ours = [mask(number) for number in lines]
+    if ours:
+        raise Sick(
+            f"FALLBACK_NUMBERS names our own {', '.join(ours)}, which would ring itself and is left out: "
+            "name telephones elsewhere"
+        )
     return f": {len(settings.fallback_numbers)}"
 
 
@@ -122,6 +134,27 @@ def _organisation(settings: Settings) -> str:
             "link opens; name it as they know you"
         )
     return f": {settings.organisation}"
+
+
+def _agents_phones() -> str:
+    with db.reading() as session:
+        statement = select(Agent.key, Agent.phone, Agent.rings_on).where(
+            Agent.enabled, Agent.phone.is_not(None)
+        )
+        agents = session.execute(statement.order_by(Agent.key)).all()
+    ours = [agent.key for agent in agents if agent.rings_on is None]
+    costly = [agent.key for agent in agents if agent.rings_on and not may_be_called(agent.rings_on)]
+    wrong = [
+        f"{why}: {', '.join(keys[:MOST_NAMED])}{' …' if len(keys) > MOST_NAMED else ''}"
+        for why, keys in (
+            ("a line of ours, which would ring itself", ours),
+            ("no ordinary number of a country in CALLABLE_COUNTRIES", costly),
+        )
+        if keys
+    ]
+    if wrong:
+        raise Sick(f"not rung on their phone, which is {'; '.join(wrong)}; give them another number")
+    return f": {len(agents)}"
 
 
 def _hooks() -> str:

@@ -22,7 +22,7 @@ def number(context: click.Context, number: str) -> None:
     """Forget whoever calls from NUMBER, customer or not; customers who have it lose it, and stay."""
     settings = settings_of(context)
     try:
-        e164 = phone(number.strip(), Defaults(settings.default_country, settings.default_language))
+        e164 = phone(number.strip(), Defaults.of(settings))
     except Unusable as unusable:
         raise refuse([Problem("NUMBER", unusable.code, unusable.values_said)]) from unusable
     with db.patient_transaction() as session:

@@ -38,7 +38,7 @@ for _kind in KINDS.values():
 
 def _load(settings: Settings, kind: Kind[Any], file: Path, *, dry_run: bool, strict: bool) -> Report:
     database = Database(settings.database_url, patient=True)
-    defaults = Defaults(settings.default_country, settings.default_language)
+    defaults = Defaults.of(settings)
     try:
         report = None
         if strict or dry_run:

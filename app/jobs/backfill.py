@@ -13,7 +13,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app import db
-from app.callers.numbers import mask, may_be_called, to_e164
+from app.callers.numbers import mask, to_e164
 from app.carrier import forms
 from app.carrier.rest import Carrier, CarrierCall, patiently
 from app.carrier.words import CARRIER_SAYS_ENDED
@@ -22,6 +22,7 @@ from app.db import Moment
 from app.deployment import Deployment
 from app.errors import CarrierError
 from app.jobs import in_hand, sweep
+from app.lines import places
 from app.outgoing.outbox import HELD_FOR
 from app.records.calls import Call, CallState, Outcome
 from app.records.jobs import CarrierLook
@@ -261,7 +262,9 @@ def _add(
         if talked_seconds is not None:
             return Outcome.TALKED
         number = to_e164(call.from_raw, deployment.defaults.country)
-        return Outcome.MISSED_PROMISED if may_be_called(number) else Outcome.NOT_CALLABLE
+        with db.reading() as session:
+            may_ring = places.may_ring(session, number)
+        return Outcome.MISSED_PROMISED if may_ring else Outcome.NOT_CALLABLE
     incoming = IncomingCall(call.sid, call.from_raw, call.to_raw)
     with db.transaction() as session:
         found = missed.UnseenCall(incoming, began_at, ended_at, talked_seconds)

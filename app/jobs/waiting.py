@@ -84,7 +84,7 @@ def _turns(session: Session, now: datetime) -> Iterator[_Turn]:
     waiters = _waiters(session)
     in_person = {one.agent for one in waiters}
     reachable = {
-        agent: presence.reachability(agent.presence, enabled=agent.enabled, phone=agent.phone, now=now)
+        agent: presence.reachability(agent.presence, enabled=agent.enabled, phone=agent.rings_on, now=now)
         for agent in _agents(session, waiters)
     }
     for one in waiters:

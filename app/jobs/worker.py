@@ -17,6 +17,7 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from app import bus, db, logs
+from app.callers import numbers
 from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
 from app.deployment import Deployment
@@ -45,6 +46,7 @@ def prepare(settings: Settings) -> Schedule:
     global _schedule
     db.bind(db.Database(settings.database_url))
     bus.bind(bus.Bus(settings.redis_url))
+    numbers.bind(settings.callable_countries)
     stopped = threading.Event()
     timetable = Timetable(
         Carrier(settings),

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.callers.numbers import may_be_called
+from app.callers.numbers import can_receive_texts, may_be_called, may_be_texted
 from app.db import Reader
 from app.deployment import Defaults
 from app.records.lines import Line
@@ -22,6 +22,20 @@ def zone_of(session: Reader, number: str | None) -> ZoneInfo:
     return ZoneInfo(zone or Defaults.timezone)
 
 
+def is_ours(session: Session, number: str | None) -> bool:
+    """Tell whether this is a line of ours: ringing or writing to it would be ringing or writing to us."""
+    return number is not None and session.get(Line, number) is not None
+
+
 def may_ring(session: Session, number: str | None) -> bool:
-    """Tell whether we ring this number back: one that may be called, and not our own, which would ring us."""
-    return may_be_called(number) and session.get(Line, number) is None
+    """Tell whether we ring this number of our own accord: of a kind that may be called, and not our own."""
+    return may_be_called(number) and not is_ours(session, number)
+
+
+def may_text(session: Session, number: str, *, answers: bool) -> bool:
+    """Tell whether we write to this number of our own accord: one that we ring, and that receives texts.
+
+    `answers` says that they have just written to us: then it may be one of any country.
+    """
+    worth_trying = can_receive_texts(number) if answers else may_be_texted(number)
+    return worth_trying and not is_ours(session, number)

@@ -8,9 +8,10 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events
-from app.callers.numbers import can_receive_texts, may_be_texted
+from app.callers.numbers import can_receive_texts
 from app.carrier import delivery
 from app.errors import InvalidField
+from app.lines import places
 from app.outgoing import outbox
 from app.outgoing.announce import record_contact
 from app.promises import ledger, owed
@@ -58,7 +59,9 @@ def inform(
     """
     number = promise.number
     channel = channel_to(session, number, now) if number else MessageChannel.SMS
-    if number is None or not _is_worth_trying(number, channel, answers):
+    if number is None:
+        return
+    if channel == MessageChannel.SMS and not places.may_text(session, number, answers=answers):
         return
     if wants_none(session, number):
         ledger.note(session, promise, "promise_wants_no_messages", now)
@@ -92,12 +95,6 @@ def written_since(session: Session, promise: Promise, moment: datetime) -> bool:
     """Tell whether a message about a promise has been left to be sent since a moment."""
     written = select(Message.sid).where(Message.promise == promise.id, Message.at >= moment)
     return session.scalar(written.limit(1)) is not None
-
-
-def _is_worth_trying(number: str, channel: MessageChannel, answers: bool) -> bool:
-    if channel == MessageChannel.WHATSAPP:
-        return True
-    return can_receive_texts(number) if answers else may_be_texted(number)
 
 
 def _any_line(session: Session, team: str) -> str | None:
@@ -191,7 +188,7 @@ def way_to(session: Session, to: Message | Promise, now: datetime) -> tuple[Mess
     line = (newest.line if newest else None) or to.line or _any_line(session, to.team)
     if wants_none(session, number):
         return channel, line, "wants_none"
-    if is_ours(session, number):
+    if places.is_ours(session, number):
         return channel, line, "own_number"
     if channel == MessageChannel.SMS and not can_receive_texts(number):
         return channel, line, "no_texts"
@@ -269,11 +266,6 @@ def resume(session: Session, number: str) -> bool:
     session.delete(found)
     session.flush()
     return True
-
-
-def is_ours(session: Session, number: str) -> bool:
-    """Tell whether this is a number of our own: writing to it would be writing to ourselves."""
-    return session.get(Line, number) is not None
 
 
 def has_enough(session: Session, number: str, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.callers.numbers import may_be_called, to_e164
+from app.callers.numbers import to_e164
 from app.catalogue import text
 from app.deployment import Deployment
 from app.errors import ApplicationError
@@ -48,7 +48,7 @@ def receive(session: Session, incoming: IncomingMessage, now: datetime, deployme
         return False
     message, facts = _kept(session, incoming, now, deployment)
     word = incoming.opt_out.upper() or incoming.body.strip().strip(".!").upper()
-    if not message.number.startswith("+") or messages.is_ours(session, message.number):
+    if not message.number.startswith("+") or places.is_ours(session, message.number):
         pass  # a short code, a name, or ourselves: read by a human, never answered by itself
     elif word in STOP_WORDS:
         messages.stop(session, message.number, "asked", now)
@@ -161,7 +161,7 @@ def _done(
             return "thanks"
         case Kind.RING if promise is not None and wish.names_a_time:
             return _move(session, message, wish, promise, facts, now)
-        case Kind.RING if promise is None and may_be_called(message.number):
+        case Kind.RING if promise is None and places.may_ring(session, message.number):
             return _make(session, message, wish, facts, now)
         case _:
             return ""

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy.orm import Session
 
-from app.callers.numbers import may_be_called
+from app.lines import places
 from app.promises import ledger
 from app.promises.times import AT_ONCE
 from app.records.agents import Agent
@@ -32,7 +32,7 @@ def of_call(session: Session, call_sid: str) -> Promise | None:
     return ledger.of_origin(session, f"{ORIGIN}{call_sid}")
 
 
-def can_be_rung_back(call: Call, agent: str, now: datetime) -> bool:
+def can_be_rung_back(session: Session, call: Call, agent: str, now: datetime) -> bool:
     """Tell whether the agent may say of this call that its line dropped: theirs, just over, with a number."""
     return (
         call.state == CallState.ENDED
@@ -40,7 +40,7 @@ def can_be_rung_back(call: Call, agent: str, now: datetime) -> bool:
         and call.bridged_at is not None
         and call.ended_at is not None
         and now - call.ended_at <= CAN_BE_SAID_FOR
-        and may_be_called(call.remote_e164)
+        and places.may_ring(session, call.remote_e164)
     )
 
 
@@ -56,7 +56,7 @@ def owe(session: Session, call: Call, agent: str, now: datetime) -> Promise:
     promise = ledger.make(
         session,
         origin=origin,
-        number=call.remote_e164 if may_be_called(call.remote_e164) else None,
+        number=call.remote_e164 if places.may_ring(session, call.remote_e164) else None,
         line=call.line,
         customer=call.customer,
         case=call.case,

@@ -4,10 +4,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ForeignKey, Index, Integer, String, Text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, Text, case, null, select
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
-from app.db import Base, Json, UtcDateTime
+from app.db import Base, Json, UtcDateTime, table_of
+from app.records.lines import Line
 
 
 class Intent(StrEnum):
@@ -50,6 +51,16 @@ class Role(StrEnum):
     AUDITOR = "auditor"
 
 
+def phone_to_ring(phone: Any) -> ColumnElement[str | None]:
+    """Return an agent's phone as it may be dialled: none where it has become a line of ours.
+
+    A call to that line would ring itself. Whoever fills it in is refused; this is for what stood there.
+    """
+    lines = table_of(Line).alias("ours")  # beside the called line, which a statement may read
+    is_ours = select(lines.c.number).where(lines.c.number == phone).exists()
+    return case((is_ours, null()), else_=phone)
+
+
 class Agent(Base):
     __tablename__ = "agents"
     __table_args__ = (Index("ix_agents_team", "team"),)
@@ -59,7 +70,8 @@ class Agent(Base):
     spoken_name: Mapped[str] = mapped_column(String(100))  # may be an alias
     email: Mapped[str] = mapped_column(String(254), default="")
     team: Mapped[str] = mapped_column(String(120))
-    phone: Mapped[str | None] = mapped_column(String(32))  # E.164
+    phone: Mapped[str | None] = mapped_column(String(32))  # E.164, as it was filled in
+    rings_on: Mapped[str | None] = column_property(phone_to_ring(phone))
     language: Mapped[str] = mapped_column(String(2))
     enabled: Mapped[bool] = mapped_column(default=True)  # False: left the organisation
 

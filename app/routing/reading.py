@@ -8,6 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, func, select
 
 from app.agents import presence
+from app.callers.numbers import may_be_called
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise, recognise
 from app.db import Reader
 from app.deployment import Defaults
@@ -192,7 +193,7 @@ def _agent(row: Row[Any], now: datetime) -> AgentFacts:
         team=row.team,
         reachability=presence.reachability(row, enabled=row.enabled, phone=row.phone, now=now),
         endpoint=presence.endpoint(row, row.phone, now),
-        phone=row.phone,
+        phone=row.phone if may_be_called(row.phone) else None,
         idle_since=(row.activity_since or row.intent_since) if idle else None,
         handled_at=row.handled_at,
         back_at=row.back_at,

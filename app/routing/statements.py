@@ -5,7 +5,7 @@ from typing import Any
 from sqlalchemy import ScalarSelect, Subquery, bindparam, case, func, literal, null, select, true, union
 
 from app.db import Prepared, table_of
-from app.records.agents import Agent, Presence, Role, User
+from app.records.agents import Agent, Presence, Role, User, phone_to_ring
 from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber, Direction, owner_of
 from app.records.calls import Call, CallStep, Inbox, StepKind
 from app.records.lines import Line
@@ -59,7 +59,7 @@ _presence_columns = (
     _presences.c.back_at,
     _agents.c.spoken_name,
     _agents.c.team,
-    _agents.c.phone,
+    phone_to_ring(_agents.c.phone).label("phone"),
     _agents.c.language,
     _agents.c.enabled,
 )

@@ -127,7 +127,7 @@ def line_dropped(session: Session, call_sid: str, agent: str, now: datetime) -> 
     Raises InvalidField when this call isn't theirs, isn't just over, or has no number to ring.
     """
     call = _own(session, call_sid, agent)
-    if not dropped.can_be_rung_back(call, agent, now):
+    if not dropped.can_be_rung_back(session, call, agent, now):
         raise InvalidField("call_sid", "this call can't be rung back: going on, too long ago, or no number")
     dropped.owe(session, call, agent, now)
     presence.end_wrap_up(session, agent, now)

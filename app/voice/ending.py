@@ -5,9 +5,9 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.agents import presence
-from app.callers.numbers import may_be_called
 from app.deployment import Deployment
 from app.forgetting import naming
+from app.lines import places
 from app.outgoing.conversations import leave_contact
 from app.promises import attempts, dropped
 from app.records import lifecycle
@@ -74,7 +74,7 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
         release(session, call, step, StepOutcome.CALLER_HUNG_UP, now)
     call_steps.stop_waiting(call)
     line = reading.line_of(session, call.line, deployment.defaults)
-    if call.bridged_at is None and call.promise is None and may_be_called(call.remote_e164):
+    if call.bridged_at is None and call.promise is None and places.may_ring(session, call.remote_e164):
         facts = facts_of(session, call, now, deployment)
         due = owing.due_for(session, call, facts, now)
         debtor = facts.agents.get(facts.owner) if facts.owner else None

@@ -7,7 +7,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.orm import Session
 
 from app.callbacks import outcome
-from app.callers.numbers import may_be_called, to_e164
+from app.callers.numbers import to_e164
 from app.db import Reader
 from app.deployment import Deployment
 from app.lines import places
@@ -142,7 +142,7 @@ def note_message(
     if call.promise is None:
         facts = reading.read(session, call.sid, call.line, call.remote_e164, now, deployment.defaults)
         due = due_for(session, call, facts, now)
-        why = "promise_nobody" if may_be_called(call.remote_e164) else "promise_hidden"
+        why = "promise_nobody" if places.may_ring(session, call.remote_e164) else "promise_hidden"
         owe(session, call, facts, facts.owner, due, why, now)
     recordings.arrived(session, call, recording_sid, seconds, now)
     if call.state == CallState.ENDED and call.outcome == Outcome.MISSED_PROMISED:

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from app.callers.numbers import may_be_called
+from app.lines import places
 from app.lines.hours import due_at
 from app.messages import messages
 from app.messages.confirmation import confirmation
@@ -33,7 +33,7 @@ def owe(
     To their own number or the one they named; a number that must not be called is none. Of a caller without
     any, what is known is kept for people to see to, and `about`, what they said.
     """
-    number = number or (call.remote_e164 if may_be_called(call.remote_e164) else None)
+    number = number or (call.remote_e164 if places.may_ring(session, call.remote_e164) else None)
     case = facts.caller.case
     promise = ledger.make(
         session,
@@ -60,7 +60,7 @@ def due_for(session: Session, call: Call, facts: Facts, now: datetime) -> dateti
     Of a call that never came to a step nothing was decided yet: the rules in force say it now.
     """
     if call.step == 0:
-        resolved = facts.situation(now, can_be_rung_back=may_be_called(call.remote_e164)).resolved
+        resolved = facts.situation(now, can_be_rung_back=places.may_ring(session, call.remote_e164)).resolved
     else:
         resolved = rules.of_call(session, call)
     return due_at(facts.line.calendar, now, resolved.ladder.promise_minutes)

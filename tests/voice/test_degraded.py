@@ -15,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 from flask import Flask
 from sqlalchemy import func, make_url, select
 from sqlalchemy.exc import OperationalError
@@ -702,3 +703,20 @@ def test_without_a_database_two_callers_do_not_ring_one_agent(outage: Outage, an
 
         assert set(clients(first)) & set(clients(second)) == set()
         assert clients(first) == ["anna"]
+
+
+def test_a_line_of_ours_among_the_numbers_for_emergencies_is_left_out_and_the_doctor_says_so(
+    flask_app: Flask, outage: Outage, another: Another, flask_command: Callable[..., Result]
+) -> None:
+    left = flask_app.extensions["last_resort"]
+    both = (LINE, EMERGENCY)
+    flask_app.extensions["last_resort"] = replace(
+        left, degraded=replace(left.degraded, fallback_numbers=both)
+    )
+    call = another()
+    call.post("/voice/fallback", ErrorCode="11200")
+    assert numbers(call) == [EMERGENCY], "the line would ring itself"
+
+    flask_app.config["SETTINGS"] = replace(flask_app.config["SETTINGS"], fallback_numbers=both)
+    told = flask_command("doctor", "--offline").output
+    assert "SICK  fallback numbers: FALLBACK_NUMBERS names our own +31…00" in told

@@ -96,7 +96,7 @@ class Degraded:
                 clients = [one.endpoint.identity for one in agents if one.endpoint.identity]
                 numbers = [one.endpoint.number for one in agents if one.endpoint.number]
             case "fallback":
-                clients, numbers = [], list(self.fallback_numbers)
+                clients, numbers = [], self._fallback(line)
                 if not numbers:
                     return None
             case _:
@@ -131,6 +131,11 @@ class Degraded:
         nearest_first = sorted(agents, key=lambda agent: agent.team != team)
         keys = [agent.key for agent in nearest_first]
         return self.keeper.take(keys, from_e164, MOST_AT_ONCE, RING_SECONDS)
+
+    def _fallback(self, line: str) -> list[str]:
+        """Return the telephones for emergencies, without lines of ours: a call there would ring itself."""
+        ours = {line, *(self.keeper.snapshot.lines if self.keeper else ())}
+        return [number for number in self.fallback_numbers if number not in ours]
 
     def _line(self, line: str) -> tuple[str, str]:
         known = self.keeper.snapshot.lines.get(line) if self.keeper else None

@@ -151,8 +151,8 @@ class Keeper:
 
 
 def _known(agent: Agent, status: Presence, now: datetime) -> KnownAgent | None:
-    endpoint = presence.endpoint(status, agent.phone, now)
+    endpoint = presence.endpoint(status, agent.rings_on, now)
     if endpoint is None:
         return None
-    state = presence.reachability(status, enabled=agent.enabled, phone=agent.phone, now=now)
+    state = presence.reachability(status, enabled=agent.enabled, phone=agent.rings_on, now=now)
     return KnownAgent(agent.key, agent.team, endpoint, state == Reachability.FREE)
