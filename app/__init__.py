@@ -9,7 +9,9 @@ from app.api import views as api
 from app.callbacks import webhooks as callback_webhooks
 from app.callers import numbers
 from app.desk import callers_page, message_views, promise_views, refusals, views, whose_views
+from app.messages import senders
 from app.messages import webhooks as message_webhooks
+from app.promises import caps
 from app.voice import ring_test_webhooks, webhooks
 from config import Settings, load
 
@@ -23,6 +25,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.bind(db.Database(settings.database_url))
     bus.bind(bus.Bus(settings.redis_url))
     numbers.bind(settings.callable_countries)
+    caps.bind(settings.caps, settings.default_country)
+    senders.bind(settings.text_sender)
     operations.register(app)
     webhooks.register(app)
     callback_webhooks.register(app)

@@ -22,6 +22,7 @@ from sqlalchemy.orm import Session
 from app import db
 from app.clock import utcnow
 from app.outgoing import outbox
+from app.promises import caps
 from app.records.calls import IS_ENDED, IS_LIVE, Call, CallState
 from app.records.jobs import CarrierLook
 from app.records.outgoing import Outbox
@@ -97,6 +98,17 @@ def _calls(session: Session) -> Iterator[Metric]:
     yield calls
 
 
+def _caps(session: Session) -> Iterator[Metric]:
+    share = GaugeMetricFamily(
+        "rechtdoor_cap_share",
+        "How much of what may leave within an hour has left; 1 is all. Of prefix and country, the fullest.",
+        labels=["what", "scope"],
+    )
+    for use in caps.fullest(session, utcnow()):
+        share.add_metric([str(use.what), use.scope], use.share)
+    yield share
+
+
 def _gauge(name: str, about: str, value: float) -> Metric:
     return GaugeMetricFamily(name, about, value=value)
 
@@ -104,6 +116,7 @@ def _gauge(name: str, about: str, value: float) -> Metric:
 # The quickest first: where time runs out it is the last that are missing.
 FIGURES: dict[str, Callable[[Session], Iterator[Metric]]] = {
     "outbox": _outbox,
+    "caps": _caps,
     "carrier": _carrier,
     "promises": _promises,
     "lateness": _lateness,

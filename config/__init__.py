@@ -54,6 +54,18 @@ class Keep:
     sent: int = 7  # what has left the outbox
 
 
+@dataclass(frozen=True, kw_only=True)
+class Caps:
+    """How many we ring and text by ourselves within an hour; None: as many as there are."""
+
+    texts: int | None = 500
+    texts_country: int | None = 30  # different numbers of strangers in one country that isn't ours
+    texts_prefix: int | None = 10  # … that differ in the last three digits alone
+    callbacks: int | None = 500
+    callbacks_country: int | None = 30
+    callbacks_prefix: int | None = 10
+
+
 # A caller's link works, a carrier's list is compared, a recording is kept for less.
 LEAST_KEPT_DAYS = 30
 
@@ -74,6 +86,7 @@ class Settings:
     api_url: str  # of the carrier's REST API, no slash at the end
     fallback_numbers: tuple[str, ...]  # E.164
     callable_countries: frozenset[str] = EUROPE  # that are rung and texted
+    text_sender: str | None = None  # E.164: sends for lines that can't
     default_country: str  # ISO 3166-1 alpha-2
     default_language: str
     organisation: str = ""  # as citizens know it: who writes our messages; empty: they don't say
@@ -82,6 +95,7 @@ class Settings:
     spool_dir: str = "instance/spool"  # on this machine's disk: facts that outlive a dead database
     softphone_signal: str = ""  # host:port where desks' softphones connect; empty: Twilio's own
     keep: Keep = Keep()
+    caps: Caps = Caps()
 
     @property
     def is_production(self) -> bool:
@@ -141,6 +155,7 @@ class _Reader:
             api_url=self._api_url(),
             fallback_numbers=self._fallback_numbers(),
             callable_countries=self._callable_countries(),
+            text_sender=self._text_sender(),
             default_country=self._choice("DEFAULT_COUNTRY", "NL", phonenumbers.SUPPORTED_REGIONS),
             default_language=self._choice("DEFAULT_LANGUAGE", "nl", {"nl", "en"}),
             organisation=self._organisation(),
@@ -149,6 +164,7 @@ class _Reader:
             spool_dir=self._text("SPOOL_DIR", "instance/spool"),
             softphone_signal=self._softphone_signal(),
             keep=self._keep(),
+            caps=self._caps(),
         )
         if production and not settings.check_signatures:
             self.problems.append("CHECK_SIGNATURES: checking can't be switched off in production; remove it")
@@ -240,6 +256,26 @@ class _Reader:
             sent=self._days("KEEP_SENT_DAYS", usual.sent, least=1, or_for_ever=False) or usual.sent,
         )
 
+    def _caps(self) -> Caps:
+        usual = Caps()
+        return Caps(
+            texts=self._cap("TEXTS_AN_HOUR", usual.texts),
+            texts_country=self._cap("TEXTS_AN_HOUR_COUNTRY", usual.texts_country),
+            texts_prefix=self._cap("TEXTS_AN_HOUR_PREFIX", usual.texts_prefix),
+            callbacks=self._cap("CALLBACKS_AN_HOUR", usual.callbacks),
+            callbacks_country=self._cap("CALLBACKS_AN_HOUR_COUNTRY", usual.callbacks_country),
+            callbacks_prefix=self._cap("CALLBACKS_AN_HOUR_PREFIX", usual.callbacks_prefix),
+        )
+
+    def _cap(self, name: str, default: int | None) -> int | None:
+        text = self._text(name, str(default or 0))
+        if text.isascii() and text.isdigit() and len(text) < 8:
+            return int(text) or None
+        self.problems.append(
+            f"{name}: “{text}” is no number an hour; write for example {default}, 0 for no cap"
+        )
+        return default
+
     def _days(
         self, name: str, default: int | None, *, least: int = LEAST_KEPT_DAYS, or_for_ever: bool = True
     ) -> int | None:
@@ -302,20 +338,33 @@ class _Reader:
             )
         return frozenset(countries)
 
+    def _text_sender(self) -> str | None:
+        text = self._text("TEXT_SENDER", "")
+        e164 = self._e164(text) if text else None
+        if text and e164 is None:
+            # No name in its place: nobody gets a text from us that can't be answered.
+            self.problems.append(f"TEXT_SENDER: “{text}” is no telephone number of the account; write +316…")
+        return e164
+
+    def _e164(self, text: str) -> str | None:
+        try:
+            number = phonenumbers.parse(text, self.env.get("DEFAULT_COUNTRY") or "NL")
+        except phonenumbers.NumberParseException:
+            return None
+        if not phonenumbers.is_valid_number(number):
+            return None
+        return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
     def _fallback_numbers(self) -> tuple[str, ...]:
         numbers = []
         countries = _Reader(self.env)._callable_countries()
         for part in self.env.get("FALLBACK_NUMBERS", "").split(","):
             if not (text := part.strip()):
                 continue
-            try:
-                number = phonenumbers.parse(text, self.env.get("DEFAULT_COUNTRY") or "NL")
-                if not phonenumbers.is_valid_number(number):
-                    raise phonenumbers.NumberParseException(0, "not a valid number")
-            except phonenumbers.NumberParseException:
+            e164 = self._e164(text)
+            if e164 is None:
                 self.problems.append(f"FALLBACK_NUMBERS: “{text}” is no telephone number; write +31…")
                 continue
-            e164 = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
             if not is_ordinary(e164, countries):
                 self.problems.append(
                     f"FALLBACK_NUMBERS: “{text}” is not rung: premium, satellite, service and other costly "

@@ -270,6 +270,10 @@ class Phonebox:
         """Let no message be delivered to these numbers, for the reason that this error tells."""
         self._http.ask("PUT", "/phonebox/messages/undeliverable", {"numbers": numbers, "code": code})
 
+    def silent(self, *numbers: str, code: int = 21606) -> None:
+        """Let these numbers of the account send no messages, as lines that only speak; none: all may."""
+        self._http.ask("PUT", "/phonebox/messages/silent", {"numbers": numbers, "code": code})
+
     def requests(self, containing: str = "") -> list[Json]:
         """Return the webhooks whose URL contains a text, in order."""
         return list(self._http.get("/phonebox/requests", containing=containing)["requests"])

@@ -27,6 +27,10 @@ class FakeCarrier:
     ended: list[str] = field(default_factory=list)
     talking: set[str] = field(default_factory=set)  # callers who were put through to Anna's desk
     refuses: int | None = None  # its own error code
+    silent: dict[str, int] = field(
+        default_factory=dict
+    )  # numbers of ours that can't send texts, and the error
+    sent_from: list[str] = field(default_factory=list)
     forgets: bool = False  # lists no legs of calls
     is_away: bool = False
     babbles: bool = False  # answers what is no JSON
@@ -53,7 +57,10 @@ class FakeCarrier:
             return 503, {}
         if form is not None and self.refuses is not None:
             return 400, {"code": self.refuses, "status": 400, "message": "refused", "more_info": ""}
+        if path.endswith("/Messages.json") and (code := self.silent.get((form or {})["From"][0])):
+            return 400, {"code": code, "status": 400, "message": "refused", "more_info": ""}
         if path.endswith("/Messages.json"):
+            self.sent_from.append((form or {})["From"][0])
             self.messages.append((form or {})["To"][0])
             return 201, {"sid": f"SM{len(self.messages):032}", "status": "queued"}
         found = re.search(r"/Calls/(\w+)\.json", path)

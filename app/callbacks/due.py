@@ -13,7 +13,7 @@ from app.db import Moment
 from app.deployment import Deployment
 from app.lines import places
 from app.messages import messages
-from app.promises import attempts, ledger, whose
+from app.promises import attempts, caps, ledger, whose
 from app.promises.attempts import is_on_the_line
 from app.promises.times import Window, by_day
 from app.records.lines import Line
@@ -96,10 +96,21 @@ def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datet
         promise.next_at = again_from
         ledger.note(session, promise, "promise_held_back", now, details={"time": again_from.isoformat()})
         return True
+    if not _leaves_room(session, promise, promise.number, now):
+        ask_a_human(session, promise, "promise_over_cap", now)
+        return True
     if is_on_the_line(session, promise.number):
         promise.next_at = now + LOOK_AGAIN_AFTER
         return True
     return False
+
+
+def _leaves_room(session: Session, promise: Promise, number: str, now: datetime) -> bool:
+    """Tell whether so many strangers may be rung by themselves; whom a human wants rung always is."""
+    callbacks = caps.What.CALLBACKS
+    return caps.leaves_room(session, callbacks, number, promise.customer, now) or caps.is_anybodys_decision(
+        session, promise
+    )
 
 
 def _capped_until(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> datetime | None:

@@ -40,7 +40,9 @@ RETRIES = "#rc=2&rp=ct,5xx,rt&rt=4000&tt=12000"
 CALL_NOT_IN_PROGRESS = 21220
 # What will be refused again however often it is asked.
 # https://www.twilio.com/docs/api/errors: 21211 invalid number, 21610 unsubscribed, 21614 not a mobile …
-FOR_GOOD = frozenset({20404, 21211, 21212, 21220, 21408, 21602, 21604, 21606, 21610, 21611, 21612, 21614})
+FOR_GOOD = frozenset(
+    {20404, 21211, 21212, 21220, 21408, 21602, 21604, 21606, 21610, 21611, 21612, 21614, 21659, 21660, 21661}
+)
 
 
 def with_parameters(to: str, parameters: Mapping[str, str]) -> str:

@@ -20,6 +20,8 @@ from app.commands import settings_of
 from app.commands.carrier import in_words as carrier_in_words
 from app.commands.failures import FAILURES, in_words
 from app.errors import CarrierError
+from app.messages import senders
+from app.promises import caps
 from app.records.agents import Agent
 from app.records.jobs import WorkerSeen
 from app.records.lines import Line
@@ -67,6 +69,8 @@ def _checks(settings: Settings, offline: bool) -> Iterator[tuple[str, Callable[[
     yield "worker", _worker
     yield "fallback numbers", lambda: _fallback_numbers(settings)
     yield "organisation", lambda: _organisation(settings)
+    yield "texts", _texts
+    yield "caps", _caps
     yield "hooks", _hooks
     if not offline:
         yield "carrier", lambda: _carrier(settings)
@@ -155,6 +159,44 @@ def _agents_phones() -> str:
     if wrong:
         raise Sick(f"not rung on their phone, which is {'; '.join(wrong)}; give them another number")
     return f": {len(agents)}"
+
+
+def _caps() -> str:
+    with db.reading() as session:
+        uses = caps.fullest(session, utcnow())
+    near = [
+        f"{use.used} {use.what} of at most {use.most}{f' to {use.where}' if use.where else ''}"
+        for use in uses
+        if use.share >= caps.NEAR
+    ]
+    if near:
+        raise Sick(
+            f"within the hour {'; '.join(near)}: look at /admin/promises whether people asked for them; what "
+            "is over is held back for a human. Raise the cap (…_AN_HOUR…) if all is as it should be"
+        )
+    return ""
+
+
+def _texts() -> str:
+    with db.reading() as session:
+        silent, somebody_can = senders.silent_lines(session, utcnow())
+        refusals = senders.known(session, utcnow())
+    countries = sorted(what.removeprefix("to:") for what in refusals if what.startswith("to:"))
+    wrong = []
+    if silent and not somebody_can:
+        codes = sorted({str(code) for what, code in refusals.items() if what.startswith("from:")})
+        wrong.append(
+            f"no number of ours can send texts (error {', '.join(codes)}), so nobody reads what they were "
+            "promised: load a line that can, such as a mobile number, or name one in TEXT_SENDER"
+        )
+    if countries:
+        wrong.append(
+            f"the account may not write to {', '.join(countries)} (error {senders.COUNTRY_NOT_ALLOWED}): "
+            "allow it in the carrier's console (Messaging, Geo permissions)"
+        )
+    if wrong:
+        raise Sick("; ".join(wrong))
+    return f": another number sends for {', '.join(map(mask, silent))}" if silent else ""
 
 
 def _hooks() -> str:

@@ -18,7 +18,7 @@ from app.clock import Clock, going_on_from, utcnow
 from app.deployment import Deployment
 from app.errors import CarrierError
 from app.jobs import callbacks, in_hand, sweep
-from app.messages import letters, messages
+from app.messages import letters, messages, senders
 from app.outgoing import outbox
 from app.outgoing.outbox import Taken
 from app.promises import links
@@ -155,14 +155,29 @@ def _send_message(carrier: Carrier, deployment: Deployment, sid: str) -> Answer:
         body = letters.for_sms(body)
     if deployment.link_key and asked.promise is not None:
         body += "\n" + links.to_promise(public_url, deployment.link_key, asked.promise)
-    carrier_sid = carrier.send_message(
-        to=asked.to,
-        from_=asked.from_,
-        body=body,
-        # News may be quicker than this answer, so it names the message as we do.
-        status_url=f"{public_url}/messages/status?message={sid}",
-    )
-    return Answer(carrier_sid, lambda session: messages.sent(session, sid, carrier_sid, body))
+    for sender in asked.senders:
+        try:
+            carrier_sid = carrier.send_message(
+                to=asked.to,
+                from_=sender,
+                body=body,
+                # News may be quicker than this answer, so it names the message as we do.
+                status_url=f"{public_url}/messages/status?message={sid}",
+            )
+        except CarrierError as error:
+            with db.transaction() as session:
+                senders.refused(session, sender, asked.to, error.code, utcnow())
+            # Another may; but what was refused for any other reason is refused whoever sends it.
+            if sender == asked.senders[-1] or error.code not in senders.ANOTHER_MAY:
+                raise
+        else:
+            return Answer(carrier_sid, partial(_is_sent, sid, carrier_sid, body, sender, asked.to))
+    raise AssertionError("there is a sender, if only one that is refused")
+
+
+def _is_sent(sid: str, carrier_sid: str, body: str, sender: str, to: str, session: Session) -> None:
+    messages.sent(session, sid, carrier_sid, body)
+    senders.taken(session, sender, to)
 
 
 def _ring_test(carrier: Carrier, public_url: str, payload: dict[str, Any]) -> str:

@@ -23,6 +23,8 @@ from app.carrier.spool import Spool
 from app.deployment import Deployment
 from app.jobs.schedule import QUEUE, Schedule, listen
 from app.jobs.timetable import Timetable
+from app.messages import senders
+from app.promises import caps
 from config import ConfigurationError, Settings, load
 
 log = logging.getLogger(__name__)
@@ -47,6 +49,8 @@ def prepare(settings: Settings) -> Schedule:
     db.bind(db.Database(settings.database_url))
     bus.bind(bus.Bus(settings.redis_url))
     numbers.bind(settings.callable_countries)
+    caps.bind(settings.caps, settings.default_country)
+    senders.bind(settings.text_sender)
     stopped = threading.Event()
     timetable = Timetable(
         Carrier(settings),

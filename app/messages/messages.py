@@ -12,11 +12,13 @@ from app.callers.numbers import can_receive_texts
 from app.carrier import delivery
 from app.errors import InvalidField
 from app.lines import places
+from app.messages import senders
 from app.outgoing import outbox
 from app.outgoing.announce import record_contact
-from app.promises import ledger, owed
+from app.promises import caps, ledger, owed
 from app.records.agents import Agent, Role, User
 from app.records.callers import Channel, Direction
+from app.records.calls import Call
 from app.records.lines import Line
 from app.records.messages import Message, MessageChannel, MessageStop
 from app.records.promises import Promise
@@ -42,7 +44,7 @@ class ToSend:
     """One message as the carrier is to be asked for it."""
 
     to: str
-    from_: str
+    senders: tuple[str, ...]  # from the first of them that the carrier lets send
     body: str
     promise: int | None  # whose page may be linked to
 
@@ -65,6 +67,9 @@ def inform(
         return
     if wants_none(session, number):
         ledger.note(session, promise, "promise_wants_no_messages", now)
+        return
+    if not _is_known_to_be_theirs(session, promise, number):
+        ledger.note(session, promise, "promise_not_told_yet", now, shows=False)
         return
     if _by_itself_since(session, number, now - timedelta(days=1)) >= MOST_A_DAY:
         ledger.note(session, promise, "promise_told_enough", now)
@@ -95,6 +100,21 @@ def written_since(session: Session, promise: Promise, moment: datetime) -> bool:
     """Tell whether a message about a promise has been left to be sent since a moment."""
     written = select(Message.sid).where(Message.promise == promise.id, Message.at >= moment)
     return session.scalar(written.limit(1)) is not None
+
+
+def _is_known_to_be_theirs(session: Session, promise: Promise, number: str) -> bool:
+    """Tell whether whoever has this number had to do with us; a hidden caller may have named anybody's.
+
+    They rang or wrote to us themselves, or somebody has spoken to them there.
+    """
+    if not promise.origin.startswith("call:"):
+        return True
+    rang = select(Call.sid).where(Call.remote_e164 == number, Call.direction == Direction.INBOUND)
+    return (
+        session.scalar(rang.limit(1)) is not None
+        or _newest_from(session, number) is not None
+        or caps.has_been_spoken_to(session, number)
+    )
 
 
 def _any_line(session: Session, team: str) -> str | None:
@@ -303,9 +323,16 @@ def to_send(session: Session, sid: str, now: datetime) -> ToSend | None:
         if message.at < promise.due_at <= now:
             _is_not_delivered(session, message, "failed", None, now)
             return None
-    prefix = WHATSAPP if message.channel == MessageChannel.WHATSAPP else ""
+    if message.author is None and message.channel == MessageChannel.SMS:
+        texts = caps.What.TEXTS
+        if not caps.leaves_room(session, texts, message.number, message.customer, now):
+            _is_not_delivered(session, message, "failed", delivery.HELD_BACK, now)
+            return None
     linked = message.promise if message.author is None else None
-    return ToSend(prefix + message.number, prefix + message.line, message.body, linked)
+    if message.channel == MessageChannel.WHATSAPP:
+        return ToSend(WHATSAPP + message.number, (WHATSAPP + message.line,), message.body, linked)
+    from_ = tuple(senders.senders(session, message.line, now))
+    return ToSend(message.number, from_, message.body, linked)
 
 
 def _is_overtaken(session: Session, message: Message, promise: Promise) -> bool:
@@ -326,7 +353,9 @@ def refused(session: Session, sid: str, code: int | None, now: datetime) -> None
     """The carrier won't take it, or has not answered however often it was asked."""
     message = session.get(Message, sid, with_for_update=True)
     if message is not None and delivery.is_news("failed", message.status):
-        _is_not_delivered(session, message, "failed", code, now)
+        # What only the operator can mend is told once, by doctor; who wrote by hand hears of it all the same.
+        is_operators = code in senders.FOR_THE_OPERATOR and message.author is None
+        _is_not_delivered(session, message, "failed", code, now, shows=not is_operators)
 
 
 def status(session: Session, sid: str, carrier_sid: str, word: str, code: int | None, now: datetime) -> None:
@@ -350,17 +379,24 @@ def status(session: Session, sid: str, carrier_sid: str, word: str, code: int | 
         message.status = word
 
 
-def _is_not_delivered(session: Session, message: Message, word: str, code: int | None, now: datetime) -> None:
-    """It won't arrive: that is shown at the promise and at the desk, until somebody has seen to it."""
+def _is_not_delivered(
+    session: Session, message: Message, word: str, code: int | None, now: datetime, *, shows: bool = True
+) -> None:
+    """It won't arrive: that is shown at the promise and at the desk, until somebody has seen to it.
+
+    Unless it `shows` it stands at the promise alone, and no desk has anything to see to.
+    """
     message.status, message.error = word, code
     if code == delivery.WANTS_NONE:
         stop(session, message.number, "carrier", now)
-    if message.author is not None or code != delivery.WANTS_NONE:
+    if shows and (message.author is not None or code != delivery.WANTS_NONE):
         message.handled_at = None
     promise = session.get(Promise, message.promise) if message.promise is not None else None
     if promise is not None:
-        ledger.note(session, promise, "promise_not_told", now, details={"error": str(code or "")})
-    show(session, message, now)
+        error = {"error": str(code or "")}
+        ledger.note(session, promise, "promise_not_told", now, details=error, shows=shows)
+    if shows:
+        show(session, message, now)
 
 
 # --- at the desk --------------------------------------------------------------------------------------

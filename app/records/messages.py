@@ -62,3 +62,13 @@ class MessageStop(Base):
     number: Mapped[str] = mapped_column(String(32), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     how: Mapped[str] = mapped_column(String(10))  # asked: they wrote so to us; carrier: it refused (21610)
+
+
+class TextRefusal(Base):
+    """What the carrier takes no texts from, or for: the operator mends it. See messages/senders.py."""
+
+    __tablename__ = "text_refusals"
+
+    what: Mapped[str] = mapped_column(String(40), primary_key=True)  # from:+31… a number of ours; to:+372
+    error: Mapped[int] = mapped_column(Integer)  # the carrier's
+    at: Mapped[datetime] = mapped_column(UtcDateTime)  # when it was refused last

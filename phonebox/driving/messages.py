@@ -5,7 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from phonebox.driving.reading import Part, Route, read_json, required, seconds_in
-from phonebox.network.messages import UNKNOWN_HANDSET
+from phonebox.network.messages import CANT_SEND, UNKNOWN_HANDSET
 from phonebox.texting import receive
 
 
@@ -19,6 +19,7 @@ class Messages(Part):
             ("GET", "/messages", self.messages),
             ("GET", "/messages/wait", self.wait_for_message),
             ("PUT", "/messages/undeliverable", self.undeliverable),
+            ("PUT", "/messages/silent", self.silent),
         ]
 
     async def write(self, request: web.Request) -> web.Response:
@@ -52,4 +53,14 @@ class Messages(Part):
         if not isinstance(code, int):
             raise web.HTTPBadRequest(text="code is one of the carrier's errors, such as 30003")
         self._world.messages.undeliverable = dict.fromkeys(numbers, code)
+        return web.json_response({"numbers": numbers, "code": code})
+
+    async def silent(self, request: web.Request) -> web.Response:
+        """Name the numbers of the account that can't send, and with which error the REST API refuses them."""
+        asked = await read_json(request)
+        numbers = [str(number) for number in asked.get("numbers", [])]
+        code = asked.get("code", CANT_SEND)
+        if not isinstance(code, int):
+            raise web.HTTPBadRequest(text="code is one of the carrier's errors, such as 21606")
+        self._world.messages.silent = dict.fromkeys(numbers, code)
         return web.json_response({"numbers": numbers, "code": code})

@@ -20,6 +20,13 @@ STOP_WORDS = frozenset({"STOP", "STOPALL", "UNSUBSCRIBE", "CANCEL", "END", "QUIT
 START_WORDS = frozenset({"START", "YES", "UNSTOP"})
 # https://www.twilio.com/docs/api/errors: what a delivery may end with
 UNKNOWN_HANDSET, FIXED_LINE, OUTSIDE_WINDOW = 30005, 30006, 63016
+# What sending may be refused with.
+CANT_SEND, NOT_BETWEEN, COUNTRY_NOT_ALLOWED = 21606, 21612, 21408
+REFUSALS = {
+    CANT_SEND: "The 'From' phone number provided is not a valid message-capable phone number",
+    NOT_BETWEEN: "Message cannot be sent with the current combination of 'To' and/or 'From' parameters",
+    COUNTRY_NOT_ALLOWED: "Permission to send an SMS has not been enabled for the region",
+}
 # Only so long after somebody's own message does WhatsApp take free words for them.
 WHATSAPP_WINDOW = timedelta(hours=24)
 
@@ -81,6 +88,8 @@ class Messages:
         self._opted_out: set[tuple[str, str]] = set()
         # Numbers to which nothing can be delivered, because a test wants it so, and the error that tells why.
         self.undeliverable: dict[str, int] = {}
+        # Numbers of the account that can't send, because a test wants it so, and the error of the REST API.
+        self.silent: dict[str, int] = {}
 
     def __iter__(self) -> Iterator[Message]:
         return iter(self._messages.values())
@@ -117,6 +126,7 @@ class Messages:
         self._messages.clear()
         self._opted_out.clear()
         self.undeliverable.clear()
+        self.silent.clear()
 
     # -- who can be written to
 

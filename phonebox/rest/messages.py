@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+from phonebox.network.messages import REFUSALS
 from phonebox.rest import pictures
 from phonebox.rest.forms import CREATED, ApiError, Form, Resource, Route, not_found, within
 from phonebox.texting import send
@@ -38,10 +39,12 @@ class Messages(Resource):
         return self._page(request, form, "messages", messages)
 
     async def create_message(self, request: web.Request, form: Form) -> web.Response:
-        """Send a message; 21610 when the other has asked for none."""
+        """Send a message; 21610 when the other has asked for none, 21606 from a number that can't."""
         from_ = form.get("From") or form.get("MessagingServiceSid")
         if self._world.messages.is_refused(from_, form.get("To")):
             raise ApiError(400, 21610, "Attempt to send to an unsubscribed recipient")
+        if (code := self._world.messages.silent.get(from_)) is not None:
+            raise ApiError(400, code, REFUSALS.get(code, "The message was refused"))
         message = send(self._world, from_, form.get("To"), form.get("Body"), form.get("StatusCallback"))
         return self._message_json(message.sid, request, CREATED)
 

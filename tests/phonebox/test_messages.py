@@ -110,3 +110,14 @@ def test_messages_that_twilio_would_refuse_are_refused(
 )
 def test_segments_are_counted_by_alphabet(body: str, segments: int) -> None:
     assert Message(LINE, ADA, body, "outbound-api", MessageStatus.QUEUED).segments == segments
+
+
+def test_a_number_of_ours_that_cannot_send_is_refused_until_it_can(phone: Phonebox, twilio: Client) -> None:
+    phone.silent(LINE)
+    with pytest.raises(TwilioRestException) as refused:
+        twilio.messages.create(to=ADA, from_=LINE, body="Hallo")
+    assert (refused.value.status, refused.value.code) == (400, 21606)
+    assert twilio.messages.create(to=ADA, from_="+31651234567", body="Hallo").status == "queued"
+
+    phone.silent()
+    assert twilio.messages.create(to=ADA, from_=LINE, body="Hallo").status == "queued"
