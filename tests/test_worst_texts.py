@@ -8,13 +8,13 @@ import pytest
 
 from app.api.fields import Defaults
 from app.api.records import KINDS
-from app.callers import spoken_numbers
+from app.callers import named_numbers, spoken_numbers
 from app.callers.numbers import to_e164
 from app.carrier import twiml
 from app.desk import masking
 from app.errors import ApplicationError
 from app.lines.hours import Hours
-from app.messages import wish_grammar, wishes
+from app.messages import stop_words, wish_grammar, wishes, written_dates
 
 SIZE = 64 * 1024
 NL = Defaults("NL", "nl")
@@ -31,7 +31,8 @@ PIECES = [
     " ", "\n", ".", ",", "!", ":", "a", "a ", "A", "Jan ", "0", "06", "06 ", "+", "-", "1-", "1.",
     "1 - ", "(", "[", ";", "x", "#", "ext", "@", "a@", "a.", "<", "tel:", "|", "/", "9:", "half ",
     "groet ", "met ", "van ", "den ", "of ", "tot ", "ﷺ", "é", "e\u0301", "\x00", "Mo,",
-    "Mo-Fr 09:00-17:00;", "drieëntwintig", "nul ",
+    "Mo-Fr 09:00-17:00;", "drieëntwintig", "nul ", "24-", "1/1",
+    "om 1.1 ", "06 12345678", "(0", "een ", "eh ",
 ]  # fmt: skip
 
 
@@ -43,7 +44,12 @@ def _record(name: str) -> Callable[[str], object]:
 READERS: dict[str, Callable[[str], object]] = {
     "a wish in a message": wish_grammar.parse,
     "a wish for somebody else": wishes.asks_for_another,
-    "a spoken number": spoken_numbers.digits,
+    "digits that were said": spoken_numbers.digits,
+    "a spoken number": lambda text: spoken_numbers.number(text, "NL"),
+    "a number in a message": lambda text: named_numbers.named(text, "NL"),
+    "a date in a message": written_dates.may_be_named,
+    "a wish for no messages": stop_words.asks_to_stop,
+    "a wish for messages again": stop_words.asks_to_resume,
     "a number": lambda text: to_e164(text, "NL"),
     "a yes": lambda text: twiml.is_yes("", text),
     "opening hours": Hours.parse,

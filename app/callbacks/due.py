@@ -6,13 +6,14 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Select, or_, select
 from sqlalchemy.orm import Session
 
-from app.callbacks.outcome import LOOK_AGAIN_AFTER, ask_a_human
+from app.callbacks.outcome import LOOK_AGAIN_AFTER
 from app.callbacks.placing import ring_somebody
 from app.catalogue import text, times
 from app.db import Moment
 from app.deployment import Deployment
 from app.lines import places
 from app.messages import messages
+from app.messages.deciding import ask_a_human
 from app.promises import attempts, caps, ledger, whose
 from app.promises.attempts import is_on_the_line
 from app.promises.times import Window, by_day

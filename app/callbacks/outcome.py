@@ -1,8 +1,6 @@
 """What did a try come to, and what is next for its promise?"""
 
-from collections.abc import Mapping
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -12,6 +10,7 @@ from app.catalogue import text
 from app.forgetting import naming
 from app.lines import places
 from app.messages import messages
+from app.messages.deciding import ask_a_human
 from app.outgoing import conversations
 from app.promises import attempts, ledger, owed
 from app.promises.times import try_again_at
@@ -35,19 +34,6 @@ WAITS = frozenset(OWED) - {PromiseState.CALLING}
 LOOK_AGAIN_AFTER = timedelta(seconds=5)
 AFTER_AGENT_LEFT = timedelta(minutes=1)
 AFTER_CUSTOMER_RANG = timedelta(minutes=1)
-
-
-def ask_a_human(
-    session: Session,
-    promise: Promise,
-    why: str,
-    now: datetime,
-    details: Mapping[str, str] = MappingProxyType({}),
-) -> None:
-    """Leave it to people: nothing rings any more until somebody decides; supervisors are told."""
-    promise.next_at = None
-    ledger.note(session, promise, why, now, details=details)
-    ledger.show_at(session, promise, messages.supervisors(session), now, asks_human=True)
 
 
 def is_over(

@@ -6,12 +6,13 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.callers import named_numbers
 from app.callers.numbers import to_e164
 from app.catalogue import text
 from app.deployment import Deployment
 from app.errors import ApplicationError
 from app.lines import places
-from app.messages import agreements, confirmation, messages, wish_grammar
+from app.messages import agreements, confirmation, deciding, messages, stop_words, wish_grammar
 from app.messages.wished_times import Agreed, Kind, Wish, agreed
 from app.promises import ledger, owed
 from app.records.agents import Agent
@@ -21,11 +22,6 @@ from app.records.promises import Promise, PromiseState
 from app.routing import reading
 from app.routing.facts import Facts
 
-# https://help.twilio.com/articles/223134027, and Dutch ones. One of these words and nothing else.
-STOP_WORDS = frozenset(
-    "STOP STOPALL UNSUBSCRIBE CANCEL END QUIT REVOKE OPTOUT AFMELDEN UITSCHRIJVEN STOPPEN".split()
-)
-START_WORDS = frozenset("START UNSTOP YES JA AANMELDEN".split())
 # Whoever was written to by a human answers that human.
 TALKS_FOR = timedelta(hours=24)
 
@@ -47,16 +43,17 @@ def receive(session: Session, incoming: IncomingMessage, now: datetime, deployme
     if session.get(Message, incoming.sid) is not None:
         return False
     message, facts = _kept(session, incoming, now, deployment)
-    word = incoming.opt_out.upper() or incoming.body.strip().strip(".!").upper()
+    country = places.country_of(session, message.line) or deployment.defaults.country
+    said = incoming.opt_out or incoming.body  # where the carrier has read it, as it did
     if not message.number.startswith("+") or places.is_ours(session, message.number):
         pass  # a short code, a name, or ourselves: read by a human, never answered by itself
-    elif word in STOP_WORDS:
+    elif stop_words.asks_to_stop(said):
         messages.stop(session, message.number, "asked", now)
         _is_done(message, "stop", now)
-    elif word in START_WORDS and messages.resume(session, message.number):
+    elif stop_words.asks_to_resume(said) and messages.resume(session, message.number):
         _is_done(message, "start", now)
     else:
-        _do_as_asked(session, message, facts, now)
+        _do_as_asked(session, message, facts, now, country)
     if message.handled_at is None and message.promise is not None:
         ledger.say_more(session, message.promise, message.body)
     messages.show(session, message, now)
@@ -117,8 +114,15 @@ def _is_done(message: Message, read_as: str, now: datetime) -> None:
 # --- what it asks for ---------------------------------------------------------------------------------
 
 
-def _do_as_asked(session: Session, message: Message, facts: Facts, now: datetime) -> None:
+def _do_as_asked(session: Session, message: Message, facts: Facts, now: datetime, country: str) -> None:
     """Do what is clearly asked for, and say so once; whatever is not is left as it stands, for a human."""
+    promises = owed.to_number(session, message.number)
+    if promises and _names_another_number(session, message, country):
+        for promise in promises:
+            if promise.state != PromiseState.CALLING:
+                # Whose it is nobody knows, and the one that we have isn't wanted: not rung by itself any more.
+                deciding.ask_a_human(session, promise, "promise_another_number", now)
+        return
     if (
         messages.wants_none(session, message.number)
         or messages.has_enough(session, message.number, now)
@@ -126,7 +130,6 @@ def _do_as_asked(session: Session, message: Message, facts: Facts, now: datetime
     ):
         return
     wish = wish_grammar.parse(message.body)
-    promises = owed.to_number(session, message.number)
     if len(promises) > 1 and wish.kind != Kind.THANKS:
         return  # which of them is meant a human finds out
     try:
@@ -136,6 +139,12 @@ def _do_as_asked(session: Session, message: Message, facts: Facts, now: datetime
         return  # settled, or being rung, at this very moment
     if done:
         _is_done(message, done, now)
+
+
+def _names_another_number(session: Session, message: Message, country: str) -> bool:
+    """Tell whether they name another telephone, on which they may want to be rung."""
+    named = named_numbers.named(message.body, country) - {message.number}
+    return any(places.may_ring(session, number) for number in named)
 
 
 def _talks_with_a_human(session: Session, number: str, now: datetime) -> bool:

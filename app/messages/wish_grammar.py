@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import Any
 
 from app.catalogue import times
+from app.messages import written_dates
 from app.messages.wished_times import UNCLEAR, Clock, Day, Kind, Part, Wish
 
 LONGEST = 200  # who writes more than this is telling something
@@ -130,7 +131,8 @@ _SIGNATURE = re.compile(
 def _plain(text: str) -> str:
     """Return the words with single spaces: no greeting by name, no signature, no signs but those of times.
 
-    Nothing of a text that is very long: half of it may mean something else than all of it.
+    Nothing of a text that is very long: half of it may mean something else than all of it. Nor of one that
+    may name a date, which would be read as times.
     """
     text = "\n".join(" ".join(line.split()) for line in text.split("\n"))
     if len(text) > LONGEST_AS_WRITTEN:
@@ -143,6 +145,8 @@ def _plain(text: str) -> str:
     text = re.sub(r"\ba\.u\.b\.?|\bs\.v\.p\.?", "aub", text)
     text = re.sub(r"\ba\.s\.", "aanstaande", text)
     text = re.sub(r"\b([ap])\.m\.?", r"\1m", text)
+    if written_dates.may_be_named(text):
+        return ""
     text = re.sub(r"(?<=\d)\s*[-–]\s*(?=\d)", " tot ", text)
     text = re.sub(r"(?<!\d)[.:](?!\d)|[.:](?!\d)|(?<!\d)[.:]|[^\w\s:.']", " ", text)
     return re.sub(r"\s+", " ", text).strip()

@@ -6,7 +6,6 @@ from typing import NamedTuple
 from sqlalchemy.orm import Session
 
 from app.callers import spoken_numbers
-from app.callers.numbers import to_e164
 from app.carrier import twiml
 from app.catalogue import text
 from app.deployment import Deployment
@@ -44,8 +43,7 @@ def number_given(
     before they hear another word; they are asked once more, and then leave a message.
     """
     country = places.country_of(session, call.line) or deployment.defaults.country
-    digits = spoken_numbers.digits(given)
-    e164 = to_e164(digits, country)
+    digits, e164 = spoken_numbers.number(given, country) or ("", None)
     due = owing.due_for(session, call, facts, now)
     if e164 is not None and places.may_ring(session, e164):
         _promise(session, call, facts, e164, due, now)

@@ -482,3 +482,36 @@ def test_who_withdraws_a_callback_is_told_so_however_late(
     deliver.deliver_due(carrier, Deployment.of(settings), outbox.SEND_MESSAGE, utcnow())
 
     assert (message(answer.sid).status, fake.messages) == ("queued", [ADA])
+
+
+@pytest.mark.parametrize("body", ["24-11 graag", "op 10.12 graag", "bel me maar op 24/11"])
+def test_a_date_is_decided_by_a_human_and_the_time_that_was_agreed_stands(people: People, body: str) -> None:
+    owed = owe()
+    due_at = promise(owed).due_at
+
+    asked = people.write(body)
+
+    assert (promise(owed).due_at, promise(owed).not_before) == (due_at, None)
+    assert asked.handled_at is None
+
+
+@pytest.mark.parametrize("body", ["liever op 06 8765 4321", "Bel na vijven op 06-87654321 aub"])
+def test_who_would_be_rung_on_another_number_is_not_rung_on_the_old_one_by_itself(
+    people: People, body: str
+) -> None:
+    owed = owe()
+
+    asked = people.write(body)
+
+    assert asked.handled_at is None, "a human reads it"
+    assert (promise(owed).number, promise(owed).next_at) == (ADA, None)
+    assert "promise_another_number" in story(owed)
+    with db.transaction() as session:
+        ledger.ring_now(session, owed, "anna", utcnow())
+    assert promise(owed).next_at is not None, "and may decide to ring the old one"
+
+
+def test_who_names_their_own_number_is_rung_as_agreed(people: People) -> None:
+    owed = owe()
+    people.write(f"bel me op 0{ADA[3:]}")
+    assert promise(owed).next_at is not None

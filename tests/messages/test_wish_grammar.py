@@ -4,6 +4,8 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from app.lines.hours import calendar
 from app.messages.wish_grammar import parse
@@ -234,3 +236,78 @@ def test_who_is_there_day_and_night_still_does_not_ring_at_three_in_the_night() 
     assert by_day is not None
     assert by_day.not_before == at("2026-11-24T15:00")
     assert agreed(parse("om 8 uur"), always, now, 60) is None  # may be either
+
+
+_SIGNS = ("-", "/", ".", " - ", "–")
+_AROUND = (
+    "{} graag",
+    "op {} graag",
+    "bel me {}",
+    "liever {}",
+    "na {}",
+    "vanaf {} aub",
+    "maandag {}",
+    "{}",
+    "on {} please",
+)
+
+
+@given(
+    st.integers(1, 31), st.integers(1, 12), st.sampled_from(_SIGNS), st.sampled_from(_AROUND), st.booleans()
+)
+def test_figures_that_may_be_a_date_are_never_read_as_times(
+    day: int, month: int, sign: str, around: str, padded: bool
+) -> None:
+    date = f"{day:02}{sign}{month:02}" if padded else f"{day}{sign}{month}"
+    assert parse(around.format(date)).kind == Kind.UNCLEAR
+    assert parse(around.format(f"{date}{sign}2026")).kind == Kind.UNCLEAR
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "11/24 please",
+        "de 24e",
+        "op de 24e graag",
+        "the 24th",
+        "24 november",
+        "vanaf 24",
+        "na 24",
+        "op 24-11 na 5 uur",
+        "2026-11-24",
+        "24-11 om 10 uur",
+        "tot 24",
+        "24/7",
+    ],
+)
+def test_other_spellings_of_a_date_are_left_to_a_human(text: str) -> None:
+    assert parse(text).kind == Kind.UNCLEAR
+
+
+@given(
+    st.integers(0, 23),
+    st.integers(0, 59),
+    st.sampled_from(("om {} uur", "om {}", "na {} uur", "voor {} uur")),
+)
+def test_what_says_that_it_is_a_time_is_one(hour: int, minute: int, around: str) -> None:
+    for sign in ".:":
+        wish = parse(around.format(f"{hour}{sign}{minute:02}"))
+        assert wish.kind == Kind.RING
+        assert wish.names_a_time
+
+
+@pytest.mark.parametrize(
+    ("text", "start", "end"),
+    [
+        ("9-17", 9, 17),
+        ("10-12 uur", 10, 12),
+        ("14-16", 14, 16),
+        ("13.30-15.00", 13, 15),
+        ("9:00-12:00", 9, 12),
+    ],
+)
+def test_ranges_of_hours_are_still_ranges(text: str, start: int, end: int) -> None:
+    wish = parse(text)
+    assert wish.start is not None
+    assert wish.end is not None
+    assert (wish.start.hour, wish.end.hour) == (start, end)
