@@ -1,7 +1,5 @@
 """Which promises does a supervisor see, in which order, and as what file? Reads only."""
 
-import csv
-import io
 from array import array
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, exists, select, true
 from sqlalchemy.orm import Session, aliased
 
+from app.admin.office_file import Form
 from app.callers.numbers import mask
 from app.carrier.delivery import NOT_DELIVERED
 from app.db import reading
@@ -21,8 +20,6 @@ from app.records.promises import IS_OWED, OWED, Promise, PromiseState
 
 SOON = timedelta(hours=1)
 VIEWS = ("owed", "soon", "late", "human", "untold", "kept", "merged", "withdrawn", "all")
-# A spreadsheet takes a cell that begins so for a formula; a telephone number does.
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = ("promise", "due_at", "state", "late", "agent", "team", "customer", "case", "about", "tries")
 # Of a file, so many promises are read at a time: no more is held in memory, nor asked for in one list.
 AT_A_TIME = 500
@@ -176,18 +173,18 @@ def ids(session: Session, choice: Choice) -> "array[int]":
     return found
 
 
-def file(ids: Sequence[int], now: datetime, words: Words) -> Iterator[str]:
+def file(ids: Sequence[int], now: datetime, words: Words, form: Form) -> Iterator[str]:
     """Yield a CSV file piece by piece, safe to open in a spreadsheet; numbers are masked there too.
 
     Between two pieces nothing is held, neither a connection nor a thread: whoever fetches it may be slow.
     """
-    yield _lines([COLUMNS])
+    yield form.mark + form.lines([COLUMNS])
     for start in range(0, len(ids), AT_A_TIME):
         some = ids[start : start + AT_A_TIME]
         with reading() as session:
             known = {one.id: one for one in session.scalars(select(Promise).where(Promise.id.in_(some)))}
             found = shown(session, [known[one] for one in some if one in known], now, words)
-        yield _lines(_cells(row) for row in found)
+        yield form.lines(_cells(row) for row in found)
 
 
 def _cells(row: Row) -> Sequence[object]:
@@ -195,14 +192,3 @@ def _cells(row: Row) -> Sequence[object]:
         *(row.id, row.due_at.isoformat(), row.state, "yes" if row.is_late else "no"),
         *(row.agent, row.team, row.customer, row.case, row.about, row.tries),
     )
-
-
-def _lines(rows: Iterator[Sequence[object]] | Sequence[Sequence[object]]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerows([safe_cell(cell) for cell in row] for row in rows)
-    return text.getvalue()
-
-
-def safe_cell(value: object) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(FORMULA) else text

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from app import catalogue, web
 from app.admin import keeping, promise_list
+from app.admin.office_file import PLAIN, for_office
 from app.admin.promise_list import VIEWS, Choice, Words
 from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
 from app.carrier.delivery import NOT_DELIVERED, TOLD_APART, why_not
@@ -107,12 +108,14 @@ def overview() -> Response:
 @bp.get("/export.csv")
 @require_role(*OVERSEERS)
 def export() -> Response:
-    """The same list as a file, whole."""
+    """The same list as a file, whole: as an office opens it, or `plain` with commas, for programs."""
     now = utcnow()
     with patient_reading() as session:
         found, told = promise_list.ids(session, _chosen(now)), _words_for(session)
     headers = {"Content-Disposition": 'attachment; filename="promises.csv"'}
-    return Response(promise_list.file(found, now, told), mimetype="text/csv", headers=headers)
+    country = current_app.config["SETTINGS"].default_country
+    form = PLAIN if "plain" in request.args else for_office(web.language(), country)
+    return Response(promise_list.file(found, now, told, form), mimetype="text/csv", headers=headers)
 
 
 @bp.get("/<int:promise_id>")

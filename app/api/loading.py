@@ -2,6 +2,7 @@
 
 import csv
 import gc
+import re
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -11,7 +12,7 @@ from itertools import count, islice
 from pathlib import Path
 from typing import Any, TextIO
 
-from app.api import store
+from app.api import encodings, store
 from app.api.fields import Defaults, Problem, Refused
 from app.api.records import Kind
 from app.db import Database
@@ -19,7 +20,9 @@ from app.errors import ApplicationError
 
 # One transaction each: long enough to be quick, short enough that a call never waits for a load.
 ROWS_AT_ONCE = 5_000
-SEPARATORS = (",", ";")
+SEPARATORS = (",", ";", "\t")
+# A first line with which spreadsheets tell each other what separates the cells; they show no row for it.
+_SAYS_SEPARATOR = re.compile(r"\"?sep=(.)\"?[,;\t]*\r?\n?")
 # The longest field that can be right, and more. A quote that is never closed swallows no more than this.
 LONGEST_CELL = 40_000
 # Where a problem stands that is no single field's.
@@ -49,6 +52,7 @@ class Report:
 
     loaded: int = 0
     refused: int = 0
+    encoding: str = encodings.UTF_8  # in which the file was read
 
 
 def load(
@@ -67,7 +71,7 @@ def load(
     Of several rows with one key the last counts. `on_progress` is told how many bytes were read since the
     last time. Raises UnusableFile when the file itself can't be read.
     """
-    report = Report()
+    report = Report(encoding=encodings.of_file(path))
 
     def refuse(refused: RefusedRow) -> None:
         report.refused += 1
@@ -82,7 +86,7 @@ def load(
     # What isn't UTF-8 comes through as lone surrogates, which every field refuses: see _if_not_utf8.
     with (
         path.open("rb") as file,
-        TextIOWrapper(file, encoding="utf-8-sig", errors="surrogateescape", newline="") as text,
+        TextIOWrapper(file, encoding=report.encoding, errors="surrogateescape", newline="") as text,
         ThreadPoolExecutor(max_workers=1) as database_side,
         _garbage_of_rows_only(),
     ):
@@ -189,8 +193,10 @@ def _rows(
 def _read_header(kind: Kind[Any], file: TextIO) -> tuple[str, list[str]]:
     """Return the separator and the columns' names. Raises UnusableFile unless they are the kind's."""
     line = file.readline()
+    if said := _SAYS_SEPARATOR.fullmatch(line):
+        line = file.readline()
     expected = set(kind.columns)
-    readings = [(separator, _names(line, separator)) for separator in SEPARATORS]
+    readings = [(separator, _names(line, separator)) for separator in (said[1] if said else SEPARATORS)]
     separator, header = max(readings, key=lambda reading: len(expected.intersection(reading[1])))
     while header and not header[-1]:
         header.pop()

@@ -7,8 +7,8 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
-from app.api import loading
-from app.api.fields import Defaults
+from app.api import encodings, loading
+from app.api.fields import Defaults, Problem
 from app.api.loading import RefusedRow, Report, UnusableFile
 from app.api.records import KINDS, Kind
 from app.commands import language, refuse, say, settings_of
@@ -51,7 +51,11 @@ def _load(settings: Settings, kind: Kind[Any], file: Path, *, dry_run: bool, str
             click.echo(say("would_load", kind=kind.name, loaded=report.loaded, refused=report.refused))
         elif report:
             click.echo(say("nothing_loaded", kind=kind.name, refused=report.refused))
+        if report and report.encoding == encodings.WINDOWS:
+            click.echo(say("read_as_windows", file=file.name), err=True)
         return report or Report()
+    except UnicodeError:
+        raise refuse([Problem(file.name, "not_utf8")]) from None
     except UnusableFile as unusable:
         raise refuse([unusable.problem]) from unusable
     finally:

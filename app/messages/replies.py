@@ -120,7 +120,7 @@ def _do_as_asked(session: Session, message: Message, facts: Facts, now: datetime
     if promises and _names_another_number(session, message, country):
         for promise in promises:
             if promise.state != PromiseState.CALLING:
-                # Whose it is nobody knows, and the one that we have isn't wanted: not rung by itself any more.
+                # Whose it is nobody knows, and ours isn't wanted: neither is rung by itself.
                 deciding.ask_a_human(session, promise, "promise_another_number", now)
         return
     if (

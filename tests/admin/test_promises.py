@@ -1,5 +1,7 @@
 """Can a supervisor see what is owed, read what became of it, and act? And nobody else?"""
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -124,6 +126,20 @@ def test_the_export_holds_no_formula(client: FlaskClient, token: str) -> None:
     assert BEN not in lines[1]
 
 
+def test_the_file_opens_in_columns_and_letters_in_a_dutch_office(client: FlaskClient, token: str) -> None:
+    owed = owe(BEN, customer=None)
+    with db.transaction() as session:
+        session.get_one(Promise, owed).about = "Café; zij\n=HYPERLINK(1)"
+
+    raw = client.get("/admin/promises/export.csv").data
+
+    assert raw.startswith(b"\xef\xbb\xbfpromise;due_at;state;")
+    [_, row] = csv.reader(io.StringIO(raw.decode("utf-8-sig"), newline=""), delimiter=";")
+    assert (row[0], row[8]) == (str(owed), "Café; zij\n'=HYPERLINK(1)")
+    plain = client.get("/admin/promises/export.csv?plain").data
+    assert plain.startswith(b"promise,due_at,state,"), "for programs, as before"
+
+
 def many_promises(count: int) -> None:
     """Promises that are over, made by the database itself."""
     at = "'2026-01-01 00:00:00'" if db.current().is_sqlite else "timestamptz '2026-01-01'"
@@ -143,7 +159,7 @@ def test_a_file_of_more_promises_than_a_statement_can_list_is_whole(client: Flas
     many_promises(66_000)
     owed = owe(BEN, customer=None)
 
-    answer = client.get("/admin/promises/export.csv?view=all")
+    answer = client.get("/admin/promises/export.csv?plain&view=all")
 
     pieces = list(answer.response)
     lines = b"".join(pieces).decode().splitlines()
@@ -178,7 +194,7 @@ def test_the_file_is_in_the_order_of_the_list_and_narrowed_as_it_is(client: Flas
         ledger.keep(session, over, "anna", datetime.now(UTC))
 
     def ids(query: str) -> list[int]:
-        lines = client.get(f"/admin/promises/export.csv?{query}").text.splitlines()[1:]
+        lines = client.get(f"/admin/promises/export.csv?plain&{query}").text.splitlines()[1:]
         return [int(line.partition(",")[0]) for line in lines]
 
     assert ids("view=all") == [late, soon, over]

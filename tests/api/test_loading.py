@@ -315,3 +315,51 @@ def test_a_database_that_does_not_answer_is_said_in_words_without_its_own(load: 
 def _drop_customers(session: Session) -> None:
     for table in ("contacts", "cases", "customer_numbers", "customers"):
         session.connection().exec_driver_sql(f"DROP TABLE {table}")
+
+
+OFFICE = (
+    "customer;name;phones;language;postcode;tags\r\nK1;Zoë Café;0612345678;;;\r\nK2;'s-Gravenmoer;;;;\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        (OFFICE.encode("utf-8-sig"), ""),
+        (OFFICE.encode("utf-8"), ""),
+        (OFFICE.replace("'", "\u2019").encode("cp1252"), "Windows-1252"),
+        (OFFICE.encode("utf-16"), ""),
+        (OFFICE.replace(";", "\t").encode("utf-16"), ""),
+        (b"\xef\xbb\xbfsep=;\r\n" + OFFICE.encode(), ""),
+        (b"sep=;\r\n" + OFFICE.encode("cp1252"), "Windows-1252"),
+        (b'"sep=|"\n' + OFFICE.replace(";", "|").encode(), ""),
+    ],
+)
+def test_files_are_read_as_a_dutch_spreadsheet_saves_them(
+    load: Command, stored: Callable[..., Any], raw: bytes, told: str
+) -> None:
+    done = load("customers", raw)
+    assert done.stdout == "customers: 2 loaded, 0 refused\n", done.output
+    assert stored(Customer, "K1").name == "Zoë Café"
+    assert numbers_of("K1") == ["+31612345678"]
+    assert ("Windows-1252" in done.stderr) == bool(told)
+
+
+def test_rows_after_a_line_that_names_the_separator_are_counted_as_a_spreadsheet_does(load: Command) -> None:
+    done = load("customers", "sep=;\n" + OFFICE.replace("0612345678", "06123"))
+    assert "row 2: phones" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", [b"Zo\x91", b"Ren\x8e", b"Zo\xeb en Caf\xc3\xa9"], ids=["Mac", "Mac too", "two in one file"]
+)
+def test_letters_that_may_be_others_are_never_guessed(load: Command, name: bytes) -> None:
+    done = load("customers", CUSTOMERS.encode() + b"K1," + name + b",,,,\nK2,Zo\xc3\xab,,,,\n")
+    assert "row 2: name: the row isn't UTF-8; save the file as" in done.stderr
+    assert done.stdout == "customers: 1 loaded, 1 refused\n"
+
+
+def test_a_file_cut_off_in_the_middle_of_a_letter_is_told(load: Command) -> None:
+    done = load("customers", OFFICE.encode("utf-16")[:-1])
+    assert done.exit_code != 0
+    assert "Traceback" not in done.output
