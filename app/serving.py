@@ -17,6 +17,7 @@ from types import FrameType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from app.agents.sessions import Proof
 from app.agents.streams import HANDED_OVER, HOLDS_STREAMS, Hub, Receive, Send
 
 log = logging.getLogger(__name__)
@@ -103,8 +104,8 @@ class Application:
         elif scope["type"] == "http":
             # A stream is held from here, so that nothing of its request stays in memory with it.
             if stream := await self._answer(scope, receive, send):
-                agent, _, after = stream.partition(" ")
-                await self.hub.hold(agent, int(after), receive, send)
+                agent, after, proof = stream.split(" ")
+                await self.hub.hold(agent, int(after), Proof.read(proof), receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
 

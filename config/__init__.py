@@ -50,6 +50,7 @@ class Keep:
     numbers: int | None = 365  # in calls and promises; then they name nobody
     promises: int | None = None
     messages: int | None = 365
+    access: int | None = 365  # who signed in, was refused, or got other rights
     situations: int | None = 365  # on what the steps of calls were decided
     sent: int = 7  # what has left the outbox
 
@@ -96,6 +97,8 @@ class Settings:
     softphone_signal: str = ""  # host:port where desks' softphones connect; empty: Twilio's own
     keep: Keep = Keep()
     caps: Caps = Caps()
+    session_hours: int = 14  # then one signs in again, whatever happened meanwhile
+    session_idle_minutes: int = 60  # without a page or the pulse of an open desk
 
     @property
     def is_production(self) -> bool:
@@ -165,6 +168,8 @@ class _Reader:
             softphone_signal=self._softphone_signal(),
             keep=self._keep(),
             caps=self._caps(),
+            session_hours=self._whole("SESSION_HOURS", 14, 1, 24),
+            session_idle_minutes=self._whole("SESSION_IDLE_MINUTES", 60, 5, 24 * 60),
         )
         if production and not settings.check_signatures:
             self.problems.append("CHECK_SIGNATURES: checking can't be switched off in production; remove it")
@@ -251,6 +256,7 @@ class _Reader:
             numbers=self._days("KEEP_NUMBERS_DAYS", usual.numbers),
             promises=self._days("KEEP_PROMISES_DAYS", usual.promises),
             messages=self._days("KEEP_MESSAGES_DAYS", usual.messages),
+            access=self._days("KEEP_ACCESS_DAYS", usual.access),
             situations=self._days("KEEP_SITUATIONS_DAYS", usual.situations),
             # Nobody asks for it later, and it names people: not for ever.
             sent=self._days("KEEP_SENT_DAYS", usual.sent, least=1, or_for_ever=False) or usual.sent,
@@ -295,6 +301,14 @@ class _Reader:
                 "characters, such as Gemeente Waterrijk"
             )
         return name
+
+    def _whole(self, name: str, default: int, least: int, most: int) -> int:
+        text = self._text(name, str(default))
+        number = int(text) if text.isascii() and text.isdigit() and len(text) < 6 else -1
+        if least <= number <= most:
+            return number
+        self.problems.append(f"{name}: “{text}” is no whole number from {least} to {most}")
+        return default
 
     def _softphone_signal(self) -> str:
         value = self._text("SOFTPHONE_SIGNAL", "")

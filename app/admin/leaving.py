@@ -7,11 +7,11 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.agents import presence
+from app.agents import presence, sessions
 from app.errors import InvalidField
 from app.messages import messages
 from app.promises import ledger
-from app.records.agents import Agent, Intent, User
+from app.records.agents import Agent, Intent
 from app.records.callers import IS_OPEN, Case, owner_of
 from app.records.messages import Message
 from app.records.promises import IS_OWED, Promise
@@ -128,5 +128,5 @@ def _hand_over_messages(session: Session, agent: str, shares: Sequence[Share], n
 def disable(session: Session, agent: str, now: datetime) -> None:
     """The agent has left: never rung again, and signed out wherever they are. A conversation goes on."""
     session.execute(update(Agent).where(Agent.key == agent).values(enabled=False))
-    session.execute(update(User).where(User.agent == agent).values(session_number=User.session_number + 1))
+    sessions.end_all_of_agent(session, agent, now)
     presence.set_intent(session, agent, Intent.OFF, now, why="left")

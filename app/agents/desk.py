@@ -9,7 +9,7 @@ from sqlalchemy import select
 from app import web
 from app.agents import desk_events, presence, streams
 from app.agents.presence_view import PresenceView
-from app.agents.sign_in import desk_of_reader, require_agent
+from app.agents.sign_in import desk_of_reader, proof_of_reader, require_agent
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.errors import InvalidField
@@ -163,7 +163,7 @@ def _name_of(said: object) -> str:
 @bp.get("/events")
 @require_agent
 def events() -> Response:
-    return streams.open_stream(desk_of_reader())
+    return streams.open_stream(desk_of_reader(), proof_of_reader())
 
 
 @bp.get("/poll")

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import event, insert, select, update
+from sqlalchemy import and_, event, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
@@ -75,3 +75,24 @@ def after(session: Session, agent: str, number: int, limit: int = 200) -> Sequen
 def newest(session: Session, agent: str) -> int:
     """Return the number of the newest event, 0 when there was none yet."""
     return session.scalar(select(Presence.event_number).where(Presence.agent == agent)) or 0
+
+
+# (agent, number, kind, data, created_at)
+Told = tuple[str, int, str, dict[str, Any], datetime]
+
+
+def after_each(session: Session, wanted: Sequence[tuple[str, int]], limit: int) -> list[Told]:
+    """Return what each of these agents was told after the event that is given with them, in order."""
+    statement = (
+        select(DeskEvent.agent, DeskEvent.number, DeskEvent.kind, DeskEvent.data, DeskEvent.created_at)
+        .where(or_(*(and_(DeskEvent.agent == agent, DeskEvent.number > number) for agent, number in wanted)))
+        .order_by(DeskEvent.agent, DeskEvent.number)
+        .limit(limit)
+    )
+    return [tuple(row) for row in session.execute(statement)]
+
+
+def newest_of_all(session: Session) -> dict[str, int]:
+    """Return the number of the newest event of each agent who was ever told one."""
+    rows = session.execute(select(Presence.agent, Presence.event_number).where(Presence.event_number > 0))
+    return {row.agent: row.event_number for row in rows}

@@ -1,11 +1,8 @@
 """Who is this? Signing in and out, and the guards that let only the right people to a page."""
 
-import hashlib
-import hmac
-import ipaddress
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from functools import wraps
 from typing import ParamSpec, cast
 
@@ -22,15 +19,18 @@ from flask import (
     session,
     url_for,
 )
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app import web
-from app.agents import first_pages, passwords, presence
+from app.agents import access_log, first_pages, guessing, passwords, presence, sessions
 from app.agents.first_pages import OVERSEERS as OVERSEERS
+from app.agents.guessing import Throttle
+from app.agents.sessions import Limits
 from app.clock import utcnow
-from app.db import reading, transaction
-from app.records.agents import Agent, Role, SignInAttempt, User
+from app.db import OUT_OF_REACH, reading, transaction
+from app.records.access import AccessKind, UserSession
+from app.records.agents import Agent, Role, User
 from config import Settings
 
 bp = Blueprint("sign_in", __name__)
@@ -38,11 +38,10 @@ bp = Blueprint("sign_in", __name__)
 P = ParamSpec("P")
 View = Callable[P, Response]
 
-SHIFT = timedelta(hours=14)  # after this one signs in again, whatever happened meanwhile
-REMEMBERED = timedelta(hours=1)  # refused attempts
-# One person at one place: five mistakes are human. A whole office behind one address makes more.
-FREE_FOR_ACCOUNT, FIRST_WAIT_FOR_ACCOUNT, LONGEST_WAIT_FOR_ACCOUNT = 5, 15, 900
-FREE_FOR_ADDRESS, FIRST_WAIT_FOR_ADDRESS, LONGEST_WAIT_FOR_ADDRESS = 50, 5, 300
+
+# What the session's cookie holds of it. The names without a row of ours are for a process of the release
+# before, beside which this one may run during an upgrade.
+SESSION = "session"
 
 
 @dataclass(frozen=True)
@@ -53,6 +52,7 @@ class SignedIn:
     role: Role
     agent: str | None
     language: str
+    session: str  # the hash of theirs: what they open ends with it
 
 
 # --- the guards --------------------------------------------------------------------------------------
@@ -61,8 +61,8 @@ class SignedIn:
 def current() -> SignedIn | None:
     """Return who is signed in, looked up once in each request; None when nobody is.
 
-    A session ends when the user is gone or signed out everywhere, and when a shift's time is over. Somebody
-    whose agent left the organisation is nobody.
+    A session ends when it, or all of this user's, were ended, when a shift's time is over, and when nothing
+    was heard of it for long; see app/agents/sessions.py. Somebody whose agent left is nobody.
     """
     if "signed_in" not in g:
         g.signed_in = _look_up()
@@ -70,18 +70,23 @@ def current() -> SignedIn | None:
 
 
 def _look_up() -> SignedIn | None:
-    email, since = session.get("user"), session.get("since", 0)
-    if not email or utcnow().timestamp() - since > SHIFT.total_seconds():
+    secret = session.get(SESSION)
+    if not isinstance(secret, str):
         return None
+    now = utcnow()
     with reading() as db:
-        row = db.execute(
-            select(User.role, User.agent, User.language, User.session_number, Agent.enabled)
-            .outerjoin(Agent, Agent.key == User.agent)
-            .where(User.email == email)
-        ).one_or_none()
-    if row is None or row.session_number != session.get("number") or row.enabled is False:
+        found = sessions.find(db, secret, now, _limits())
+    if found is None:
         return None
-    return SignedIn(email, row.role, row.agent, row.language)
+    if now - found.seen_at > sessions.SEEN_EVERY:
+        # A database too busy to write it down has no reason to turn somebody away.
+        with suppress(*OUT_OF_REACH), transaction() as db:
+            sessions.seen(db, found.hash, now)
+    return SignedIn(found.email, found.role, found.agent, found.language, found.hash)
+
+
+def _limits() -> Limits:
+    return Limits.of(current_app.config["SETTINGS"])
 
 
 def require_sign_in(view: View[P]) -> View[P]:
@@ -144,80 +149,19 @@ def desk_of_reader() -> str:
     return reader.agent
 
 
+def proof_of_reader() -> sessions.Proof:
+    """Return what the reader's stream is opened with, and ends with. Only beneath a guard."""
+    reader = current()
+    if reader is None:
+        raise RuntimeError("proof_of_reader() was asked outside a guard")
+    return sessions.Proof.of_session(reader.session)
+
+
 def _ask_to_sign_in() -> Response:
     if request.method == "GET" and web.wants_page():
         where = request.full_path.rstrip("?")
         return make_response(redirect(url_for("sign_in.login", next=where)))
     return web.signed_out()
-
-
-# --- slowing down guesses ----------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Throttle:
-    """The two things that an attempt counts against, as keyed hashes: neither is readable in the table."""
-
-    account: str  # this account from this address: nobody else's sign-in suffers from it
-    address: str
-
-    @classmethod
-    def of(cls, email: str, address: str, key: str) -> "Throttle":
-        network = _network(address)
-        return cls(_keyed(key, f"account {network} {email}"), _keyed(key, f"address {network}"))
-
-
-def _network(address: str) -> str:
-    """Return the address; for IPv6 its /64, since one visitor has all of that."""
-    try:
-        parsed = ipaddress.ip_address(address)
-    except ValueError:
-        return "unknown"
-    if parsed.version == 6:
-        return str(ipaddress.ip_network((parsed, 64), strict=False))
-    return str(parsed)
-
-
-def _keyed(key: str, text: str) -> str:
-    return hmac.new(key.encode(), f"sign-in {text}".encode(), hashlib.sha256).hexdigest()
-
-
-def register_attempt(db: Session, throttle: Throttle, now: datetime) -> int:
-    """Count an attempt before it is judged; return 0, or the seconds to wait when it may not be made yet.
-
-    Counted first, so that many at once can't all slip through; `forgive` takes it back when it was right.
-    """
-    if db.get_bind().dialect.name == "postgresql":
-        # One at a time for each account and address; SQLite has one writer anyway.
-        db.execute(select(func.pg_advisory_xact_lock(int(throttle.account[:15], 16))))
-    wait = max(
-        _wait(db, throttle.account, now, FREE_FOR_ACCOUNT, FIRST_WAIT_FOR_ACCOUNT, LONGEST_WAIT_FOR_ACCOUNT),
-        _wait(db, throttle.address, now, FREE_FOR_ADDRESS, FIRST_WAIT_FOR_ADDRESS, LONGEST_WAIT_FOR_ADDRESS),
-    )
-    if wait == 0:
-        db.add_all(SignInAttempt(subject=subject, at=now) for subject in (throttle.account, throttle.address))
-        db.execute(delete(SignInAttempt).where(SignInAttempt.at < now - REMEMBERED))
-    return wait
-
-
-def _wait(db: Session, subject: str, now: datetime, free: int, first: int, longest: int) -> int:
-    refused, last = db.execute(
-        select(func.count(), func.max(SignInAttempt.at)).where(
-            SignInAttempt.subject == subject, SignInAttempt.at > now - REMEMBERED
-        )
-    ).one()
-    if refused < free:
-        return 0
-    pause = min(longest, first * 2 ** min(refused - free, 20))
-    until = last + timedelta(seconds=pause)
-    return max(0, -int((now - until).total_seconds() // 1)) if until > now else 0
-
-
-def forgive(db: Session, throttle: Throttle) -> None:
-    """Forget this account's refused attempts from this address, and one of the address's own."""
-    db.execute(delete(SignInAttempt).where(SignInAttempt.subject == throttle.account))
-    newest = select(func.max(SignInAttempt.id)).where(SignInAttempt.subject == throttle.address)
-    db.execute(delete(SignInAttempt).where(SignInAttempt.id == newest.scalar_subquery()))
 
 
 # --- signing in and out ------------------------------------------------------------------------------
@@ -253,26 +197,68 @@ def login() -> Response:
     if reader := current():
         asked = web.safe_next(request.args.get("next", ""))
         return make_response(redirect(_first_page(reader.role, reader.agent, asked)))
-    return _page()
+    return _page(notice=_why_signed_out())
+
+
+def _why_signed_out() -> str:
+    """Say why somebody must sign in who was signed in here before; nothing to all others."""
+    if SESSION in session:
+        return web.t("login_ended")
+    return web.t("login_renewed") if "user" in session else ""
 
 
 @bp.post("/login")
 def sign_in() -> Response:
     settings: Settings = current_app.config["SETTINGS"]
     email = request.form.get("email", "").strip().lower()
-    throttle = Throttle.of(email, request.remote_addr or "", settings.secret_key)
+    device = guessing.device_from(request.cookies.get(_device_cookie(), ""), _signing_keys())
+    throttle = Throttle.of(email, request.remote_addr or "", settings.secret_key, device)
     with transaction() as db:
-        wait = register_attempt(db, throttle, utcnow())
+        wait = guessing.register_attempt(db, throttle, utcnow())
+        if wait:
+            note(db, AccessKind.SLOWED_DOWN, email)
     if wait:
-        return _page(429, error=_wait_in_words(wait), wait=wait)
+        return _page(429, error=_wait_in_words(wait, throttle), wait=wait)
     user = judge(email, request.form.get("password", ""))
     if user is None:
+        with transaction() as db:
+            note(db, AccessKind.REFUSED, email)
         return _page(401, error=web.t("login_wrong"))
     with transaction() as db:
-        forgive(db, throttle)
-    _start_session(user)
-    asked = web.safe_next(request.form.get("next", ""))
-    return make_response(redirect(_first_page(user.role, user.agent, asked), 303))
+        guessing.forgive(db, throttle)
+        _start_session(db, user)
+        note(db, AccessKind.SIGNED_IN, email)
+    where = _first_page(user.role, user.agent, web.safe_next(request.form.get("next", "")))
+    return _remembering((device or guessing.new_device()).with_(email), make_response(redirect(where, 303)))
+
+
+def note(db: Session, kind: AccessKind, email: str) -> None:
+    """Write down what somebody did at the door in this request; of who has no account, no name."""
+    known = db.scalar(select(User.email).where(User.email == email))
+    browser = sessions.browser_named(request.user_agent.string)
+    access_log.note(db, kind, known, utcnow(), access_log.Place.of(browser, request.remote_addr or ""))
+
+
+def _signing_keys() -> list[str]:
+    settings: Settings = current_app.config["SETTINGS"]
+    return [settings.secret_key]
+
+
+def _device_cookie() -> str:
+    return f"{current_app.config['SESSION_COOKIE_NAME']}-device"
+
+
+def _remembering(device: guessing.Device, response: Response) -> Response:
+    """Let this browser be known: guesses from elsewhere don't slow it down; see app/agents/guessing.py."""
+    response.set_cookie(
+        _device_cookie(),
+        guessing.cookie_for(device, _signing_keys()),
+        max_age=guessing.DEVICE_FOR,
+        secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),
+        httponly=True,
+        samesite="Lax",
+    )
+    return response
 
 
 def _first_page(role: Role, agent: str | None, asked: str) -> str:
@@ -281,19 +267,28 @@ def _first_page(role: Role, agent: str | None, asked: str) -> str:
     return first.href if first is not None and asked == "/desk" else asked
 
 
-def _start_session(user: User) -> None:
+def _start_session(db: Session, user: User) -> None:
+    now = utcnow()
+    if before := session.get(SESSION):
+        # Whoever was signed in in this browser isn't any more.
+        db.execute(delete(UserSession).where(UserSession.hash == sessions.hash_of(str(before))))
     # Nothing of the visitor before survives: neither a planted token nor somebody else's card.
     session.clear()
+    session[SESSION] = sessions.start(db, user, sessions.browser_named(request.user_agent.string), now)
     session["user"] = user.email
     session["number"] = user.session_number
-    session["since"] = int(utcnow().timestamp())
+    session["since"] = int(now.timestamp())
     session["language"] = user.language
 
 
-def _page(status: int = 200, *, error: str = "", wait: int = 0) -> Response:
+def _page(status: int = 200, *, error: str = "", notice: str = "", wait: int = 0) -> Response:
     asked = request.values.get("next", "")
     page = render_template(
-        "agents/login.html", error=error, email=request.form.get("email", ""), next=web.safe_next(asked)
+        "agents/login.html",
+        error=error,
+        notice=notice,
+        email=request.form.get("email", ""),
+        next=web.safe_next(asked),
     )
     response = make_response(page, status)
     if wait:
@@ -301,22 +296,30 @@ def _page(status: int = 200, *, error: str = "", wait: int = 0) -> Response:
     return response
 
 
-def _wait_in_words(seconds: int) -> str:
+def _wait_in_words(seconds: int, throttle: Throttle) -> str:
     minutes = -(-seconds // 60)
     how_long = web.duration(seconds, "second") if seconds < 90 else web.duration(minutes, "minute")
-    return web.t("login_wait", how_long=how_long)
+    words = web.t("login_wait", how_long=how_long)
+    return words if throttle.is_known else f"{words} {web.t('login_wait_elsewhere')}"
 
 
 @bp.post("/logout")
 def logout() -> Response:
-    """End this session, and its agent's shift; with `everywhere`, all sessions of this user."""
+    """End this session; with `everywhere`, all sessions of this user.
+
+    The agent's shift ends with it, unless their desk is open in another browser too.
+    """
     if reader := current():
+        now = utcnow()
         with transaction() as db:
-            if reader.agent:
-                presence.signs_out(db, reader.agent, utcnow())
             if request.form.get("everywhere"):
-                newer = User.session_number + 1
-                db.execute(update(User).where(User.email == reader.email).values(session_number=newer))
+                sessions.end_all(db, reader.email, now)
+                note(db, AccessKind.SIGNED_OUT_EVERYWHERE, reader.email)
+            else:
+                sessions.end(db, reader.email, reader.session)
+                note(db, AccessKind.SIGNED_OUT, reader.email)
+                if reader.agent and not sessions.is_elsewhere(db, reader.agent, reader.session, now):
+                    presence.signs_out(db, reader.agent, now)
     chosen = session.get("language")
     session.clear()
     if chosen:

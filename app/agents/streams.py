@@ -15,15 +15,16 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
-from flask import Response, request
+from flask import Response, current_app, request
 from prometheus_client import Histogram
 from redis import asyncio as async_redis
 from redis.exceptions import RedisError
-from sqlalchemy import and_, or_, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import bus
-from app.agents import desk_events
+from app.agents import desk_events, sessions
+from app.agents.sessions import Limits, Proof
 from app.clock import utcnow
 from app.db import reading
 from app.records.agents import Activity, DeskEvent, Presence
@@ -36,10 +37,14 @@ HOLDS_STREAMS = "rechtdoor.holds_streams"
 HANDED_OVER = "X-Desk-Stream"
 
 TICK_SECONDS = 10  # the page shows its red banner after 25 without one
-LIFETIME_SECONDS = 30 * 60  # then the desk connects again, and so proves that it is still signed in
+USUAL_LIMITS = Limits()
+LIFETIME_SECONDS = 30 * 60  # then the desk connects again
+# So often what opened the streams is looked at: a session that was ended must be silent 5 s later.
+PROVE_SECONDS = 2.0
 RETRY_MILLISECONDS = 1000
 MOST_DESKS = 5000  # to one process; the rest is sent elsewhere with 503
 MOST_DESKS_OF_AGENT = 12
+MOST_ONLOOKERS_OF_AGENT = 6  # other systems, beside the agent's own
 MOST_WAITING = 200  # events that wait for a slow reader here; the rest waits in the log
 # Whatever Redis says: a bell may be lost, and a Redis that hangs is not known to from one moment to the next.
 LOOK_SECONDS = 1.5
@@ -115,27 +120,35 @@ def start_after(session: Session, agent: str, asked: int | None) -> int:
     return min(of_call) - 1 if of_call else newest
 
 
-def open_stream(agent: str, after: int | None = None) -> Response:
-    """Answer this request, which the view has authorised, with the event stream of `agent`.
+def open_stream(agent: str, proof: Proof, after: int | None = None) -> Response:
+    """Answer this request, which the view has authorised by `proof`, with the event stream of `agent`.
 
-    `after` is the event after which it goes on where the request itself doesn't say. On the ASGI server the
-    stream is held on the loop; elsewhere this answer is a stream by itself and keeps its thread.
+    It ends soon after the proof does. `after` is the event after which it goes on where the request itself
+    doesn't say. On the ASGI server it is held on the loop; elsewhere this answer is the stream, at a thread.
     """
     asked = asked_after()
     with reading() as session:
         number = start_after(session, agent, after if asked is None else asked)
     if request.environ.get(HOLDS_STREAMS):
-        return Response(status=200, headers={HANDED_OVER: f"{agent} {number}"})
-    return Response(_in_this_thread(agent, number), headers=HEADERS, direct_passthrough=True)
+        return Response(status=200, headers={HANDED_OVER: f"{agent} {number} {proof}"})
+    limits = Limits.of(current_app.config["SETTINGS"])
+    return Response(_in_this_thread(agent, number, proof, limits), headers=HEADERS, direct_passthrough=True)
 
 
-def _in_this_thread(agent: str, number: int, pause: float = 0.5) -> Iterator[bytes]:
+def _in_this_thread(
+    agent: str, number: int, proof: Proof, limits: Limits, pause: float = 0.5
+) -> Iterator[bytes]:
     """Yield the stream by looking again and again; for servers that have no loop."""
     ends = time.monotonic() + LIFETIME_SECONDS
     next_tick = time.monotonic() + TICK_SECONDS
+    next_proof = time.monotonic() + PROVE_SECONDS
     yield OPENING
     while (now := time.monotonic()) < ends:
         with reading() as session:
+            if now >= next_proof:
+                next_proof = now + PROVE_SECONDS
+                if not sessions.living(session, [(agent, proof)], utcnow(), limits):
+                    return
             events = desk_events.after(session, agent, number)
         for event in events:
             number = event.number
@@ -153,13 +166,32 @@ def _in_this_thread(agent: str, number: int, pause: float = 0.5) -> Iterator[byt
 class Desk:
     """One open stream. What it must still be sent waits here, so that a slow reader holds up nobody."""
 
-    __slots__ = ("_ends", "_is_behind", "_send", "_sending", "_waiting", "after", "agent", "hub", "turn")
+    __slots__ = (
+        "_ends",
+        "_is_behind",
+        "_send",
+        "_sending",
+        "_waiting",
+        "after",
+        "agent",
+        "hub",
+        "proof",
+        "turn",
+    )
 
     def __init__(
-        self, hub: "Hub", agent: str, after: int, turn: int, send: Send, ends: asyncio.Timeout
+        self,
+        hub: "Hub",
+        agent: str,
+        after: int,
+        proof: Proof,
+        turn: int,
+        send: Send,
+        ends: asyncio.Timeout,
     ) -> None:
         self.hub = hub
         self.agent = agent
+        self.proof = proof
         self.after = after
         self.turn = turn
         self._send = send
@@ -222,11 +254,15 @@ class Desk:
 class Hub:
     """All desks of this process: one listener at Redis, one reader of the log."""
 
-    def __init__(self, redis_url: str, *, most_desks: int = MOST_DESKS) -> None:
+    def __init__(
+        self, redis_url: str, *, limits: Limits = USUAL_LIMITS, most_desks: int = MOST_DESKS
+    ) -> None:
         self._redis_url = redis_url
+        self._limits = limits
         self._most_desks = most_desks
         self._desks: dict[str, list[Desk]] = {}
         self._count = 0
+        self._onlookers = 0
         self._turns: list[set[Desk]] = [set() for _ in range(TICK_SECONDS)]
         self._next_turn = itertools.cycle(range(TICK_SECONDS))
         self._woken: set[str] = set()
@@ -247,15 +283,14 @@ class Hub:
     def hears_redis(self) -> bool:
         return self._hears_redis
 
-    def start(self) -> None:
-        """Begin to listen; called again it does nothing."""
+    def start(self) -> None:  # called again it does nothing
         if not self._tasks:
             self._loop = asyncio.get_running_loop()
             jobs = (self._listen(), self._look(), self._read(), self._tick())
             self._tasks = [asyncio.get_running_loop().create_task(job) for job in jobs]
 
     def close(self) -> None:
-        """End all streams: the browsers connect to the next process and resume there."""
+        """End all streams: browsers resume at the next process."""
         self._closed = True
         for desk in [desk for desks in self._desks.values() for desk in desks]:
             desk.end()
@@ -274,13 +309,18 @@ class Hub:
         self._tasks = []
         self._reader.shutdown(wait=False, cancel_futures=True)
 
-    def has_room(self, agent: str) -> bool:
-        of_agent = len(self._desks.get(agent, ()))
-        return not self._closed and self._count < self._most_desks and of_agent < MOST_DESKS_OF_AGENT
+    def has_room(self, agent: str, proof: Proof) -> bool:
+        """Tell whether one more fits. However many systems look on, the agent's own desk has its place."""
+        if self._closed or self._count >= self._most_desks:
+            return False
+        of_kind = sum(desk.proof.is_own == proof.is_own for desk in self._desks.get(agent, ()))
+        if proof.is_own:
+            return of_kind < MOST_DESKS_OF_AGENT
+        return of_kind < MOST_ONLOOKERS_OF_AGENT and self._onlookers < self._most_desks // 2
 
-    async def hold(self, agent: str, after: int, receive: Receive, send: Send) -> None:
-        """Answer with the stream of `agent`, from after event `after`, until it ends or the reader leaves."""
-        if not self.has_room(agent):
+    async def hold(self, agent: str, after: int, proof: Proof, receive: Receive, send: Send) -> None:
+        """Answer with the stream of `agent`, from after event `after`, until it or its proof ends."""
+        if not self.has_room(agent, proof):
             await _answer_full(send)
             return
         self.start()
@@ -289,7 +329,7 @@ class Hub:
         desk = None
         try:
             async with asyncio.timeout(LIFETIME_SECONDS) as ends:
-                desk = Desk(self, agent, after, next(self._next_turn), send, ends)
+                desk = Desk(self, agent, after, proof, next(self._next_turn), send, ends)
                 self._add(desk)
                 desk.put(OPENING)
                 self.wake([agent])
@@ -306,6 +346,7 @@ class Hub:
         self._desks.setdefault(desk.agent, []).append(desk)
         self._turns[desk.turn].add(desk)
         self._count += 1
+        self._onlookers += not desk.proof.is_own
 
     def _remove(self, desk: Desk) -> None:
         of_agent = self._desks[desk.agent]
@@ -314,6 +355,7 @@ class Hub:
             del self._desks[desk.agent]
         self._turns[desk.turn].discard(desk)
         self._count -= 1
+        self._onlookers -= not desk.proof.is_own
 
     def wake(self, agents: Sequence[str]) -> None:
         """Look soon what is new for these agents."""
@@ -372,17 +414,28 @@ class Hub:
 
     async def _look(self) -> None:
         """Look for all desks at once, now and then: bells may be lost."""
+        prove_at = time.monotonic() + PROVE_SECONDS
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             if not self._desks:
                 continue
             try:
                 newest = await self._in_thread(_read_newest)
+                if time.monotonic() >= prove_at:
+                    prove_at = time.monotonic() + PROVE_SECONDS
+                    await self._end_unproven()
             except Exception:
                 log.warning("desk events can't be read", exc_info=True)
                 continue
             seen = {agent: self._seen_by_all(agent) for agent in self._desks}
             self.wake([agent for agent, to in seen.items() if to is not None and newest.get(agent, 0) > to])
+
+    async def _end_unproven(self) -> None:
+        opened = {(desk.agent, desk.proof) for desks in self._desks.values() for desk in desks}
+        over = opened - await self._in_thread(_read_living, opened, self._limits)
+        for agent, proof in over:
+            for desk in [desk for desk in self._desks.get(agent, ()) if desk.proof == proof]:
+                desk.end()
 
     async def _listen(self) -> None:
         while True:
@@ -426,21 +479,19 @@ class Hub:
                 desk.put_tick()
 
 
-def _read_events(wanted: list[tuple[str, int]]) -> list[tuple[str, int, str, dict[str, Any], datetime]]:
-    statement = (
-        select(DeskEvent.agent, DeskEvent.number, DeskEvent.kind, DeskEvent.data, DeskEvent.created_at)
-        .where(or_(*(and_(DeskEvent.agent == agent, DeskEvent.number > number) for agent, number in wanted)))
-        .order_by(DeskEvent.agent, DeskEvent.number)
-        .limit(EVENTS_IN_QUERY)
-    )
+def _read_events(wanted: list[tuple[str, int]]) -> list[desk_events.Told]:
     with reading() as session:
-        return [tuple(row) for row in session.execute(statement)]
+        return desk_events.after_each(session, wanted, EVENTS_IN_QUERY)
 
 
 def _read_newest() -> dict[str, int]:
     with reading() as session:
-        rows = session.execute(select(Presence.agent, Presence.event_number).where(Presence.event_number > 0))
-        return dict(rows.all())
+        return desk_events.newest_of_all(session)
+
+
+def _read_living(opened: set[tuple[str, Proof]], limits: Limits) -> set[tuple[str, Proof]]:
+    with reading() as session:
+        return sessions.living(session, opened, utcnow(), limits)
 
 
 async def _answer_full(send: Send) -> None:

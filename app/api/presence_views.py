@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.agents import presence, streams
+from app.agents.sessions import Proof
 from app.api import shapes
 from app.api.fields import Moment, Problem, Refused, Said, one_of
 from app.api.problems import ApiProblem
@@ -104,7 +105,7 @@ def heartbeat(agent: str) -> ResponseReturnValue:
 def agent_events(agent: str) -> ResponseReturnValue:
     with db.reading() as session:
         _presence(session, agent)
-    return streams.open_stream(agent)
+    return streams.open_stream(agent, Proof.of_token(g.api_token))
 
 
 def enter() -> None:

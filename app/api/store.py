@@ -33,6 +33,7 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from app.agents import sessions
 from app.api.fields import Problem
 from app.api.records import (
     AGENTS,
@@ -157,6 +158,8 @@ def _write_agents(session: Session, records: list[AgentRecord]) -> None:
     for record in records:
         if record.enabled is not None:
             session.execute(update(Agent).where(Agent.key == record.agent).values(enabled=record.enabled))
+            if not record.enabled:
+                sessions.end_all_of_agent(session, record.agent, utcnow())
     # The row that reservations take, with the model's own defaults.
     session.execute(
         _insert(session)(Presence).on_conflict_do_nothing(), [{"agent": one.agent} for one in records]

@@ -9,12 +9,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import db
+from app.agents import access_log, sessions
 from app.agents.passwords import fits, hash_password
 from app.api import auth
 from app.api.fields import Problem, Unusable, email
 from app.clock import utcnow
 from app.commands import refuse, say, settings_of
 from app.errors import InvalidField
+from app.records.access import AccessKind
 from app.records.agents import Agent, Role, User
 from app.records.tokens import ApiToken, Scope
 
@@ -52,15 +54,24 @@ def create_user(context: click.Context, address: str, role: str, agent: str | No
                     email=address, password_hash=_hashed(password), role=role, agent=agent, language=language
                 )
             )
+            _note(session, AccessKind.ACCESS_CHANGED, address, role)
             click.echo(say("user_created", email=address, role=role))
             if not os.environ.get(PASSWORD):
                 click.echo(say("password_once", password=password))
             return
-        user.role, user.agent = Role(role), agent
+        changes = (user.role, user.agent) != (role, agent)
         password = os.environ.get(PASSWORD, "")
-        if password and not fits(user.password_hash, password):
+        is_new = bool(password) and not fits(user.password_hash, password)
+        if is_new:
             user.password_hash = _hashed(password)
-            user.session_number += 1  # whoever knew the old one is signed out
+            _note(session, AccessKind.PASSWORD_CHANGED, address)
+        if changes:
+            _note(session, AccessKind.ACCESS_CHANGED, address, f"{role} {agent or ''}".strip())
+        if changes or is_new:
+            # Whoever knew the old password, or has a page open with the old rights, is signed out.
+            session.flush()
+            sessions.end_all(session, address, utcnow())
+            user.role, user.agent = Role(role), agent
         click.echo(say("user_updated", email=address, role=role))
 
 
@@ -88,6 +99,7 @@ def create_token(name: str, scope: str, agent: str | None) -> None:
         if session.scalar(select(ApiToken.name).where(ApiToken.name == name)):
             raise refuse([Problem("NAME", "token_exists", {"text": name})])
         token = auth.create(session, name, Scope(scope), agent, utcnow())
+        _note(session, AccessKind.TOKEN_CREATED, None, f"{name} {scope}")
     # On a line by itself, so that a script can take the last line.
     click.echo(say("token_created", name=name, scope=scope), err=True)
     click.echo(token)
@@ -108,7 +120,12 @@ def revoke_token(name: str) -> None:
     with db.transaction() as session:
         if not auth.revoke(session, name.strip()):
             raise refuse([Problem("NAME", "no_such_token", {"text": name})])
+        _note(session, AccessKind.TOKEN_REVOKED, None, name.strip())
     click.echo(say("token_revoked", name=name))
+
+
+def _note(session: Session, kind: AccessKind, email: str | None, about: str = "") -> None:
+    access_log.note(session, kind, email, utcnow(), access_log.COMMAND, about=about)
 
 
 def _language_of(session: Session, agent: str | None) -> str | None:

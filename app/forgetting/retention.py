@@ -15,6 +15,7 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 from app.db import table_of
 from app.forgetting.naming import unname_calls, unname_promises
 from app.outgoing import outbox
+from app.records.access import AccessEvent, UserSession
 from app.records.agents import DeskEvent, SignInAttempt
 from app.records.calls import HAS_SITUATION, IS_ENDED, Call, CallStep, Inbox
 from app.records.jobs import WorkerSeen
@@ -31,6 +32,8 @@ KEEP_EVENTS = timedelta(hours=24)
 # The carrier repeats a question for minutes.
 KEEP_INBOX = timedelta(days=3)
 KEEP_SIGN_INS = timedelta(hours=1)
+# No session lasts longer than a day; see SESSION_HOURS.
+KEEP_SESSIONS = timedelta(days=2)
 KEEP_WORKERS = timedelta(hours=1)
 # What other systems were told names people, and they have it themselves.
 KEEP_TOLD = timedelta(days=1)
@@ -56,11 +59,13 @@ def everything(keep: Keep, now: datetime) -> Iterator[Old]:
     yield Old("events", now - KEEP_EVENTS, _events)
     yield Old("inbox", now - KEEP_INBOX, _inbox)
     yield Old("sign_ins", now - KEEP_SIGN_INS, _sign_ins)
+    yield Old("sessions", now - KEEP_SESSIONS, _sessions)
     yield Old("workers", now - KEEP_WORKERS, _workers)
     for kind in outbox.GIVE_UP_AFTER:
         kept = KEEP_TOLD if kind == outbox.CALL_HOOK else timedelta(days=keep.sent)
         yield Old(kind, now - kept, partial(_sent, kind))
     kinds: tuple[tuple[str, int | None, Forget], ...] = (
+        ("access", keep.access, _access),
         ("messages", keep.messages, _messages),
         ("situations", keep.situations, _situations),
         ("promises", keep.promises, _promises),
@@ -178,6 +183,14 @@ def _workers(session: Session, before: datetime, now: datetime) -> int:
 
 def _sign_ins(session: Session, before: datetime, now: datetime) -> int:
     return _delete_oldest(session, SignInAttempt, (SignInAttempt.id,), SignInAttempt.at, before)
+
+
+def _sessions(session: Session, before: datetime, now: datetime) -> int:
+    return _delete_oldest(session, UserSession, (UserSession.hash,), UserSession.seen_at, before)
+
+
+def _access(session: Session, before: datetime, now: datetime) -> int:
+    return _delete_oldest(session, AccessEvent, (AccessEvent.id,), AccessEvent.at, before)
 
 
 # --- the oldest few -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from alembic import context
 
+import app.records.access
 import app.records.agents
 import app.records.callers
 import app.records.calls

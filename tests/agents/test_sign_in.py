@@ -2,21 +2,25 @@
 
 import re
 import threading
+from collections.abc import Callable
 from datetime import timedelta
 
 import argon2
 import pytest
+from click.testing import Result
 from flask import Flask, Response
 from flask.testing import FlaskClient
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 
 import app.db
 import config
 from app import create_app
-from app.agents import passwords, presence, sign_in
+from app.agents import guessing, passwords, presence, sign_in
 from app.clock import utcnow
-from app.db import transaction
+from app.db import reading, transaction
 from app.errors import InvalidField
+from app.forgetting import retention
+from app.records.access import AccessEvent, AccessKind, UserSession
 from app.records.agents import Agent, Intent, Reach, Role, SignInAttempt, Softphone, User
 from tests import factories
 from tests.desk import office
@@ -82,26 +86,26 @@ def test_a_password_is_kept_at_the_cost_that_was_chosen(
 
 
 def test_guessing_is_slowed_down_with_a_clear_sentence(client: FlaskClient, anna: str) -> None:
-    for _ in range(sign_in.FREE_FOR_ACCOUNT):
+    for _ in range(guessing.FREE_FOR_ACCOUNT):
         assert try_password(client, anna, "mis mis mis mis").status_code == 401
 
     refused = try_password(client, anna, PASSWORD)
 
     assert refused.status_code == 429
-    assert 0 < int(refused.headers["Retry-After"]) <= sign_in.FIRST_WAIT_FOR_ACCOUNT
+    assert 0 < int(refused.headers["Retry-After"]) <= guessing.FIRST_WAIT_FOR_ACCOUNT
     assert f"Wacht {refused.headers['Retry-After']} seconden" in refused.text
     assert not is_signed_in(client)
 
 
 def test_guesses_from_elsewhere_do_not_lock_the_owner_out(client: FlaskClient, anna: str) -> None:
-    for _ in range(sign_in.FREE_FOR_ACCOUNT + 2):
+    for _ in range(guessing.FREE_FOR_ACCOUNT + 2):
         try_password(client, anna, "mis mis mis mis", address="203.0.113.9")
 
     assert try_password(client, anna, PASSWORD, address="192.0.2.1").status_code == 303
 
 
 def test_one_colleagues_mistakes_do_not_lock_out_the_office(client: FlaskClient, anna: str) -> None:
-    for _ in range(sign_in.FREE_FOR_ACCOUNT + 2):
+    for _ in range(guessing.FREE_FOR_ACCOUNT + 2):
         try_password(client, "ben@example.nl", "mis mis mis mis")
 
     assert try_password(client, anna, PASSWORD).status_code == 303
@@ -111,9 +115,9 @@ def test_many_accounts_tried_from_one_network_are_slowed_down(client: FlaskClien
     now = sign_in.utcnow()
     settings: config.Settings = client.application.config["SETTINGS"]
     with transaction() as session:
-        for number in range(sign_in.FREE_FOR_ADDRESS):
-            throttle = sign_in.Throttle.of(f"{number}@example.nl", "2001:db8::1", settings.secret_key)
-            assert sign_in.register_attempt(session, throttle, now) == 0
+        for number in range(guessing.FREE_FOR_ADDRESS):
+            throttle = guessing.Throttle.of(f"{number}@example.nl", "2001:db8::1", settings.secret_key)
+            assert guessing.register_attempt(session, throttle, now) == 0
 
     assert try_password(client, anna, PASSWORD, address="2001:db8::ffff:1").status_code == 429
     assert try_password(client, anna, PASSWORD, address="2001:db8:0:1::1").status_code == 303
@@ -121,21 +125,21 @@ def test_many_accounts_tried_from_one_network_are_slowed_down(client: FlaskClien
 
 def test_after_the_wait_one_may_try_again_and_the_wait_grows(client: FlaskClient, anna: str) -> None:
     settings: config.Settings = client.application.config["SETTINGS"]
-    throttle = sign_in.Throttle.of(anna, "192.0.2.1", settings.secret_key)
+    throttle = guessing.Throttle.of(anna, "192.0.2.1", settings.secret_key)
     now = sign_in.utcnow()
     waits = []
-    for _ in range(sign_in.FREE_FOR_ACCOUNT + 3):
+    for _ in range(guessing.FREE_FOR_ACCOUNT + 3):
         with transaction() as session:
-            if wait := sign_in.register_attempt(session, throttle, now):
+            if wait := guessing.register_attempt(session, throttle, now):
                 waits.append(wait)
                 now += timedelta(seconds=wait)
-                assert sign_in.register_attempt(session, throttle, now) == 0
+                assert guessing.register_attempt(session, throttle, now) == 0
 
     assert waits == [15, 30, 60]
 
 
 def test_signing_in_forgets_the_mistakes_before(client: FlaskClient, anna: str) -> None:
-    for _ in range(sign_in.FREE_FOR_ACCOUNT - 1):
+    for _ in range(guessing.FREE_FOR_ACCOUNT - 1):
         try_password(client, anna, "mis mis mis mis")
     assert try_password(client, anna, PASSWORD).status_code == 303
 
@@ -144,7 +148,7 @@ def test_signing_in_forgets_the_mistakes_before(client: FlaskClient, anna: str) 
 
 def test_guesses_at_the_same_instant_do_not_slip_through(flask_app: Flask, anna: str) -> None:
     settings: config.Settings = flask_app.config["SETTINGS"]
-    throttle = sign_in.Throttle.of(anna, "192.0.2.1", settings.secret_key)
+    throttle = guessing.Throttle.of(anna, "192.0.2.1", settings.secret_key)
     now = sign_in.utcnow()
     allowed: list[bool] = []
     start = threading.Barrier(12)
@@ -152,7 +156,7 @@ def test_guesses_at_the_same_instant_do_not_slip_through(flask_app: Flask, anna:
     def guess() -> None:
         start.wait()
         with transaction() as session:
-            may = sign_in.register_attempt(session, throttle, now) == 0
+            may = guessing.register_attempt(session, throttle, now) == 0
         allowed.append(may)
 
     threads = [threading.Thread(target=guess) for _ in range(12)]
@@ -162,7 +166,7 @@ def test_guesses_at_the_same_instant_do_not_slip_through(flask_app: Flask, anna:
         thread.join()
 
     assert len(allowed) == 12
-    assert sum(allowed) == sign_in.FREE_FOR_ACCOUNT
+    assert sum(allowed) == guessing.FREE_FOR_ACCOUNT
 
 
 def test_the_table_of_attempts_names_nobody(client: FlaskClient, anna: str) -> None:
@@ -170,7 +174,7 @@ def test_the_table_of_attempts_names_nobody(client: FlaskClient, anna: str) -> N
 
     with transaction() as session:
         subjects = session.scalars(select(SignInAttempt.subject)).all()
-    assert len(subjects) == 2
+    assert len(subjects) == 3
     assert all("anna" not in subject and subject[:3] != "203" for subject in subjects)
 
 
@@ -250,8 +254,8 @@ def test_somebody_who_left_is_signed_out_and_stays_out(client: FlaskClient, anna
 
 def test_a_session_ends_with_the_shift(client: FlaskClient, anna: str) -> None:
     office.sign_in(client, anna)
-    with client.session_transaction() as session:
-        session["since"] -= int(sign_in.SHIFT.total_seconds()) + 1
+    with transaction() as session:
+        session.execute(update(UserSession).values(started_at=utcnow() - timedelta(hours=14)))
 
     assert not is_signed_in(client)
 
@@ -424,10 +428,161 @@ def test_in_production_the_cookie_belongs_to_this_host_alone(settings: config.Se
 
 def test_the_attempts_of_an_hour_ago_are_forgotten(client: FlaskClient, anna: str) -> None:
     settings: config.Settings = client.application.config["SETTINGS"]
-    throttle = sign_in.Throttle.of(anna, "192.0.2.1", settings.secret_key)
+    throttle = guessing.Throttle.of(anna, "192.0.2.1", settings.secret_key)
     now = sign_in.utcnow()
     with transaction() as session:
-        sign_in.register_attempt(session, throttle, now - timedelta(hours=2))
-        sign_in.register_attempt(session, throttle, now)
+        guessing.register_attempt(session, throttle, now - timedelta(hours=2))
+        guessing.register_attempt(session, throttle, now)
 
-        assert session.scalar(select(func.count()).select_from(SignInAttempt)) == 2
+        assert session.scalar(select(func.count()).select_from(SignInAttempt)) == 3
+
+
+# --- many places, one account --------------------------------------------------------------------------
+
+
+def make_known(client: FlaskClient, email: str) -> None:
+    """Sign in and out again."""
+    client.post("/logout", data={"csrf": office.sign_in(client, email)})
+
+
+def guess_from_many_places(client: FlaskClient, email: str, places: int = 24, first: int = 0) -> list[int]:
+    """Let a crowd guess, each place below what one place may; return what each guess was answered."""
+    return [
+        try_password(
+            client.application.test_client(), email, "mis mis mis mis", address=f"203.0.113.{place}"
+        ).status_code
+        for place in range(first, first + places)
+        for _ in range(5)
+    ]
+
+
+def test_guesses_from_many_places_are_slowed_down_together(client: FlaskClient, anna: str) -> None:
+    answers = guess_from_many_places(client, anna)
+
+    assert answers.count(401) == guessing.FREE_EVERYWHERE
+    assert answers.count(429) == 120 - guessing.FREE_EVERYWHERE
+
+
+def test_nobody_is_locked_out_of_a_browser_they_know(client: FlaskClient, anna: str) -> None:
+    make_known(client, anna)
+    guess_from_many_places(client, anna, 5)
+
+    assert try_password(client, anna, "mis mis mis mis").status_code == 401
+    assert try_password(client, anna, PASSWORD, address="198.51.100.7").status_code == 303
+
+
+def test_who_is_slowed_down_elsewhere_is_told_where_they_can_go_on(client: FlaskClient, anna: str) -> None:
+    guess_from_many_places(client, anna, 5)
+
+    refused = try_password(client, anna, PASSWORD)
+
+    assert refused.status_code == 429
+    assert "In de browser waarin u zich eerder aanmeldde" in refused.text
+
+
+def test_a_known_browser_has_no_endless_patience_either(client: FlaskClient, anna: str) -> None:
+    make_known(client, anna)
+    for place in range(guessing.FREE_FOR_ACCOUNT):
+        # However often it changes its address.
+        assert try_password(client, anna, "mis mis mis mis", address=f"192.0.2.{place}").status_code == 401
+
+    refused = try_password(client, anna, PASSWORD, address="192.0.2.99")
+
+    assert refused.status_code == 429
+    assert "In de browser" not in refused.text
+
+
+def test_a_browser_is_known_for_whoever_signed_in_there_and_nobody_else(
+    client: FlaskClient, anna: str
+) -> None:
+    with transaction() as session:
+        factories.agent(session, "ben")
+        ben = office.user(session, "ben")
+    make_known(client, anna)
+    guess_from_many_places(client, ben, 5)
+
+    assert try_password(client, ben, PASSWORD).status_code == 429
+
+
+@pytest.mark.parametrize("planted", ["", "nonsense", "eyJpZCI6ICJ4In0.aaaaaa.bbbbbb"])
+def test_nobody_makes_their_own_known_browser(client: FlaskClient, anna: str, planted: str) -> None:
+    guess_from_many_places(client, anna, 5)
+    client.set_cookie("rechtdoor-device", planted)
+
+    assert try_password(client, anna, PASSWORD).status_code == 429
+
+
+def test_the_right_password_in_a_new_browser_does_not_wipe_out_the_guesses_of_others(
+    client: FlaskClient, anna: str
+) -> None:
+    guess_from_many_places(client, anna, 3)
+    assert try_password(client, anna, PASSWORD).status_code == 303
+
+    answers = guess_from_many_places(client, anna, 3, first=100)
+
+    assert answers.count(401) == guessing.FREE_EVERYWHERE - 15
+
+
+# --- what is kept of it --------------------------------------------------------------------------------
+
+
+def test_a_person_sees_who_signed_in_and_who_tried(client: FlaskClient, anna: str) -> None:
+    guess_from_many_places(client, anna, 5)
+    with transaction() as session:
+        session.execute(delete(SignInAttempt))
+    office.sign_in(client, anna)
+
+    page = client.get("/account").text
+
+    assert page.count("Poging met een verkeerd wachtwoord") >= 15
+    assert page.count("Te veel pogingen: moest wachten") == 1
+    assert "netwerk 203.0.113.0" in page
+    assert ">Aangemeld<" in page
+
+
+def test_changes_of_access_are_kept_and_shown(
+    client: FlaskClient, anna: str, flask_command: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RECHTDOOR_PASSWORD", "een heel andere zin")
+    flask_command("users", "create", anna, "--role", "supervisor", "--agent", "anna")
+    flask_command("tokens", "create", "crm", "--scope", "read")
+    flask_command("tokens", "revoke", "crm")
+    try_password(client, anna, "een heel andere zin")
+
+    page = client.get("/account").text
+
+    assert "Toegang gewijzigd door de beheerder: supervisor anna" in page
+    assert "Nieuw wachtwoord ingesteld door de beheerder" in page
+    with reading() as session:
+        kinds = session.scalars(select(AccessEvent.kind).where(AccessEvent.email.is_(None))).all()
+    assert kinds == [AccessKind.TOKEN_CREATED, AccessKind.TOKEN_REVOKED]
+
+
+def test_who_has_no_account_leaves_no_name_behind(
+    client: FlaskClient, anna: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    try_password(client, "nobody@example.nl", "mis mis mis mis", address="203.0.113.9")
+    try_password(client, anna, "mis mis mis mis", address="203.0.113.9")
+
+    with reading() as session:
+        kept = session.scalars(select(AccessEvent).order_by(AccessEvent.id)).all()
+    assert [(one.email, one.kind, one.network) for one in kept] == [
+        (None, "refused", "203.0.113.0"),
+        (anna, "refused", "203.0.113.0"),
+    ]
+    told = [str(vars(record)) for record in caplog.records]
+    assert any("at the door" in one for one in told)
+    assert not any("example.nl" in one or "203.0.113.9" in one for one in told)
+
+
+def test_what_happened_at_the_door_is_forgotten_in_time(client: FlaskClient, anna: str) -> None:
+    try_password(client, anna, "mis mis mis mis")
+    now = utcnow()
+    with transaction() as session:
+        for days in (364, 366):
+            for old in retention.everything(config.Keep(), now + timedelta(days=days)):
+                if old.name == "access":
+                    old.some(session, now)
+            left = session.scalar(select(func.count()).select_from(AccessEvent))
+            assert left == (1 if days < 365 else 0)

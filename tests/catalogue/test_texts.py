@@ -76,9 +76,10 @@ COUNTS = set(
     " seen".split()
 )
 NO_COUNTS = set(
-    """about agent asked at body choices columns day digits email end error events fate field file from
-    how_long id key kind line methods name number outcome password phone problem reference result role row
-    scope sid sids since state team text time url user where which who why""".split()
+    """about agent asked at body browser choices columns day digits email end error events fate field
+    file from how_long id key kind line methods moment name network number outcome password phone
+    problem reference result role row scope sid sids since state team text time url user where which
+    who why""".split()
 )
 # Where a count stands by itself, and no word beside it is another for one than for two.
 BENDS_NOTHING = {

@@ -1,0 +1,276 @@
+"""Who is signed in, and where? Kept in SQL, so that what is ended is over; the cookie only says which it is.
+
+What a session or a token opened, such as a desk's stream, holds a `Proof` of it and ends soon after it does.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from app.agents import access_log, presence
+from app.records.access import AccessKind, UserSession
+from app.records.agents import Agent, Role, User
+from app.records.tokens import ApiToken, Scope
+from config import Settings
+
+# Written down so seldom, so that a desk's pulse costs no write of its own each time.
+SEEN_EVERY = timedelta(minutes=1)
+# Seen within so long, somebody is still there: twice as long as it takes to be written down, and a bit.
+IS_THERE = timedelta(seconds=150)
+IN_QUERY = 500
+
+# Which of them a User-Agent names; the first that fits, since most name the others too.
+_BROWSERS = (
+    ("Edg", "Edge"),
+    ("OPR", "Opera"),
+    ("Firefox", "Firefox"),
+    ("Chrom", "Chrome"),
+    ("Safari", "Safari"),
+)
+_SYSTEMS = (
+    *(("iPhone", "iPhone"), ("iPad", "iPad"), ("Android", "Android")),
+    *(("Windows", "Windows"), ("Macintosh", "macOS"), ("CrOS", "ChromeOS"), ("Linux", "Linux")),
+)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a session lasts: in all, and when nothing is heard of it."""
+
+    longest: timedelta = timedelta(hours=14)
+    idle: timedelta = timedelta(hours=1)
+
+    @classmethod
+    def of(cls, settings: Settings) -> "Limits":
+        return cls(timedelta(hours=settings.session_hours), timedelta(minutes=settings.session_idle_minutes))
+
+    def allow(self, started_at: datetime, seen_at: datetime, now: datetime) -> bool:
+        return now - started_at < self.longest and now - seen_at < self.idle
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What opened something that stays open: a session or a token, by its hash."""
+
+    kind: str  # session, token
+    hash: str
+    is_own: bool = True  # of the agent themselves, not of another system that looks on
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.hash}:{'own' if self.is_own else 'other'}"
+
+    @classmethod
+    def read(cls, text: str) -> "Proof":
+        kind, hashed, whose = text.split(":")
+        return cls(kind, hashed, whose == "own")
+
+    @classmethod
+    def of_session(cls, hashed: str) -> "Proof":
+        return cls("session", hashed)
+
+    @classmethod
+    def of_token(cls, token: ApiToken) -> "Proof":
+        return cls("token", token.hash, token.scope == Scope.DESK)
+
+
+@dataclass(frozen=True)
+class Found:
+    """Whose session it is, as they are now."""
+
+    hash: str
+    email: str
+    role: Role
+    agent: str | None
+    language: str
+    seen_at: datetime
+
+
+def hash_of(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def browser_named(user_agent: str) -> str:
+    """Return “Firefox, Windows”: enough to tell one's own apart, and nothing to follow somebody by."""
+    names = [
+        next((name for mark, name in known if re.search(mark, user_agent)), "")
+        for known in (_BROWSERS, _SYSTEMS)
+    ]
+    return ", ".join(name for name in names if name)
+
+
+# --- from the first page to the last -----------------------------------------------------------------
+
+
+def start(session: Session, user: User, browser: str, now: datetime) -> str:
+    """Begin a session; return what its cookie holds, which is kept nowhere else."""
+    secret = secrets.token_urlsafe(32)
+    session.add(
+        UserSession(
+            hash=hash_of(secret),
+            email=user.email,
+            number=user.session_number,
+            started_at=now,
+            seen_at=now,
+            browser=browser[:80],
+        )
+    )
+    return secret
+
+
+def find(session: Session, secret: str, now: datetime, limits: Limits) -> Found | None:
+    """Return whose session the cookie names; None when it is over, for whichever reason."""
+    row = session.execute(
+        select(UserSession, User.role, User.agent, User.language)
+        .join(User, User.email == UserSession.email)
+        .outerjoin(Agent, Agent.key == User.agent)
+        .where(UserSession.hash == hash_of(secret), *_IS_VALID)
+    ).one_or_none()
+    if row is None or not limits.allow(row.UserSession.started_at, row.UserSession.seen_at, now):
+        return None
+    found: UserSession = row.UserSession
+    return Found(found.hash, found.email, Role(row.role), row.agent, row.language, found.seen_at)
+
+
+# Signed out everywhere, or the agent left the organisation: then it is over, whatever the row says.
+_IS_VALID = (UserSession.number == User.session_number, or_(User.agent.is_(None), Agent.enabled))
+
+
+def seen(session: Session, hashed: str, now: datetime) -> None:
+    """Write down that it is used; called again within a minute it isn't worth it."""
+    session.execute(
+        update(UserSession)
+        .where(UserSession.hash == hashed, UserSession.seen_at < now - SEEN_EVERY)
+        .values(seen_at=now)
+    )
+
+
+def of_user(session: Session, email: str, now: datetime, limits: Limits) -> Sequence[UserSession]:
+    """Return where somebody is signed in, the latest first."""
+    rows = session.scalars(
+        select(UserSession)
+        .join(User, User.email == UserSession.email)
+        .where(
+            UserSession.email == email,
+            UserSession.number == User.session_number,
+            UserSession.started_at > now - limits.longest,
+            UserSession.seen_at > now - limits.idle,
+        )
+        .order_by(UserSession.seen_at.desc(), UserSession.hash)
+    )
+    return rows.all()
+
+
+# --- ending them -------------------------------------------------------------------------------------
+
+
+def end(session: Session, email: str, hashed: str) -> bool:
+    """End one session of somebody; False when it is over already, or none of theirs."""
+    ended = session.scalars(
+        delete(UserSession)
+        .where(UserSession.hash == hashed, UserSession.email == email)
+        .returning(UserSession.hash)
+    )
+    return ended.one_or_none() is not None
+
+
+def end_others(session: Session, email: str, hashed: str) -> None:
+    """End all sessions of somebody but this one."""
+    session.execute(delete(UserSession).where(UserSession.email == email, UserSession.hash != hashed))
+
+
+def end_all(session: Session, email: str, now: datetime) -> None:
+    """End all sessions of somebody; their desk isn't rung any more."""
+    session.execute(delete(UserSession).where(UserSession.email == email))
+    agent = session.scalar(
+        update(User)
+        .where(User.email == email)
+        .values(session_number=User.session_number + 1)
+        .returning(User.agent)
+    )
+    if agent is not None:
+        presence.signs_out(session, agent, now)
+
+
+def end_all_of_agent(session: Session, agent: str, now: datetime) -> None:
+    """End all sessions at the desk of an agent who has left."""
+    emails = session.scalars(
+        update(User)
+        .where(User.agent == agent)
+        .values(session_number=User.session_number + 1)
+        .returning(User.email)
+    ).all()
+    session.execute(delete(UserSession).where(UserSession.email.in_(emails)))
+    for email in emails:
+        access_log.note(session, AccessKind.LEFT, email, now, access_log.COMMAND)
+
+
+def is_elsewhere(session: Session, agent: str, hashed: str, now: datetime) -> bool:
+    """Tell whether a desk of the agent is open in another browser than this session's."""
+    found = session.scalar(
+        select(UserSession.hash)
+        .join(User, User.email == UserSession.email)
+        .where(
+            User.agent == agent,
+            UserSession.number == User.session_number,
+            UserSession.hash != hashed,
+            UserSession.seen_at > now - IS_THERE,
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
+# --- what stays open ---------------------------------------------------------------------------------
+
+
+def living(
+    session: Session, opened: Collection[tuple[str, Proof]], now: datetime, limits: Limits
+) -> set[tuple[str, Proof]]:
+    """Return those of (agent, what opened it) that may stay open: one question or two for some hundreds."""
+    found: set[tuple[str, Proof]] = set()
+    for kind in ("session", "token"):
+        hashes = sorted({proof.hash for _, proof in opened if proof.kind == kind})
+        for start_ in range(0, len(hashes), IN_QUERY):
+            part = hashes[start_ : start_ + IN_QUERY]
+            whose = _sessions(session, part, now, limits) if kind == "session" else _tokens(session, part)
+            found |= {
+                (agent, proof)
+                for agent, proof in opened
+                if proof.kind == kind and proof.hash in whose and whose[proof.hash] in (agent, None)
+            }
+    return found
+
+
+def _sessions(
+    session: Session, hashes: Sequence[str], now: datetime, limits: Limits
+) -> dict[str, str | None]:
+    """Return whose desk each session opens that isn't over."""
+    rows = session.execute(
+        select(UserSession.hash, User.agent)
+        .join(User, User.email == UserSession.email)
+        .join(Agent, Agent.key == User.agent)
+        .where(
+            UserSession.hash.in_(hashes),
+            UserSession.number == User.session_number,
+            UserSession.started_at > now - limits.longest,
+            UserSession.seen_at > now - limits.idle,
+            Agent.enabled,
+        )
+    )
+    return {row.hash: row.agent for row in rows}
+
+
+def _tokens(session: Session, hashes: Sequence[str]) -> dict[str, str | None]:
+    """Return whose desk each token opens that isn't revoked; None: everybody's."""
+    rows = session.execute(
+        select(ApiToken.hash, ApiToken.agent)
+        .outerjoin(Agent, Agent.key == ApiToken.agent)
+        .where(ApiToken.hash.in_(hashes), or_(ApiToken.scope != Scope.DESK, Agent.enabled))
+    )
+    return {row.hash: row.agent for row in rows}

@@ -1,0 +1,60 @@
+"""Who is signed in, and who came in or tried to? Sessions live here; what happened at the door is kept."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import ForeignKey, Index, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.db import Base, UtcDateTime
+
+
+class UserSession(Base):
+    """One browser in which somebody is signed in; without its row the cookie is worth nothing."""
+
+    __tablename__ = "user_sessions"
+    __table_args__ = (
+        Index("ix_user_sessions_email", "email"),
+        Index("ix_user_sessions_seen_at", "seen_at"),
+    )
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of what the cookie holds
+    email: Mapped[str] = mapped_column(ForeignKey("users.email", ondelete="CASCADE"))
+    number: Mapped[int] = mapped_column(Integer)  # of users.session_number as it began: another ends it
+    started_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    seen_at: Mapped[datetime] = mapped_column(UtcDateTime)  # a minute old at most while it is used
+    browser: Mapped[str] = mapped_column(String(80))  # “Firefox, Windows”: to tell one's own apart
+
+
+class AccessKind(StrEnum):
+    """What happened at the door."""
+
+    SIGNED_IN = "signed_in"
+    REFUSED = "refused"
+    SLOWED_DOWN = "slowed_down"
+    SIGNED_OUT = "signed_out"
+    SESSION_ENDED = "session_ended"
+    SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
+    ACCESS_CHANGED = "access_changed"
+    PASSWORD_CHANGED = "password_changed"
+    LEFT = "left"
+    TOKEN_CREATED = "token_created"
+    TOKEN_REVOKED = "token_revoked"
+
+
+class AccessEvent(Base):
+    """What happened at the door, for whom it concerns and for who looks into it later."""
+
+    __tablename__ = "access_events"
+    __table_args__ = (
+        Index("ix_access_events_email_at", "email", "at"),
+        Index("ix_access_events_at", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    kind: Mapped[AccessKind] = mapped_column(String(24))
+    email: Mapped[str | None] = mapped_column(String(254))  # of an account that there is; None: of none
+    about: Mapped[str] = mapped_column(String(120), default="")  # a role, the name of a token
+    browser: Mapped[str] = mapped_column(String(80), default="")
+    network: Mapped[str] = mapped_column(String(45), default="")  # coarse: 203.0.113.0, 2001:db8::
