@@ -4,11 +4,12 @@ import logging
 import re
 from collections.abc import Callable
 
-from flask import Response, current_app, request
+from flask import Response, current_app, g, request
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from app.callers.numbers import to_e164
+from app.carrier.recut import SHAPES, SignedForm
 from app.carrier.signature import is_from_carrier
 from app.carrier.words import DialEnded
 from config import Settings
@@ -17,16 +18,6 @@ log = logging.getLogger(__name__)
 
 CALL_SID = re.compile(r"CA[0-9a-fA-F]{32}")
 
-# A signed form can be cut into other names and values under the same signature; said twice, none counts.
-NAMES_THAT_MATTER = frozenset(
-    "CallSid From To CallStatus DialCallStatus DialBridged Direction QueueResult StirVerstat"
-    " Digits SpeechResult RecordingSid RecordingStatus AnsweredBy CallDuration DialCallDuration".split()
-)
-# What can't be what the carrier means by the name counts as nothing said.
-SHAPES = {
-    "Digits": re.compile(r"[0-9*#A-Da-dWw]{1,64}|hangup"),
-    "RecordingSid": re.compile(r"RE[0-9a-fA-F]{32}"),
-}
 LONGEST_SPEECH = 4000
 # A number may be set to either at the carrier, and by mistake; to be refused then is silence on the line.
 METHODS = ("GET", "POST")
@@ -34,11 +25,14 @@ METHODS = ("GET", "POST")
 LONGEST_BODY = 256 * 1024
 
 
-def refuse_strangers(unread: Callable[[], Response] | None = None) -> Response | None:
+def refuse_strangers(
+    unread: Callable[[], Response], in_doubt: Callable[[], Response] | None
+) -> Response | None:
     """Nothing is read, looked up or written for a request that the carrier didn't sign.
 
     A form of a size that the carrier never sends isn't read, so nobody knows who signed it: whoever shows no
-    signature is refused as ever, else the answer is `unread`'s, which may tell and change nothing.
+    signature is refused as ever, else the answer is `unread`'s, which may tell and change nothing. A form
+    that may have been cut out of another one (see recut.py) is `in_doubt`; without it the view must know.
     """
     settings: Settings = current_app.config["SETTINGS"]
     request.max_content_length = LONGEST_BODY
@@ -48,11 +42,31 @@ def refuse_strangers(unread: Callable[[], Response] | None = None) -> Response |
         ):
             log.warning("webhook refused", extra={"path": request.path})
             return Response("signature missing or wrong\n", 403, mimetype="text/html")
-        _said()
+        g.signed_form = _signed_form()
     except RequestEntityTooLarge:
         log.warning("webhook too long to be read", extra={"path": request.path})
-        return unread() if unread is not None else too_long()
+        return unread()
+    if not is_certain():
+        log.warning("webhook in doubt", extra={"path": request.path})
+        return in_doubt() if in_doubt is not None else None
     return None
+
+
+def is_certain() -> bool:
+    """Tell whether all that we read of this form is where the carrier put it."""
+    form: SignedForm | None = g.signed_form
+    return form is None or not form.is_doubtful
+
+
+def as_it_stands(name: str) -> str:
+    """Return a field for people to read, even where it is in doubt."""
+    form: SignedForm | None = g.signed_form
+    return form.text(name).replace("\x00", "") if form is not None else value(name)
+
+
+def _signed_form() -> SignedForm | None:
+    """Return the form as it was signed; None where names and values are told apart by the address."""
+    return SignedForm(_said()) if request.method == "POST" else None
 
 
 def too_long() -> Response:
@@ -66,16 +80,16 @@ def _said() -> MultiDict[str, str]:
 
 
 def value(name: str) -> str:
-    """Return a field of the form; nothing when it was said twice, since then it is anybody's guess.
-
-    Nor when it can't be what its name says.
-    """
-    values = _said().getlist(name)
-    if not values or (len(values) > 1 and name in NAMES_THAT_MATTER):
-        return ""
-    text = values[0].replace("\x00", "")
-    if name in SHAPES and not SHAPES[name].fullmatch(text):
-        return ""
+    """Return a field of the form; nothing when it was said twice, or can't be what its name says."""
+    form: SignedForm | None = g.get("signed_form")
+    if form is not None:
+        text = form.value(name) or ""
+    else:
+        values = _said().getlist(name)
+        text = values[0] if len(values) == 1 else ""
+        if name in SHAPES and name not in ("From", "To") and not SHAPES[name].fullmatch(text):
+            text = ""
+    text = text.replace("\x00", "")
     return text[:LONGEST_SPEECH] if name == "SpeechResult" else text
 
 

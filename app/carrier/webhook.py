@@ -54,10 +54,11 @@ def open_entrance(app: Flask, entrance: Entrance) -> None:
 
 @dataclass(frozen=True)
 class _Fails:
-    """What is answered at one address when its work can't be done, and when its form isn't read."""
+    """What is answered at one address when its work can't be done, its form isn't read, or is in doubt."""
 
     lost: Otherwise
     unread: Callable[[], Response]
+    in_doubt: Callable[[], Response] | None
 
 
 class Webhooks(Blueprint):
@@ -70,7 +71,8 @@ def webhooks(name: str, url_prefix: str) -> Webhooks:
 
     @bp.before_request
     def guard() -> Response | None:
-        return forms.refuse_strangers(lambda: _fails().unread())
+        fails = _fails()
+        return forms.refuse_strangers(fails.unread, fails.in_doubt)
 
     @bp.errorhandler(Exception)
     def answer_all_the_same(error: Exception) -> Response | HTTPException:
@@ -93,16 +95,21 @@ def asked(
     """Serve addresses at which the carrier asks what to do next; the work returns TwiML.
 
     `lost` says what to do when the database is away, the call is unknown, or anything else fails; `unread`
-    when the form is too long to be read, so that nobody knows who asks: it may tell and change nothing.
+    when the form is too long to be read, so that nobody knows who asks, or may have been cut out of another:
+    it may tell and change nothing.
     """
-    return _served(bp, rules, _Fails(lost, unread), None)
+    return _served(bp, rules, _Fails(lost, unread, unread), None)
 
 
 def told(
-    bp: Blueprint, *rules: str, lost: Otherwise
+    bp: Blueprint, *rules: str, lost: Otherwise, reads_doubtful: bool = False
 ) -> Callable[[Callable[..., Work | Response]], Callable[..., Response]]:
-    """Serve addresses at which the carrier tells news, for which nobody waits."""
-    return _served(bp, rules, _Fails(lost, forms.too_long), NEWS_DEADLINE_SECONDS)
+    """Serve addresses at which the carrier tells news, for which nobody waits.
+
+    News that may have been cut out of other news is none, unless the view itself sees to it.
+    """
+    fails = _Fails(lost, forms.too_long, None if reads_doubtful else forms.done)
+    return _served(bp, rules, fails, NEWS_DEADLINE_SECONDS)
 
 
 def _served(

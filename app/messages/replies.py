@@ -36,6 +36,7 @@ class IncomingMessage:
     body: str
     opt_out: str = ""  # STOP, START or HELP, where the carrier itself has read it so
     attachments: int = 0  # pictures and the like, which stay with the carrier
+    is_certain: bool = True  # False: it may have been made out of another message, see carrier/recut.py
 
 
 def receive(session: Session, incoming: IncomingMessage, now: datetime, deployment: Deployment) -> bool:
@@ -45,7 +46,9 @@ def receive(session: Session, incoming: IncomingMessage, now: datetime, deployme
     message, facts = _kept(session, incoming, now, deployment)
     country = places.country_of(session, message.line) or deployment.defaults.country
     said = incoming.opt_out or incoming.body  # where the carrier has read it, as it did
-    if not message.number.startswith("+") or places.is_ours(session, message.number):
+    if not incoming.is_certain:
+        pass  # whoever reads it sees what was written, and by whom it says that it is
+    elif not message.number.startswith("+") or places.is_ours(session, message.number):
         pass  # a short code, a name, or ourselves: read by a human, never answered by itself
     elif stop_words.asks_to_stop(said):
         messages.stop(session, message.number, "asked", now)

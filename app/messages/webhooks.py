@@ -29,20 +29,24 @@ def _come_again(error: Exception) -> Response:
     return Response("try again", 503, mimetype="text/plain")
 
 
-@told(bp, "/incoming", lost=_come_again)
+@told(bp, "/incoming", lost=_come_again, reads_doubtful=True)
 def incoming() -> Work | Response:
-    """A message comes in. Without a database the carrier is asked to come again, so that nothing is lost."""
+    """A message comes in. Without a database the carrier is asked to come again, so that nothing is lost.
+
+    One that may have been cut out of another is kept for a human, and does nothing by itself.
+    """
     sid = forms.value("MessageSid") or forms.value("SmsSid")
     if not MESSAGE_SID.fullmatch(sid):
         log.warning("message without a usable MessageSid")
         return forms.xml(_NOTHING)
     message = replies.IncomingMessage(
         sid,
-        forms.value("From"),
+        forms.value("From") or _name_of_sender(),
         forms.value("To"),
-        forms.value("Body"),
+        forms.as_it_stands("Body"),
         forms.value("OptOutType"),
         forms.number("NumMedia") or 0,
+        is_certain=forms.is_certain(),
     )
     deployment = here().deployment
 
@@ -51,6 +55,12 @@ def incoming() -> Work | Response:
         return _NOTHING
 
     return keep
+
+
+def _name_of_sender() -> str:
+    """Return who wrote without a number: a shop's name. What may be read as a number is no name."""
+    name = forms.as_it_stands("From")
+    return name if sum(character.isdigit() for character in name) < 5 else ""
 
 
 @told(bp, "/status", lost=_come_again)

@@ -213,10 +213,10 @@ def test_whoever_finds_out_the_number_makes_it_a_callback(
         assert mine.next_at is None if owed_already else mine.next_at is not None
 
 
-def test_what_a_form_says_twice_or_wrongly_is_not_said(call: Line, settings: Settings) -> None:
-    twice = MultiDict([("CallSid", call.sid), ("Digits", ADA), ("SpeechResult", ADA), ("SpeechResult", BEN)])
+def test_what_a_form_says_wrongly_is_not_said(call: Line, settings: Settings) -> None:
+    wrongly = MultiDict([("CallSid", call.sid), ("Digits", ADA)])
 
-    signed(call.client, settings, call.attribute("Gather", "action"), twice)
+    signed(call.client, settings, call.attribute("Gather", "action"), wrongly)
 
     assert (kept().number, kept().about) == (None, "")
 
@@ -248,3 +248,14 @@ def test_a_number_that_was_spoken_is_forgotten_with_its_customer_however_it_was_
     left = everything()
     assert "123456" not in digits_in(left)
     assert "vierendertig" not in left
+
+
+def test_of_a_form_that_says_something_twice_nothing_is_read_and_the_caller_leaves_a_message(
+    call: Line, settings: Settings
+) -> None:
+    twice = MultiDict([("CallSid", call.sid), ("SpeechResult", ADA), ("SpeechResult", BEN)])
+
+    answer = signed(call.client, settings, call.attribute("Gather", "action"), twice)
+
+    assert "<Record" in answer.text
+    assert town.promises() == []
