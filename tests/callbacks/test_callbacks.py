@@ -988,16 +988,19 @@ def test_nobody_is_cut_off_in_the_conversation_that_their_promise_was_about(
         assert session.get(Contact, f"call:{attempt.call_sid}") is not None
 
 
-@pytest.mark.parametrize(("answered_by", "is_contact"), [("human", True), ("machine_start", False)])
+@pytest.mark.parametrize(
+    ("answered_by", "outcome", "is_contact"),
+    [("human", "waiting", True), ("machine_start", "", False), ("machine_start", "waiting", True)],
+)
 def test_what_is_noted_during_a_callback_stays_when_it_ends(
-    begin: Callback, answered_by: str, is_contact: bool
+    begin: Callback, answered_by: str, outcome: str, is_contact: bool
 ) -> None:
     begin.is_taken().answers()
     [attempt] = attempts()
     now = datetime.now(UTC)
     with db.transaction() as session:
         call_control.save_notes(
-            session, attempt.call_sid, "anna", outcome="waiting", summary="Zoekt het formulier", now=now
+            session, attempt.call_sid, "anna", outcome=outcome, summary="Zoekt het formulier", now=now
         )
 
     begin.answers(AnsweredBy=answered_by)
@@ -1005,7 +1008,7 @@ def test_what_is_noted_during_a_callback_stays_when_it_ends(
 
     with db.transaction() as session:
         noted = conversations.words_of(session, attempt.call_sid, "anna")
-        assert (noted.summary, noted.outcome) == ("Zoekt het formulier", "waiting")
+        assert (noted.summary, noted.outcome) == ("Zoekt het formulier", outcome)
         assert (session.get(Contact, f"call:{attempt.call_sid}") is not None) == is_contact
 
 

@@ -13,7 +13,7 @@ from werkzeug.datastructures import MultiDict
 from app.carrier.recut import SHAPES, TEXTS, SignedForm
 from app.clock import utcnow
 from app.db import reading, transaction
-from app.promises import ledger
+from app.promises import owed as owed_to
 from app.records.messages import Message
 from app.records.promises import Promise, PromiseState
 from config import Settings
@@ -312,4 +312,4 @@ def test_a_call_whose_form_is_in_doubt_reaches_a_human_all_the_same(
     assert answer.mimetype == "text/xml"
     assert "<Dial" in answer.text or "<Record" in answer.text
     with reading() as session:
-        assert ledger.unfinished_for(session, VICTIM) is not None
+        assert owed_to.to_number(session, VICTIM)
