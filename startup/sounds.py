@@ -1,4 +1,4 @@
-"""What does the desk's telephone sound like? Makes the files that the Voice SDK plays: our own, and quiet.
+"""What does the desk's telephone sound like, and what do callers hear who wait? Quiet sounds of our own.
 
     python -m startup.sounds    write them anew, after a change here
 
@@ -11,7 +11,8 @@ from array import array
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-FOLDER = Path(__file__).resolve().parent.parent / "app" / "static" / "desk" / "sounds"
+STATIC = Path(__file__).resolve().parent.parent / "app" / "static"
+OF_THE_DESK, OF_THE_CALLER = STATIC / "desk" / "sounds", STATIC / "voice"
 RATE = 16_000
 LOUDEST = 32_767
 # A sound that begins or ends at once clicks.
@@ -67,15 +68,21 @@ def sounds() -> Mapping[str, list[float]]:
     return made
 
 
-def write(folder: Path) -> None:
-    """Write all of them as WAV files: mono, 16 bits."""
+def sounds_of_the_caller() -> Mapping[str, list[float]]:
+    """Return `waiting`: as soft as a clock in the next room, so that nobody takes the line for dead."""
+    return {"waiting": [*note((520.0,), 0.07, 0.035), *pause(0.18)]}
+
+
+def write(folder: Path, made: Mapping[str, list[float]]) -> None:
+    """Write sounds as WAV files: mono, 16 bits."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, samples in sounds().items():
+    for name, samples in made.items():
         with wave.open(str(folder / f"{name}.wav"), "wb") as file:
             file.setparams((1, 2, RATE, 0, "NONE", ""))
             file.writeframes(array("h", (round(LOUDEST * sample) for sample in samples)).tobytes())
 
 
 if __name__ == "__main__":
-    write(FOLDER)
-    print(f"{len(sounds())} sounds written to {FOLDER}")
+    for where, which in ((OF_THE_DESK, sounds()), (OF_THE_CALLER, sounds_of_the_caller())):
+        write(where, which)
+        print(f"{len(which)} sounds written to {where}")

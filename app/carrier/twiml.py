@@ -152,8 +152,10 @@ def wait(*, said: Sequence[str], language: str, waiting_for: str, addresses: Add
     return _bytes(response)
 
 
-def keep_waiting(*, said: Sequence[str], language: str, hears_at: str = "") -> bytes:
-    """Answer the queue's waitUrl: a sentence when it is time for one, then a second's silence.
+def keep_waiting(*, said: Sequence[str], language: str, sound: str, hears_at: str = "") -> bytes:
+    """Answer the queue's waitUrl: a sentence when it is time for one, a sign of life, a second's silence.
+
+    `sound` is the address of that sign, so short that the line never seems dead for longer than two seconds.
 
     With an address in `hears_at` the caller may say something, such as that they want somebody else.
     The carrier asks again as soon as this is over, so a second is how late the caller may learn that the
@@ -176,6 +178,7 @@ def keep_waiting(*, said: Sequence[str], language: str, hears_at: str = "") -> b
             gather.say(clean(" ".join(said)), voice=voice, language=locale)
     else:
         _say(response, said, language)
+    response.play(sound)
     response.pause(length=1)
     return _bytes(response)
 

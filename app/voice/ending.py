@@ -66,7 +66,8 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
     if call.state == CallState.ENDED:
         return
     step = session.get(CallStep, (call.sid, call.step))
-    was_waiting = call.state in (CallState.WAITING, CallState.PROMISING)
+    # Who waited and was told of a callback knows of it, whoever rang for them as they hung up.
+    was_told = call.state in (CallState.WAITING, CallState.PROMISING) or call.promise is not None
     waited_for = call.waiting_for_agent
     if step is not None and call.state == CallState.TALKING:
         conversation_is_over(session, call, step, now)
@@ -86,7 +87,7 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
         withheld.keep(session, call, facts_of(session, call, now, deployment), now)
     promise = session.get(Promise, call.promise) if call.promise is not None else None
     promised = promise is not None and promise.number is not None
-    call.outcome = lifecycle.outcome(call, promised=promised, waited_or_told=was_waiting)
+    call.outcome = lifecycle.outcome(call, promised=promised, waited_or_told=was_told)
     lifecycle.move(call, CallState.ENDED)
     call.ended_at = now
     if call.bridged_at is None:

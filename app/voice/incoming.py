@@ -48,9 +48,8 @@ def answer(session: Session, known: "Known", now: datetime, deployment: Deployme
     """Return what the carrier is to do with a call of which so much is known; asked again, the same bytes."""
     if known.facts.reply is not None:
         return known.facts.reply
-    owed = known.facts.caller.promise
-    if owed is not None and owed.is_being_rung:
-        # Whoever is about to ring them is free to take their call.
+    if known.facts.caller.promise is not None:
+        # Whoever is about to ring them, or has begun to since that was read, is free to take their call.
         outcome.give_way(session, known.e164, now)
     facts = reading.complete(session, known.facts, known.incoming.sid, now)
     return advance(session, replace(known, facts=facts).call(now), facts, (), now, deployment)

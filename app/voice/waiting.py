@@ -25,6 +25,8 @@ from app.voice.held import advance, facts_of, held, reply_of_step, tell_desk
 
 # A caller who waits hears something true at least every 30 s; the sentence itself takes a few.
 SPEAK_AGAIN_AFTER = timedelta(seconds=20)
+# In between, so that nobody takes the line for dead; no music. Made by startup/sounds.py.
+SIGN_OF_LIFE = "/static/voice/waiting.wav"
 
 
 def wait(
@@ -57,7 +59,8 @@ def wait(
         said = sentences.told(call, [patience], now)
     addresses = twiml.Addresses(deployment.public_url, sid, number)
     hears_at = addresses.of("wish") if may_speak and call.waiting_for_agent is not None else ""
-    return twiml.keep_waiting(said=said, language=call.language, hears_at=hears_at)
+    sound = deployment.public_url + SIGN_OF_LIFE
+    return twiml.keep_waiting(said=said, language=call.language, sound=sound, hears_at=hears_at)
 
 
 def wish(
@@ -69,7 +72,8 @@ def wish(
         return twiml.leave_queue()
     agent = call.waiting_for_agent
     if agent is None or not asks_for_another(speech_result):
-        return twiml.keep_waiting(said=(), language=call.language)
+        sound = deployment.public_url + SIGN_OF_LIFE
+        return twiml.keep_waiting(said=(), language=call.language, sound=sound)
     step = session.get_one(CallStep, (sid, number))
     step.outcome, step.ended_at = StepOutcome.ANOTHER_WANTED, now
     avoid(session, call, agent, now)

@@ -170,10 +170,10 @@ def test_every_sound_of_the_sdk_is_one_of_ours_as_its_script_makes_them(tmp_path
     in_sdk = set(re.findall(r"(\w+):\{filename:", SDK.read_text(encoding="utf-8")))
     assert named == in_sdk
 
-    sounds.write(tmp_path)
-    assert {file.stem for file in sounds.FOLDER.iterdir()} == named | {"test"}
+    sounds.write(tmp_path, sounds.sounds())
+    assert {file.stem for file in sounds.OF_THE_DESK.iterdir()} == named | {"test"}
     for file in tmp_path.iterdir():
-        assert file.read_bytes() == (sounds.FOLDER / file.name).read_bytes(), file.name
+        assert file.read_bytes() == (sounds.OF_THE_DESK / file.name).read_bytes(), file.name
         with wave.open(str(file)) as sound:
             assert (sound.getnchannels(), sound.getsampwidth()) == (1, 2)
 

@@ -134,7 +134,7 @@ def test_whoever_waits_is_connected_when_the_owner_is_free(call: Line) -> None:
     change("anna", activity=Activity.TALKING, call_sid="CA0", fence=1)
     call.comes_in()
     call.post(call.attribute("Enqueue", "waitUrl"), context="wait")
-    assert call.verbs == ["Pause"]
+    assert call.verbs == ["Play", "Pause"]
     wait_url = f"/voice/calls/{call.sid}/1/wait"
 
     change("anna", activity=Activity.IDLE, call_sid=None)

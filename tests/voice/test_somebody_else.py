@@ -80,7 +80,7 @@ def test_whoever_says_something_else_waits_on(another: Another, words: str) -> N
 
     call.post(call.attribute("Gather", "action"), context="wait", SpeechResult=words)
 
-    assert call.verbs == ["Pause"]
+    assert call.verbs == ["Play", "Pause"]
     assert town.call(call.sid).waiting_for_agent == "anna"
 
 
@@ -146,7 +146,7 @@ def test_who_waits_for_the_others_is_not_led_round_by_the_one_they_do_not_want(a
 
     for _ in range(3):
         call.post(wait, context="wait", QueueTime="5")
-        assert call.verbs == ["Pause"], "Anna is free, and isn't who they wait for"
+        assert call.verbs == ["Play", "Pause"], "Anna is free, and isn't who they wait for"
 
     assert len(town.steps(call.sid)) == 1
     town.change("carla", activity="idle", call_sid=None)

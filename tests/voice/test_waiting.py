@@ -1,10 +1,14 @@
 """What may a caller who waits rely on? What was spoken is true, and what is promised is owed."""
 
+import io
 import re
+import wave
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 
 from app import db
 from app.promises import ledger, owed
@@ -42,6 +46,23 @@ def test_a_promise_spoken_after_the_first_was_settled_is_owed_anew(another: Anot
     call.hangs_up()
     assert len(town.promises()) == 2
     assert town.call(call.sid).promise == town.promises()[1].id
+
+
+def test_a_caller_who_waits_hears_a_sign_of_life_and_no_music(another: Another, client: FlaskClient) -> None:
+    call = town.waiting_for_anna(another)
+    wait = call.attribute("Enqueue", "waitUrl")
+
+    call.post(wait, context="wait", QueueTime="3")
+
+    assert call.verbs == ["Play", "Pause"]
+    assert call.attribute("Pause", "length") == "1"
+    sound = call.reply.findtext("Play")
+    assert sound is not None
+    with client.get(urlsplit(sound).path) as heard:
+        assert (heard.status_code, heard.mimetype) == (200, "audio/x-wav")
+        made = heard.data
+    with wave.open(io.BytesIO(made)) as file:
+        assert file.getnframes() / file.getframerate() < 1, "with the pause after it less than two seconds"
 
 
 def test_a_caller_who_is_first_again_hears_that_and_keeps_the_promised_time(another: Another) -> None:
