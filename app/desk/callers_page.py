@@ -1,9 +1,12 @@
 """What was agreed with me? The page behind the link in our messages, for the caller, without a password.
 
-Whoever has the link sees it, so it tells who rings and by when, and nothing about customer or case.
+Whoever has the link sees it, so it tells who rings and by when, and nothing about customer or case. What is
+changed there can be changed back, and the number that is owed the callback is told of it.
 """
 
 from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import (
     Blueprint,
@@ -26,10 +29,13 @@ from app.catalogue import times
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
+from app.desk import refusals
 from app.errors import ApplicationError, InvalidField
 from app.lines import places
 from app.lines.hours import Calendar
-from app.promises import choices, ledger, links
+from app.messages import messages
+from app.promises import choices, ledger, links, withdrawn
+from app.promises.links import Change
 from app.records.agents import Agent
 from app.records.promises import OWED, Promise, PromiseState
 from app.routing import rules
@@ -38,8 +44,6 @@ from config import Settings
 
 bp = Blueprint("callers_page", __name__, url_prefix="/c")
 
-# After this the page says nothing of a promise that is over.
-SHOWN_AFTERWARDS = timedelta(days=30)
 LONGEST_ABOUT = 1000
 
 
@@ -50,10 +54,17 @@ def register(app: Flask) -> None:
 @bp.before_request
 def open_link() -> None:
     """Let in whoever has a link that we signed; for anybody else there is no such page."""
-    settings: Settings = current_app.config["SETTINGS"]
-    g.promise_id = links.promise_of(settings.secret_key, (request.view_args or {}).get("signed", ""))
+    g.promise_id = links.promise_of(_key(), (request.view_args or {}).get("signed", ""))
     if g.promise_id is None:
         abort(404)
+
+
+def _key() -> str:
+    settings: Settings = current_app.config["SETTINGS"]
+    return settings.secret_key
+
+
+# --- what it shows ------------------------------------------------------------------------------------
 
 
 @bp.get("/<signed>")
@@ -61,28 +72,51 @@ def page(signed: str) -> Response:
     now = utcnow()
     with reading() as session:
         promise = _found(session, now)
-        zone = places.zone_of(session, promise.line)
-        agent = session.get(Agent, promise.agent) if promise.agent else None
-        in_force = rules.of_version(session, session.scalar(select(rules.newest_version)))
-        language = _language(promise)
-        values = {"time": times.deadline(promise.due_at, now, zone, language)}
-        if agent is not None and in_force.ladder.speaks_names:
-            values["agent"] = agent.spoken_name
-        found = _choices(session, promise, now) if promise.state in OWED else []
-        return make_response(
-            render_template(
-                "desk/callers_page.html",
-                signed=signed,
-                language=language,
-                w=lambda code, **more: catalogue.text(f"promise.{code}", language, **more),
-                words=catalogue.text(f"promise.{_code(promise, now, 'agent' in values)}", language, **values),
-                owed=promise.state in OWED and promise.state != PromiseState.CALLING,
-                choices=[(one.isoformat(), times.written(one, zone, language)) for one in found],
-                digits=(promise.number or "")[-2:],
-                done=request.args.get("done", ""),
-                longest=LONGEST_ABOUT,
-            )
+        zone, language = places.zone_of(session, promise.line), _language(promise)
+        found = _choices(session, promise, now)
+        page = render_template(
+            "desk/callers_page.html",
+            signed=signed,
+            language=language,
+            w=lambda code, **more: catalogue.text(f"promise.{code}", language, **more),
+            words=_in_words(session, promise, zone, language, now),
+            **_may(session, promise, now),
+            due=times.deadline(promise.due_at, now, zone, language),
+            is_past=promise.due_at <= now,
+            choices=[(one.isoformat(), times.deadline(one, now, zone, language)) for one in found],
+            digits=(promise.number or "")[-2:],
+            telephone=refusals.telephone_of(session, promise.line),
+            done=request.args.get("done", ""),
         )
+    return make_response(page)
+
+
+def _may(session: Session, promise: Promise, now: datetime) -> dict[str, Any]:
+    """Return what can be done with this promise as it stands."""
+    is_owed = promise.state in OWED and promise.state != PromiseState.CALLING
+    return {
+        "owed": is_owed,
+        "asks": request.args.get("ask") == "withdraw" and is_owed,
+        "can_want_again": withdrawn.by_the_caller(session, promise),
+        "room": min(LONGEST_ABOUT, _room(promise)),
+    }
+
+
+def _room(promise: Promise) -> int:
+    """Return how many characters can still be said about it, with the line break before them."""
+    return max(0, ledger.LONGEST_ABOUT - len(promise.about) - 1)
+
+
+def _in_words(session: Session, promise: Promise, zone: ZoneInfo, language: str, now: datetime) -> str:
+    """Say how it stands with the promise."""
+    agent = session.get(Agent, promise.agent) if promise.agent else None
+    in_force = rules.of_version(session, session.scalar(select(rules.newest_version)))
+    values = {"time": times.deadline(promise.due_at, now, zone, language)}
+    if agent is not None and in_force.ladder.speaks_names:
+        values["agent"] = agent.spoken_name
+    if promise.state == PromiseState.WITHDRAWN and promise.finished_at is not None:
+        values["time"] = times.written(promise.finished_at, zone, language)
+    return catalogue.text(f"promise.{_code(promise, now, 'agent' in values)}", language, **values)
 
 
 def _code(promise: Promise, now: datetime, named: bool) -> str:
@@ -99,12 +133,13 @@ def _code(promise: Promise, now: datetime, named: bool) -> str:
             return "c_owed_by" if named else "c_owed"
 
 
-def _found(session: Session, now: datetime) -> Promise:
-    promise = session.get(Promise, g.promise_id)
-    if promise is None or not promise.number:
-        abort(404)
-    if promise.finished_at is not None and now - promise.finished_at > SHOWN_AFTERWARDS:
-        abort(404)
+def _found(session: Session, now: datetime, *, to_change: bool = False) -> Promise:
+    """Return the promise of the link; what is long over, or was forgotten, has no page any more."""
+    promise = session.get(Promise, g.promise_id, with_for_update=to_change)
+    if promise is not None:
+        g.line = promise.line
+    if promise is None or not promise.number or links.has_ended(promise, now):
+        abort(410)
     return promise
 
 
@@ -128,6 +163,74 @@ def _calendar(session: Session, promise: Promise) -> Calendar:
     return line_of(session, promise.line or "", deployment.defaults).calendar
 
 
+# --- what it changes ----------------------------------------------------------------------------------
+
+
+@bp.post("/<signed>")
+def change(signed: str) -> Response:
+    """Move it, say what it is about, withdraw it, or want it after all."""
+    now, done = utcnow(), request.form.get("what", "")
+    if done not in [*Change]:
+        abort(400)
+    try:
+        with transaction() as session:
+            promise = _found(session, now, to_change=True)
+            if links.may_change(session, promise, Change(done), now):
+                signed = _change(session, promise, Change(done), now) or signed
+            else:
+                done = "too_often"
+    except InvalidField as error:
+        done = {"due_at": "other_time", "about": "about_full"}.get(error.field, "too_late")
+    except ApplicationError:
+        done = "too_late"
+    return make_response(redirect(f"/c/{signed}?done={done}", 303))
+
+
+def _change(session: Session, promise: Promise, what: Change, now: datetime) -> str | None:
+    """Carry out what was asked; return another link where from now on another promise serves."""
+    match what:
+        case Change.MOVE:
+            moment = _moment(session, promise, request.form.get("due_at", ""), now)
+            if promise.state == PromiseState.CALLING:
+                raise InvalidField("id", "they are being rung right now")
+            ledger.set_time(session, promise.id, moment, "customer", now)
+        case Change.ABOUT:
+            _say_more(session, promise, request.form.get("about", "").strip(), now)
+        case Change.WITHDRAW:
+            if promise.state != PromiseState.WITHDRAWN:
+                ledger.withdraw(session, promise.id, "customer", now)
+                _receipt(session, promise, catalogue.text("message.withdrawn", promise.language), now)
+        case Change.AGAIN:
+            return _again(session, promise, now)
+    return None
+
+
+def _say_more(session: Session, promise: Promise, words: str, now: datetime) -> None:
+    room = min(LONGEST_ABOUT, _room(promise))
+    if len(words) > room:
+        raise InvalidField("about", f"at most {room} characters")
+    if words:
+        ledger.say_more(session, promise.id, words)
+        ledger.note(session, promise, "promise_said_more", now, "customer")
+
+
+def _again(session: Session, promise: Promise, now: datetime) -> str | None:
+    asked = request.form.get("due_at", "")
+    moment = _moment(session, promise, asked, now) if promise.due_at <= now else None
+    was_over = promise.state == PromiseState.WITHDRAWN
+    owed = withdrawn.want_again(session, promise.id, moment, now)
+    if was_over:
+        zone = places.zone_of(session, owed.line)
+        time = times.spoken(owed.due_at, now, zone, owed.language, "before")
+        _receipt(session, owed, catalogue.text("message.wanted_again", owed.language, time=time), now)
+    return None if owed.id == promise.id else links.signed(_key(), owed.id)
+
+
+def _receipt(session: Session, promise: Promise, body: str, now: datetime) -> None:
+    """Tell the number itself, too: somebody else may have had the link in their hands."""
+    messages.inform(session, promise, body, f"promise/{promise.id}/page/{now.isoformat()}", now)
+
+
 def _moment(session: Session, promise: Promise, text: str, now: datetime) -> datetime:
     """Read a chosen moment. Raises InvalidField for one that is past, far away, or while we are closed."""
     try:
@@ -140,36 +243,3 @@ def _moment(session: Session, promise: Promise, text: str, now: datetime) -> dat
     if not _calendar(session, promise).is_open(moment - timedelta(minutes=1)):
         raise InvalidField("due_at", "choose a moment at which we are open")
     return moment
-
-
-@bp.post("/<signed>")
-def change(signed: str) -> Response:
-    """Move it, withdraw it, or say what it is about."""
-    now, done = utcnow(), request.form.get("what", "")
-    try:
-        with transaction() as session:
-            promise = _found(session, now)
-            _change(session, promise, done, now)
-    except InvalidField as error:
-        done = "other_time" if error.field == "due_at" else "too_late"
-    except ApplicationError:
-        done = "too_late"
-    return make_response(redirect(f"/c/{signed}?done={done}", 303))
-
-
-def _change(session: Session, promise: Promise, what: str, now: datetime) -> None:
-    match what:
-        case "move":
-            moment = _moment(session, promise, request.form.get("due_at", ""), now)
-            if promise.state == PromiseState.CALLING:
-                raise InvalidField("id", "they are being rung right now")
-            ledger.set_time(session, promise.id, moment, "customer", now)
-        case "withdraw":
-            ledger.withdraw(session, promise.id, "customer", now)
-        case "about":
-            words = request.form.get("about", "").strip()[:LONGEST_ABOUT]
-            if words:
-                ledger.say_about(session, promise.id, f"{promise.about}\n{words}".strip())
-                ledger.note(session, promise, "promise_said_more", now, "customer")
-        case _:
-            abort(400)

@@ -43,6 +43,6 @@ def _telephone() -> web.Way | None:
 
 def telephone_of(session: Session, line: str | None) -> web.Way | None:
     """Return the number on which to ring us, as a link: this line, or where it isn't ours, our first."""
-    first = select(Line.number).order_by(Line.number != (line or ""), Line.number).limit(1)
-    number = session.scalar(first)
+    number = line if line and session.get(Line, line) is not None else None
+    number = number or session.scalar(select(Line.number).order_by(Line.number).limit(1))
     return web.Way(f"tel:{number}", written(number, masked=False)) if number else None

@@ -101,7 +101,8 @@ def _happened(session: Session, row: object) -> Iterator[Event]:
 def _of_promise(promise: Promise) -> Iterator[Event]:
     before = inspect(promise).attrs.state.history.deleted
     is_anew = promise.state == PromiseState.OPEN and PromiseState.BROKEN in before
-    is_taken_back = PromiseState.KEPT in before and promise.finished_at is None
+    was_over = PromiseState.KEPT in before or PromiseState.WITHDRAWN in before
+    is_taken_back = was_over and promise.finished_at is None
     if not inspect(promise).persistent or is_anew or is_taken_back:
         yield Event.PROMISE_MADE
     if promise.state == PromiseState.KEPT and _changed(promise, "state"):

@@ -35,6 +35,7 @@ FOLLOWS: dict[PromiseState, frozenset[PromiseState]] = {
     _S.WITHDRAWN: frozenset(),
 }
 
+LONGEST_ABOUT = 2000
 # Why it is a colleague's: whose it was leaves, and is never rung for it again.
 LEFT_BEHIND = "promise_left_behind"
 
@@ -329,7 +330,9 @@ def move(
 def take_back(
     session: Session, promise: Promise, why: str, now: datetime, details: Mapping[str, str]
 ) -> bool:
-    """What kept a promise was no conversation after all: owe it again. The only way out of a finished state.
+    """What kept a promise was no conversation after all: owe it again.
+
+    The only other way out of a finished state is withdrawn.want_again.
 
     False when they are owed another callback about it by now, which serves this one too.
     """
@@ -377,7 +380,7 @@ def note(
 
 def say_about(session: Session, promise_id: int, about: str) -> None:
     """Attach what the caller said it is about, in their own words."""
-    session.execute(update(Promise).where(Promise.id == promise_id).values(about=about[:2000]))
+    session.execute(update(Promise).where(Promise.id == promise_id).values(about=about[:LONGEST_ABOUT]))
 
 
 def say_more(session: Session, promise_id: int, words: str) -> None:

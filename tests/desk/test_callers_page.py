@@ -1,16 +1,20 @@
 """Does the link in our message show what was agreed, to nobody else, and let the caller change it?"""
 
 import re
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select, update
 
 from app import db
-from app.promises import links
-from app.records.promises import Promise, PromiseState
+from app.catalogue import text
+from app.promises import ledger, links
+from app.records.messages import Message
+from app.records.promises import Promise, PromiseEvent, PromiseState
 from config import Settings
 from tests import factories
 from tests.desk.office import token_in
@@ -111,11 +115,170 @@ def test_a_moment_that_was_not_offered_changes_nothing(
     assert stored(promise).due_at == before
 
 
-def test_the_caller_need_not_be_rung_any_more(client: FlaskClient, address: str, promise: int) -> None:
-    page = send(client, address, what="withdraw")
+def written(promise: int) -> list[str]:
+    """Return what was written to the caller about their promise."""
+    with db.reading() as session:
+        bodies = select(Message.body).where(Message.promise == promise).order_by(Message.at)
+        return list(session.scalars(bodies))
+
+
+def test_the_caller_need_not_be_rung_any_more_once_they_have_said_so_twice(
+    client: FlaskClient, address: str, promise: int
+) -> None:
+    page = client.get(address).text
+    assert 'value="withdraw"' not in page
+    asked = client.get(address + re.findall(r'href="(\?ask=[^"]+)"', page)[0]).text
+    assert "Weet u het zeker?" in asked
+    assert stored(promise).state == PromiseState.OPEN
+
+    page = send(client, f"{address}?ask=withdraw", what="withdraw")
 
     assert stored(promise).state == PromiseState.WITHDRAWN
-    assert "niet meer teruggebeld" in page
+    assert re.search(r"Genoteerd op \w\w \d+ \w+ \d\d:\d\d: we bellen u niet terug\.", page)
+    assert written(promise) == [text("message.withdrawn", "nl")]
+
+
+def test_who_withdrew_it_may_want_it_after_all_at_the_same_time(
+    client: FlaskClient, address: str, promise: int
+) -> None:
+    due_at = stored(promise).due_at
+    page = send(client, address, what="withdraw")
+    assert "Wilt u toch teruggebeld worden?" in page
+
+    page = send(client, address, what="again")
+
+    assert "we bellen u toch terug" in page
+    assert (stored(promise).state, stored(promise).due_at) == (PromiseState.OPEN, due_at)
+    assert stored(promise).next_at is not None
+    assert "wij bellen u toch terug" in written(promise)[-1]
+    send(client, address, what="again")  # pressed twice
+    assert len(written(promise)) == 2
+
+
+def test_whose_time_has_passed_meanwhile_chooses_another(
+    client: FlaskClient, address: str, promise: int
+) -> None:
+    send(client, address, what="withdraw")
+    with db.transaction() as session:
+        session.get_one(Promise, promise).due_at = datetime.now(UTC) - timedelta(minutes=5)
+    assert "Kies een ander moment." in send(client, address, what="again")
+
+    moment = offered(client.get(address).text)[0]
+    send(client, address, what="again", due_at=moment.isoformat())
+
+    assert (stored(promise).state, stored(promise).due_at) == (PromiseState.OPEN, moment)
+
+
+def test_what_one_of_us_withdrew_the_caller_asks_us_about(
+    client: FlaskClient, address: str, promise: int
+) -> None:
+    token = token_in(client.get(address).text)
+    with db.transaction() as session:
+        ledger.withdraw(session, promise, "joke@example.nl", datetime.now(UTC))
+
+    answer = client.post(address, data={"csrf": token, "what": "again"})
+
+    page = client.get(answer.location).text
+    assert "toch teruggebeld" not in page
+    assert 'href="tel:+31201234500"' in page
+    assert stored(promise).state == PromiseState.WITHDRAWN
+
+
+def test_who_is_owed_another_callback_by_now_is_led_to_that_one(
+    client: FlaskClient, address: str, promise: int, settings: Settings
+) -> None:
+    send(client, address, what="withdraw")
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        other = factories.promise(session, origin="call:2", now=now, due_at=now + timedelta(hours=2)).id
+
+    answer = client.post(address, data={"csrf": token_in(client.get(address).text), "what": "again"})
+
+    assert answer.location == links.to_promise("", settings.secret_key, other) + "?done=again"
+    assert stored(promise).state == PromiseState.WITHDRAWN
+
+
+@pytest.mark.parametrize(
+    ("state", "finished", "works"),
+    [
+        (PromiseState.OPEN, None, False),
+        (PromiseState.KEPT, timedelta(days=29), True),
+        (PromiseState.KEPT, timedelta(days=31), False),
+    ],
+)
+def test_a_link_works_for_a_month_after_its_promise_also_when_it_was_never_settled(
+    client: FlaskClient,
+    address: str,
+    promise: int,
+    state: PromiseState,
+    finished: timedelta | None,
+    works: bool,
+) -> None:
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        found = session.get_one(Promise, promise)
+        found.due_at, found.state = now - timedelta(days=31), state
+        found.finished_at = now - finished if finished else None
+
+    page = client.get(address, headers={"Accept": "text/html"})
+
+    assert page.status_code == (200 if works else 410)
+    assert ("Deze link is verlopen" in page.text) is not works
+    assert 'href="tel:+31201234500"' in page.text
+
+
+def test_a_wrong_link_tells_a_citizen_whom_to_ring_and_of_no_desk(client: FlaskClient, promise: int) -> None:
+    page = client.get("/c/MQ.AAAA", headers={"Accept": "text/html"})
+
+    assert page.status_code == 404
+    assert "Deze link klopt niet" in page.text
+    assert 'href="tel:+31201234500"' in page.text
+    assert "/login" not in page.text
+    assert "werkplek" not in page.text
+
+
+def test_who_changes_too_much_is_told_kindly_and_can_still_withdraw(
+    client: FlaskClient, address: str, promise: int
+) -> None:
+    for number in range(links.MOST_A_DAY):
+        assert "we geven het door" in send(client, address, what="about", about=f"{number}")
+
+    page = send(client, address, what="about", about="nog iets")
+    assert "vandaag al vaak veranderd" in page
+    assert "nog iets" not in stored(promise).about
+    send(client, address, what="withdraw")
+    assert stored(promise).state == PromiseState.WITHDRAWN
+    send(client, address, what="again")
+
+    with db.transaction() as session:
+        yesterday = datetime.now(UTC) - timedelta(days=1, minutes=1)
+        session.execute(update(PromiseEvent).values(at=yesterday))
+    assert "we geven het door" in send(client, address, what="about", about="nog iets")
+
+
+def test_nothing_that_a_caller_writes_is_cut_off_unseen(
+    client: FlaskClient, address: str, promise: int
+) -> None:
+    for letter in "abc":
+        page = send(client, address, what="about", about=letter * 900)
+
+    assert "U hebt al veel opgeschreven" in page
+    assert "c" not in stored(promise).about.removeprefix("Mijn scheiding")
+    room = re.findall(r'maxlength="(\d+)"', client.get(address).text)
+    assert room == [str(ledger.LONGEST_ABOUT - len(stored(promise).about) - 1)]
+
+
+@pytest.mark.parametrize("organisation", ["Gemeente Waterrijk", ""])
+def test_the_page_says_whose_it_is_and_on_which_number_they_are(
+    client: FlaskClient, flask_app: Flask, address: str, settings: Settings, organisation: str
+) -> None:
+    flask_app.config["SETTINGS"] = replace(settings, organisation=organisation)
+
+    page = client.get(address).text
+
+    assert f'<p class="organisation">{organisation}</p>' in page or not organisation
+    assert f"<title>Uw afspraak · {organisation or 'Rechtdoor'}</title>" in page
+    assert '<a href="tel:+31201234500">+31 20 123 4500</a>' in page
 
 
 def test_what_the_caller_writes_reaches_whoever_rings(
