@@ -85,7 +85,7 @@ def page(signed: str) -> Response:
             is_past=promise.due_at <= now,
             choices=[(one.isoformat(), times.deadline(one, now, zone, language)) for one in found],
             digits=(promise.number or "")[-2:],
-            telephone=refusals.telephone_of(session, promise.line),
+            telephone=refusals.telephone_of(session, promise.line, promise.number),
             done=request.args.get("done", ""),
         )
     return make_response(page)

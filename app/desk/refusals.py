@@ -1,6 +1,6 @@
 """Where can somebody go whom a page refused? Who reads it, and by which ways they get on."""
 
-from flask import Flask, g, request
+from flask import Flask, current_app, g, request
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -8,8 +8,9 @@ from app import web
 from app.agents import first_pages
 from app.agents.sign_in import current
 from app.db import reading
-from app.desk.masking import written
+from app.desk.masking import country_code_of, dialled
 from app.records.lines import Line
+from config import Settings
 
 
 def register(app: Flask) -> None:
@@ -38,11 +39,17 @@ def _others(ways: tuple[web.Way, ...]) -> tuple[web.Way, ...]:
 def _telephone() -> web.Way | None:
     """Return the line that wrote to them, else the first that we have; None when we have none."""
     with reading() as session:
-        return telephone_of(session, g.get("line"))
+        return telephone_of(session, g.get("line"), None)
 
 
-def telephone_of(session: Session, line: str | None) -> web.Way | None:
-    """Return the number on which to ring us, as a link: this line, or where it isn't ours, our first."""
+def telephone_of(session: Session, line: str | None, caller: str | None) -> web.Way | None:
+    """Return the number on which to ring us, as a link: this line, or where it isn't ours, our first.
+
+    It is written as it is dialled from `caller`, a number in E.164, or from the country of the deployment.
+    """
     number = line if line and session.get(Line, line) is not None else None
     number = number or session.scalar(select(Line.number).order_by(Line.number).limit(1))
-    return web.Way(f"tel:{number}", written(number, masked=False)) if number else None
+    if not number:
+        return None
+    settings: Settings = current_app.config["SETTINGS"]
+    return web.Way(f"tel:{number}", dialled(number, country_code_of(caller, settings.default_country)))

@@ -331,7 +331,7 @@ REFUSED = [
     ("agent", "/admin/promises", 403, "Vraag uw leidinggevende", "/desk"),
     ("agent", "/nowhere", 404, "Het adres klopt niet", "/desk"),
     ("supervisor", "/desk", 403, "Vraag uw beheerder om een werkplek", "/admin"),
-    ("admin", "/desk", 403, "vanuit een account met een medewerker", "/admin"),
+    ("admin", "/desk", 403, "Log dan in met een account dat er een heeft", "/admin"),
     ("admin", "/admin/nowhere", 404, "Het adres klopt niet", "/admin"),
     ("auditor", "/admin/promises/leaver", 403, "niets veranderen", "/admin"),
 ]
