@@ -9,7 +9,8 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help run serve install test test-pg check format bench soak browser clean venv-run venv-dev
 
 help:
-	@echo 'make run      the whole product with demo data and a telephone to try it with'
+	@echo 'make run      the whole product with demo data and a telephone to try it with;'
+	@echo '              ARGS=--fresh begins the demonstration anew'
 	@echo 'make test     all tests, on SQLite and on PostgreSQL'
 	@echo 'make test-pg  all tests, on PostgreSQL only'
 	@echo 'make check    format, lint, types'
@@ -21,7 +22,7 @@ help:
 	@echo 'make clean    throw away .venv and the caches of the tools; data stays'
 
 run: venv-run
-	@$(PY) -m startup.run
+	@$(PY) -m startup.run $(ARGS)
 
 serve: venv-run
 	@$(PY) -m startup.serve

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 
 from config import ConfigurationError
 from startup.environment import BadLine
+from startup.fresh import NotOurs
 from startup.lock import AlreadyRunning
 from startup.ports import PortTaken
 from startup.process import NotReady
@@ -26,6 +27,7 @@ TOLD = (
     BadSetting,
     NoRedis,
     NotForProduction,
+    NotOurs,
     NotReady,
     PortTaken,
     StepFailed,

@@ -1,11 +1,15 @@
 """How does a newcomer try the whole product? `make run`: with demo data, embedded parts and a telephone."""
 
+import argparse
 import subprocess
 import sys
+from collections.abc import Mapping
+from pathlib import Path
 
 from config import load as load_settings
 from startup import commands, demo
 from startup.environment import deployed, development_secrets, is_development, write_file
+from startup.fresh import put_back
 from startup.lock import only_one
 from startup.parts import ROOT, RUNNING, SECRETS, VAR, Parts
 from startup.ports import LOOPBACK, free_near, listen, require_free
@@ -19,10 +23,13 @@ DEMO = VAR / "demo"
 
 
 def main() -> int:
-    return in_plain_words(_run)
+    parser = argparse.ArgumentParser(prog="make run", description=__doc__)
+    parser.add_argument("--fresh", action="store_true", help="begin the demonstration anew; its data is gone")
+    wanted = parser.parse_args()
+    return in_plain_words(lambda terminal: _run(terminal, fresh=wanted.fresh))
 
 
-def _run(terminal: Terminal) -> None:
+def _run(terminal: Terminal, *, fresh: bool) -> None:
     env = deployed(ROOT)
     if not is_development(env):
         raise NotForProduction(f"ENV={env['ENV']}: `make run` fills the database with a demonstration")
@@ -44,6 +51,8 @@ def _run(terminal: Terminal) -> None:
     ):
         require_free(phonebox_port, LOOPBACK, "PHONEBOX_PORT", "the telephone")
         require_free(signal_port, LOOPBACK, "SIGNAL_PORT", "the telephones of the desks")
+        if fresh:
+            _begin_anew(terminal, env)
         warden = Warden()
         if "REDIS_URL" not in env:
             redis, env["REDIS_URL"] = redis_server(VAR / "redis", warden, output=subprocess.PIPE)
@@ -68,6 +77,15 @@ def _run(terminal: Terminal) -> None:
         supervisor.watch()
 
 
+def _begin_anew(terminal: Terminal, env: Mapping[str, str]) -> None:
+    settings = load_settings(env)
+    own_redis = None if "REDIS_URL" in env else VAR / "redis"
+    gone = put_back(ROOT, DEMO, settings.database_url, Path(settings.spool_dir), own_redis=own_redis)
+    for path in gone:
+        terminal.say(f"Thrown away: {path.relative_to(ROOT)}")
+    terminal.say("The demonstration begins anew." if gone else "There was no demonstration yet.")
+
+
 def _welcome(
     terminal: Terminal, url: str, phonebox_url: str, signal: str, loaded: demo.Loading | None
 ) -> None:
@@ -89,7 +107,9 @@ def _welcome(
             "The database has people in it already: sign in as one of them. No demonstration was loaded."
         )
     terminal.say()
-    terminal.say("Ctrl-C stops everything; the data stays.")
+    terminal.say(
+        "Ctrl-C stops everything; the data stays. `make run ARGS=--fresh` begins the demonstration anew."
+    )
     terminal.say()
 
 
