@@ -53,6 +53,10 @@ def write(directory: Path, now: datetime, seed: int = DEFAULT_SEED) -> dict[str,
         "lines.json": _write_json(
             directory / "lines.json", ({"number": each.number, "name": each.name} for each in LINES)
         ),
+        "telephones.json": _write_json(
+            directory / "telephones.json",
+            ({"number": each.phone, "name": each.name} for each in AGENTS if each.phone),
+        ),
         "users.json": _write_json(directory / "users.json", map(asdict, USERS)),
     }
 

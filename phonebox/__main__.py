@@ -41,11 +41,12 @@ def read_arguments(arguments: Sequence[str]) -> tuple[Settings, str, int]:
     parser.add_argument("--shared-key", metavar="SID:SECRET", help="sign webhooks with SHA-256 and this key")
     parser.add_argument("--phonebook", type=Path, help='JSON file of callers: [{"number", "label"}]')
     parser.add_argument("--lines", type=Path, help='JSON file of own numbers: [{"number", "name"}]')
+    parser.add_argument("--telephones", type=Path, help='JSON file of whose phones: [{"number", "name"}]')
     parser.add_argument("--state-file", type=Path, help="keeps numbers and telephones over a restart")
     given = parser.parse_args(arguments)
     if given.speed <= 0:
         parser.error("--speed: a number above 0; 1 is as fast as life")
-    for name in ("phonebook", "lines"):
+    for name in ("phonebook", "lines", "telephones"):
         path = getattr(given, name)
         if path is not None and not path.is_file():
             parser.error(f"--{name}: there is no file {path}")
@@ -59,6 +60,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[Settings, str, int]:
         speed=given.speed,
         phonebook=given.phonebook,
         lines=given.lines,
+        telephones=given.telephones,
         state_file=given.state_file,
         signal_port=given.signal_port,
     )

@@ -37,6 +37,7 @@ class Settings:
     # in progress.
     redirect_while_ringing: bool = False
     phonebook: Path | None = None
+    telephones: Path | None = None  # whose the ordinary phones are that the application rings
     lines: Path | None = None
     state_file: Path | None = None
     # Where softphones connect; 0 is any free port.

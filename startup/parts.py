@@ -49,10 +49,10 @@ class Parts:
         return self._process("worker", commands.worker())
 
     def phonebox(self, port: int, app_url: str, files: Path) -> Process:
-        """The telephone company, with the telephone book and the lines in `files` where there are any."""
+        """The telephone company, with what `files` holds of callers, lines and whose telephones there are."""
         command = commands.phonebox(port, app_url, self.env)
         command += ["--state-file", str(VAR / "phonebox.json")]
-        for option in ("phonebook", "lines"):
+        for option in ("phonebook", "lines", "telephones"):
             if (file := files / f"{option}.json").exists():
                 command += [f"--{option}", str(file)]
         return self._process("phonebox", command, f"http://{LOOPBACK}:{port}/phonebox/endpoints")

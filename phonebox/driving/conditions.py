@@ -94,8 +94,10 @@ class Conditions(Part):
         return await self.settings(request)
 
     async def phonebook(self, request: web.Request) -> web.Response:
-        """List the callers whom the page offers."""
-        return web.json_response({"phonebook": read_list(self._world.settings.phonebook)})
+        """List the callers whom the page offers, and whose the telephones are that ring."""
+        settings = self._world.settings
+        named = {"phonebook": read_list(settings.phonebook), "telephones": read_list(settings.telephones)}
+        return web.json_response(named)
 
     async def lines(self, request: web.Request) -> web.Response:
         """List the account's numbers that can be dialled."""

@@ -129,16 +129,24 @@ function captionItem(caption) {
   return item;
 }
 
+const TELLING = ["ringing", "bridged", "say", "play", "hold", "unhold", "queued", "music"];
+
+function lastTold(it) {
+  return [...it.captions].reverse().find(({ kind }) => TELLING.includes(kind))?.kind;
+}
+
+function isTalking(it) {
+  return ["bridged", "hold", "unhold"].includes(lastTold(it));
+}
+
 function stateOf(it) {
   if (!it) return ["", word("state_none")];
   if (it.ended) return ["", word("state_ended")];
+  if (it.queue && !isTalking(it)) return [it.prompt ? "prompt" : "", word(it.prompt ? "state_queued_prompt" : "state_queued")];
   if (it.prompt === "gather") return ["prompt", word("state_prompt")];
   if (it.prompt === "record") return ["prompt", word("state_record")];
-  const telling = [...it.captions].reverse().find(
-    ({ kind }) => ["ringing", "bridged", "say", "play", "hold", "unhold", "queued", "music"].includes(kind));
-  const heldOrTold = telling?.kind;
+  const heldOrTold = lastTold(it);
   if (heldOrTold === "hold") return ["", word("state_hold")];
-  if (it.queue && heldOrTold !== "bridged") return ["", word("state_queued", it.queue)];
   if (heldOrTold === "bridged" || heldOrTold === "unhold") {
     return ["talking", word("state_talking", nameOf(it.bridged_to.at(-1)))];
   }
@@ -158,6 +166,10 @@ function showCall() {
   const list = $("#captions");
   for (const caption of call.captions.slice(captionsShown)) {
     const item = captionItem(caption);
+    const before = list.lastElementChild;
+    // Who waits hears the same silence each second: once is enough to see it.
+    if (item.classList.contains("note") && before?.className === `${item.className} now`
+        && before.textContent === item.textContent) continue;
     item.classList.add("now");
     list.append(item);
   }
@@ -265,13 +277,37 @@ function switchSound() {
 
 // -- messages
 
+// A message's own words, with its links as links: nothing in it becomes anything else.
+function withLinks(body) {
+  const parts = [];
+  let rest = body;
+  for (const [address] of body.matchAll(/https?:\/\/[^\s<>"]+[^\s<>".,;:!?)]/g)) {
+    const at = rest.indexOf(address);
+    const link = make("a", "", address);
+    link.href = address;
+    link.target = "_blank";
+    link.rel = "noopener noreferrer";
+    parts.push(rest.slice(0, at), link);
+    rest = rest.slice(at + address.length);
+  }
+  return [...parts, rest];
+}
+
+// A caller may have dialled as 06… or 0031…; messages name them as +316….
+function isSame(one, other) {
+  const [first, second] = [one, other].map((each) => each.replace(/\D/g, ""));
+  const least = Math.min(first.length, second.length, 9);
+  return least < 9 ? first === second : first.slice(-9) === second.slice(-9);
+}
+
 async function showMessages() {
   const mine = fromNumber();
   const { messages } = await ask("GET", "/messages");
   const list = $("#messages");
-  const ofMine = (address) => address.replace(/^whatsapp:/, "") === mine;
+  const ofMine = (address) => isSame(address, mine);
   list.replaceChildren(...messages.filter((each) => ofMine(each.from) || ofMine(each.to)).map((each) => {
-    const item = make("li", ofMine(each.to) ? "in" : "out", each.body);
+    const item = make("li", ofMine(each.to) ? "in" : "out");
+    item.append(...withLinks(each.body));
     const way = each.from.startsWith("whatsapp:") ? "WhatsApp · " : "";
     const why = each.error_code ? ` (${each.error_code})` : "";
     item.append(make("small", "", `${way}${word(`message_${each.status}`)}${why}`));
@@ -339,6 +375,10 @@ function showPhone(endpoint) {
   }
   const leg = endpoint.talking[0] ?? endpoint.ringing[0];
   const state = endpoint.state === "idle" && !endpoint.registered ? "off" : endpoint.state;
+  // A telephone that begins to ring comes first; one that somebody has their hands on stays where it is.
+  if (state === "ringing" && element.dataset.state !== "ringing" && !element.contains(document.activeElement)) {
+    $("#desk").prepend(element);
+  }
   element.dataset.state = state;
   element.dataset.address = endpoint.address;
   $("h3", element).textContent = nameOf(endpoint.address);
@@ -371,6 +411,18 @@ function showPhone(endpoint) {
   }
 }
 
+// Where the telephones stand below the fold, the one that rings is at hand all the same.
+function showBell(ringing) {
+  $("#bell").hidden = !ringing;
+  if (!ringing) return;
+  $("#bell span").textContent = word("rings_at", nameOf(ringing.address));
+  $("#bell button").textContent = word("answer");
+  $("#bell button").onclick = () => {
+    $(".answer", phones.get(ringing.address)).click();
+    phones.get(ringing.address).scrollIntoView({ block: "center" });
+  };
+}
+
 async function refreshPhones() {
   const { endpoints } = await ask("GET", "/endpoints");
   const there = new Set(endpoints.map(({ address }) => address));
@@ -381,6 +433,7 @@ async function refreshPhones() {
     }
   }
   for (const endpoint of endpoints) showPhone(endpoint);
+  showBell(endpoints.find(({ state }) => state === "ringing"));
   $("#no-phones").hidden = endpoints.length > 0;
 }
 
@@ -544,7 +597,7 @@ async function showCalls() {
     const button = make("button");
     button.type = "button";
     button.setAttribute("aria-current", String(each.sid === callSid));
-    button.append(make("span", "", `${nameOf(each.from)} → ${nameOf(each.to)}`), make("small", "", each.status));
+    button.append(make("span", "", `${nameOf(each.from)} → ${nameOf(each.to)}`), make("small", "", word(`call_${each.status.replaceAll("-", "_")}`)));
     button.addEventListener("click", () => watch(each.sid));
     item.append(button);
     return item;
@@ -598,7 +651,7 @@ function listen() {
     const message = JSON.parse(data);
     if (!$("#texts").hidden) {
       attempt(showMessages);
-    } else if (message.to.replace(/^whatsapp:/, "") === fromNumber() && message.status === "delivered") {
+    } else if (isSame(message.to, fromNumber()) && message.status === "delivered") {
       unread += 1;
       showUnread();
     }
@@ -658,9 +711,10 @@ function showTyped() {
 }
 
 async function fillChoices() {
-  const [{ phonebook }, { lines }, settings] = await Promise.all(
+  const [{ phonebook, telephones }, { lines }, settings] = await Promise.all(
     [ask("GET", "/phonebook"), ask("GET", "/lines"), ask("GET", "/settings")]);
   for (const { number, label } of phonebook) names.set(number, label);
+  for (const { number, name } of telephones) names.set(number, name);
   for (const { number, name } of lines) if (name !== number) names.set(number, name);
   $("#from-choice").replaceChildren(
     ...phonebook.map(({ number, label }) => new Option(`${label} · ${number}`, number)),

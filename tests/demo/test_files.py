@@ -16,7 +16,7 @@ COLUMNS = {
     "cases.csv": "case,customer,subject,team,status,priority,opened_at,url,owner",
     "contacts.csv": "contact,case,agent,channel,direction,started_at,seconds,outcome,summary",
 }
-FILES = {*COLUMNS, "phonebook.json", "lines.json", "users.json"}
+FILES = {*COLUMNS, "phonebook.json", "lines.json", "telephones.json", "users.json"}
 
 
 @pytest.mark.parametrize(("name", "columns"), COLUMNS.items())

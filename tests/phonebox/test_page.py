@@ -11,10 +11,14 @@ from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-unt
 from playwright.sync_api import Page, Request, Route, expect
 
 from phonebox.client import Phonebox, running
+from phonebox.network.calls import CallStatus, HungUpBy
+from phonebox.network.messages import MessageStatus
 from tests.phonebox.scripted import App
 
+PHONEBOX = Path(__file__).parents[2] / "phonebox"
 LINE = "+31880001111"
 ADA = "+31612345678"
+ANNAS_PHONE = "+31612300001"
 ANNA = "[data-address='client:anna']"
 
 
@@ -24,7 +28,9 @@ def _exchange(_app: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     people, lines = folder / "people.json", folder / "lines.json"
     people.write_text(json.dumps([{"number": ADA, "label": "Ada de Vries"}]))
     lines.write_text(json.dumps([{"number": LINE, "name": "Gemeente"}]))
-    more = ["--phonebook", str(people), "--lines", str(lines)]
+    phones = folder / "phones.json"
+    phones.write_text(json.dumps([{"number": ANNAS_PHONE, "name": "Anna de Wit"}]))
+    more = ["--phonebook", str(people), "--lines", str(lines), "--telephones", str(phones)]
     with running(_app.url, speed=10, more=more) as phonebox:
         yield phonebox
 
@@ -208,6 +214,77 @@ def test_the_page_says_when_phonebox_is_away_and_comes_back_by_itself(
     expect(page.locator("#calls")).to_contain_text("Ada de Vries → Gemeente")
 
 
+def test_who_waits_is_told_so_in_words_and_once(telephone: Page, exchange: Phonebox, app: App) -> None:
+    app.on("/voice/incoming", '<Enqueue waitUrl="/wait">wait-4b1f</Enqueue>')
+    app.on("/wait", '<Pause length="1"/>')
+
+    telephone.get_by_role("button", name="Bellen").click()
+
+    expect(telephone.locator("#state")).to_have_text("Wacht tot er iemand vrij is")
+    expect(telephone.locator("#captions .silence")).to_have_count(1)
+    app.wait_for("/wait", count=3)
+    expect(telephone.locator("#captions .silence")).to_have_count(1)
+    expect(telephone.locator("#talk")).not_to_contain_text("wait-")
+    telephone.locator("#recent summary").click()
+    expect(telephone.locator("#calls small")).to_have_text("bezig")
+
+
+def test_the_telephone_that_rings_comes_first_and_is_at_hand_on_a_small_screen(
+    telephone: Page, exchange: Phonebox, app: App
+) -> None:
+    app.on("/voice/incoming", "<Dial><Client>carla</Client></Dial>")
+    for name in ("anna", "bram", "carla"):
+        exchange.endpoint(f"client:{name}").register()
+    expect(telephone.locator(".phone")).to_have_count(3)
+    telephone.set_viewport_size({"width": 390, "height": 740})
+
+    telephone.get_by_role("button", name="Bellen").click()
+
+    expect(telephone.locator(".phone").first).to_have_attribute("data-address", "client:carla")
+    expect(telephone.locator("#bell")).to_contain_text("Gaat over bij Carla")
+    telephone.locator("#bell").get_by_role("button", name="Opnemen").click()
+    expect(telephone.locator("#state")).to_have_text("In gesprek met Carla")
+    expect(telephone.locator("#bell")).to_be_hidden()
+
+
+def test_an_ordinary_phone_that_rings_says_whose_it_is(telephone: Page, exchange: Phonebox, app: App) -> None:
+    app.on("/voice/incoming", f"<Dial><Number>{ANNAS_PHONE}</Number></Dial>")
+
+    telephone.get_by_role("button", name="Bellen").click()
+
+    expect(telephone.locator(".phone h3")).to_have_text("Anna de Wit")
+    expect(telephone.locator(".phone .line")).to_have_text(ANNAS_PHONE)
+
+
+def test_who_dials_in_another_spelling_reads_their_messages_all_the_same(
+    telephone: Page, exchange: Phonebox, app: App
+) -> None:
+    telephone.get_by_label("Wie belt er?").select_option("typed")
+    telephone.get_by_label("Nummer van de beller").fill(f"0{ADA.removeprefix('+31')}")
+    app.on("/messages/incoming", "<Message>Dag Ada.</Message>")
+    exchange.write(ADA, LINE, "Hallo")
+
+    telephone.get_by_role("tab", name="Berichten").click()
+
+    expect(telephone.locator("#messages .in")).to_contain_text("Dag Ada.")
+
+
+def test_a_link_in_a_message_opens_in_a_tab_that_knows_nothing_of_this_one(
+    telephone: Page, exchange: Phonebox, app: App
+) -> None:
+    link = f"{app.url}/c/MQ.abc"
+    app.on("/messages/incoming", f"<Message>Wij bellen u terug &lt;b&gt;.\n{link}.</Message>")
+    telephone.get_by_role("tab", name="Berichten").click()
+    telephone.get_by_label("Bericht", exact=True).fill("Hallo")
+    telephone.get_by_role("button", name="Stuur").click()
+
+    found = telephone.locator("#messages a")
+    expect(found).to_have_attribute("href", link)
+    expect(found).to_have_attribute("target", "_blank")
+    expect(found).to_have_attribute("rel", "noopener noreferrer")
+    expect(telephone.locator("#messages .in")).to_contain_text(f"Wij bellen u terug <b>.\n{link}.")
+
+
 def test_everything_is_said_in_both_languages() -> None:
     page = Path(__file__).parents[2] / "phonebox" / "page"
     words = (page / "words.js").read_text()
@@ -216,8 +293,16 @@ def test_everything_is_said_in_both_languages() -> None:
     )
     used = set(re.findall(r'data-word="(\w+)"', (page / "index.html").read_text()))
 
+    kinds = set(re.findall(r'\.hears\("(\w+)"', "".join(one.read_text() for one in PHONEBOX.rglob("*.py"))))
+    # What stands in its own words, and what is said with a name.
+    spoken = {"say", "error", "voice", "said", "tone", "bridged", "ended", "pressed"}
+    named = {f"call_{status.value.replace('-', '_')}" for status in CallStatus}
+    named |= {f"message_{status.value}" for status in MessageStatus} | {
+        f"ended_{by.value}" for by in HungUpBy
+    }
+
     assert dutch == english
-    assert used <= dutch
+    assert used | (kinds - spoken) | named <= dutch
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
