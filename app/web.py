@@ -270,7 +270,7 @@ def wants_page() -> bool:
 
 def error_page(status: int) -> Response:
     """Return the page, or the JSON for a script, that says what went wrong and what to do."""
-    code = status if status in {400, 403, 404, 410, 429, 500, 503} else (500 if status >= 500 else 400)
+    code = status if f"error_{status}_title" in _PAGE_CODES else (500 if status >= 500 else 400)
     reader = _reader()
     title, advice = _for_reader(reader, code, "title"), _for_reader(reader, code, "help")
     if not wants_page():

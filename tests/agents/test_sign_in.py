@@ -333,6 +333,7 @@ REFUSED = [
     ("supervisor", "/desk", 403, "Vraag uw beheerder om een werkplek", "/admin"),
     ("admin", "/desk", 403, "Log dan in met een account dat er een heeft", "/admin"),
     ("admin", "/admin/nowhere", 404, "Het adres klopt niet", "/admin"),
+    ("agent", "/desk/wrap-up", 405, "Er is niets veranderd", "/desk"),
     ("auditor", "/admin/promises/leaver", 403, "niets veranderen", "/admin"),
 ]
 
