@@ -24,6 +24,7 @@ from app.admin import keeping, promise_list
 from app.admin.office_file import PLAIN, for_office
 from app.admin.promise_list import VIEWS, Choice, Words
 from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
+from app.agents.teams import deserted
 from app.carrier.delivery import NOT_DELIVERED, TOLD_APART, why_not
 from app.clock import utcnow
 from app.db import patient_reading, reading, transaction
@@ -88,6 +89,7 @@ def overview() -> Response:
         page = render_template(
             "admin/promises.html",
             rows=promise_list.rows(session, _chosen(now), now, _words_for(session), SHOWN),
+            deserted=deserted(session, cases=False),
             unanswered=threads.still_waiting(session, _of_team()),
             has_desk=has_desk(),
             figures=figures(session, now),

@@ -13,6 +13,7 @@ import redis as redis_client
 from sqlalchemy import func, select, text
 
 from app import db, migrations
+from app.agents import teams
 from app.callers.numbers import mask, may_be_called
 from app.carrier.rest import Carrier
 from app.clock import utcnow
@@ -65,6 +66,7 @@ def _checks(settings: Settings, offline: bool) -> Iterator[tuple[str, Callable[[
     yield "database", _database
     yield "lines", _lines
     yield "agents' phones", _agents_phones
+    yield "teams", _teams
     yield "redis", lambda: _redis(settings)
     yield "worker", _worker
     yield "fallback numbers", lambda: _fallback_numbers(settings)
@@ -175,6 +177,22 @@ def _caps() -> str:
             "is over is held back for a human. Raise the cap (…_AN_HOUR…) if all is as it should be"
         )
     return ""
+
+
+def _teams() -> str:
+    with db.patient_reading() as session:
+        found = teams.deserted(session, cases=True)
+    if not found:
+        return ""
+    told = [
+        f"“{one.team}” of {one.kind} {', '.join(one.which)}".rstrip()
+        + (f" (at the agents: “{one.alike}”)" if one.alike else "")
+        for one in found[:MOST_NAMED]
+    ]
+    raise Sick(
+        f"no agent belongs to team {'; '.join(told)}: spell it the same everywhere, or give it agents; "
+        "nobody answers there"
+    )
 
 
 def _texts() -> str:

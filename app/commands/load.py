@@ -7,10 +7,11 @@ from typing import Any
 import click
 from flask.cli import AppGroup
 
+from app.agents import teams
 from app.api import encodings, loading
 from app.api.fields import Defaults, Problem
 from app.api.loading import RefusedRow, Report, UnusableFile
-from app.api.records import KINDS, Kind
+from app.api.records import AGENTS, CASES, KINDS, LINES, Kind
 from app.commands import language, refuse, say, settings_of
 from app.db import Database
 from config import Settings
@@ -26,6 +27,8 @@ def _command(kind: Kind[Any]) -> click.Command:
     @click.pass_context
     def command(context: click.Context, file: Path, dry_run: bool, strict: bool) -> None:
         report = _load(settings_of(context), kind, file, dry_run=dry_run, strict=strict)
+        if kind in (AGENTS, LINES, CASES) and not dry_run:
+            _tell_of_deserted_teams(settings_of(context))
         if report.refused:
             context.exit(1)
 
@@ -60,6 +63,20 @@ def _load(settings: Settings, kind: Kind[Any], file: Path, *, dry_run: bool, str
         raise refuse([unusable.problem]) from unusable
     finally:
         database.dispose()
+
+
+def _tell_of_deserted_teams(settings: Settings) -> None:
+    """A team that is spelled in two ways is no error in either file, and nobody answers: say so at once."""
+    database = Database(settings.database_url, patient=True)
+    try:
+        with database.patient_reading() as session:
+            found = teams.deserted(session, cases=True)
+    finally:
+        database.dispose()
+    for one in found[: teams.MOST_NAMED]:
+        told = say(f"deserted_{one.kind}", team=one.team, text=", ".join(one.which))
+        alike = say("deserted_alike", team=one.alike) if one.alike else ""
+        click.echo(told + alike, err=True)
 
 
 def _read(database: Database, kind: Kind[Any], file: Path, defaults: Defaults, *, dry_run: bool) -> Report:

@@ -301,3 +301,12 @@ def test_an_agent_does_not_see_what_others_owe(client: FlaskClient, path: str) -
 
 def test_nobody_sees_it_without_signing_in(client: FlaskClient) -> None:
     assert client.get("/admin/promises").status_code == 401
+
+
+def test_supervisors_see_that_a_lines_team_has_nobody(client: FlaskClient, token: str) -> None:
+    assert "hoort geen enkele medewerker" not in client.get("/admin/promises").text
+    with db.transaction() as session:
+        factories.line(session, "+31201234999", team="burgerzaken")
+    page = client.get("/admin/promises").text
+    assert "Bij team “burgerzaken” van lijn Algemeen hoort geen enkele medewerker" in page
+    assert "Bij de medewerkers heet het “Burgerzaken”" in page
