@@ -39,6 +39,8 @@ from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from sqlalchemy.types import TypeDecorator
 
+from config import without_pooler
+
 CONNECT_SECONDS = 2  # the least that libpq accepts; the webhook's own deadline is shorter
 SQLITE_BUSY_SECONDS = 5.0
 # How a database says, or fails to say, that it is slow, busy or gone.
@@ -112,6 +114,15 @@ class Patience:
     lock_milliseconds: int | None = None
 
 
+_CONNECT: dict[str, Any] = {
+    "connect_timeout": CONNECT_SECONDS,
+    "tcp_user_timeout": 1500,
+    # A server whose machine vanished says nothing more: asked for a sign of life, not waited for.
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 2,
+}
+
 # The carrier gives up after 15 s, a caller long before.
 OF_A_CALL = Patience(0.3, 800, 300)
 # Who looks through everything, while nobody waits on the telephone.
@@ -126,11 +137,16 @@ class Database:
 
     def __init__(self, url: str, *, pool_size: int = 20, patient: bool = False) -> None:
         """`patient` lifts every bound: for loads and migrations, never for a call."""
-        self.url = url
+        self.url = without_pooler(url)
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
+        self._is_pooled = self.url != url
         if self.is_sqlite:
             # Readers keep nobody waiting there, and all who write must queue on the one lock.
             self.engine = self._patient = _sqlite_engine(url)
+        elif self._is_pooled:
+            patience = OF_A_LOAD if patient else OF_A_CALL
+            self.engine = _pooled_engine(self.url, patience, pool_size, pool_size)
+            self._patient = _pooled_engine(self.url, OF_A_REPORT, PATIENT_CONNECTIONS, 0)
         else:
             self.engine = _postgres_engine(url, OF_A_LOAD if patient else OF_A_CALL, pool_size, pool_size)
             self._patient = _postgres_engine(url, OF_A_REPORT, PATIENT_CONNECTIONS, 0)
@@ -141,13 +157,12 @@ class Database:
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
 
     def _readers(self, engine: Engine) -> sessionmaker[Session]:
-        return sessionmaker(
-            engine.execution_options(**{READ_ONLY: True})
-            if self.is_sqlite
-            else engine.execution_options(isolation_level="AUTOCOMMIT"),
-            autoflush=False,
-            expire_on_commit=False,
-        )
+        if self.is_sqlite:
+            engine = engine.execution_options(**{READ_ONLY: True})
+        elif not self._is_pooled:
+            # Behind a pooler what bounds a statement holds within a transaction alone.
+            engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        return sessionmaker(engine, autoflush=False, expire_on_commit=False)
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -177,10 +192,13 @@ class Database:
     def at_once(self) -> Iterator[Connection]:
         """A bare connection for a few reads and one write (see Guarded), without the trips of a transaction.
 
-        On PostgreSQL each statement is a transaction of its own; on SQLite, where a trip costs nothing, all
-        of them are one.
+        On PostgreSQL each statement is a transaction of its own; on SQLite and behind a pooler all are one.
         """
-        with self.engine.begin() if self.is_sqlite else self._autocommit.connect() as connection:
+        with (
+            self.engine.begin()
+            if self.is_sqlite or self._is_pooled
+            else self._autocommit.connect() as connection
+        ):
             yield connection
 
     def pools(self) -> list[Pool]:
@@ -393,6 +411,36 @@ def patient_reading() -> AbstractContextManager[Session]:
     return current().patient_reading()
 
 
+def _pooled_engine(url: str, patience: Patience, pool_size: int, max_overflow: int) -> Engine:
+    """Return an engine that leaves nothing on a connection: the next transaction may have another one.
+
+    So each transaction says its bounds itself, and nothing is prepared. https://www.pgbouncer.org/features.html
+    """
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_timeout=patience.connection_seconds,
+        pool_use_lifo=True,
+        connect_args=_CONNECT | {"prepare_threshold": None},
+    )
+    bounds = {"synchronous_commit": "on", "timezone": "UTC"}
+    if patience.statement_milliseconds is not None:
+        bounds["statement_timeout"] = str(patience.statement_milliseconds)
+    if patience.lock_milliseconds is not None:
+        bounds["lock_timeout"] = str(patience.lock_milliseconds)
+    each = (f"set_config('{name}', '{value}', true)" for name, value in bounds.items())
+    say_them = f"SELECT {', '.join(each)}"
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        # An index is built outside of any transaction.
+        if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+            connection.exec_driver_sql(say_them)
+
+    return engine
+
+
 def _postgres_engine(url: str, patience: Patience, pool_size: int, max_overflow: int) -> Engine:
     options = "-c synchronous_commit=on -c timezone=UTC"
     if patience.statement_milliseconds is not None:
@@ -405,17 +453,7 @@ def _postgres_engine(url: str, patience: Patience, pool_size: int, max_overflow:
         max_overflow=max_overflow,
         pool_timeout=patience.connection_seconds,
         pool_use_lifo=True,
-        connect_args={
-            "connect_timeout": CONNECT_SECONDS,
-            "tcp_user_timeout": 1500,
-            # A server whose machine vanished says nothing more: asked for a sign of life, not waited for.
-            "keepalives_idle": 5,
-            "keepalives_interval": 2,
-            "keepalives_count": 2,
-            "options": options,
-            # A pooler between us and the server may hand each transaction another connection.
-            "prepare_threshold": 5,
-        },
+        connect_args=_CONNECT | {"options": options, "prepare_threshold": 5},
     )
 
 

@@ -97,7 +97,11 @@ def _database() -> dict[str, Any]:
         _in_time(lambda session: session.execute(text("SELECT 1")))
         return {"ready": True}
     except (SQLAlchemyError, TimeoutError) as error:
-        return {"ready": False, "why": f"does not answer ({type(error).__name__}); check DATABASE_URL"}
+        # What a pooler says to time-outs that are asked for at the start of a connection.
+        is_pooled = "startup parameter" in str(error)
+        pooled = "; behind a pooler it ends in ?pooler=transaction" if is_pooled else ""
+        why = f"does not answer ({type(error).__name__}); check DATABASE_URL{pooled}"
+        return {"ready": False, "why": why}
 
 
 def _redis() -> dict[str, Any]:

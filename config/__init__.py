@@ -19,6 +19,8 @@ DEVELOPMENT_API_KEY = "SK" + "d0" * 16
 DEVELOPMENT_API_SECRET = "d0d0" * 8
 DEVELOPMENT_API_URL = "http://127.0.0.1:8001"
 
+# In DATABASE_URL: a pooler such as PgBouncer, in transaction mode, stands before the server.
+POOLED = "pooler=transaction"
 TWILIO_API_URL = "https://api.twilio.com"
 # Theirs have 32 signs; whoever stands in for the carrier may give shorter ones.
 LEAST_OF_THE_CARRIERS = 16
@@ -108,6 +110,16 @@ class Settings:
     def has_softphones(self) -> bool:
         """Whether a desk can be a telephone: at Twilio, or where development says."""
         return bool(self.softphone_signal) or self.api_url == TWILIO_API_URL
+
+
+def without_pooler(database_url: str) -> str:
+    """Return the URL without our own `pooler=transaction`, which no driver knows; the same without it."""
+    address, mark, query = database_url.partition("?")
+    parameters = query.split("&")
+    if not mark or POOLED not in parameters:
+        return database_url
+    kept = "&".join(one for one in parameters if one != POOLED)
+    return f"{address}?{kept}" if kept else address
 
 
 def load(env: Mapping[str, str] | None = None) -> Settings:
@@ -236,6 +248,8 @@ class _Reader:
             url = "postgresql+psycopg://" + url.split("://", 1)[1]
         if not url.startswith(("sqlite:///", "postgresql+psycopg://")):
             self.problems.append("DATABASE_URL: must begin with sqlite:/// or postgresql+psycopg://")
+        elif "pooler=" in without_pooler(url):
+            self.problems.append("DATABASE_URL: the only pooler= that there is to say is pooler=transaction")
         return url
 
     def _deadline(self) -> float:

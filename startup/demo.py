@@ -133,7 +133,9 @@ def _is_empty(database_url: str) -> bool:
     """Whether nobody has put an agent into the database: then it is ours to fill."""
     from sqlalchemy import create_engine, text
 
-    engine = create_engine(database_url)
+    from config import without_pooler
+
+    engine = create_engine(without_pooler(database_url))
     with engine.connect() as connection:
         somebody = connection.execute(text("SELECT 1 FROM agents LIMIT 1")).first()
     engine.dispose()

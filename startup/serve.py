@@ -13,6 +13,7 @@ from sqlalchemy import create_engine, inspect, make_url
 from sqlalchemy.exc import OperationalError
 
 from config import load as load_settings
+from config import without_pooler
 from startup.environment import deployed, development_secrets, is_development
 from startup.lock import only_one
 from startup.parts import ROOT, SECRETS, VAR, Parts
@@ -71,7 +72,7 @@ def _workers(env: Mapping[str, str], database_url: str) -> int:
 def _require_tables(database_url: str) -> None:
     """Raise BadSetting when the database answers and holds no table; one that is down may come back."""
     file = _sqlite_file(database_url)
-    engine = create_engine(database_url, connect_args={} if file else {"connect_timeout": 3})
+    engine = create_engine(without_pooler(database_url), connect_args={} if file else {"connect_timeout": 3})
     try:
         is_there = (file is None or file.exists()) and inspect(engine).has_table("alembic_version")
     except OperationalError:

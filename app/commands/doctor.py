@@ -84,6 +84,13 @@ def _database() -> str:
         durable = "on"
         if not db.current().is_sqlite:
             durable = str(session.scalar(text("SHOW synchronous_commit")))
+            bound = text("SELECT setting FROM pg_settings WHERE name = 'statement_timeout'")
+            in_force = session.scalar(bound)
+    if not db.current().is_sqlite and in_force != str(db.OF_A_CALL.statement_milliseconds):
+        raise Sick(
+            "our time-outs don't hold, so a call may wait for ever: a pooler between us ignores them; put "
+            "?pooler=transaction behind DATABASE_URL, or give the server's own address"
+        )
     if not migrations.is_current(db.current()):
         raise Sick("the tables are older than the program: flask --app wsgi db upgrade")
     if durable == "off":

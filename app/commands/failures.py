@@ -26,10 +26,14 @@ _BY_SQLSTATE = {
     "55P03": "database_busy",  # somebody holds what we want
     "57014": "database_busy",  # it took longer than a statement may
     "53100": "database_full",
+    # What was prepared is not there any more, or there already: another connection each time.
+    "26000": "database_pooled",
+    "42P05": "database_pooled",
 }
 # A server that does not let us in gives no code that libpq hands on, only words, English unless it was told
 # otherwise. https://github.com/postgres/postgres/blob/master/src/backend/libpq/auth.c
 _BY_WORDS = {
+    "startup parameter": "database_pooled",
     "authentication failed": "database_denies",
     "no pg_hba.conf entry": "database_denies",
     "not permitted to log in": "database_denies",

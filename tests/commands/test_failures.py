@@ -190,6 +190,8 @@ def server_that_says(words: str) -> Iterator[int]:
         ('no pg_hba.conf entry for host "::1", user "rechtdoor", database "x"', "let the user in"),
         ("sorry, too many clients already", "takes no more connections"),
         ("the database system is starting up", "wait until it has started"),
+        ("unsupported startup parameter: options", "put ?pooler=transaction behind DATABASE_URL"),
+        ("unsupported startup parameter in options: statement_timeout", "put ?pooler=transaction behind"),
         ("wachtwoord van „rechtdoor” is onjuist", "mend DATABASE_URL"),
     ],
 )
