@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any, TypeVar
 
-from flask import Blueprint, Flask, Response, current_app, g, jsonify, request
+from flask import Blueprint, Flask, Response, abort, current_app, g, jsonify, request
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Histogram, generate_latest
 from redis import RedisError
 from sqlalchemy import func, select, text
@@ -71,6 +71,10 @@ def readyz() -> tuple[Response, int]:
 
 @bp.get("/metrics")
 def metrics() -> Response:
+    """The figures, at this address as written and no other: a proxy that guards it may look no closer."""
+    written, *_ = str(request.environ.get("REQUEST_URI") or request.path).partition("?")
+    if written != f"{request.root_path}/metrics":
+        abort(404)
     return Response(generate_latest(current_app.extensions["metrics"]), content_type=CONTENT_TYPE_LATEST)
 
 

@@ -3,10 +3,13 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from urllib.parse import unquote
 
+import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import text
+from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from app import db
 from app.outgoing import outbox
@@ -155,3 +158,22 @@ def test_calls_are_counted_by_state_and_outcome(client: FlaskClient) -> None:
         if sample.name == "rechtdoor_calls"
     }
     assert counted == {("ended", "talked"): 2, ("ended", "promised"): 1, ("talking", ""): 1}
+
+
+@pytest.mark.parametrize(
+    "path", ["/%6detrics", "/metric%73", "/%6Detrics?a=b", "//metrics", "///metrics", "/metrics/"]
+)
+def test_a_guard_of_the_address_of_the_figures_is_passed_by_no_other_spelling(
+    client: FlaskClient, path: str
+) -> None:
+    environ = EnvironBuilder(path="/x").get_environ() | in_the_wire(path)
+    body, status, _ = run_wsgi_app(client.application, environ, buffered=True)
+    assert status.split()[0] in ("308", "404")
+    assert b"rechtdoor_" not in b"".join(body)
+    assert client.get("/metrics?a=b").status_code == 200
+
+
+def in_the_wire(path: str) -> dict[str, str]:
+    """Return what the server makes of a path: as it came, and as it is routed."""
+    plain, _, query = path.partition("?")
+    return {"REQUEST_URI": path, "RAW_URI": path, "PATH_INFO": unquote(plain), "QUERY_STRING": query}

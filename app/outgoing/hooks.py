@@ -162,7 +162,8 @@ def _may_be_outside(host: str) -> bool:
     try:
         return is_outside(host)
     except ValueError:
-        return not (host == "localhost" or host.endswith((".localhost", ".local", ".internal")))
+        name = host.rstrip(".")
+        return not (name in ("localhost", "metadata") or name.endswith((".localhost", ".local", ".internal")))
 
 
 def is_outside(address: str) -> bool:
@@ -173,9 +174,18 @@ def is_outside(address: str) -> bool:
         for inner in (ip.ipv4_mapped, ip.sixtofour, *(ip.teredo or ())):
             if inner is not None and not is_outside(str(inner)):
                 return False
-        if any(ip in network for network in _TRANSLATED):
+        if ip.ipv4_mapped is not None:
+            return True
+        if ip not in _GIVEN_OUT:
             return False
-    return ip.is_global and not ip.is_multicast
+    return ip.is_global and not ip.is_multicast and not any(ip in network for network in _OF_THE_HOUSE)
 
 
-_TRANSLATED = (ipaddress.IPv6Network("64:ff9b::/96"), ipaddress.IPv6Network("64:ff9b:1::/48"))
+# Of the new kind nothing else has been given out: not those of a site (fec0::/10), nor old ones in other
+# clothes (::a.b.c.d, 64:ff9b::/96). https://www.iana.org/assignments/ipv6-address-space
+_GIVEN_OUT = ipaddress.IPv6Network("2000::/3")
+# Public by their number, and yet inside: a cloud's own services answer there, with secrets of the machine
+# (Oracle in the first, Azure at the second); the third are relays into the new kind.
+_OF_THE_HOUSE = tuple(
+    ipaddress.IPv4Network(network) for network in ("192.0.0.0/24", "168.63.129.16/32", "192.88.99.0/24")
+)

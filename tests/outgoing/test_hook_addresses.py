@@ -21,6 +21,23 @@ from app.outgoing import hooks
         ("https://[fd00::1]/", "address_inside"),
         ("https://100.64.0.1/", "address_inside"),
         ("https://224.0.0.1/", "address_inside"),
+        ("https://[fec0::1]/", "address_inside"),  # of a site, as it was once
+        ("https://[::10.0.0.1]/", "address_inside"),
+        ("https://[::8.8.8.8]/", "address_inside"),  # nobody has such an address
+        ("https://[::ffff:0:10.0.0.1]/", "address_inside"),
+        ("https://[2002:a00:1::]/", "address_inside"),
+        ("https://[64:ff9b::808:808]/", "address_inside"),
+        ("https://[5f00::1]/", "address_inside"),
+        ("https://[fd00:ec2::254]/latest/meta-data", "address_inside"),  # Amazon
+        ("https://100.100.100.200/", "address_inside"),  # Alibaba
+        ("https://192.0.0.192/", "address_inside"),  # Oracle
+        ("https://168.63.129.16/", "address_inside"),  # Azure
+        ("https://metadata.google.internal/", "address_inside"),
+        ("https://metadata.google.internal./", "address_inside"),
+        ("https://localhost./", "address_inside"),
+        ("https://[2a02:a47f::1]/", None),
+        ("https://[::ffff:93.184.216.34]/", None),
+        ("https://93.184.216.34/", None),
         ("https://user:word@crm.example.nl/", "address_with_password"),
         ("ftp://crm.example.nl/", "not_an_address"),
         ("https:///in", "not_an_address"),
