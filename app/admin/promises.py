@@ -1,8 +1,9 @@
 """What do we owe, to whom, and how well do we keep it? The supervisor's list, and each promise's story."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from flask import (
@@ -33,11 +34,11 @@ from app.desk import threads
 from app.desk.card import zone_of_house
 from app.errors import ApplicationError
 from app.lines import places
-from app.promises import ledger, numbers, playing, recordings
+from app.promises import ledger, numbers, playing, recordings, second_thoughts
 from app.records.agents import Agent, Role
 from app.records.callers import Direction
 from app.records.messages import Message
-from app.records.promises import IS_OWED, OWED, Promise, PromiseAttempt, PromiseEvent
+from app.records.promises import IS_OWED, OWED, Promise, PromiseAttempt, PromiseEvent, PromiseState
 
 bp = Blueprint("admin_promises", __name__, url_prefix="/admin/promises")
 
@@ -53,6 +54,16 @@ class Figures:
     owed: int
     late: int
     lately: keeping.Line
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What came of what the reader just did."""
+
+    withdrawn: list[promise_list.Row]
+    restored: list[promise_list.Row]
+    refused: int
+    nothing_chosen: bool
 
 
 @dataclass(frozen=True)
@@ -88,6 +99,7 @@ def overview() -> Response:
         _use_zone(session)
         page = render_template(
             "admin/promises.html",
+            receipt=_receipt(session, now),
             rows=promise_list.rows(session, _chosen(now), now, _words_for(session), SHOWN),
             deserted=deserted(session, cases=False),
             unanswered=threads.still_waiting(session, _of_team()),
@@ -135,6 +147,7 @@ def story(promise_id: int) -> Response:
         page = render_template(
             "admin/promise.html",
             promise=promise,
+            receipt=_receipt(session, now),
             row=promise_list.shown(session, [promise], now, told)[0],
             happenings=happenings(session, promise, zone, told.names),
             dials=session.scalar(
@@ -147,6 +160,7 @@ def story(promise_id: int) -> Response:
             has_desk=has_desk(),
             now=now,
             may_act=_may_act() and promise.state in OWED,
+            may_restore=_may_act() and promise.state == PromiseState.WITHDRAWN and not promise.forgotten_at,
             may_listen=_may_act(),
             w=words,
         )
@@ -171,18 +185,30 @@ def listen(promise_id: int, sid: str) -> Response:
 @bp.post("/act")
 @require_role(*MAY_ACT)
 def act() -> Response:
-    """Do the same with each of the chosen promises; what can't be done with one doesn't keep the others."""
-    action, agent, now = request.form.get("action", ""), request.form.get("agent", ""), utcnow()
-    if action not in ("hand_over", "withdraw", "now", "number"):
+    """Do the same with each of the chosen promises; what can't be done with one doesn't keep the others.
+
+    Withdrawing is asked about first: `sure`. What was withdrawn is named in the receipt, and can come back.
+    """
+    form, now = request.form, utcnow()
+    action, agent, chosen = form.get("action", ""), form.get("agent", ""), form.getlist("promise", type=int)
+    if action not in ("hand_over", "withdraw", "now", "number", "restore"):
         abort(400)
-    refused = 0
-    for promise_id in request.form.getlist("promise", type=int):
+    if not chosen:
+        return _back(nothing="1")
+    if action == "withdraw" and not form.get("sure"):
+        return _ask_whether(chosen, now)
+    done = []
+    for promise_id in chosen:
         try:
             with transaction() as session:
                 _act(session, action, promise_id, agent, now)
+            done.append(promise_id)
         except ApplicationError:
-            refused += 1
-    return _back(refused)
+            pass  # counted
+    said = {"refused": str(len(chosen) - len(done))} if len(done) < len(chosen) else {}
+    if done and action in ("withdraw", "restore"):
+        said[action] = ",".join(str(one) for one in done)
+    return _back(**said)
 
 
 def _act(session: Session, action: str, promise_id: int, agent: str, now: datetime) -> None:
@@ -191,6 +217,8 @@ def _act(session: Session, action: str, promise_id: int, agent: str, now: dateti
             ledger.hand_over(session, promise_id, agent, _who(), now)
         case "withdraw":
             ledger.withdraw(session, promise_id, _who(), now)
+        case "restore":
+            second_thoughts.owe_again(session, promise_id, _who(), now)
         case "now":
             ledger.ring_now(session, promise_id, _who(), now)
         case "number":
@@ -199,10 +227,46 @@ def _act(session: Session, action: str, promise_id: int, agent: str, now: dateti
             numbers.learn_number(session, promise_id, number, _who(), now, deployment)
 
 
-def _back(refused: int) -> Response:
-    where = web.safe_next(request.form.get("next", "") or "/admin/promises")
-    if refused:
-        where += ("&" if "?" in where else "?") + f"refused={refused}"
+def _ask_whether(chosen: Sequence[int], now: datetime) -> Response:
+    """Show whose promises would be withdrawn, and ask whether they should be."""
+    with reading() as session:
+        _use_zone(session)
+        rows = _shown(session, chosen[:SHOWN], now)
+    page = render_template(
+        "admin/withdraw.html", rows=rows, back=_where(), has_desk=has_desk(), now=now, w=words
+    )
+    return make_response(page)
+
+
+def _shown(session: Session, ids: Sequence[int], now: datetime) -> list[promise_list.Row]:
+    found = session.scalars(select(Promise).where(Promise.id.in_(ids)).order_by(Promise.due_at)).all()
+    return promise_list.shown(session, found, now, _words_for(session))
+
+
+def _receipt(session: Session, now: datetime) -> Receipt:
+    """Return what was just withdrawn, or owed again, as the address says that it was."""
+
+    def named(action: str, *, are: Callable[[promise_list.Row], bool]) -> list[promise_list.Row]:
+        asked = [int(one) for one in request.args.get(action, "").split(",") if one.isdecimal()]
+        ids = [one for one in asked if one < 2**31][:SHOWN]
+        return [row for row in _shown(session, ids, now) if are(row)] if ids else []
+
+    return Receipt(
+        withdrawn=named("withdraw", are=lambda row: row.state == PromiseState.WITHDRAWN),
+        restored=named("restore", are=lambda row: row.state in OWED),
+        refused=request.args.get("refused", type=int) or 0,
+        nothing_chosen=bool(request.args.get("nothing")),
+    )
+
+
+def _where() -> str:
+    return web.safe_next(request.form.get("next", "") or "/admin/promises")
+
+
+def _back(**said: str) -> Response:
+    where = _where()
+    if said:
+        where += ("&" if "?" in where else "?") + urlencode(said, safe=",")
     return make_response(redirect(where, 303))
 
 

@@ -11,7 +11,7 @@ from app.desk import threads
 from app.desk.promise_cards import PromiseCard, promise_cards, texts
 from app.desk.threads import Conversation
 from app.messages import messages
-from app.promises import ledger
+from app.promises import ledger, second_thoughts
 from app.records.agents import Agent
 from app.records.callers import Case, Customer
 from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
@@ -47,6 +47,7 @@ class WaitingCaller:
 @dataclass(frozen=True)
 class Board:
     promises: tuple[PromiseCard, ...]
+    done: tuple[PromiseCard, ...]  # what the agent ended by their word a moment ago
     asking: tuple[PromiseCard, ...]  # for supervisors: everybody's that wait for a decision
     waiting: tuple[WaitingCaller, ...]
     messages: tuple[Conversation, ...]
@@ -61,14 +62,16 @@ def board_of(session: Session, agent: str, now: datetime) -> Board:
     """Return the agent's board, for the same number of reads however much stands on it."""
     team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
     owed, asking = _owed(session, agent, team), _asking(session, agent)
-    cards = promise_cards(session, [*owed, *asking], agent, now, ledger.names_of(session))
+    done = second_thoughts.ended_lately(session, agent, now)
+    cards = promise_cards(session, [*owed, *asking, *done], agent, now, ledger.names_of(session))
     waiting, steps = _waiting(session, agent, team), _recent(session, agent, now)
     about = [*waiting, *(call for _, call in steps)]
     customers = texts(session, Customer.key, Customer.name, [one.customer for one in about])
     subjects = texts(session, Case.key, Case.subject, [one.case for one in about])
     return Board(
         promises=cards[: len(owed)],
-        asking=cards[len(owed) :],
+        asking=cards[len(owed) : len(owed) + len(asking)],
+        done=cards[len(owed) + len(asking) :],
         waiting=tuple(
             WaitingCaller(
                 call.sid,

@@ -26,7 +26,7 @@ from app.desk.promise_cards import promise_cards
 from app.errors import InvalidField
 from app.lines import places
 from app.messages import agreements
-from app.promises import ledger, numbers, playing
+from app.promises import ledger, numbers, playing, second_thoughts
 from app.records.agents import Agent
 from app.records.promises import OWED, Promise
 
@@ -76,7 +76,7 @@ def _page(promise_id: int, problem: str = "", status: int = 200) -> Response:
     return make_response(html, status)
 
 
-@bp.post("/<int:promise_id>/<any(now, number, move, kept, withdraw):action>")
+@bp.post("/<int:promise_id>/<any(now, number, move, kept, withdraw, undo):action>")
 @require_agent
 def act(promise_id: int, action: str) -> Response:
     """Do it, and go back to the desk; a script gets 204, and the desk's stream brings the news."""
@@ -121,6 +121,8 @@ def _act(session: Session, promise: Promise, action: str, agent: str, now: datet
             ledger.keep(session, promise.id, agent, now)
         case "withdraw":
             ledger.withdraw(session, promise.id, agent, now)
+        case "undo":
+            second_thoughts.owe_again(session, promise.id, agent, now)
 
 
 def _ring_number(session: Session, promise: Promise, agent: str, now: datetime) -> None:

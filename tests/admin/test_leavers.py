@@ -279,6 +279,17 @@ def test_what_cannot_be_done_changes_nothing_and_says_why(
     assert set(debtors().values()) == {"anna"}
 
 
+def test_whoever_leaves_can_not_be_ticked_to_take_over(client: FlaskClient, token: str) -> None:
+    first = client.get(URL).text
+    assert 'name="agent"' not in first, "who takes over is asked once it is known who leaves"
+
+    page = client.get(URL, query_string={"leaves": "anna"}).text
+
+    assert 'type="checkbox" name="agent" value="bram"' in page
+    assert 'type="checkbox" name="agent" value="anna"' not in page
+    assert "<select" not in page, "nobody else can be made the leaver while colleagues are ticked"
+
+
 def test_nobody_disables_themselves(client: FlaskClient) -> None:
     with db.transaction() as session:
         office.user(session, "bram", Role.ADMIN)

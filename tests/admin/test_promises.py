@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, select, text
+from werkzeug.test import TestResponse
 
 from app import db
 from app.messages import messages
@@ -114,6 +115,81 @@ def test_several_are_handed_over_at_once_and_one_that_is_over_keeps_nobody(
     assert (answer.status_code, answer.location) == (303, "/admin/promises?refused=1")
     assert (stored(owed).agent, stored(owed).state) == ("bram", PromiseState.REASSIGNED)
     assert stored(over).agent == "anna"
+
+
+def act(client: FlaskClient, token: str, action: str, *promises: int, **form: str) -> TestResponse:
+    return client.post(
+        "/admin/promises/act", data={"csrf": token, "action": action, "promise": list(promises), **form}
+    )
+
+
+def test_withdrawing_is_asked_about_receipted_and_can_be_undone(client: FlaskClient, token: str) -> None:
+    first, second = owe(), owe(BEN, customer=None, due_in=-5)
+
+    asks = act(client, token, "withdraw", first, second)
+    assert asks.status_code == 200
+    assert "Deze 2 beloftes intrekken?" in asks.text
+    assert "Ada &lt;b&gt;Lovelace&lt;/b&gt;" in asks.text
+    assert {stored(first).state, stored(second).state} == {PromiseState.OPEN}
+
+    done = act(client, token, "withdraw", first, second, sure="yes")
+    assert {stored(first).state, stored(second).state} == {PromiseState.WITHDRAWN}
+    receipt = client.get(done.location).text
+    assert "2 beloftes ingetrokken:" in receipt
+    assert 'name="action" value="restore"' in receipt
+
+    undone = act(client, token, "restore", first, second)
+    assert "2 beloftes staan weer open" in client.get(undone.location).text
+    assert (stored(first).state, stored(second).state) == (PromiseState.DUE, PromiseState.BROKEN)
+    assert stored(first).next_at is not None
+    assert (
+        "Er wordt toch teruggebeld, zegt supervisor@example.nl."
+        in client.get(f"/admin/promises/{first}").text
+    )
+
+
+def test_a_promise_that_was_withdrawn_comes_back_from_its_page(client: FlaskClient, token: str) -> None:
+    promise = owe()
+    act(client, token, "withdraw", promise, sure="yes")
+
+    assert "Toch terugbellen" in client.get(f"/admin/promises/{promise}").text
+    back = act(client, token, "restore", promise, next=f"/admin/promises/{promise}")
+
+    assert back.location == f"/admin/promises/{promise}?restore={promise}"
+    assert "één belofte staat weer open" in client.get(back.location).text
+
+
+def test_what_a_conversation_has_kept_does_not_come_back(client: FlaskClient, token: str) -> None:
+    promise = owe()
+    with db.transaction() as session:
+        found = session.get_one(Promise, promise)
+        ledger.move(session, found, PromiseState.KEPT, "promise_kept", datetime.now(UTC), "anna")
+
+    assert act(client, token, "restore", promise).location == "/admin/promises?refused=1"
+    assert stored(promise).state == PromiseState.KEPT
+
+
+def test_a_number_that_is_owed_another_callback_by_now_is_not_rung_twice(
+    client: FlaskClient, token: str
+) -> None:
+    promise = owe()
+    act(client, token, "withdraw", promise, sure="yes")
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        factories.promise(session, origin="another", now=now, due_at=now + timedelta(hours=1))
+
+    act(client, token, "restore", promise)
+
+    assert stored(promise).state == PromiseState.MERGED
+
+
+@pytest.mark.parametrize("action", ["hand_over", "withdraw", "now"])
+def test_with_nothing_ticked_it_is_said_what_to_do(client: FlaskClient, token: str, action: str) -> None:
+    owe()
+
+    page = client.get(act(client, token, action, agent="bram").location).text
+
+    assert "Vink eerst in de lijst de beloftes aan" in page
 
 
 def test_the_export_holds_no_formula(client: FlaskClient, token: str) -> None:

@@ -145,3 +145,17 @@ def test_who_may_only_read_a_promise_finds_nothing_to_do_on_it(client: FlaskClie
 
     assert page.status_code == 200
     assert "/now" not in page.text
+
+
+@pytest.mark.parametrize("action", ["kept", "withdraw"])
+def test_what_an_agent_ended_by_their_word_can_be_undone(client: FlaskClient, action: str) -> None:
+    promise = owe()
+    act(client, "anna", promise, action)
+    board = client.get("/desk/board").text
+    assert "wordt niet meer gebeld." in board
+    assert f'action="/desk/promises/{promise}/undo"' in board
+    assert act(client, "eva", promise, "undo") == 404
+    assert act(client, "anna", promise, "undo") == 303
+
+    assert stored(promise).state == PromiseState.DUE
+    assert "/undo" not in client.get("/desk/board").text
