@@ -94,6 +94,7 @@ class CallCard:
     promises: tuple[PromiseCard, ...]
     notes: Words  # the reader's own
     can_decline: bool
+    is_callback: bool  # we ring them, and not yet: nobody hears what is declined
     can_be_rung_back: bool  # its line dropped, the agent may say
     on_phone: bool  # it rings on the agent's ordinary phone, not in the window
     at_desk: bool  # it rings in the window, and nowhere else
@@ -155,6 +156,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         promises=_promises_to(session, call, customer, agent, now, names),
         notes=words_of(session, call_sid, agent),
         can_decline=side == Side.RINGING,
+        is_callback=call.direction == Direction.OUTBOUND,
         can_be_rung_back=dropped.can_be_rung_back(session, call, agent, now)
         and dropped.of_call(session, call_sid) is None,
         on_phone=step is not None and step.endpoint == "phone",

@@ -4,6 +4,7 @@ import { useDevices } from "./desk/devices.js";
 import { flushNotes, noteOn, pinNote, unpinNote, watchNotes } from "./desk/notes.js";
 import { beTheDesk } from "./desk/one_tab.js";
 import { ask, desk, keepFocus, place, send, tellTimes, words } from "./desk/page.js";
+import { bringInSight, noLongerWanted } from "./desk/pop_bar.js";
 import { useShortcuts } from "./desk/shortcuts.js";
 import { alarmAbout, announce, notRinging, offerNotifications, ringing } from "./desk/signals.js";
 import { softphone } from "./desk/softphone.js";
@@ -74,6 +75,7 @@ function placeCard(html, announceIt) {
   desk.classList.add("has-card");
   showSide(before);
   if (announceIt) {
+    bringInSight(card);
     announce(words("say_ringing", { name: card.dataset.name }));
     requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("card-painted", { detail: card.dataset.call })));
   }
@@ -91,7 +93,10 @@ function showSide(before) {
   const side = sideShown();
   cardChanged();
   if (side === "ringing") ringing(wanted);
-  else notRinging();
+  else {
+    notRinging();
+    noLongerWanted();
+  }
   tellWhereItIs();
   if (before && side !== before && ["dialling", "talking", "ended", "elsewhere"].includes(side)) announce(words(`say_${side}`));
 }
@@ -110,6 +115,7 @@ function closeCard() {
   desk.classList.remove("has-card");
   cardChanged();
   notRinging();
+  noLongerWanted();
   if (location.search) history.replaceState(null, "", "/desk");
 }
 

@@ -196,6 +196,9 @@ def test_who_promises_again_in_a_callback_has_kept_the_first_and_goes_on_talking
         assert signed(anna, settings, path, form).status_code < 300
 
     told("agent", CallStatus="ringing")
+    card = seen(anna.get(f"/desk/calls/{sid}/card").text)
+    assert "De klant is nog niet gebeld en merkt hier niets van." in card
+    assert "hoort een eerlijke zin" not in card
     told("picked-up")
     told("customer", CallStatus="in-progress", CallSid="CA" + "c" * 32, AnsweredBy="human")
 

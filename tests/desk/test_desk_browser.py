@@ -571,6 +571,31 @@ def test_shortcuts_are_shown_and_can_be_switched_off(desk: Page) -> None:
     assert presence_of("anna").intent == Intent.AVAILABLE
 
 
+def test_on_a_telephone_a_call_comes_into_view_and_pulls_nobody_away_from_their_words(
+    desk: Page, settings: config.Settings
+) -> None:
+    desk.set_viewport_size({"width": 390, "height": 844})
+    desk.evaluate("() => scrollTo(0, document.body.scrollHeight)")
+    first = office.call_in(settings, ADA)
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_in_viewport()
+    office.hang_up(settings, first)
+    expect(desk.locator(".call-state")).to_contain_text("Opgehangen")
+
+    open_first_promise(desk)
+    time = desk.get_by_label("Andere tijd, vóór").first
+    time.focus()
+    office.call_in(settings, ADA)
+    bar = desk.locator("#pop-bar")
+    expect(bar).to_contain_text("Ada Lovelace · Zaak Z1")
+    expect(time).to_be_focused()
+    expect(time).to_be_in_viewport()
+    bar.get_by_role("button", name="Naar deze beller").click()
+
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_in_viewport()
+    expect(desk.locator("#call")).to_be_focused()
+    expect(bar).to_be_hidden()
+
+
 def test_a_call_does_not_take_the_focus(desk: Page, settings: config.Settings) -> None:
     desk.get_by_role("button", name="Sneltoetsen").focus()
 

@@ -1,6 +1,7 @@
 // What does the agent do with the call in this window? Answer, mute, keys, hang up; and how its sound is.
 
 import { words } from "./page.js";
+import { isAtWork } from "./pop_bar.js";
 import { announce } from "./signals.js";
 import { soundOf, softphone } from "./softphone.js";
 
@@ -74,8 +75,9 @@ function isInSight(card) {
   return name.top >= bar.getBoundingClientRect().bottom && name.top < innerHeight;
 }
 
-// Where the columns stand below each other, the bar stays behind with its own.
+// Where the columns stand below each other, the bar stays behind with its own. Who types is led there by another.
 function bringBarInSight() {
+  if (!softphone.isTest && isAtWork()) return;
   if (bar.getBoundingClientRect().top < 0) bar.parentElement.scrollIntoView();
 }
 
