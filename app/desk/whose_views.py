@@ -61,7 +61,9 @@ def pick(call_sid: str) -> Response:
 
     try:
         return _is_about(call_sid, agent, chosen)
-    except InvalidField:
+    except InvalidField as error:
+        if error.field == "call_sid":
+            return web.refused(error, web.t("pick_refused"))
         problem = {"title": web.t("pick_unknown"), "status": 422}
         response = current_app.make_response(current_app.json.response(problem))
         response.status_code, response.mimetype = 422, "application/problem+json"

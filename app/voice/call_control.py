@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 from app.agents import presence
 from app.callbacks import agent_leg
 from app.callbacks import outcome as callback_outcome
+from app.callers import history
 from app.deployment import Deployment
 from app.errors import InvalidField
 from app.outgoing import conversations, outbox
@@ -100,6 +101,8 @@ def pick(session: Session, call_sid: str, agent: str, customer: str, case: str |
         found = session.get(Case, case)
         if found is None or found.customer != customer:
             raise InvalidField("case", f"customer {customer} has no case {case}")
+    if case != call.case and conversations.words_of(session, call_sid, agent).outcome == "solved":
+        _is_solved_instead(session, call.case, case)
     call.customer, call.case = customer, case
     step = session.get(CallStep, (call_sid, call.step))
     if step is not None:
@@ -184,6 +187,15 @@ def _solve(session: Session, call: Call, agent: str, outcome: str) -> None:
         case.status = CaseStatus.SOLVED
     elif outcome and outcome != "solved" and was_solved_here and case.status == CaseStatus.SOLVED:
         case.status = CaseStatus.OPEN
+
+
+def _is_solved_instead(session: Session, was: str | None, now_is: str | None) -> None:
+    """What the agent said is solved turns out to be another case; None: none that we know."""
+    history.lock(session, {key for key in (was, now_is) if key is not None})
+    for key, before, after in ((was, CaseStatus.SOLVED, CaseStatus.OPEN), (now_is, None, CaseStatus.SOLVED)):
+        case = session.get(Case, key, populate_existing=True) if key is not None else None
+        if case is not None and before in (None, case.status):
+            case.status = after
 
 
 def _own(session: Session, call_sid: str, agent: str) -> Call:

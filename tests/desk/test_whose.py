@@ -149,6 +149,43 @@ def test_a_pick_after_the_call_leaves_its_contact_with_the_words_that_waited(
     assert noted(anna, sid) == "Het was Ada, met de telefoon van een ander"
 
 
+def test_what_was_solved_is_the_case_that_is_picked_and_no_other(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    with transaction() as session:
+        factories.case(session, "Z3", "K2")
+    sid = talk(settings, STRANGER)
+    write(anna, sid, "Geregeld", "solved")
+
+    def solved() -> list[str]:
+        with transaction() as session:
+            keys = select(Case.key).where(Case.status == CaseStatus.SOLVED, Case.key != "Z2")
+            return list(session.scalars(keys))
+
+    ask(anna, f"/desk/calls/{sid}/pick", customer="K1", case="Z1")
+    assert solved() == ["Z1"]
+    ask(anna, f"/desk/calls/{sid}/pick", customer="K2", case="Z3")
+    assert solved() == ["Z3"]
+    ask(anna, f"/desk/calls/{sid}/pick", customer="K2")
+    assert solved() == []
+
+
+def test_a_call_that_went_on_to_somebody_else_keeps_what_was_noted_and_is_nobodys_to_pick(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    with transaction() as session:
+        factories.agent(session, "clara")
+    sid = office.call_in(settings, ADA)
+    ask(anna, f"/desk/calls/{sid}/decline", why="meeting")
+
+    write(anna, sid, "Zij belt over haar dakkapel")
+    status, answer = ask(anna, f"/desk/calls/{sid}/pick", customer="K2")
+
+    assert notes() == [(ADA, "K1", "Z1", "Zij belt over haar dakkapel")]
+    assert (status, "niet meer, van u" in answer) == (422, True)
+    assert 'id="asked"' not in anna.get(f"/desk/calls/{sid}/card").text
+
+
 def test_what_was_noted_on_the_wrong_customers_case_does_not_stay_there(
     anna: FlaskClient, settings: config.Settings
 ) -> None:

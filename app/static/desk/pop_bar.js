@@ -18,7 +18,7 @@ export function bringInSight(card) {
     call.scrollIntoView();
     return;
   }
-  bar.querySelector("[data-who]").textContent = [card.dataset.name, card.dataset.subject].filter(Boolean).join(" · ");
+  bar.querySelector("#pop-bar-who").textContent = [card.dataset.name, card.dataset.subject].filter(Boolean).join(" · ");
   bar.hidden = false;
 }
 
