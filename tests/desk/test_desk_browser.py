@@ -472,7 +472,8 @@ def test_what_is_done_on_the_board_leaves_the_card_as_it_is(desk: Page, settings
     open_first_promise(desk)
     desk.get_by_role("button", name="Ik heb de klant al gesproken").click()
 
-    expect(desk.locator("#board")).not_to_contain_text("Grace Hopper")
+    expect(desk.locator("#board .promise")).to_have_count(0)
+    expect(desk.get_by_role("button", name="Ongedaan maken: Grace Hopper")).to_be_visible()
     expect(desk.locator(".menu[open]")).to_have_count(0)
     expect(desk.get_by_label(re.compile("Notities"))).to_have_value("Ada wil haar")
     expect(desk.locator(".refusal")).to_have_count(0)
@@ -569,6 +570,33 @@ def test_shortcuts_are_shown_and_can_be_switched_off(desk: Page) -> None:
     expect(desk.locator(".standing")).to_contain_text("Beschikbaar")
     expect(desk.locator(".intent kbd").first).to_be_hidden()
     assert presence_of("anna").intent == Intent.AVAILABLE
+
+
+def test_a_long_name_makes_nothing_wider_than_the_smallest_window(
+    desk: Page, settings: config.Settings
+) -> None:
+    now = utcnow()
+    long = "Wilhelmina-Alexandrina van der Molen-Oosterhuis" * 2
+    with transaction() as session:
+        factories.customer(session, "L1", "+31611110001", name=long)
+        factories.customer(session, "L2", ADA, name=long)
+        factories.promise(
+            session, number="+31611110001", customer="L1", now=now, due_at=now + timedelta(minutes=30)
+        )
+    desk.reload()
+    office.call_in(settings, ADA)
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    desk.get_by_role("searchbox", name="Zoek een klant of zaak").fill("wilhelmina")
+    expect(desk.locator(".found-list strong")).to_have_count(2)
+    open_first_promise(desk)
+
+    for width in (320, 720, 1440):
+        desk.set_viewport_size({"width": width, "height": 640})
+        assert desk.evaluate("document.documentElement.scrollWidth") == width
+        assert desk.locator("#board").bounding_box()["width"] <= width
+        assert (
+            desk.evaluate(AXE + "; axe.run().then(({ violations }) => violations.map(({ id }) => id))") == []
+        )
 
 
 def test_on_a_telephone_a_call_comes_into_view_and_pulls_nobody_away_from_their_words(
