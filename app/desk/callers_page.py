@@ -34,7 +34,7 @@ from app.errors import ApplicationError, InvalidField
 from app.lines import places
 from app.lines.hours import Calendar
 from app.messages import messages
-from app.promises import choices, ledger, links, withdrawn
+from app.promises import choices, ledger, links, second_thoughts
 from app.promises.links import Change
 from app.records.agents import Agent
 from app.records.promises import OWED, Promise, PromiseState
@@ -97,7 +97,7 @@ def _may(session: Session, promise: Promise, now: datetime) -> dict[str, Any]:
     return {
         "owed": is_owed,
         "asks": request.args.get("ask") == "withdraw" and is_owed,
-        "can_want_again": withdrawn.by_the_caller(session, promise),
+        "can_want_again": second_thoughts.by_the_caller(session, promise),
         "room": min(LONGEST_ABOUT, _room(promise)),
     }
 
@@ -218,7 +218,7 @@ def _again(session: Session, promise: Promise, now: datetime) -> str | None:
     asked = request.form.get("due_at", "")
     moment = _moment(session, promise, asked, now) if promise.due_at <= now else None
     was_over = promise.state == PromiseState.WITHDRAWN
-    owed = withdrawn.want_again(session, promise.id, moment, now)
+    owed = second_thoughts.want_again(session, promise.id, moment, now)
     if was_over:
         zone = places.zone_of(session, owed.line)
         time = times.spoken(owed.due_at, now, zone, owed.language, "before")

@@ -328,11 +328,9 @@ def move(
 
 
 def take_back(
-    session: Session, promise: Promise, why: str, now: datetime, details: Mapping[str, str]
+    session: Session, promise: Promise, why: str, now: datetime, details: Mapping[str, str], who: str = ""
 ) -> bool:
-    """What kept a promise was no conversation after all: owe it again.
-
-    The only other way out of a finished state is withdrawn.want_again.
+    """What ended a promise doesn't hold: owe it again. The only way out of a finished state.
 
     False when they are owed another callback about it by now, which serves this one too.
     """
@@ -343,8 +341,9 @@ def take_back(
         promise.state, promise.finished_at = PromiseState.BROKEN, None
         promise.broken_at = promise.broken_at or promise.due_at
     else:
-        promise.state, promise.finished_at = PromiseState.DUE, None
-    note(session, promise, why, now, details=details)
+        # Not due: when it may be rung is looked at anew, which may be tomorrow.
+        promise.state, promise.finished_at = PromiseState.OPEN, None
+    note(session, promise, why, now, who, details)
     return another is None
 
 

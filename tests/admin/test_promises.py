@@ -140,7 +140,7 @@ def test_withdrawing_is_asked_about_receipted_and_can_be_undone(client: FlaskCli
 
     undone = act(client, token, "restore", first, second)
     assert "2 beloftes staan weer open" in client.get(undone.location).text
-    assert (stored(first).state, stored(second).state) == (PromiseState.DUE, PromiseState.BROKEN)
+    assert (stored(first).state, stored(second).state) == (PromiseState.OPEN, PromiseState.BROKEN)
     assert stored(first).next_at is not None
     assert (
         "Er wordt toch teruggebeld, zegt supervisor@example.nl."

@@ -338,7 +338,7 @@ def test_a_late_verdict_that_is_in_doubt_asks_the_agent(begin: Callback) -> None
     begin.hears_who_answered("machine_start")
 
     promise = stored(attempts()[0].promise)
-    assert (promise.state, promise.next_at, promise.tries) == (PromiseState.DUE, None, 0)
+    assert (promise.state, promise.next_at, promise.tries) == (PromiseState.OPEN, None, 0)
     assert why(promise.id)[-1] == "promise_unclear"
 
 
@@ -465,7 +465,7 @@ def test_a_machine_that_is_told_of_too_late_takes_the_kept_promise_back(begin: C
     begin.hears_who_answered("machine_start")
 
     after = stored(promise)
-    assert (after.state, after.tries, after.finished_at) == (PromiseState.DUE, 1, None)
+    assert (after.state, after.tries, after.finished_at) == (PromiseState.OPEN, 1, None)
     assert after.next_at is not None
     assert after.next_at > datetime.now(UTC) + 9 * MINUTE
     assert why(promise)[-1] == "promise_taken_back"

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.datastructures import MultiDict
 
 import config
@@ -14,7 +14,7 @@ from app.db import transaction
 from app.deployment import Deployment
 from app.jobs import callbacks as jobs
 from app.messages import messages
-from app.records.agents import DeskEvent
+from app.records.agents import DeskEvent, Presence
 from app.records.callers import Case, CaseStatus
 from app.records.calls import Call
 from app.records.promises import PromiseAttempt, PromiseEvent, PromiseState
@@ -232,3 +232,17 @@ def test_a_stop_is_written_with_all_that_the_number_is_owed(owe: Owed, flask_app
     with transaction() as session:
         messages.stop(session, ADA, "asked", datetime.now(UTC))
     assert all("promise_wants_no_messages" in codes(one) for one in both)
+
+
+def test_what_is_owed_again_keeps_its_time_and_is_not_rung_for_at_once(
+    anna: FlaskClient, settings: config.Settings, owe: Owed
+) -> None:
+    promise = owe("K1", "Z1", due_in=20 * HOUR)
+    sid = talk(settings)
+    assert states() == {promise: "merged"}
+    end(anna, settings, sid, seconds=1)
+    assert states() == {promise: "open"}
+
+    with transaction() as session:
+        session.execute(update(Presence).values(activity="idle", wrap_up_until=None))
+    assert jobs.work_off(Deployment.of(settings), datetime.now(UTC) + timedelta(minutes=3)) == 0

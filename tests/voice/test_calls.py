@@ -322,7 +322,7 @@ def test_a_caller_who_was_never_put_through_to_who_said_yes_goes_on_and_is_still
     call.post(call.attribute("Dial", "action"), **said)
 
     assert call.rings == "client:bram"
-    assert [(one.id, one.state) for one in promises()] == [(owed, PromiseState.DUE)]
+    assert [(one.id, one.state) for one in promises()] == [(owed, PromiseState.OPEN)]
     assert status("anna").activity == Activity.IDLE
     kept = stored(call)
     assert (kept.state, kept.bridged_to, kept.bridged_at) == (CallState.RINGING, None, None)
@@ -335,7 +335,7 @@ def test_a_caller_who_was_never_put_through_to_who_said_yes_goes_on_and_is_still
 @pytest.mark.parametrize(
     ("seconds", "noted", "state"),
     [
-        ("1", "", PromiseState.DUE),
+        ("1", "", PromiseState.OPEN),
         ("1", "Ze hing op, is geregeld", PromiseState.MERGED),
         ("64", "", PromiseState.MERGED),
     ],
@@ -370,7 +370,7 @@ def test_what_the_agent_notes_of_a_short_conversation_settles_what_was_owed(call
         )
     call.comes_in().talks()
     call.dial_ends("completed", DialBridged="true", DialCallDuration="3")
-    assert [promise.state for promise in promises()] == [PromiseState.DUE]
+    assert [promise.state for promise in promises()] == [PromiseState.OPEN]
 
     with db.transaction() as session:
         call_control.save_notes(session, call.sid, "anna", outcome="waiting", summary="", now=now)
@@ -398,7 +398,7 @@ def test_a_conversation_with_another_customer_of_the_number_leaves_what_is_owed(
     call.dial_ends("completed", DialBridged="true", DialCallDuration="60")
     call.hangs_up()
 
-    assert [(promise.customer, promise.state) for promise in promises()] == [("ada", PromiseState.DUE)]
+    assert [(promise.customer, promise.state) for promise in promises()] == [("ada", PromiseState.OPEN)]
 
 
 @pytest.mark.parametrize("said", NEVER_PUT_THROUGH)

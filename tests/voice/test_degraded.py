@@ -535,7 +535,7 @@ def test_a_yes_that_was_never_put_through_is_no_conversation_in_an_outage_either
     stands = town.call(call.sid)
     assert (stands.state, stands.bridged_to, stands.bridged_at) == (CallState.RINGING, None, None)
     assert town.presence("anna").activity == Activity.IDLE
-    assert [promise.state for promise in town.promises()] == [PromiseState.DUE]
+    assert [promise.state for promise in town.promises()] == [PromiseState.OPEN]
 
 
 def test_the_news_of_one_call_that_several_processes_kept_is_told_in_its_order(
