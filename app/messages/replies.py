@@ -12,12 +12,20 @@ from app.catalogue import text
 from app.deployment import Deployment
 from app.errors import ApplicationError
 from app.lines import places
-from app.messages import agreements, confirmation, deciding, messages, stop_words, wish_grammar
+from app.messages import (
+    agreements,
+    confirmation,
+    deciding,
+    messages,
+    stop_words,
+    wish_grammar,
+    withdrawing,
+)
 from app.messages.wished_times import Agreed, Kind, Wish, agreed
 from app.promises import ledger, owed
 from app.records.agents import Agent
 from app.records.callers import Direction
-from app.records.messages import Message, MessageChannel
+from app.records.messages import Message, MessageChannel, MessageHeard
 from app.records.promises import Promise, PromiseState
 from app.routing import reading
 from app.routing.facts import Facts
@@ -41,8 +49,10 @@ class IncomingMessage:
 
 def receive(session: Session, incoming: IncomingMessage, now: datetime, deployment: Deployment) -> bool:
     """Keep a message, do what it clearly asks for, and show it at a desk; False when it was kept before."""
-    if session.get(Message, incoming.sid) is not None:
+    if session.get(MessageHeard, incoming.sid) or session.get(Message, incoming.sid):
         return False
+    # Outlives the message itself, which is forgotten in time: told once more, it would be done once more.
+    session.add(MessageHeard(sid=incoming.sid, at=now))
     message, facts = _kept(session, incoming, now, deployment)
     country = places.country_of(session, message.line) or deployment.defaults.country
     said = incoming.opt_out or incoming.body  # where the carrier has read it, as it did
@@ -137,7 +147,10 @@ def _do_as_asked(session: Session, message: Message, facts: Facts, now: datetime
         return  # which of them is meant a human finds out
     try:
         with session.begin_nested():
-            done = _done(session, message, wish, promises[0] if promises else None, facts, now)
+            promise = promises[0] if promises else None
+            done = withdrawing.answered(session, message, promise, now) or _done(
+                session, message, wish, promise, facts, now
+            )
     except ApplicationError:
         return  # settled, or being rung, at this very moment
     if done:
@@ -165,10 +178,7 @@ def _done(
         return ""
     match wish.kind:
         case Kind.WITHDRAW if promise is not None:
-            ledger.withdraw(session, promise.id, "customer", now)
-            body = text("message.withdrawn", promise.language)
-            messages.inform(session, promise, body, f"reply/{message.sid}", now, answers=True)
-            return "withdrawn"
+            return withdrawing.ask_back(session, message, promise, now)
         case Kind.THANKS if promise is not None:
             return "thanks"
         case Kind.RING if promise is not None and wish.names_a_time:

@@ -54,6 +54,15 @@ class Message(Base):
     handled_by: Mapped[str] = mapped_column(String(254), default="", server_default="")  # empty: by itself
 
 
+class MessageHeard(Base):
+    """A message that came in once, for as long as anybody might tell of it again; it names nobody."""
+
+    __tablename__ = "messages_heard"
+
+    sid: Mapped[str] = mapped_column(String(64), primary_key=True)  # the carrier's
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class MessageStop(Base):
     """A number whose owner wants no messages from us."""
 

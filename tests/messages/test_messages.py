@@ -7,7 +7,7 @@ from itertools import permutations
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from werkzeug.datastructures import MultiDict
 
 from app import db
@@ -226,13 +226,82 @@ def test_who_is_owed_nothing_and_asks_for_a_call_is_promised_one_by_their_own_ag
     assert (written.read_as, written.promise) == ("made", made.id)
 
 
-def test_a_call_that_is_not_needed_any_more_is_not_made(people: People) -> None:
+def test_a_call_that_is_not_needed_any_more_is_asked_back_and_not_made_after_a_yes(people: People) -> None:
     owed = owe()
 
-    people.write("Laat maar, is opgelost")
+    asked = people.write("Laat maar, is opgelost")
+
+    assert promise(owed).state == PromiseState.OPEN, "a forged sender withdrew it"
+    assert "Antwoord JA" in ours()[0].body
+    assert asked.read_as == "withdraw_asked"
+
+    people.write("Ja.")
 
     assert promise(owed).state == PromiseState.WITHDRAWN
-    assert "bellen u niet terug" in ours()[0].body
+    assert "bellen u niet terug" in ours()[1].body
+
+
+@pytest.mark.parametrize(
+    ("answer", "read_as"),
+    [("Nee!", "withdraw_not"), ("misschien", ""), ("ja maar bel me wel even over die andere zaak", "")],
+)
+def test_without_a_yes_the_promise_stands(people: People, answer: str, read_as: str) -> None:
+    owed = owe()
+    people.write("laat maar, is opgelost")
+
+    written = people.write(answer)
+
+    assert (promise(owed).state, written.read_as) == (PromiseState.OPEN, read_as)
+
+
+def test_a_yes_to_nothing_withdraws_nothing(people: People) -> None:
+    owed = owe()
+    people.write("ja")
+    people.write("laat maar, is opgelost")
+    people.write("Wie komt er eigenlijk?")
+
+    people.write("ja")
+
+    assert promise(owed).state == PromiseState.OPEN
+
+
+def test_a_yes_of_the_day_after_is_read_by_a_human(people: People) -> None:
+    owed = owe()
+    asked = people.write("laat maar, is opgelost")
+    with db.transaction() as session:
+        session.get_one(Message, asked.sid).at = utcnow() - timedelta(hours=25)
+
+    late = people.write("ja")
+
+    assert (promise(owed).state, late.handled_at) == (PromiseState.OPEN, None)
+
+
+def test_a_yes_of_somebody_else_withdraws_nothing(people: People) -> None:
+    owed = owe()
+    people.write("laat maar, is opgelost")
+
+    people.write("ja", from_=BEN)
+
+    assert promise(owed).state == PromiseState.OPEN
+
+
+def test_what_was_heard_once_does_nothing_when_it_is_told_again_however_late(people: People) -> None:
+    owed = owe()
+    people.write("laat maar, is opgelost", sid="SM" + "1" * 32)
+    people.write("ja", sid="SM" + "2" * 32)
+    assert promise(owed).state == PromiseState.WITHDRAWN
+    with db.transaction() as session:
+        # As retention and erasure do, in time.
+        session.execute(delete(Message))
+        in_two_hours = utcnow() + timedelta(hours=2)
+        again = factories.promise(session, origin="again", due_at=in_two_hours, now=utcnow()).id
+
+    for sid, body in (("1", "laat maar, is opgelost"), ("2", "ja")):
+        form = MultiDict({"MessageSid": "SM" + sid * 32, "From": ADA, "To": LINE, "Body": body})
+        assert signed(people.client, people.settings, "/messages/incoming", form).status_code == 200
+
+    assert promise(again).state == PromiseState.OPEN
+    assert ours() == []
 
 
 def test_a_message_of_somebody_nobody_knows_waits_for_the_whole_team(people: People) -> None:
@@ -473,9 +542,11 @@ def test_who_withdraws_a_callback_is_told_so_however_late(
 ) -> None:
     owed = owe()
     people.write("laat maar, is opgelost")
-    [answer] = ours()
+    people.write("ja")
+    question, answer = ours()
     with db.transaction() as session:
         five_minutes_ago = utcnow() - timedelta(minutes=5)
+        session.get_one(Message, question.sid).at = five_minutes_ago - timedelta(minutes=1)
         session.get_one(Message, answer.sid).at = five_minutes_ago
         session.get_one(Promise, owed).finished_at = five_minutes_ago
 

@@ -1,4 +1,4 @@
-"""Sessions that can be ended here, and what happened at the door"""
+"""Sessions that can be ended here, what happened at the door, and which messages were heard"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -45,8 +45,18 @@ def upgrade() -> None:
     )
     create_index("ix_access_events_email_at", "access_events", "email", "at")
     create_index("ix_access_events_at", "access_events", "at")
+    op.create_table(
+        "messages_heard",
+        sa.Column("sid", sa.String(length=64), nullable=False),
+        sa.Column("at", app.db.UtcDateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("sid", name=op.f("pk_messages_heard")),
+    )
+    op.execute(
+        "INSERT INTO messages_heard (sid, at) SELECT sid, at FROM messages WHERE direction = 'inbound'"
+    )
 
 
 def downgrade() -> None:
+    op.drop_table("messages_heard")
     op.drop_table("access_events")
     op.drop_table("user_sessions")
