@@ -1,7 +1,7 @@
 """Which call is the news about? It is held while its news is applied; asked again, it answers the same."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -14,6 +14,10 @@ from app.records.calls import Call, CallState, CallStep, Inbox
 from app.routing import reading
 from app.routing.facts import Facts
 from app.voice import steps as call_steps
+
+# No call lasts a day, and the carrier repeats itself for minutes; answers are kept for longer
+# (forgetting/retention.py), so what has none after this time was never asked, or is asked by somebody else.
+HEARD_FOR = timedelta(days=2)
 
 
 def held(session: Session, sid: str) -> Call:
@@ -32,10 +36,17 @@ def was_offered(session: Session, call_sid: str, agent: str) -> bool:
 
 
 def once(session: Session, sid: str, request: str, now: datetime, answer: Callable[[], bytes]) -> bytes:
-    """Answer as before when the carrier repeats itself; the call is held, so no two ask at once."""
+    """Answer as before when the carrier repeats itself; the call is held, so no two ask at once.
+
+    Of a call that was over long ago nothing is heard any more: what was answered then is forgotten, so it
+    would be done once more.
+    """
     stored = session.get(Inbox, (sid, request))
     if stored is not None:
         return stored.reply
+    call = session.get(Call, sid)
+    if call is not None and call.state == CallState.ENDED and now - call.created_at > HEARD_FOR:
+        return twiml.farewell(said=(), language=call.language)
     reply = answer()
     session.add(Inbox(call_sid=sid, request=request, reply=reply, created_at=now))
     return reply
