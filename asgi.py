@@ -1,11 +1,17 @@
 """The application, for an ASGI server such as uvicorn; the streams of desks are held on its loop.
 
-uvicorn asgi:app --timeout-graceful-shutdown 5
+uvicorn asgi:app --http app.doors:Patient --timeout-graceful-shutdown 5
 """
 
+from typing import Any
+
 from app import logs
+from app.agents import sign_in
 from app.agents.sessions import Limits
 from app.agents.streams import Hub
+from app.api import auth
+from app.api.problems import ApiProblem
+from app.db import OUT_OF_REACH
 from app.serving import Application
 from app.voice import webhooks
 from config import Settings
@@ -13,5 +19,16 @@ from wsgi import app as flask_app
 
 logs.configure()
 webhooks.start(flask_app)
+
+
+def knows(environ: dict[str, Any]) -> bool:
+    """Tell whether somebody asks who is signed in, or holds a token of ours."""
+    with flask_app.request_context(environ):
+        try:
+            return sign_in.current() is not None or auth.of_request() is not None
+        except (ApiProblem, *OUT_OF_REACH):
+            return False
+
+
 settings: Settings = flask_app.config["SETTINGS"]
-app = application = Application(flask_app, Hub(settings.redis_url, limits=Limits.of(settings)))
+app = application = Application(flask_app, Hub(settings.redis_url, limits=Limits.of(settings)), knows)

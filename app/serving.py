@@ -1,36 +1,40 @@
 """How does one process serve both? Pages and webhooks in threads, the streams of desks on the loop.
 
 A request's body is read on the loop and an answer is fetched piece by piece, so that a slow client never
-holds a thread that a webhook needs.
+holds a thread that a webhook needs; nor does a crowd of any other kind, see app/shares.py.
 """
 
 import asyncio
 import contextvars
 import io
+import json
 import logging
 import signal
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from html import escape
 from types import FrameType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
 from app.agents.sessions import Proof
 from app.agents.streams import HANDED_OVER, HOLDS_STREAMS, Hub, Receive, Send
+from app.catalogue import LANGUAGES, text
+from app.shares import MOST_BYTES, MOST_BYTES_OF_KNOWN, USUAL_BYTES, Share, share_of, shares
 
 log = logging.getLogger(__name__)
 
-THREADS = 64
-MOST_BODY_BYTES = 8 * 1024 * 1024
 BODY_SECONDS = 15  # a body that comes in drops must not be waited for
+COME_BACK_SECONDS = 3
 PIECE_BYTES = 256 * 1024
 
 WsgiApp = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 Scope = dict[str, Any]
 T = TypeVar("T")
 Run = Callable[..., Any]  # calls a function with its arguments in the request's own context
+# Tells whether a request, its body apart, is of somebody whom we know.
+Knows = Callable[[dict[str, Any]], bool]
 
 
 class Unreadable(Exception):
@@ -93,10 +97,12 @@ def _refuse_to_write(data: bytes) -> None:
 class Application:
     """One application for both: what takes a moment runs in a thread, what stays open is held on the loop."""
 
-    def __init__(self, app: WsgiApp, hub: Hub) -> None:
+    def __init__(self, app: WsgiApp, hub: Hub, knows: Knows = lambda environ: False) -> None:
+        """`knows` tells who may send more than a form: it is asked in a thread, before the body is read."""
         self.app = app
         self.hub = hub
-        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix="web")
+        self.knows = knows
+        self.shares = shares()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -111,19 +117,61 @@ class Application:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> str | None:
         """Answer the request, or return which stream it is to be held as."""
-        try:
-            async with asyncio.timeout(BODY_SECONDS):
-                body = await _read_body(receive)
-        except Unreadable as unreadable:
-            await _refuse(send, unreadable.status)
+        share = self.shares[share_of(scope["method"], scope["path"])]
+        if share.is_full:
+            await _come_back(scope, send)
             return None
+        body = _Body(share)
+        try:
+            with share.taken():
+                async with asyncio.timeout(BODY_SECONDS):
+                    await self._read(scope, body, receive)
+                return await self._answer_read(scope, body, share, receive, send)
+        except Unreadable as unreadable:
+            if unreadable.status == 503:
+                await _come_back(scope, send)
+            else:
+                await _refuse(send, unreadable.status)
         except TimeoutError:
             await _refuse(send, 408)
-            return None
+        finally:
+            body.let_go()
+        return None
+
+    async def _read(self, scope: Scope, body: "_Body", receive: Receive) -> None:
+        """Read the body; one that is longer than a form only from somebody whom we know.
+
+        The carrier's is read no further than a form goes, and the application told how long it was: it knows
+        what to answer, since a caller may be on the line.
+        """
+        is_carriers, is_known = body.share.name == "carrier", False
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise Unreadable(400)
+            piece = message.get("body", b"")
+            body.size += len(piece)
+            if body.size > MOST_BYTES and is_carriers:
+                body.let_go()
+            elif body.size > MOST_BYTES and not is_known:
+                is_known = await self._in_thread(body.share, self.knows, environ_of(scope, b""))
+                if not is_known:
+                    raise Unreadable(413)
+            if body.size > MOST_BYTES_OF_KNOWN:
+                raise Unreadable(413)
+            if not (is_carriers and body.size > MOST_BYTES):
+                body.add(piece)
+            if not message.get("more_body"):
+                return
+
+    async def _answer_read(
+        self, scope: Scope, body: "_Body", share: Share, receive: Receive, send: Send
+    ) -> str | None:
         in_context = contextvars.copy_context().run
+        environ = environ_of(scope, body.whole(), body.size)
         reply: Reply
         try:
-            reply, piece, more = await self._in_thread(in_context, self._begin, environ_of(scope, body))
+            reply, piece, more = await self._in_thread(share, in_context, self._begin, environ)
         except Exception:
             log.exception("the application failed")
             await _refuse(send, 500)
@@ -133,28 +181,30 @@ class Application:
         await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
         await send({"type": "http.response.body", "body": piece, "more_body": more})
         if more:
-            await self._send_rest(in_context, reply, receive, send)
+            await self._send_rest(share, in_context, reply, receive, send)
         return None
 
     def _begin(self, environ: dict[str, Any]) -> tuple[Reply, bytes, bool]:
         reply = Reply(self.app, environ)
         return (reply, *reply.next_piece())
 
-    async def _send_rest(self, in_context: Run, reply: Reply, receive: Receive, send: Send) -> None:
+    async def _send_rest(
+        self, share: Share, in_context: Run, reply: Reply, receive: Receive, send: Send
+    ) -> None:
         """Fetch the next piece when the reader has taken the one before; stop when they have left."""
         gone = asyncio.ensure_future(receive())
         more = True
         try:
             while more and not gone.done():
-                piece, more = await self._in_thread(in_context, reply.next_piece)
+                piece, more = await self._in_thread(share, in_context, reply.next_piece)
                 await send({"type": "http.response.body", "body": piece, "more_body": more})
         finally:
             gone.cancel()
             if more:
-                await self._in_thread(in_context, reply.close)
+                await self._in_thread(share, in_context, reply.close)
 
-    async def _in_thread(self, function: Callable[..., T], *arguments: object) -> T:
-        return await asyncio.get_running_loop().run_in_executor(self.threads, function, *arguments)
+    async def _in_thread(self, share: Share, function: Callable[..., T], *arguments: object) -> T:
+        return await asyncio.get_running_loop().run_in_executor(share.threads, function, *arguments)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
@@ -165,29 +215,46 @@ class Application:
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
                 await self.hub.stop()
-                self.threads.shutdown(wait=False)
+                for share in self.shares.values():
+                    share.threads.shutdown(wait=False)
                 await send({"type": "lifespan.shutdown.complete"})
                 return
 
 
-async def _read_body(receive: Receive) -> bytes:
-    pieces: list[bytes] = []
-    size = 0
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Unreadable(400)
-        piece = message.get("body", b"")
-        size += len(piece)
-        if size > MOST_BODY_BYTES:
-            raise Unreadable(413)
-        pieces.append(piece)
-        if not message.get("more_body"):
-            return b"".join(pieces)
+class _Body:
+    """The body of a request as far as it is kept, counted into what its share holds."""
+
+    def __init__(self, share: Share) -> None:
+        self.share = share
+        self.size = 0  # of all that was sent
+        self._pieces: list[bytes] = []
+        self._held = 0
+
+    def add(self, piece: bytes) -> None:
+        """Keep a piece. Raises Unreadable when the share holds too much already.
+
+        A form of the usual length is taken all the same: nobody may crowd out the carrier.
+        """
+        self._pieces.append(piece)
+        counted = max(0, sum(map(len, self._pieces)) - USUAL_BYTES)
+        if not self.share.holds(counted - self._held):
+            raise Unreadable(503)
+        self._held = counted
+
+    def whole(self) -> bytes:
+        return b"".join(self._pieces)
+
+    def let_go(self) -> None:
+        self.share.holds(-self._held)
+        self._held = 0
+        self._pieces = []
 
 
-def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
-    """Return the request as PEP 3333 has it; text is bytes read as Latin-1 there."""
+def environ_of(scope: Scope, body: bytes, size: int | None = None) -> dict[str, Any]:
+    """Return the request as PEP 3333 has it; text is bytes read as Latin-1 there.
+
+    `size` is that of the body as it was sent, when it was too long to be kept.
+    """
     path = scope["path"].encode().decode("latin-1")
     root = scope.get("root_path", "").encode().decode("latin-1")
     query = scope["query_string"].decode("latin-1")
@@ -203,7 +270,7 @@ def environ_of(scope: Scope, body: bytes) -> dict[str, Any]:
         "SERVER_NAME": host,
         "SERVER_PORT": str(port or 0),
         "SERVER_PROTOCOL": f"HTTP/{scope['http_version']}",
-        "CONTENT_LENGTH": str(len(body)),
+        "CONTENT_LENGTH": str(len(body) if size is None else size),
         "wsgi.version": (1, 0),
         "wsgi.url_scheme": scope.get("scheme", "http"),
         "wsgi.input": io.BytesIO(body),
@@ -232,6 +299,43 @@ async def _refuse(send: Send, status: int) -> None:
     headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"connection", b"close")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"the request could not be answered\n"})
+
+
+async def _come_back(scope: Scope, send: Send) -> None:
+    """Say that it is too busy, and when to come back: a page for a person, problem JSON for a script."""
+    asked = dict(scope["headers"])
+    language = _language(asked.get(b"accept-language", b"").decode("latin-1"))
+    title, help_ = (text(f"page.error_503_{what}", language) for what in ("title", "help"))
+    if b"text/html" in asked.get(b"accept", b""):
+        kind = b"text/html; charset=utf-8"
+        body = _BUSY_PAGE.format(language=language, title=escape(title), help=escape(help_))
+    else:
+        kind = b"application/problem+json"
+        body = json.dumps({"title": title, "status": 503, "detail": help_}, ensure_ascii=False)
+    headers = [
+        *((b"content-type", kind), (b"retry-after", str(COME_BACK_SECONDS).encode())),
+        *((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")),
+        *(
+            (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'"),
+            (b"connection", b"close"),
+        ),
+    ]
+    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.body", "body": body.encode()})
+
+
+def _language(accepted: str) -> str:
+    """Return the first language asked for that we speak: nothing of ours is read for it."""
+    asked = (part.strip()[:2].lower() for part in accepted.split(","))
+    return next((one for one in asked if one in LANGUAGES), LANGUAGES[0])
+
+
+# Made without the application, whose threads are all taken.
+_BUSY_PAGE = """<!doctype html>
+<html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>{title}</title><link rel="stylesheet" href="/static/rechtdoor.css"></head>
+<body class="door"><main class="door-card"><h1>{title}</h1><p>{help}</p></main></body></html>
+"""
 
 
 def _close_streams_on_signal(hub: Hub) -> None:

@@ -25,7 +25,7 @@ def _workers(number: int) -> tuple[str, ...]:
 def _web(*options: str) -> list[str]:
     return [
         *(sys.executable, "-m", "uvicorn", "asgi:application", *options),
-        *("--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)),
+        *("--http", "app.doors:Patient", "--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)),
         # Addresses carry telephone numbers (`/api/v1/calls?from=…`), which no log may hold.
         "--no-access-log",
     ]
@@ -35,7 +35,8 @@ def fallback(host: str, port: int) -> list[str]:
     """The last resort: what `/voice/fallback` needs, without database, Redis or the web process."""
     return [
         *(sys.executable, "-m", "uvicorn", "fallback:application", "--host", host, "--port", str(port)),
-        *("--timeout-graceful-shutdown", str(GRACEFUL_SECONDS), "--no-access-log"),
+        *("--http", "app.doors:Patient", "--timeout-graceful-shutdown", str(GRACEFUL_SECONDS)),
+        "--no-access-log",
     ]
 
 

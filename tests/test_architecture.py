@@ -34,7 +34,16 @@ ROOMS = (
 HEIGHT = {part: height for height, part in enumerate((*GROUND, *ROOMS))}
 # What puts the parts together may know them all.
 WIRING = {
-    *("app", "app.cli", "app.operations", "app.stored_figures", "app.serving", "app.migrations.env"),
+    *(
+        "app",
+        "app.cli",
+        "app.operations",
+        "app.stored_figures",
+        "app.serving",
+        "app.shares",
+        "app.doors",
+        "app.migrations.env",
+    ),
 }
 MAY_IMPORT_JOBS = {"app.cli", "app.jobs.schedule", "app.jobs.worker", "app.operations"}
 # A file has one question to answer, a function one thing to do.

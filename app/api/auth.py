@@ -66,7 +66,7 @@ def require(scope: Scope, *, own_desk: bool = False) -> Callable[[Callable[P, T]
     def decorate(view: Callable[P, T]) -> Callable[P, T]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
-            token = _token_of_request()
+            token = of_request()
             is_own_desk = own_desk and token.scope == Scope.DESK and token.agent == kwargs.get("agent")
             if scope not in ALLOWS[Scope(token.scope)] and not is_own_desk:
                 raise ApiProblem(403, "forbidden_other_desk" if own_desk else "forbidden", scope=scope)
@@ -87,7 +87,8 @@ def _count(token: ApiToken, arguments: Mapping[str, object]) -> None:
         rate.count(whose)
 
 
-def _token_of_request() -> ApiToken:
+def of_request() -> ApiToken:
+    """Return the token that the request brings. Raises ApiProblem 401 without a valid one."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise ApiProblem(401, "no_token")

@@ -18,9 +18,10 @@ from app.agents import desk_events, passwords
 from app.agents.streams import Hub
 from app.db import transaction
 from app.deployment import Deployment
+from app.doors import Patient
 from app.records.agents import Role, User
 from app.records.calls import CallStep
-from app.serving import Application
+from app.serving import Application, Knows
 from app.voice import incoming as incoming_calls
 from app.voice import last_word, rings
 from config import Settings
@@ -116,12 +117,14 @@ def tell_screen_pop(sid: str, agent: str = "anna") -> None:
 
 
 @contextmanager
-def serving(app: Flask, port: int, hub: Hub | None = None) -> Iterator[str]:
+def serving(
+    app: Flask, port: int, hub: Hub | None = None, knows: Knows = lambda environ: False
+) -> Iterator[str]:
     """Serve the application as in production, from this process; yield its address."""
     settings: Settings = app.config["SETTINGS"]
-    application = Application(app, hub or Hub(settings.redis_url))
+    application = Application(app, hub or Hub(settings.redis_url), knows)
     config = uvicorn.Config(
-        application, port=port, log_config=None, lifespan="on", timeout_graceful_shutdown=3
+        application, http=Patient, port=port, log_config=None, lifespan="on", timeout_graceful_shutdown=3
     )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, name="uvicorn")

@@ -12,10 +12,10 @@ import pytest
 from flask import Flask, Response, request
 
 import config
-from app import serving
+from app import doors, shares
 from tests.desk import office
 
-CROWD = serving.THREADS + 8
+CROWD = shares.SIZES["carrier"].threads + 8
 
 
 @pytest.fixture
@@ -25,7 +25,15 @@ def closed() -> threading.Event:
 
 
 @pytest.fixture
-def url(free_port: int, closed: threading.Event) -> Iterator[str]:
+def stuck() -> Iterator[threading.Event]:
+    """Set to let go of whoever waits in a view."""
+    event = threading.Event()
+    yield event
+    event.set()
+
+
+@pytest.fixture
+def url(free_port: int, closed: threading.Event, stuck: threading.Event) -> Iterator[str]:
     app = Flask("a_few_views")
     app.config["SETTINGS"] = config.load({"ENV": "test", "REDIS_URL": "redis://127.0.0.1:1/0"})
 
@@ -65,6 +73,18 @@ def url(free_port: int, closed: threading.Event) -> Iterator[str]:
     def three() -> Response:
         return Response(iter([b"one ", b"two ", b"three"]))
 
+    @app.post("/login")
+    @app.get("/admin/slow")
+    @app.get("/api/v1/slow")
+    @app.get("/desk/slow")
+    def slow() -> str:
+        stuck.wait(60)
+        return "slow"
+
+    @app.post("/voice/call")
+    def call() -> dict[str, int | None]:
+        return {"length": request.content_length, "read": len(request.environ["wsgi.input"].read())}
+
     def broken(environ: dict[str, object], start_response: object) -> list[bytes]:
         if environ["PATH_INFO"] == "/broken":
             raise RuntimeError("before anything was answered")
@@ -72,8 +92,9 @@ def url(free_port: int, closed: threading.Event) -> Iterator[str]:
 
     real = app.wsgi_app
     app.wsgi_app = broken  # type: ignore[assignment,method-assign]
-    with office.serving(app, free_port) as address:
-        yield address
+    with office.serving(app, free_port, knows=lambda environ: environ.get("HTTP_COOKIE") == "known") as at:
+        yield at
+        stuck.set()
 
 
 def connect(url: str) -> socket.socket:
@@ -81,21 +102,184 @@ def connect(url: str) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=20)
 
 
+KNOWN = {"Cookie": "known"}
+
+
 def test_a_body_arrives_byte_by_byte_the_same(url: str) -> None:
     body = bytes(range(256)) * 4000
 
-    sent_at_once = httpx.post(f"{url}/echo", content=body)
-    in_chunks = httpx.post(f"{url}/echo", content=iter([body[:7], body[7:90_000], body[90_000:]]))
+    sent_at_once = httpx.post(f"{url}/echo", content=body, headers=KNOWN)
+    in_chunks = httpx.post(
+        f"{url}/echo", content=iter([body[:7], body[7:90_000], body[90_000:]]), headers=KNOWN
+    )
 
     assert sent_at_once.content == in_chunks.content == body
     assert sent_at_once.headers["X-Length"] == in_chunks.headers["X-Length"] == str(len(body))
 
 
-def test_a_body_beyond_all_measure_is_refused(url: str) -> None:
-    answer = httpx.post(f"{url}/echo", content=b"x" * (serving.MOST_BODY_BYTES + 1))
+@pytest.mark.parametrize(("most", "headers"), [(shares.MOST_BYTES, {}), (shares.MOST_BYTES_OF_KNOWN, KNOWN)])
+def test_a_body_beyond_all_measure_is_refused(url: str, most: int, headers: dict[str, str]) -> None:
+    fits = httpx.post(f"{url}/echo", content=b"x" * most, headers=headers)
+    answer = httpx.post(f"{url}/echo", content=b"x" * (most + 1), headers=headers)
 
-    assert answer.status_code == 413
+    assert (fits.status_code, answer.status_code) == (200, 413)
     assert httpx.get(f"{url}/quick").text == "quick"
+
+
+def test_a_webhook_too_long_to_be_read_is_answered_by_the_application_which_knows_its_length(
+    url: str,
+) -> None:
+    length = shares.MOST_BYTES + 100_000
+
+    answer = httpx.post(f"{url}/voice/call", content=b"x" * length)
+
+    assert answer.json() == {"length": length, "read": 0}
+
+
+def test_unfinished_bodies_of_strangers_hold_little_memory(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "MOST_BYTES_AT_ONCE", 2 * shares.MOST_BYTES)
+    half = b"x" * (shares.MOST_BYTES - 1000)
+    with contextlib.ExitStack() as stack:
+        answers = []
+        for path in ("echo", "voice/call"):
+            for _ in range(4):
+                stalled = stack.enter_context(connect(url))
+                head = f"POST /{path} HTTP/1.1\r\nHost: x\r\nContent-Length: {shares.MOST_BYTES}\r\n\r\n"
+                stalled.sendall(head.encode() + half)
+                stalled.settimeout(1)
+                with contextlib.suppress(TimeoutError):
+                    answers.append((path, stalled.recv(12)))
+
+        assert ("echo", b"HTTP/1.1 503") in answers
+        # A call comes in all the same.
+        form = b"CallSid=CA1&" + b"x" * 10_000
+        assert httpx.post(f"{url}/voice/call", content=form).json()["read"] == len(form)
+
+
+# --- a crowd at one door ------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def crowd(url: str, method: str, path: str, many: int) -> Iterator[list[socket.socket]]:
+    """So many who ask for something that takes long."""
+    with contextlib.ExitStack() as stack:
+        people = [stack.enter_context(connect(url)) for _ in range(many)]
+        for one in people:
+            asks = f"{method} {path} HTTP/1.1\r\nHost: x\r\nAccept: text/html\r\nContent-Length: 0\r\n\r\n"
+            one.sendall(asks.encode())
+        yield people
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "share"),
+    [
+        ("POST", "/login", "sign_in"),
+        ("GET", "/admin/slow", "reports"),
+        ("GET", "/api/v1/slow", "api"),
+        ("GET", "/desk/slow", "desk"),
+    ],
+)
+def test_a_crowd_at_one_door_takes_no_thread_from_a_call(
+    url: str, stuck: threading.Event, method: str, path: str, share: str
+) -> None:
+    size = shares.SIZES[share]
+    assert size.waiting is not None
+    many = min(80, size.threads + size.waiting)
+    with crowd(url, method, path, many):
+        assert httpx.post(f"{url}/voice/call", content=b"a=b", timeout=20).json()["read"] == 3
+        assert httpx.get(f"{url}/quick", timeout=20).text == "quick"
+        stuck.set()
+
+
+def test_who_finds_a_door_full_is_told_to_come_back(url: str, stuck: threading.Event) -> None:
+    size = shares.SIZES["reports"]
+    assert size.waiting is not None
+    with crowd(url, "GET", "/admin/slow", size.threads + size.waiting + 1) as people:
+        # Whoever came last is answered first.
+        refused = b""
+        for one in reversed(people):
+            one.settimeout(0.5)
+            with contextlib.suppress(TimeoutError):
+                refused = one.recv(4096)
+                break
+        page = httpx.get(f"{url}/admin/slow", headers={"Accept": "text/html", "Accept-Language": "en"})
+        script = httpx.get(f"{url}/admin/slow")
+        stuck.set()
+
+    assert refused.startswith(b"HTTP/1.1 503")
+    assert (page.status_code, page.headers["Retry-After"]) == (503, "3")
+    assert "It is too busy right now" in page.text
+    assert script.json()["status"] == 503
+    assert "te druk" in script.json()["title"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "share"),
+    [
+        ("POST", "/voice/calls/CA1/1/ended", "carrier"),
+        ("POST", "/messages/incoming", "carrier"),
+        ("GET", "/healthz", "health"),
+        ("POST", "/login", "sign_in"),
+        ("GET", "/login", "public"),
+        ("GET", "/c/abc", "public"),
+        ("GET", "/voices", "public"),
+        ("POST", "/desk/heartbeat", "desk"),
+        ("POST", "/api/v1/agents/anna/heartbeat", "desk"),
+        ("GET", "/api/v1/agents", "api"),
+        ("PUT", "/api/v1/customers/heartbeat", "api"),
+        ("GET", "/admin/promises/export.csv", "reports"),
+        ("GET", "/desk/promises/1/recordings/RE1", "reports"),
+    ],
+)
+def test_each_request_has_its_share(method: str, path: str, share: str) -> None:
+    assert shares.share_of(method, path) == share
+
+
+# --- who knocks and says nothing ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /quick HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_a_head_that_never_comes_is_not_waited_for(
+    url: str, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr(doors, "HEAD_SECONDS", 0.2)
+    with connect(url) as silent:
+        silent.sendall(begun)
+
+        assert silent.recv(100) == b""
+
+
+def test_a_second_head_on_the_same_connection_is_not_waited_for_either(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors, "HEAD_SECONDS", 0.2)
+    with connect(url) as kept:
+        kept.sendall(b"GET /quick HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert b"quick" in kept.recv(4096)
+        kept.sendall(b"GET /quick HTTP/1.1\r\nHost: x\r\nX-Slow: ")
+
+        assert kept.recv(100) == b""
+
+
+def test_an_answer_that_takes_long_is_not_cut_off_by_that(
+    url: str, stuck: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doors, "HEAD_SECONDS", 0.05)
+    with connect(url) as patient:
+        patient.sendall(b"GET /desk/slow HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert not stuck.wait(0.3)
+        stuck.set()
+
+        assert patient.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_head_without_end_is_not_read(url: str) -> None:
+    with connect(url) as endless, contextlib.suppress(ConnectionError):
+        endless.sendall(b"GET /quick HTTP/1.1\r\nHost: x\r\nX-Long: ")
+        for _ in range(40):
+            endless.sendall(b"x" * 8192)
+
+        assert endless.recv(100) == b""
 
 
 def test_bodies_that_never_come_take_no_thread_from_a_call(url: str) -> None:
