@@ -22,6 +22,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__)
     app.config["SETTINGS"] = settings
     app.secret_key = settings.secret_key
+    app.config["SECRET_KEY_FALLBACKS"] = list(settings.old_secret_keys)
+    web.prepare(app)
     db.bind(db.Database(settings.database_url))
     bus.bind(bus.Bus(settings.redis_url))
     numbers.bind(settings.callable_countries)

@@ -1,5 +1,6 @@
 """Where is the truth kept? The engine, transactions, and column types that mean the same everywhere."""
 
+import os
 import threading
 from collections import namedtuple
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,7 +34,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
@@ -45,6 +46,8 @@ CONNECT_SECONDS = 2  # the least that libpq accepts; the webhook's own deadline 
 SQLITE_BUSY_SECONDS = 5.0
 # How a database says, or fails to say, that it is slow, busy or gone.
 OUT_OF_REACH = (OperationalError, InterfaceError, PoolTimeout, TimeoutError)
+# How it says that no column can hold what it was asked about: a number too large, a text with U+0000.
+IMPOSSIBLE = (DataError, OverflowError)
 READ_ONLY = "read_only"
 
 
@@ -457,12 +460,26 @@ def _postgres_engine(url: str, patience: Patience, pool_size: int, max_overflow:
     )
 
 
+_PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")
+
+
+def _close_to_others(path: Path) -> None:
+    """Let nobody but its owner read the database's file, which has no other lock; SQLite's own follow it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        return
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    for one in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))):
+        if one.exists():
+            one.chmod(0o600)
+
+
 def _sqlite_engine(url: str) -> Engine:
     path = make_url(url).database
     if path and path != ":memory:" and not path.startswith("file:"):
         # Where that can't be done, whoever connects is told.
         with suppress(OSError):
-            Path(path).parent.mkdir(parents=True, exist_ok=True)
+            _close_to_others(Path(path))
     engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_size=20, max_overflow=40)
     # SQLite's busy wait is unfair and lets threads starve: within this process writers queue on a lock.
     writing = threading.Lock()
@@ -471,7 +488,8 @@ def _sqlite_engine(url: str) -> Engine:
     def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
         connection.isolation_level = None  # we say BEGIN ourselves
         cursor = connection.cursor()
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"):
+        # What is forgotten is overwritten too: its bytes would stay in the file for a long time.
+        for pragma in (*_PRAGMAS, "secure_delete=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 

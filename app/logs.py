@@ -2,11 +2,35 @@
 
 import json
 import logging
+import re
 import sys
 import traceback
 from datetime import UTC, datetime
 
 _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
+
+
+# Addresses and others' texts quote them: numbers as they are dialled, tokens of ours, a caller's own link.
+_UNTOLD = (
+    (re.compile(r"(?:\+|%2B)[0-9]{6,}", re.IGNORECASE), "+…"),
+    (re.compile(r"\brd_[A-Za-z0-9_-]{8,}"), "rd_…"),
+    (re.compile(r"(?<=/c/)[A-Za-z0-9._-]+"), "…"),
+)
+
+
+def redacted(value: object) -> object:
+    """Return what may be told of a value: in texts, wherever they stand, neither number nor key."""
+    match value:
+        case str():
+            for untold, told in _UNTOLD:
+                value = untold.sub(told, value)
+            return value
+        case dict():
+            return {name: redacted(one) for name, one in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [redacted(one) for one in value]
+        case _:
+            return value
 
 
 class JsonLines(logging.Formatter):
@@ -27,7 +51,7 @@ class JsonLines(logging.Formatter):
                 f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}"
                 for frame in traceback.extract_tb(record.exc_info[2])[-8:]
             ]
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return json.dumps(redacted(line), ensure_ascii=False, default=lambda one: str(redacted(str(one))))
 
 
 def configure() -> None:

@@ -22,12 +22,14 @@ from flask import (
     request,
     session,
 )
+from flask.json.provider import DefaultJSONProvider
 from werkzeug.datastructures import Headers, ImmutableMultiDict, iter_multi_items
 from werkzeug.exceptions import HTTPException
+from werkzeug.routing import IntegerConverter, Map
 
 from app import catalogue
 from app.catalogue import times
-from app.db import OUT_OF_REACH
+from app.db import IMPOSSIBLE, OUT_OF_REACH
 from app.errors import ApplicationError, InvalidField
 from config import Settings
 
@@ -40,6 +42,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 WITHOUT_SESSION = ("/voice/", "/messages/", "/api/")
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
+LARGEST_IN_COLUMN = 2**31 - 1
 DEFAULT_ZONE = ZoneInfo("Europe/Amsterdam")
 SELF = "'self'"
 _PAGE_CODES = frozenset(catalogue.codes("page"))
@@ -101,8 +104,38 @@ class Reader:
 WHO_READS = "who_reads"
 
 
+class RowNumber(IntegerConverter):
+    """A whole number of an address, which names a row: none beyond what its column holds."""
+
+    def __init__(
+        self,
+        map: Map,
+        fixed_digits: int = 0,
+        min: int | None = None,
+        max: int | None = None,
+        signed: bool = False,
+    ) -> None:
+        most = LARGEST_IN_COLUMN if max is None and not signed else max
+        super().__init__(map, fixed_digits, min, most, signed)
+
+
+class Json(DefaultJSONProvider):
+    """JSON as Flask has it, except that what is nested beyond all measure is none, and no failure of ours."""
+
+    def loads(self, s: str | bytes, **more: Any) -> Any:
+        try:
+            return super().loads(s, **more)
+        except RecursionError as error:
+            raise ValueError("nested too deep") from error
+
+
 class FormRefused(ApplicationError):
     """The request did not come from a page of ours, or from one that is too old."""
+
+
+def prepare(app: Flask) -> None:
+    """Set up what addresses are made of; before any are registered."""
+    app.url_map.converters["int"] = RowNumber
 
 
 def register(app: Flask) -> None:
@@ -117,6 +150,7 @@ def register(app: Flask) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,  # or each heartbeat would send the cookie anew
     )
     app.request_class = PageRequest
+    app.json = Json(app)
     app.before_request(refuse_impossible_addresses)
     app.before_request(refuse_foreign_forms)
     app.after_request(add_security_headers)
@@ -125,6 +159,8 @@ def register(app: Flask) -> None:
         app.add_template_filter(template_filter)
     app.register_error_handler(FormRefused, _form_refused)
     app.register_error_handler(HTTPException, _error_page)
+    for impossible in IMPOSSIBLE:
+        app.register_error_handler(impossible, _impossible)
     for error in OUT_OF_REACH:
         app.register_error_handler(error, _out_of_reach)
     app.register_blueprint(bp)
@@ -251,13 +287,14 @@ def add_security_headers(response: Response) -> Response:
     settings: Settings = current_app.config["SETTINGS"]
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     response.headers.setdefault("Referrer-Policy", "same-origin")
+    if request.endpoint != "static":
+        # A card must not come back from a shared computer's history, nor an export from a cache on the way.
+        response.headers.setdefault("Cache-Control", "no-store")
     if response.mimetype == "text/html":
         response.headers.setdefault("Content-Security-Policy", content_security_policy())
         response.headers.setdefault("X-Frame-Options", "DENY")
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(self)")
-        # A card must not come back from a shared computer's history.
-        response.headers.setdefault("Cache-Control", "no-store")
     if settings.is_production:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     return response
@@ -332,6 +369,12 @@ def _out_of_reach(error: Exception) -> Response:
     page = error_page(503)
     page.headers["Retry-After"] = "2"
     return page
+
+
+def _impossible(error: Exception) -> Response:
+    """Something was asked for by what no column can hold: there is no such thing."""
+    log.info("asked for the impossible", extra={"error": type(error).__name__, "endpoint": request.endpoint})
+    return error_page(404)
 
 
 def _form_refused(error: FormRefused) -> Response:

@@ -24,6 +24,7 @@ POOLED = "pooler=transaction"
 TWILIO_API_URL = "https://api.twilio.com"
 # Theirs have 32 signs; whoever stands in for the carrier may give shorter ones.
 LEAST_OF_THE_CARRIERS = 16
+LEAST_OF_A_KEY = 32
 AS_THE_CARRIER_GAVE_IT = "copy all of it from the carrier's console"
 # An SMS holds 160 characters, and what it says comes after the name.
 LONGEST_ORGANISATION = 40
@@ -80,7 +81,8 @@ class Settings:
     env: Environment
     database_url: str
     redis_url: str
-    secret_key: str
+    secret_key: str  # signs; what the old ones signed is still believed
+    old_secret_keys: tuple[str, ...] = ()
     public_url: str  # scheme and host, no slash at the end
     account_sid: str
     auth_tokens: tuple[str, ...]  # two while one is being rotated; the first signs our own requests
@@ -105,6 +107,11 @@ class Settings:
     @property
     def is_production(self) -> bool:
         return self.env is Environment.PRODUCTION
+
+    @property
+    def all_secret_keys(self) -> list[str]:
+        """Every key that is believed, the one that signs last: as itsdangerous takes them."""
+        return [*self.old_secret_keys, self.secret_key]
 
     @property
     def has_softphones(self) -> bool:
@@ -150,13 +157,13 @@ class _Reader:
 
     def settings(self) -> Settings:
         production = self.environment is Environment.PRODUCTION
+        secret_key, *old_secret_keys = self._secret_keys()
         settings = Settings(
             env=self.environment,
             database_url=self._database_url(),
             redis_url=self._text("REDIS_URL", "redis://127.0.0.1:6379/0"),
-            secret_key=self._long(
-                "SECRET_KEY", self._secret("SECRET_KEY", DEVELOPMENT_SECRET_KEY), 32, HOW_TO_MAKE_A_KEY
-            ),
+            secret_key=secret_key,
+            old_secret_keys=tuple(old_secret_keys),
             public_url=self._public_url(),
             account_sid=self._account_sid(),
             auth_tokens=self._auth_tokens(),
@@ -332,6 +339,15 @@ class _Reader:
         elif value and not re.fullmatch(r"[A-Za-z0-9.-]+:[0-9]{1,5}", value):
             self.problems.append(f"SOFTPHONE_SIGNAL: “{value}” is no host and port such as 127.0.0.1:8002")
         return value
+
+    def _secret_keys(self) -> list[str]:
+        """Return the key that signs and, while it is being rotated, the one before."""
+        value = self._secret("SECRET_KEY", DEVELOPMENT_SECRET_KEY)
+        parts = [part.strip() for part in value.split(",")]
+        # A comma in a key of today is part of it, unless both sides can be keys by themselves.
+        if len(parts) == 2 and all(len(part) >= LEAST_OF_A_KEY for part in parts):
+            return parts
+        return [self._long("SECRET_KEY", value, LEAST_OF_A_KEY, HOW_TO_MAKE_A_KEY)]
 
     def _account_sid(self) -> str:
         value = self._secret("TWILIO_ACCOUNT_SID", DEVELOPMENT_ACCOUNT_SID)

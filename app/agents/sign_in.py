@@ -1,10 +1,11 @@
 """Who is this? Signing in and out, and the guards that let only the right people to a page."""
 
+import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
-from typing import ParamSpec, cast
+from typing import NoReturn, ParamSpec, cast
 
 from flask import (
     Blueprint,
@@ -34,6 +35,7 @@ from app.records.agents import Agent, Role, User
 from config import Settings
 
 bp = Blueprint("sign_in", __name__)
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 View = Callable[P, Response]
@@ -107,7 +109,7 @@ def require_agent(view: View[P]) -> View[P]:
         if not (reader := current()):
             return _ask_to_sign_in()
         if reader.agent is None:
-            abort(403)
+            _refuse(reader)
         # A page that was opened by somebody else, in a browser where another has signed in since, must not
         # show the other's calls under the first one's name.
         meant = request.headers.get("X-Desk-Agent") or request.args.get("desk")
@@ -127,12 +129,18 @@ def require_role(*roles: Role) -> Callable[[View[P]], View[P]]:
             if not (reader := current()):
                 return _ask_to_sign_in()
             if reader.role not in roles:
-                abort(403)
+                _refuse(reader)
             return view(*args, **kwargs)
 
         return guarded
 
     return guard
+
+
+def _refuse(reader: SignedIn) -> NoReturn:
+    """Nobody presses a button that isn't there: whoever asks all the same is written down."""
+    log.warning("not allowed", extra={"endpoint": request.endpoint, "role": str(reader.role)})
+    abort(403)
 
 
 def has_desk() -> bool:
@@ -211,7 +219,7 @@ def _why_signed_out() -> str:
 def sign_in() -> Response:
     settings: Settings = current_app.config["SETTINGS"]
     email = request.form.get("email", "").strip().lower()
-    device = guessing.device_from(request.cookies.get(_device_cookie(), ""), _signing_keys())
+    device = guessing.device_from(request.cookies.get(_device_cookie(), ""), settings.all_secret_keys)
     throttle = Throttle.of(email, request.remote_addr or "", settings.secret_key, device)
     with transaction() as db:
         wait = guessing.register_attempt(db, throttle, utcnow())
@@ -239,20 +247,16 @@ def note(db: Session, kind: AccessKind, email: str) -> None:
     access_log.note(db, kind, known, utcnow(), access_log.Place.of(browser, request.remote_addr or ""))
 
 
-def _signing_keys() -> list[str]:
-    settings: Settings = current_app.config["SETTINGS"]
-    return [settings.secret_key]
-
-
 def _device_cookie() -> str:
     return f"{current_app.config['SESSION_COOKIE_NAME']}-device"
 
 
 def _remembering(device: guessing.Device, response: Response) -> Response:
     """Let this browser be known: guesses from elsewhere don't slow it down; see app/agents/guessing.py."""
+    settings: Settings = current_app.config["SETTINGS"]
     response.set_cookie(
         _device_cookie(),
-        guessing.cookie_for(device, _signing_keys()),
+        guessing.cookie_for(device, settings.all_secret_keys),
         max_age=guessing.DEVICE_FOR,
         secure=bool(current_app.config["SESSION_COOKIE_SECURE"]),
         httponly=True,

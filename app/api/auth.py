@@ -1,6 +1,7 @@
 """Who is asking, and may they? Bearer tokens: made, found again by their hash, and held against a scope."""
 
 import hashlib
+import logging
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -16,6 +17,8 @@ from app.api import rate
 from app.api.problems import ApiProblem
 from app.records.agents import Agent
 from app.records.tokens import ApiToken, Scope
+
+log = logging.getLogger(__name__)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -69,6 +72,7 @@ def require(scope: Scope, *, own_desk: bool = False) -> Callable[[Callable[P, T]
             token = of_request()
             is_own_desk = own_desk and token.scope == Scope.DESK and token.agent == kwargs.get("agent")
             if scope not in ALLOWS[Scope(token.scope)] and not is_own_desk:
+                log.warning("not allowed", extra={"endpoint": request.endpoint, "scope": str(token.scope)})
                 raise ApiProblem(403, "forbidden_other_desk" if own_desk else "forbidden", scope=scope)
             _count(token, kwargs)
             g.api_token = token

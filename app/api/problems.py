@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app import catalogue, web
 from app.api.fields import Refused
-from app.db import OUT_OF_REACH
+from app.db import IMPOSSIBLE, OUT_OF_REACH
 from app.errors import ApplicationError, InvalidField
 
 log = logging.getLogger(__name__)
@@ -100,6 +100,8 @@ def _unforeseen(error: Exception) -> Response:
         response = _response(503, "unavailable", {})
         response.headers["Retry-After"] = "2"
         return response
+    if isinstance(error, IMPOSSIBLE):
+        return _response(404, "not_found", {})
     reference = secrets.token_hex(4)
     # Where it happened, not what it said: the texts of errors quote names and numbers.
     where = traceback.format_tb(error.__traceback__)

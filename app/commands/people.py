@@ -75,6 +75,29 @@ def create_user(context: click.Context, address: str, role: str, agent: str | No
         click.echo(say("user_updated", email=address, role=role))
 
 
+@user_commands.command("sign-out")
+@click.argument("address", metavar="EMAIL", required=False)
+@click.option("--everybody", is_flag=True, help="All people, instead of one.")
+def sign_out_user(address: str | None, everybody: bool) -> None:
+    """End all sessions of somebody, or of everybody: what is open closes within seconds, desks aren't rung.
+
+    They may sign in anew; who shouldn't needs another password, or has to leave.
+    """
+    if bool(address) == everybody:
+        raise click.UsageError(say("email_or_everybody"))
+    with db.transaction() as session:
+        wanted = select(User.email).order_by(User.email)
+        if address:
+            wanted = wanted.where(User.email == address.strip().lower())
+        emails = session.scalars(wanted).all()
+        if address and not emails:
+            raise refuse([Problem("EMAIL", "no_such_user", {"text": address})])
+        for email_ in emails:
+            sessions.end_all(session, email_, utcnow())
+            _note(session, AccessKind.SIGNED_OUT_EVERYWHERE, email_)
+    click.echo(say("users_signed_out", count=len(emails)))
+
+
 @user_commands.command("list")
 def list_users() -> None:
     """Show who may sign in."""

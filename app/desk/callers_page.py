@@ -54,7 +54,8 @@ def register(app: Flask) -> None:
 @bp.before_request
 def open_link() -> None:
     """Let in whoever has a link that we signed; for anybody else there is no such page."""
-    g.promise_id = links.promise_of(_key(), (request.view_args or {}).get("signed", ""))
+    settings: Settings = current_app.config["SETTINGS"]
+    g.promise_id = links.promise_of(settings.all_secret_keys, (request.view_args or {}).get("signed", ""))
     if g.promise_id is None:
         abort(404)
 

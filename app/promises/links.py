@@ -3,6 +3,8 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from collections.abc import Sequence
+
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -41,13 +43,13 @@ def to_promise(public_url: str, key: str, promise_id: int) -> str:
 
 def signed(key: str, promise_id: int) -> str:
     """Return what names a promise in the address of its page."""
-    return str(_signer(key).dumps(promise_id))
+    return str(_signer([key]).dumps(promise_id))
 
 
-def promise_of(key: str, signed: str) -> int | None:
-    """Return whose page it is; None for a link that we never gave."""
+def promise_of(keys: Sequence[str], signed: str) -> int | None:
+    """Return whose page it is; None for a link that we never gave, with any of the keys (the newest last)."""
     try:
-        found = _signer(key).loads(signed)
+        found = _signer(keys).loads(signed)
     except BadSignature:
         return None
     return found if isinstance(found, int) else None
@@ -70,5 +72,5 @@ def may_change(session: Session, promise: Promise, what: Change, now: datetime) 
     return (session.scalar(changed) or 0) < MOST_A_DAY
 
 
-def _signer(key: str) -> URLSafeSerializer:
-    return URLSafeSerializer(key, salt="the caller's page")
+def _signer(keys: Sequence[str]) -> URLSafeSerializer:
+    return URLSafeSerializer(list(keys), salt="the caller's page")

@@ -325,6 +325,18 @@ def test_each_page_is_for_its_roles(flask_app: Flask, who: str | None, page: str
     assert client.get(page).status_code == status
 
 
+def test_who_asks_for_what_is_not_theirs_is_written_down_without_a_name(
+    client: FlaskClient, anna: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    office.sign_in(client, anna)
+
+    assert client.get("/admin/promises").status_code == 403
+
+    [refused] = [vars(record) for record in caplog.records if record.message == "not allowed"]
+    assert (refused["endpoint"], refused["role"]) == ("admin_promises.overview", "agent")
+    assert anna not in str(refused)
+
+
 # What each role reads where it may not come, and the way on that it is shown first.
 REFUSED = [
     (None, "/nowhere", 404, "Werkt u hier? Log dan in.", "/login"),

@@ -133,3 +133,30 @@ def test_what_cannot_be_used_of_a_token_is_said(
     assert done.exit_code == 1
     assert complaint in done.stderr
     assert flask_command("tokens", "list").stdout == ""
+
+
+@pytest.mark.parametrize("whom", ["sup@example.nl", "--everybody"])
+def test_an_operator_signs_somebody_out_everywhere(flask_command: Command, whom: str) -> None:
+    flask_command("users", "create", "sup@example.nl", "--role", "supervisor")
+
+    done = flask_command("users", "sign-out", whom)
+
+    assert done.output == "1 person was signed out everywhere\n"
+    assert user("sup@example.nl").session_number == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("nobody@example.nl",), "EMAIL: there is nobody with the address “nobody@example.nl”"),
+        ((), "give an EMAIL, or --everybody"),
+        (("sup@example.nl", "--everybody"), "give an EMAIL, or --everybody"),
+    ],
+)
+def test_whom_an_operator_can_not_sign_out_is_said(
+    flask_command: Command, words: tuple[str, ...], complaint: str
+) -> None:
+    done = flask_command("users", "sign-out", *words)
+
+    assert done.exit_code != 0
+    assert complaint in done.output
