@@ -123,6 +123,10 @@ class SignedForm:
                 parts.append(name + value)
                 at += len(name) + len(value)
         self._signed = "".join(parts)
+        self._by_name: dict[str, list[_Piece]] = {}
+        for piece in self._pieces:
+            self._by_name.setdefault(piece.name, []).append(piece)
+        self._judged: dict[str, str | None] = {}
 
     @property
     def has_strange_names(self) -> bool:
@@ -140,6 +144,13 @@ class SignedForm:
         A sender that is no number, such as `anonymous` or `client:anna`, is none that means anything. Fields
         that we don't read are given as they stand.
         """
+        if name not in self._judged:
+            self._judged[name] = self._judge(name)
+        return self._judged[name]
+
+    def _judge(self, name: str) -> str | None:
+        if name not in self._signed:
+            return ""
         own = self._own(name)
         if name in _AFTER_TEXT:
             return self._text(name, own)
@@ -147,8 +158,7 @@ class SignedForm:
             return own.value if own is not None else ""
         strong = set(self._found(name, SHAPES[name]))
         if own is None:
-            is_twice = any(piece.name == name for piece in self._pieces)
-            return None if strong or is_twice else ""
+            return None if strong or name in self._by_name else ""
         if not SHAPES[name].fullmatch(own.value):
             return None if strong else ""
         return own.value if strong == {own.at} and self._ends_at(own) == own.end else None
@@ -159,7 +169,7 @@ class SignedForm:
         return own.value if own is not None else ""
 
     def _own(self, name: str) -> _Piece | None:
-        own = [piece for piece in self._pieces if piece.name == name]
+        own = self._by_name.get(name, ())
         return own[0] if len(own) == 1 else None
 
     def _found(self, name: str, shape: re.Pattern[str]) -> Iterator[int]:
@@ -172,8 +182,8 @@ class SignedForm:
         """Tell whether it is the end of another name of the form that means something: ParentCallSid."""
         return any(
             piece.value_at == end and (name not in SHAPES or SHAPES[name].fullmatch(piece.value) is not None)
-            for piece in self._pieces
-            if piece.name in _LONGER.get(name, ())
+            for longer in _LONGER.get(name, ())
+            for piece in self._by_name.get(longer, ())
         )
 
     def _ends_at(self, piece: _Piece) -> int:
@@ -183,16 +193,18 @@ class SignedForm:
     def _text(self, name: str, own: _Piece | None) -> str | None:
         """Return a text whose beginning and end are certain."""
         elsewhere = [at for at in self._found(name, _ANYTHING) if own is None or not own.at <= at < own.end]
-        if elsewhere or (own is None and any(piece.name == name for piece in self._pieces)):
+        if elsewhere or (own is None and name in self._by_name):
             return None
         if own is None:
             return ""
         starts = {piece.at: piece for piece in self._pieces if piece is not own}
         following, may_follow = starts.get(own.end), _AFTER_TEXT[name]
         for other, shape in may_follow.items():
-            if any(at > own.at and at not in starts for at in self._found(other, shape)):
+            if other in self._signed and any(
+                at > own.at and at not in starts for at in self._found(other, shape)
+            ):
                 return None
-        if following is None or own.value == "":
+        if following is None:
             return own.value
         if following.name in may_follow:
             return own.value if may_follow[following.name].match(following.value) else None
