@@ -1,9 +1,8 @@
 """Which link shows a caller their promise, for how long, and how often may they change it with it?"""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
-
-from collections.abc import Sequence
 
 from itsdangerous import BadSignature, URLSafeSerializer
 from sqlalchemy import func, select
