@@ -47,6 +47,7 @@ ASKING = {
     "tokens revoke": ("crm",),
     "users create": ("anna@example.nl", "--role", "admin"),
     "users list": (),
+    "users sign-out": ("--everybody",),
 }
 ASK_NOTHING = {"carrier set-up"}
 FILES = {
