@@ -147,9 +147,9 @@ def _do_as_asked(session: Session, message: Message, facts: Facts, now: datetime
         return  # which of them is meant a human finds out
     try:
         with session.begin_nested():
-            promise = promises[0] if promises else None
-            done = withdrawing.answered(session, message, promise, now) or _done(
-                session, message, wish, promise, facts, now
+            owes = promises[0] if promises else None
+            done = withdrawing.answered(session, message, owes, now) or _done(
+                session, message, wish, owes, facts, now
             )
     except ApplicationError:
         return  # settled, or being rung, at this very moment
