@@ -81,10 +81,10 @@ def test_a_caller_who_hangs_up_while_waiting_is_told_by_message_when_the_owner_r
     call.hang_up()
 
     message = town.phonebox.wait_for_message(ADA, "Anna belt u")
-    assert "Antwoorden mag." in message["body"]
+    assert "U kunt terugschrijven." in message["body"]
     town.until(lambda: town.call(call.sid).outcome == Outcome.PROMISED, "the call is closed")
 
-    # The message says that it can be answered, so an answer arrives: at the promise and at the owner's desk.
+    # The message says that one can write back, so an answer arrives: at the promise and at the owner's desk.
     town.phonebox.write(ADA, LINE, "Mijn paspoort is ook kwijt")
     town.until(lambda: "paspoort" in town.promises()[0].about, "the answer lies at the promise")
     assert [event["promise"] for event in town.told("anna", "message")] == [town.promises()[0].id]

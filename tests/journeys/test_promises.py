@@ -141,7 +141,7 @@ def test_a_customer_who_does_not_answer_is_tried_again_and_told_by_message(town:
     assert [one.outcome for one in attempts(town)] == [AttemptOutcome.NO_ANSWER] * 3
     assert promise(town).next_at is None  # a human decides
     town.phonebox.wait_for_message(ADA, "geprobeerd u terug te bellen")
-    town.phonebox.wait_for_message(ADA, "geprobeerd u terug te bellen")
+    town.phonebox.wait_for_message(ADA, "niet kunnen bereiken")
     assert dials(town, ADA) == 3
 
 
