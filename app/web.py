@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -100,6 +100,8 @@ class Reader:
     email: str = ""  # of who is signed in
 
 
+# Where those read who know us by a link in a message.
+FOR_CITIZENS = "/c/"
 # The name under which the application keeps the function that tells who reads: it knows rooms above this one.
 WHO_READS = "who_reads"
 
@@ -308,7 +310,7 @@ def wants_page() -> bool:
 def error_page(status: int) -> Response:
     """Return the page, or the JSON for a script, that says what went wrong and what to do."""
     code = status if f"error_{status}_title" in _PAGE_CODES else (500 if status >= 500 else 400)
-    reader = _reader()
+    reader = _reader(status)
     title, advice = _for_reader(reader, code, "title"), _for_reader(reader, code, "help")
     if not wants_page():
         problem = {"title": title, "status": status, "detail": advice}
@@ -321,14 +323,16 @@ def error_page(status: int) -> Response:
     return response
 
 
-def _reader() -> Reader:
-    """Return who reads, as far as that can be known: what broke the page may be what we would ask."""
-    asked = current_app.extensions.get(WHO_READS)
-    try:
-        return asked() if asked else Reader("nobody")
-    except Exception:
-        log.warning("who reads an error page is not known", exc_info=True)
-        return Reader("citizen" if request.path.startswith("/c/") else "nobody")
+def _reader(status: int) -> Reader:
+    """Return who reads. When we failed ourselves nothing more is asked: it may be what broke the page."""
+    if status < 500:
+        try:
+            return cast(Reader, current_app.extensions[WHO_READS]())
+        except OUT_OF_REACH:
+            log.warning("who reads an error page is not known")
+    if request.path.startswith(FOR_CITIZENS):
+        return Reader("citizen", ways=(Way(request.path, t("try_again")),))
+    return Reader("nobody", ways=(Way("/", t("to_the_beginning")),))
 
 
 def _for_reader(reader: Reader, code: int, part: str) -> str:

@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -275,6 +276,21 @@ def test_nothing_that_a_caller_writes_is_cut_off_unseen(
     assert "c" not in stored(promise).about.removeprefix("Mijn scheiding")
     room = re.findall(r'maxlength="(\d+)"', client.get(address).text)
     assert room == [str(ledger.LONGEST_ABOUT - len(stored(promise).about) - 1)]
+
+
+def test_while_nothing_can_be_looked_up_a_citizen_is_told_so_and_nothing_about_desks(
+    client: FlaskClient, address: str, tmp_path: Path
+) -> None:
+    real, away = db.current(), db.bind(db.Database(f"sqlite:///{tmp_path}"))  # a folder is no database
+    try:
+        page = client.get(address, headers={"Accept": "text/html"})
+    finally:
+        db.bind(real)
+        away.dispose()
+
+    assert page.status_code == 503
+    assert re.findall(r'<a [^>]*href="([^"]+)"', page.text) == [address]
+    assert "werkplek" not in page.text
 
 
 @pytest.mark.parametrize("organisation", ["Gemeente Waterrijk", ""])

@@ -195,7 +195,7 @@ def test_why_it_rings_here_is_true_or_not_said(anna: FlaskClient, settings: conf
     sid = office.call_in(settings, ADA)
 
     card = seen(anna.get(f"/desk/calls/{sid}/card").text)
-    assert "Waarom bij u U bent de behandelaar van deze zaak." in card
+    assert "Waarom bij u: U bent de behandelaar van deze zaak." in card
 
     status, card = ask(anna, f"/desk/calls/{sid}/pick", customer="K2")
     assert status == 200
@@ -689,6 +689,7 @@ def test_a_failure_shows_a_page_and_no_trace(flask_app: Flask, caplog: pytest.Lo
 
     assert page.status_code == 500
     assert "Bellers worden gewoon verbonden" in page.text
+    assert re.findall(r'<a [^>]*href="([^"]+)"', page.text) == ["/"]
     assert "secret detail" not in page.text
     assert "secret detail" in caplog.text
 
