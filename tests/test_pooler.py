@@ -16,6 +16,7 @@ from app import create_app, db, migrations
 from app.api import store
 from app.commands.failures import in_words
 from app.records.agents import Agent
+from app.voice import webhooks
 from config import POOLED, ConfigurationError, without_pooler
 from startup.ports import free_port
 from startup.process import Process
@@ -170,6 +171,7 @@ def test_calls_go_through_a_real_pooler(
         loaded = application.test_cli_runner().invoke(args=["load", "customers", str(file)])
         assert f"{store.ROWS_FOR_COPY} loaded, 0 refused" in loaded.output
     finally:
+        webhooks.stop(application)
         db.current().dispose()
 
 
@@ -194,4 +196,5 @@ def test_a_pooler_that_ignores_our_time_outs_is_found_out(
         told = application.test_cli_runner().invoke(args=["doctor", "--offline"]).output
         assert "SICK  database: our time-outs don't hold" in told
     finally:
+        webhooks.stop(application)
         db.current().dispose()
