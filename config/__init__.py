@@ -68,6 +68,7 @@ class Caps:
     callbacks: int | None = 500
     callbacks_country: int | None = 30
     callbacks_prefix: int | None = 10
+    callbacks_named: int | None = 20  # … that hidden callers named
 
 
 # A caller's link works, a carrier's list is compared, a recording is kept for less.
@@ -292,6 +293,7 @@ class _Reader:
             callbacks=self._cap("CALLBACKS_AN_HOUR", usual.callbacks),
             callbacks_country=self._cap("CALLBACKS_AN_HOUR_COUNTRY", usual.callbacks_country),
             callbacks_prefix=self._cap("CALLBACKS_AN_HOUR_PREFIX", usual.callbacks_prefix),
+            callbacks_named=self._cap("CALLBACKS_AN_HOUR_NAMED", usual.callbacks_named),
         )
 
     def _cap(self, name: str, default: int | None) -> int | None:

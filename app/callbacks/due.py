@@ -109,9 +109,9 @@ def _is_held_back(session: Session, promise: Promise, zone: ZoneInfo, now: datet
 def _leaves_room(session: Session, promise: Promise, number: str, now: datetime) -> bool:
     """Tell whether so many strangers may be rung by themselves; whom a human wants rung always is."""
     callbacks = caps.What.CALLBACKS
-    return caps.leaves_room(session, callbacks, number, promise.customer, now) or caps.is_anybodys_decision(
-        session, promise
-    )
+    if caps.leaves_room(session, callbacks, promise, number, promise.customer, now):
+        return True
+    return caps.is_anybodys_decision(session, promise)
 
 
 def _capped_until(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> datetime | None:

@@ -18,7 +18,6 @@ from app.outgoing.announce import record_contact
 from app.promises import caps, ledger, owed
 from app.records.agents import Agent, Role, User
 from app.records.callers import Channel, Direction
-from app.records.calls import Call
 from app.records.lines import Line
 from app.records.messages import Message, MessageChannel, MessageStop
 from app.records.promises import Promise
@@ -68,7 +67,7 @@ def inform(
     if wants_none(session, number):
         ledger.note(session, promise, "promise_wants_no_messages", now)
         return
-    if not _is_known_to_be_theirs(session, promise, number):
+    if caps.is_merely_named(session, promise):
         ledger.note(session, promise, "promise_not_told_yet", now, shows=False)
         return
     if _by_itself_since(session, number, now - timedelta(days=1)) >= MOST_A_DAY:
@@ -100,21 +99,6 @@ def written_since(session: Session, promise: Promise, moment: datetime) -> bool:
     """Tell whether a message about a promise has been left to be sent since a moment."""
     written = select(Message.sid).where(Message.promise == promise.id, Message.at >= moment)
     return session.scalar(written.limit(1)) is not None
-
-
-def _is_known_to_be_theirs(session: Session, promise: Promise, number: str) -> bool:
-    """Tell whether whoever has this number had to do with us; a hidden caller may have named anybody's.
-
-    They rang or wrote to us themselves, or somebody has spoken to them there.
-    """
-    if not promise.origin.startswith("call:"):
-        return True
-    rang = select(Call.sid).where(Call.remote_e164 == number, Call.direction == Direction.INBOUND)
-    return (
-        session.scalar(rang.limit(1)) is not None
-        or _newest_from(session, number) is not None
-        or caps.has_been_spoken_to(session, number)
-    )
 
 
 def _any_line(session: Session, team: str) -> str | None:
@@ -325,7 +309,7 @@ def to_send(session: Session, sid: str, now: datetime) -> ToSend | None:
             return None
     if message.author is None and message.channel == MessageChannel.SMS:
         texts = caps.What.TEXTS
-        if not caps.leaves_room(session, texts, message.number, message.customer, now):
+        if not caps.leaves_room(session, texts, promise, message.number, message.customer, now):
             _is_not_delivered(session, message, "failed", delivery.HELD_BACK, now)
             return None
     linked = message.promise if message.author is None else None

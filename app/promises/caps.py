@@ -17,7 +17,7 @@ from typing import Any
 
 import phonenumbers
 from sqlalchemy import ColumnElement, Select, case, distinct, func, or_, select
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.callers.numbers import mask
 from app.carrier import delivery
@@ -38,6 +38,8 @@ LAST_DIGITS = 3
 MOST_COUNTED = 20_000
 # What a human promised in a conversation.
 SPOKEN_OF = ("dropped:", "agreed:")
+# What was promised at the end of a call, to the number that rang or to the one that was named.
+OF_A_CALL = "call:"
 
 
 class What(StrEnum):
@@ -47,10 +49,10 @@ class What(StrEnum):
 
 @dataclass(frozen=True)
 class Use:
-    """How much of a cap is used: `prefix` and `country` count different numbers, `all` counts times."""
+    """How much of a cap is used: `all` counts times, the others different numbers."""
 
     what: What
-    scope: str  # prefix | country | all
+    scope: str  # prefix | country | named | all
     where: str  # as logs may hold it
     used: int
     most: int
@@ -69,8 +71,13 @@ def bind(caps: Caps, home_country: str) -> None:
     _caps, _home = caps, f"+{phonenumbers.country_code_for_region(home_country)}"
 
 
-def leaves_room(session: Session, what: What, number: str, customer: str | None, now: datetime) -> bool:
-    """Tell whether one more may leave for this number; where a cap is near or reached, the log says so."""
+def leaves_room(
+    session: Session, what: What, promise: Promise | None, number: str, customer: str | None, now: datetime
+) -> bool:
+    """Tell whether one more may leave for this number; where a cap is near or reached, the log says so.
+
+    `promise` is what it is about, if that is known.
+    """
     prefix, country = number[:-LAST_DIGITS], _country_of(number)
     rows = _of_late(what, now)
     is_another = rows.c.customer.is_(None) & (rows.c.number != number)
@@ -86,6 +93,8 @@ def leaves_room(session: Session, what: What, number: str, customer: str | None,
     if customer is None:
         uses += _uses(what, "prefix", mask(number), alike)
         uses += _uses(what, "country", country, there)
+    if what == What.CALLBACKS and promise is not None and is_merely_named(session, promise):
+        uses += _uses(what, "named", "", len(_named_of_late(session, now) - {number}))
     for use in uses:
         if use.used + 1 >= math.ceil(use.most * NEAR):
             log.warning(
@@ -114,6 +123,7 @@ def fullest(session: Session, now: datetime) -> list[Use]:
                 for use in _uses(what, scope, where if scope == "country" else mask(where + "000"), used)
             ]
             found += each[:1] or _uses(what, scope, "", 0)
+    found += _uses(What.CALLBACKS, "named", "", len(_named_of_late(session, now)))
     return found
 
 
@@ -133,6 +143,40 @@ def has_been_spoken_to(session: Session, number: str) -> bool:
     """Tell whether somebody of ours has had a conversation with this number."""
     talked = select(Call.sid).where(Call.remote_e164 == number, Call.outcome == Outcome.TALKED)
     return session.scalar(talked.limit(1)) is not None
+
+
+def is_merely_named(session: Session, promise: Promise) -> bool:
+    """Tell whether nobody at this number ever had to do with us: a hidden caller may name anybody's.
+
+    They neither rang nor wrote to us from it, and nobody has spoken to them there.
+    """
+    if promise.number is None or not promise.origin.startswith(OF_A_CALL):
+        return False
+    wrote = select(Message.sid).where(
+        Message.number == promise.number, Message.direction == Direction.INBOUND
+    )
+    return (
+        session.scalar(wrote.limit(1)) is None
+        and session.scalar(select(_has_rung(promise.number))) is False
+        and not has_been_spoken_to(session, promise.number)
+    )
+
+
+def _has_rung(number: Any) -> ColumnElement[bool]:
+    incoming = aliased(Call)
+    rang = (incoming.remote_e164 == number) & (incoming.direction == Direction.INBOUND)
+    return select(incoming.sid).where(rang).exists()
+
+
+def _named_of_late(session: Session, now: datetime) -> set[str]:
+    """Return the numbers that were rung within the hour because somebody named them."""
+    named = (
+        _dials(now)
+        .join(Promise, Promise.id == PromiseAttempt.promise)
+        .where(Promise.origin.startswith(OF_A_CALL), ~_has_rung(PromiseAttempt.number))
+        .limit(MOST_COUNTED)
+    )
+    return {number for number, _ in session.execute(named)}
 
 
 def _uses(what: What, scope: str, where: str, used: int) -> Iterator[Use]:
@@ -162,10 +206,14 @@ def _of_late(what: What, now: datetime) -> Any:
             or_(Message.error.is_(None), Message.error != delivery.HELD_BACK),
         )
     else:
-        dialled = or_(PromiseAttempt.dialled_at.is_not(None), PromiseAttempt.ended_at.is_(None))
-        statement = (
-            select(PromiseAttempt.number, Call.customer)
-            .join(PromiseAttempt, PromiseAttempt.call_sid == Call.sid)
-            .where(Call.created_at > now - WITHIN, Call.direction == Direction.OUTBOUND, dialled)
-        )
+        statement = _dials(now)
     return statement.subquery()
+
+
+def _dials(now: datetime) -> Select[*tuple[Any, ...]]:
+    dialled = or_(PromiseAttempt.dialled_at.is_not(None), PromiseAttempt.ended_at.is_(None))
+    return (
+        select(PromiseAttempt.number, Call.customer)
+        .join(PromiseAttempt, PromiseAttempt.call_sid == Call.sid)
+        .where(Call.created_at > now - WITHIN, Call.direction == Direction.OUTBOUND, dialled)
+    )

@@ -174,6 +174,19 @@ def test_callbacks_to_strangers_abroad_wait_for_a_human_who_may_ring_them_all_th
         assert len(session.scalars(select(PromiseAttempt.id)).all()) == 3
 
 
+def test_numbers_that_hidden_callers_named_have_a_cap_of_their_own(settings: Settings) -> None:
+    caps.bind(Caps(callbacks_named=2), "NL")
+    now, named = utcnow(), [f"+3161800000{place}" for place in range(3)]
+    with db.transaction() as session:
+        ids = [owe(session, number, now, agent=None).id for number in named]
+        factories.agent(session, "dora")
+    begun = [worked_off(one, Deployment.of(settings)) is not None for one in ids]
+    assert begun == [True, True, False]
+    with db.transaction() as session:
+        rang = owe(session, ADA, now, agent=None, origin="message:SM1").id
+    assert worked_off(rang, Deployment.of(settings)) is not None, "who wrote to us isn't merely named"
+
+
 def test_our_own_country_has_no_cap_but_that_of_all(settings: Settings) -> None:
     caps.bind(Caps(callbacks_country=1), "NL")
     now = utcnow()
