@@ -9,11 +9,11 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from sqlalchemy import create_engine, inspect, make_url
-from sqlalchemy.exc import OperationalError
+from sqlalchemy import bindparam, create_engine, inspect, make_url, text
+from sqlalchemy.exc import DBAPIError, OperationalError
 
+from config import Settings, without_pooler
 from config import load as load_settings
-from config import without_pooler
 from startup.environment import deployed, development_secrets, is_development
 from startup.lock import only_one
 from startup.parts import ROOT, SECRETS, VAR, Parts
@@ -38,6 +38,7 @@ def _serve(terminal: Terminal) -> None:
     settings = load_settings(env)
     workers = _workers(env, settings.database_url)
     _require_tables(settings.database_url)
+    _require_telephones_of_others(settings)
     with ExitStack() as stack:
         if file := _sqlite_file(settings.database_url):
             lock = file.with_name(file.name + ".lock")
@@ -82,6 +83,27 @@ def _require_tables(database_url: str) -> None:
     if not is_there:
         mend = ".venv/bin/flask --app wsgi db upgrade"
         raise BadSetting(f"DATABASE_URL: this database has no tables yet; make them with {mend}")
+
+
+def _require_telephones_of_others(settings: Settings) -> None:
+    """Raise BadSetting when a number for emergencies is a line of ours, which would ring itself."""
+    file = _sqlite_file(settings.database_url)
+    wait = {} if file else {"connect_timeout": 3}
+    engine = create_engine(without_pooler(settings.database_url), connect_args=wait)
+    ours = text("SELECT number FROM lines WHERE number IN :numbers ORDER BY number")
+    try:
+        with engine.connect() as connection:
+            several = ours.bindparams(bindparam("numbers", expanding=True))
+            given = {"numbers": list(settings.fallback_numbers)}
+            found = list(connection.execute(several, given).scalars())
+    except DBAPIError:
+        return  # away, or older than its lines: others tell that
+    finally:
+        engine.dispose()
+    if found:
+        raise BadSetting(
+            f"FALLBACK_NUMBERS: {', '.join(found)} is a line of ours, which would ring itself; name others"
+        )
 
 
 def _sqlite_file(database_url: str) -> Path | None:

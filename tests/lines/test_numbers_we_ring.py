@@ -26,6 +26,8 @@ from app.records.messages import Message
 from app.records.tokens import Scope
 from config import ConfigurationError, Settings
 from config.numbers import EUROPE
+from startup import serve
+from startup.problems import BadSetting
 from tests import factories, town
 from tests.factories import LINE
 from tests.parts import test_settings as values_for_tests
@@ -182,3 +184,9 @@ def test_nothing_is_written_to_a_number_that_has_become_a_line_of_ours(flask_app
         messages.inform(session, promise, "Wij bellen u terug.", "key", now)
     with db.reading() as session:
         assert session.scalars(select(Message)).all() == []
+
+
+def test_a_line_of_ours_for_emergencies_stops_make_serve(settings: Settings) -> None:
+    serve._require_telephones_of_others(replace(settings, fallback_numbers=("+31203691234",)))
+    with pytest.raises(BadSetting, match=rf"FALLBACK_NUMBERS: \{LINE} is a line of ours"):
+        serve._require_telephones_of_others(replace(settings, fallback_numbers=(LINE, "+31203691234")))
