@@ -5,12 +5,18 @@ from alembic import op
 
 
 def create_index(
-    name: str, table: str, *columns: str | sa.TextClause, where: str | None = None, unique: bool = False
+    name: str,
+    table: str,
+    *columns: str | sa.TextClause,
+    where: str | None = None,
+    unique: bool = False,
+    using: str | None = None,
 ) -> None:
     """Add an index; on PostgreSQL without keeping anybody from writing meanwhile.
 
     What the step did before is committed then, so it must be such that it can be done once more: building
-    an index so may fail, and is taken up again by the next upgrade.
+    an index so may fail, and is taken up again by the next upgrade. `using` names PostgreSQL's kind of index,
+    where it isn't a B-tree.
     """
     condition = sa.text(where) if where is not None else None
     if op.get_bind().dialect.name != "postgresql":
@@ -29,6 +35,7 @@ def create_index(
                 table,
                 list(columns),
                 postgresql_where=condition,
+                postgresql_using=using,
                 postgresql_concurrently=True,
                 unique=unique,
             )

@@ -1,7 +1,5 @@
 """Who calls us, and about what? Customers, their numbers, their cases, and the contacts on them."""
 
-import re
-import unicodedata
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -45,53 +43,6 @@ class Customer(Base):
     numbers: Mapped[list["CustomerNumber"]] = relationship(
         cascade="all, delete-orphan", order_by="CustomerNumber.position", passive_deletes=True
     )
-
-
-# A word of a name is found without what stands on or under its letters; the same as in migration 0013.
-_PLAIN = {
-    ord(letter): plain
-    for plain, letters in {
-        "a": "àáâãäåāăąæ",
-        "c": "çćč",
-        "d": "ďđ",
-        "e": "èéêëēėęě",
-        "g": "ğ",
-        "i": "ìíîïīįı",
-        "l": "ľł",
-        "n": "ñńň",
-        "o": "òóôõöøőœ",
-        "r": "ŕř",
-        "s": "śšșşß",
-        "t": "ťț",
-        "u": "ùúûüūůűų",
-        "y": "ýÿ",
-        "z": "źžż",
-    }.items()
-    for letter in letters
-}
-LONGEST_WORD = 40
-
-
-def words_of_name(name: str) -> list[str]:
-    """Return the words of a name as CustomerWord has them: small and plain letters."""
-    plain = unicodedata.normalize("NFC", name).lower().translate(_PLAIN)
-    return [word[:LONGEST_WORD] for word in re.findall(r"[^\W_]+", plain)]
-
-
-class CustomerWord(Base):
-    """One word of a customer's name, to find them by.
-
-    The database's own triggers write these (migration 0013), whoever writes the customer.
-    """
-
-    __tablename__ = "customer_words"
-    __table_args__ = (Index("ix_customer_words_customer", "customer"),)
-
-    # In the order of its bytes, so that all words that begin alike stand together.
-    word: Mapped[str] = mapped_column(
-        String(LONGEST_WORD).with_variant(String(LONGEST_WORD, collation="C"), "postgresql"), primary_key=True
-    )
-    customer: Mapped[str] = mapped_column(ForeignKey("customers.key", ondelete="CASCADE"), primary_key=True)
 
 
 class CustomerNumber(Base):

@@ -23,7 +23,7 @@ class CallNote(Base):
     agent: Mapped[str] = mapped_column(String(121), primary_key=True)
     number: Mapped[str | None] = mapped_column(String(32))  # E.164; None: withheld, or forgotten
     customer: Mapped[str | None] = mapped_column(ForeignKey("customers.key", ondelete="CASCADE"))
-    case: Mapped[str | None] = mapped_column(ForeignKey("cases.key", ondelete="CASCADE"))
+    case: Mapped[str | None] = mapped_column(String(121))
     outcome: Mapped[str] = mapped_column(String(20), default="", server_default="")
     summary: Mapped[str] = mapped_column(Text, default="", server_default="")
     written_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -4,15 +4,15 @@ import sqlalchemy as sa
 from alembic import op
 
 import app.db
-from app.migrations.indexes import create_index
+from app.migrations.indexes import create_index, drop_index
 
 revision = "0013"
 down_revision = "0012"
 branch_labels = None
 depends_on = None
 
-# As `words_of_name` in app/records/callers.py has it.
-LONGEST = 40
+LONGEST = 80
+# As app/desk/finding.py has it.
 PLAIN = {
     "a": "àáâãäåāăąæ",
     "c": "çćč",
@@ -56,108 +56,59 @@ def upgrade() -> None:
         sa.Column("summary", sa.Text(), server_default="", nullable=False),
         sa.Column("written_at", app.db.UtcDateTime(timezone=True), nullable=False),
         sa.Column("found_in", sa.String(length=64), nullable=True),
-        _gone_with("call_notes", "call_sid", "calls.sid"),
-        _gone_with("call_notes", "customer", "customers.key"),
-        _gone_with("call_notes", "case", "cases.key"),
+        _gone_with("call_sid", "calls.sid"),
+        _gone_with("customer", "customers.key"),
         sa.PrimaryKeyConstraint("call_sid", "agent", name=op.f("pk_call_notes")),
         if_not_exists=may_stand,
     )
-    op.create_table(
-        "customer_words",
-        sa.Column("word", sa.String(length=LONGEST, collation="C" if is_postgres else None), nullable=False),
-        sa.Column("customer", sa.String(length=121), nullable=False),
-        _gone_with("customer_words", "customer", "customers.key"),
-        sa.PrimaryKeyConstraint("word", "customer", name=op.f("pk_customer_words")),
-        if_not_exists=may_stand,
-    )
-    *triggers, of_those_who_are_there = _POSTGRES if is_postgres else _sqlite()
-    for statement in triggers:
-        # Past SQLAlchemy, which takes what follows a colon for a value.
-        op.get_bind().exec_driver_sql(statement)
     for column in ("number", "customer", "case", "found_in"):
         create_index(f"ix_call_notes_{column}", "call_notes", column)
-    create_index("ix_customer_words_customer", "customer_words", "customer")
-    # After what took hold of the customers was committed: from here on nobody waits for this.
-    op.get_bind().exec_driver_sql(of_those_who_are_there)
-    if not is_postgres:
-        for statement in _plain_letters("word GLOB '*[^a-z0-9]*'"):
-            op.get_bind().exec_driver_sql(statement)
+    if is_postgres:
+        op.get_bind().exec_driver_sql(_PLAIN_NAME)
+        create_index("ix_customers_name", "customers", sa.text(_WORDS), using="gin")
+        return
+    op.create_table(
+        "customer_words",
+        sa.Column("word", sa.String(length=LONGEST), nullable=False),
+        sa.Column("customer", sa.String(length=121), nullable=False),
+        sa.PrimaryKeyConstraint("word", "customer", name=op.f("pk_customer_words")),
+    )
+    op.create_index("ix_customer_words_customer", "customer_words", ["customer"])
+    for statement in _sqlite():
+        # Past SQLAlchemy, which takes what follows a colon for a value.
+        op.get_bind().exec_driver_sql(statement)
 
 
-def _gone_with(table: str, column: str, other: str) -> sa.ForeignKeyConstraint:
-    return sa.ForeignKeyConstraint([column], [other], name=op.f(f"fk_{table}_{column}"), ondelete="CASCADE")
+def _gone_with(column: str, other: str) -> sa.ForeignKeyConstraint:
+    name = op.f(f"fk_call_notes_{column}")
+    return sa.ForeignKeyConstraint([column], [other], name=name, ondelete="CASCADE")
 
 
 def downgrade() -> None:
-    is_postgres = op.get_bind().dialect.name == "postgresql"
-    on = " ON customers" if is_postgres else ""
-    for when in ("insert", "update"):
-        op.execute(f"DROP TRIGGER customer_words_{when}{on}")
-    if is_postgres:
-        op.execute("DROP FUNCTION words_of_new_customers(), words_of_renamed_customers()")
-        op.execute("DROP FUNCTION words_of_name(text)")
-    op.drop_table("customer_words")
+    if op.get_bind().dialect.name == "postgresql":
+        drop_index("ix_customers_name", "customers")
+        op.execute("DROP FUNCTION plain_name(text)")
+    else:
+        for when in ("insert", "update", "delete"):
+            op.execute(f"DROP TRIGGER customer_words_{when}")
+        op.drop_table("customer_words")
     op.drop_table("call_notes")
 
 
-# --- PostgreSQL: once for each statement, however many customers it writes ----------------------------
+# --- PostgreSQL: an index of its own full text --------------------------------------------------------
 
-_ACCENTED = "".join(letter for letter, _ in PAIRS)
-_WITHOUT = "".join(plain for _, plain in PAIRS)
-_BETWEEN = BETWEEN.replace("'", "''")
-_WORDS_OF = """
-INSERT INTO customer_words (word, customer)
-SELECT DISTINCT word, key FROM {customers}, words_of_name(name) AS word
-ON CONFLICT DO NOTHING
+_FROM = "".join(letter for letter, _ in PAIRS) + BETWEEN.replace("'", "''")
+_TO = "".join(plain for _, plain in PAIRS) + " " * len(BETWEEN)
+_PLAIN_NAME = f"""
+CREATE OR REPLACE FUNCTION plain_name(name text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
+    SELECT translate(lower(name), '{_FROM}', '{_TO}')
+$$
 """
-_POSTGRES = (
-    f"""
-CREATE OR REPLACE FUNCTION words_of_name(name text) RETURNS SETOF text LANGUAGE sql IMMUTABLE AS $$
-    SELECT left(word, {LONGEST})
-    FROM regexp_split_to_table(
-        translate(lower(name), '{_ACCENTED}', '{_WITHOUT}'), '[{_BETWEEN}\\s]+'
-    ) AS word
-    WHERE word <> ''
-$$
-""",
-    f"""
-CREATE OR REPLACE FUNCTION words_of_new_customers() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    {_WORDS_OF.format(customers="new_rows")};
-    RETURN NULL;
-END
-$$
-""",
-    f"""
-CREATE OR REPLACE FUNCTION words_of_renamed_customers() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    DELETE FROM customer_words USING new_rows, old_rows
-    WHERE customer = new_rows.key AND old_rows.key = new_rows.key AND old_rows.name <> new_rows.name;
-    {
-        _WORDS_OF.format(
-            customers="(SELECT new_rows.key, new_rows.name FROM new_rows JOIN old_rows USING (key)"
-            " WHERE old_rows.name <> new_rows.name) AS renamed"
-        )
-    };
-    RETURN NULL;
-END
-$$
-""",
-    """
-CREATE OR REPLACE TRIGGER customer_words_insert AFTER INSERT ON customers
-REFERENCING NEW TABLE AS new_rows
-FOR EACH STATEMENT EXECUTE FUNCTION words_of_new_customers()
-""",
-    """
-CREATE OR REPLACE TRIGGER customer_words_update AFTER UPDATE ON customers
-REFERENCING OLD TABLE AS old_rows NEW TABLE AS new_rows
-FOR EACH STATEMENT EXECUTE FUNCTION words_of_renamed_customers()
-""",
-    _WORDS_OF.format(customers="customers"),
-)
+# The same expression as in app/desk/finding.py.
+_WORDS = "to_tsvector('simple', plain_name(name))"
 
 
-# --- SQLite: once for each customer -------------------------------------------------------------------
+# --- SQLite: the words themselves, written by triggers --------------------------------------------------
 
 
 def _sqlite() -> list[str]:
@@ -170,13 +121,19 @@ INSERT OR IGNORE INTO customer_words (word, customer)
 SELECT substr(value, 1, {LONGEST}), {{key}}
 FROM {{source}}json_each('[' || replace(json_quote({apart}), ' ', '","') || ']') WHERE value <> ''"""
     of_new = words.format(name="new.name", key="new.key", source="")
-    plain = ";".join(_plain_letters("customer = new.key AND word GLOB '*[^a-z0-9]*'"))
+    # Most names have nothing but ASCII: for those none of this is looked at.
+    plain = ";".join(
+        _plain_letters("new.name GLOB '*[^ -~]*' AND customer = new.key AND word GLOB '*[^a-z0-9]*'")
+    )
     forget = "DELETE FROM customer_words WHERE customer = new.key"
     return [
         f"CREATE TRIGGER customer_words_insert AFTER INSERT ON customers BEGIN {of_new};{plain}; END",
         "CREATE TRIGGER customer_words_update AFTER UPDATE OF name ON customers WHEN old.name <> new.name "
         f"BEGIN {forget};{of_new};{plain}; END",
+        "CREATE TRIGGER customer_words_delete AFTER DELETE ON customers "
+        "BEGIN DELETE FROM customer_words WHERE customer = old.key; END",
         words.format(name="customers.name", key="customers.key", source="customers, "),
+        *_plain_letters("word GLOB '*[^a-z0-9]*'"),
     ]
 
 
