@@ -558,7 +558,7 @@ def test_what_was_about_to_be_pressed_for_one_caller_is_not_pressed_for_the_next
 def test_shortcuts_are_shown_and_can_be_switched_off(desk: Page) -> None:
     desk.keyboard.press("?")
     dialog = desk.get_by_role("dialog", name="Sneltoetsen")
-    expect(dialog).to_contain_text("identiteit gecontroleerd")
+    expect(dialog).to_contain_text("Identiteit gecontroleerd")
     dialog.get_by_label("Sneltoetsen gebruiken").uncheck()
     desk.keyboard.press("Escape")
 
