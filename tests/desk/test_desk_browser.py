@@ -270,7 +270,7 @@ def test_whoever_rings_is_found_and_picked_by_keyboard_and_what_is_typed_stays(
     expect(search).to_have_value("hopp")
     expect(search).to_be_focused()
     desk.keyboard.press("ArrowDown")
-    expect(desk.get_by_role("button", name="Deze is het: Grace Hopper, Zaak Z3")).to_be_focused()
+    expect(desk.get_by_role("button", name="Dit is de beller: Grace Hopper, Zaak Z3")).to_be_focused()
     desk.keyboard.press("Enter")
 
     expect(desk.get_by_role("heading", name="Grace Hopper")).to_be_visible()
