@@ -44,7 +44,9 @@ def find(call_sid: str) -> Response:
         names = ledger.names_of(session)
         findings = finding.find(session, asked, call.remote_e164, country, agent, names)
     # Who looked for whom is seen by the pick; what was typed is a name, and stands in no log.
-    log.info("looked for a customer", extra={"call_sid": call_sid, "found": len(findings.found)})
+    log.info(
+        "looked for a customer", extra={"call_sid": call_sid, "agent": agent, "found": len(findings.found)}
+    )
     is_fetched = request.headers.get("X-Requested-With") == "fetch"
     page = "desk/found.html" if is_fetched else "desk/found_page.html"
     return make_response(render_template(page, findings=findings, call_sid=call_sid, now=now))
