@@ -58,5 +58,6 @@ def _words(text: str) -> list[str]:
     if len(text) > LONGEST or "?" in text:
         return []
     plain = re.sub(r"\ba\.u\.b\b\.?|\bs\.v\.p\b\.?", "aub", text.lower()).replace("'", "").replace("’", "")
+    plain = re.sub(r"\bopt[- ]out\b", "optout", plain)
     words = re.findall(r"\w+", plain)
     return words if len(words) <= MOST_WORDS else []

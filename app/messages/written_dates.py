@@ -2,7 +2,7 @@
 
 import re
 
-_UNIT = r"(?:uur|u|h|am|pm)\b"
+_UNIT = r"(?:uur|u|h|am|pm|o'?clock)\b"
 # Day and month, or month and day; a year may follow. “10-12.30” goes on as a time does.
 _FIGURES = re.compile(
     r"(?P<before>\b(?:om|at) ?)?(?<![\d.:])(?P<first>\d{1,2})(?P<sign> ?[-–/] ?|\.)(?P<second>\d{1,2})"

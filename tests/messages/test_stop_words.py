@@ -43,6 +43,8 @@ POLITE = [
         "CANCEL",
         "end",
         "Uitschrijven a.u.b.",
+        "opt-out",
+        "opt out please",
     ],
 )
 def test_who_wants_no_more_messages_is_heard(text: str) -> None:
