@@ -9,6 +9,7 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Page, expect
 from sqlalchemy import func, select, update
 
 import config
@@ -21,7 +22,7 @@ from app.forgetting import retention
 from app.records.access import UserSession
 from app.records.agents import Agent, Intent, Role, Softphone
 from app.records.tokens import Scope
-from tests import factories
+from tests import axe, factories
 from tests.agents.test_streams import PATIENCE, events_in
 from tests.asked import watched
 from tests.desk import office
@@ -430,3 +431,21 @@ def test_a_role_without_a_desk_has_sessions_too(client: FlaskClient, anna: str) 
     assert try_password(client, email, PASSWORD).status_code == 303
 
     assert "Nu aangemeld" in client.get("/account").text
+
+
+def test_the_page_of_sessions_stands_in_nobodys_way(
+    url: str, client: FlaskClient, anna: str, page: Page
+) -> None:
+    office.sign_in(client, anna)
+    elsewhere(client, anna)
+    page.context.add_cookies([{"name": "rechtdoor", "value": cookie_of(client), "url": url}])
+
+    for width in (1440, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{url}/account")
+        expect(page.get_by_role("heading", name="Nu aangemeld")).to_be_visible()
+        assert axe.violations(page) == []
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+    page.get_by_role("button", name=re.compile("^Beëindigen: Firefox, Windows")).click()
+    expect(page.get_by_role("status")).to_contain_text("Die aanmelding is beëindigd")
