@@ -1,14 +1,16 @@
 """The last resort as a process of its own: rings FALLBACK_NUMBERS, with neither database nor Redis.
 
-uvicorn fallback:application --port 8002, on another machine than the rest, behind /voice/fallback.
+uvicorn fallback:application --http app.doors:Patient --port 8002
+
+On another machine than the rest, behind /voice/fallback.
 """
 
 import sys
 
-from a2wsgi import WSGIMiddleware
 from flask import Flask
 
 from app import logs
+from app.serving import Application
 from app.voice.outage import last_resort
 from config import ConfigurationError, load
 
@@ -25,6 +27,7 @@ def create_app() -> Flask:
 try:
     logs.configure()
     app = create_app()
-    application = WSGIMiddleware(app)  # type: ignore[arg-type]
+    # The same care with whoever knocks as in the web process: there is nobody behind this one.
+    application = Application(app, None)
 except ConfigurationError as error:
     sys.exit("Can't start:\n" + "\n".join(f"  {problem}" for problem in error.problems))

@@ -97,8 +97,11 @@ def _refuse_to_write(data: bytes) -> None:
 class Application:
     """One application for both: what takes a moment runs in a thread, what stays open is held on the loop."""
 
-    def __init__(self, app: WsgiApp, hub: Hub, knows: Knows = lambda environ: False) -> None:
-        """`knows` tells who may send more than a form: it is asked in a thread, before the body is read."""
+    def __init__(self, app: WsgiApp, hub: Hub | None, knows: Knows = lambda environ: False) -> None:
+        """`hub` holds the streams, None where there are none; `knows` tells who may send more than a form.
+
+        It is asked in a thread, before the body is read.
+        """
         self.app = app
         self.hub = hub
         self.knows = knows
@@ -109,7 +112,7 @@ class Application:
             await self._live(receive, send)
         elif scope["type"] == "http":
             # A stream is held from here, so that nothing of its request stays in memory with it.
-            if stream := await self._answer(scope, receive, send):
+            if (stream := await self._answer(scope, receive, send)) and self.hub:
                 agent, after, proof = stream.split(" ")
                 await self.hub.hold(agent, int(after), Proof.read(proof), receive, send)
         else:
@@ -210,11 +213,13 @@ class Application:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                self.hub.start()
-                _close_streams_on_signal(self.hub)
+                if self.hub:
+                    self.hub.start()
+                    _close_streams_on_signal(self.hub)
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
-                await self.hub.stop()
+                if self.hub:
+                    await self.hub.stop()
                 for share in self.shares.values():
                     share.threads.shutdown(wait=False)
                 await send({"type": "lifespan.shutdown.complete"})

@@ -135,6 +135,7 @@ def serving(
             time.sleep(0.01)
         yield f"http://127.0.0.1:{port}"
     finally:
-        application.hub.close_soon()
+        if application.hub:
+            application.hub.close_soon()
         server.should_exit = True
         thread.join()
