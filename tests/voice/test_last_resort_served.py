@@ -15,7 +15,10 @@ from tests.factories import ADA, LINE
 from tests.parts import ROOT, clean_environment, test_settings
 
 CROWD = 80
-UNFINISHED = b"POST /voice/fallback HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nCallSid="
+UNFINISHED = (
+    b"POST /voice/fallback HTTP/1.1\r\nHost: x\r\nX-Twilio-Signature: made up\r\n"
+    b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 100\r\n\r\nCallSid="
+)
 
 
 @pytest.fixture
@@ -49,14 +52,18 @@ def test_bodies_that_never_come_keep_no_caller_from_the_last_resort(
                     b"POST /voice/fallback HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nCall"
                 )
 
-            answer = httpx.post(
-                f"http://127.0.0.1:{free_port}/voice/fallback",
-                data=form,
-                headers={"X-Twilio-Signature": signature},
-                timeout=10,
-            )
+            # The first may have overtaken them.
+            answers = [
+                httpx.post(
+                    f"http://127.0.0.1:{free_port}/voice/fallback",
+                    data=form,
+                    headers={"X-Twilio-Signature": signature},
+                    timeout=10,
+                )
+                for _ in range(10)
+            ]
     finally:
         last_resort.stop()
 
-    assert answer.status_code == 200
-    assert "+31201234599" in answer.text
+    assert {answer.status_code for answer in answers} == {200}
+    assert all("+31201234599" in answer.text for answer in answers)
