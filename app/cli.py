@@ -14,6 +14,7 @@ _COMMANDS = {
     "db": ("app.commands.database", "db_commands"),
     "doctor": ("app.commands.doctor", "doctor"),
     "erase": ("app.commands.erase", "erase_commands"),
+    "numbers": ("app.commands.numbers", "number_commands"),
     "hooks": ("app.commands.hooks", "hook_commands"),
     "load": ("app.commands.load", "load_commands"),
     "rules": ("app.commands.rules", "rules_commands"),

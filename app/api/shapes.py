@@ -55,6 +55,12 @@ class Customer(Answer):
         return super().of(row, phones=[number.e164 for number in row.numbers], **more)
 
 
+class Number(Answer):
+    number: str = Field(validation_alias="e164")
+    nobodys: bool
+    note: str
+
+
 class Presence(Answer):
     agent: str
     state: Annotated[str, words([*Intent, *(one for one in Activity if one != Activity.IDLE)])]

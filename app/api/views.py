@@ -17,6 +17,7 @@ from app.api import (
     description,
     erasure_views,
     hook_views,
+    number_views,
     presence_views,
     problems,
     promise_views,
@@ -201,6 +202,7 @@ _serve(CONTACTS, "/contacts/<path:contact>", Contact, Contact.key, shapes.Contac
 
 
 erasure_views.enter()
+number_views.enter()
 
 
 presence_views.enter()

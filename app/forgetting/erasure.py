@@ -16,7 +16,7 @@ from app.forgetting.naming import slices, unname_calls, unname_promises
 from app.outgoing import outbox
 from app.promises import ledger, whose
 from app.records.agents import DeskEvent
-from app.records.callers import Case, Customer, CustomerNumber
+from app.records.callers import Case, Customer, CustomerNumber, NobodysNumber
 from app.records.calls import Call
 from app.records.messages import Message, MessageStop
 from app.records.outgoing import Outbox
@@ -75,6 +75,7 @@ def erase_number(session: Session, e164: str, who: str, now: datetime) -> Erased
     """
     wanted_none = session.get(MessageStop, e164) is not None
     erased = _forget(session, _Somebody([e164]), who, now)
+    session.execute(delete(NobodysNumber).where(NobodysNumber.e164 == e164))
     gone = delete(CustomerNumber).where(CustomerNumber.e164 == e164).returning(CustomerNumber.customer)
     is_known = bool(session.scalars(gone).all()) or wanted_none or erased != Erased(0, 0, 0)
     return erased if is_known else None

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.callers.numbers import can_receive_texts, may_be_called, may_be_texted
 from app.db import Reader
 from app.deployment import Defaults
+from app.records.callers import NobodysNumber
 from app.records.lines import Line
 
 
@@ -27,9 +28,14 @@ def is_ours(session: Session, number: str | None) -> bool:
     return number is not None and session.get(Line, number) is not None
 
 
+def is_nobodys(session: Session, number: str | None) -> bool:
+    """Tell whether this number was marked as nobody's own: who would be rung there isn't who called."""
+    return number is not None and session.get(NobodysNumber, number) is not None
+
+
 def may_ring(session: Session, number: str | None) -> bool:
-    """Tell whether we ring this number of our own accord: of a kind that may be called, and not our own."""
-    return may_be_called(number) and not is_ours(session, number)
+    """Tell whether we ring this number of our own accord: of a kind that may be called, and somebody's."""
+    return may_be_called(number) and not is_ours(session, number) and not is_nobodys(session, number)
 
 
 def may_text(session: Session, number: str, *, answers: bool) -> bool:
@@ -38,4 +44,4 @@ def may_text(session: Session, number: str, *, answers: bool) -> bool:
     `answers` says that they have just written to us: then it may be one of any country.
     """
     worth_trying = can_receive_texts(number) if answers else may_be_texted(number)
-    return worth_trying and not is_ours(session, number)
+    return worth_trying and not is_ours(session, number) and not is_nobodys(session, number)

@@ -60,6 +60,8 @@ def receive(session: Session, incoming: IncomingMessage, now: datetime, deployme
         pass  # whoever reads it sees what was written, and by whom it says that it is
     elif not message.number.startswith("+") or places.is_ours(session, message.number):
         pass  # a short code, a name, or ourselves: read by a human, never answered by itself
+    elif places.is_nobodys(session, message.number):
+        pass  # who of them it is a human finds out
     elif stop_words.asks_to_stop(said):
         messages.stop(session, message.number, "asked", now)
         _is_done(message, "stop", now)

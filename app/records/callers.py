@@ -56,6 +56,16 @@ class CustomerNumber(Base):
     position: Mapped[int] = mapped_column(Integer, default=0)
 
 
+class NobodysNumber(Base):
+    """A number that is nobody's own: a switchboard, or a system that forwards calls with its own number."""
+
+    __tablename__ = "nobodys_numbers"
+
+    e164: Mapped[str] = mapped_column(String(32), primary_key=True)
+    note: Mapped[str] = mapped_column(String(200), default="")  # whose switchboard it is, say
+    marked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 # See owner_of.
 _OWNER = "coalesce(nullif(named_owner, avoided_agent), nullif(last_contact_agent, avoided_agent))"
 

@@ -4,9 +4,19 @@ from typing import Any
 
 from sqlalchemy import ScalarSelect, Subquery, bindparam, case, func, literal, null, select, true, union
 
-from app.db import Prepared, table_of
+from app.db import table_of
+from app.prepared import Prepared
 from app.records.agents import Agent, Presence, Role, User, phone_to_ring
-from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber, Direction, owner_of
+from app.records.callers import (
+    Case,
+    CaseStatus,
+    Contact,
+    Customer,
+    CustomerNumber,
+    Direction,
+    NobodysNumber,
+    owner_of,
+)
 from app.records.calls import Call, CallStep, Inbox, StepKind
 from app.records.lines import Line
 from app.records.promises import OWED, Promise
@@ -20,11 +30,15 @@ _lines, _numbers, _customers, _cases, _contacts = (
     table_of(model) for model in (Line, CustomerNumber, Customer, Case, Contact)
 )
 
+_nobodys = table_of(NobodysNumber)
+
 _agents, _presences, _users = table_of(Agent), table_of(Presence), table_of(User)
 
 _calls, _steps, _inbox, _promises, _rules = (
     table_of(model) for model in (Call, CallStep, Inbox, Promise, RuleVersion)
 )
+
+_is_nobodys = select(_nobodys.c.e164).where(_nobodys.c.e164 == bindparam("e164")).exists()
 
 _one = select(literal(1).label("one")).subquery()
 
@@ -101,12 +115,14 @@ CALLER = Prepared(
     )
     .select_from(
         _one.outerjoin(_lines, _lines.c.number == bindparam("line"))
-        .outerjoin(_numbers, _numbers.c.e164 == bindparam("e164"))
+        # Who rings with a switchboard's number may be anybody.
+        .outerjoin(_numbers, (_numbers.c.e164 == bindparam("e164")) & ~_is_nobodys)
         .outerjoin(_customers, _customers.c.key == _numbers.c.customer)
         .outerjoin(_cases, (_cases.c.customer == _customers.c.key) & (_cases.c.status != CaseStatus.SOLVED))
         .outerjoin(
             _promises,
             (_promises.c.number == bindparam("e164"))
+            & ~_is_nobodys
             & _promises.c.state.in_([literal(str(state)) for state in OWED]),
         )
         .outerjoin(

@@ -6,6 +6,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.callbacks.verdict import KEPT_FROM_SECONDS
+from app.lines import places
 from app.messages import messages
 from app.outgoing import conversations, outbox
 from app.promises import ledger, owed
@@ -22,6 +23,8 @@ def as_they_begin(session: Session, call: Call, step: CallStep, now: datetime, *
     if call.remote_e164 is None or step.agent is None:
         return
     guessed = kept.is_as_recognised(step.situation, call.customer, call.case)
+    if guessed and places.is_nobodys(session, call.remote_e164):
+        return
     promise = owed.about(session, call.remote_e164, call.customer, call.case, guessed=guessed)
     if promise is not None and not _is_promised_since(session, promise, since):
         ledger.merge(session, promise, step.agent, now)
@@ -87,7 +90,7 @@ def afterwards(
 
     What was promised or asked for again after `since` stands.
     """
-    if call.remote_e164 is None:
+    if call.remote_e164 is None or places.is_nobodys(session, call.remote_e164):
         return
     promise = owed.about(session, call.remote_e164, call.customer, call.case, guessed=True)
     if promise is not None:

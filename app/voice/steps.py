@@ -12,9 +12,10 @@ from app.agents import desk_events, presence
 from app.callers.numbers import may_be_called
 from app.carrier import twiml
 from app.catalogue import text
-from app.db import Guarded, Rows, table_of
+from app.db import table_of
 from app.deployment import Deployment
 from app.lines import places
+from app.prepared import Guarded, Rows
 from app.records import lifecycle
 from app.records.agents import DeskEvent
 from app.records.calls import Call, CallState, CallStep, Inbox, StepKind, StepOutcome

@@ -1,0 +1,187 @@
+"""How is a statement sent past the ORM? Built once, and guarded writes of several rows in one round trip."""
+
+from collections import namedtuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Insert,
+    Select,
+    Table,
+    Update,
+    bindparam,
+    insert,
+    select,
+)
+from sqlalchemy.engine.interfaces import Dialect
+from sqlalchemy.exc import DBAPIError
+
+
+class Prepared:
+    """A statement that runs on every call: its text and what its values go through are worked out once.
+
+    The database answers such a statement in less time than SQLAlchemy takes to send it and to read the
+    answer (docs/performance.md has the figures). It is written, and compiled, with SQLAlchemy all the same.
+    """
+
+    def __init__(self, statement: Select[Any] | Update | Insert) -> None:
+        self._statement = statement
+        names = [str(name) for name in statement.exported_columns.keys()]  # noqa: SIM118  # no dict
+        found: Any = namedtuple("Found", names)  # type: ignore[misc]  # mypy wants them in the source
+        self._as_row = found._make
+        self._returns_rows = bool(names)
+        self._forms: dict[str, _Form] = {}
+
+    def rows(self, connection: Connection, parameters: Mapping[str, Any]) -> list[Any]:
+        """Run it; return named tuples. Raises SQLAlchemy's errors."""
+        form = self._forms.get(connection.dialect.name)
+        if form is None:
+            form = self._forms[connection.dialect.name] = _Form(self._statement, connection.dialect)
+        cursor = connection.connection.cursor()
+        try:
+            cursor.execute(form.text, form.bound(parameters))
+            found = cursor.fetchall() if self._returns_rows else []
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise _wrapped(error, form.text, connection) from error
+        finally:
+            cursor.close()
+        return [self._as_row(form.read(row)) for row in found]
+
+
+class _Form:
+    """A statement as one database wants it."""
+
+    def __init__(self, statement: Select[Any] | Update | Insert, dialect: Dialect) -> None:
+        compiled = statement.compile(dialect=dialect)
+        if "POSTCOMPILE" in str(compiled):
+            raise ValueError("a list of values has no fixed text: write it as expressions")
+        self.text = str(compiled)
+        self._constant = {name: value for name, value in compiled.params.items() if value is not None}
+        # SQLite takes them in order, PostgreSQL by name.
+        self._order = getattr(compiled, "positiontup", None)
+        self._to_database = {
+            name: convert
+            for name, parameter in compiled.binds.items()
+            if (convert := parameter.type.dialect_impl(dialect).bind_processor(dialect))
+        }
+        self._from_database = [
+            (place, convert)
+            for place, column in enumerate(statement.exported_columns)
+            if (convert := column.type.dialect_impl(dialect).result_processor(dialect, None))
+        ]
+
+    def bound(self, parameters: Mapping[str, Any]) -> Any:
+        values = {**self._constant, **parameters}
+        for name, convert in self._to_database.items():
+            values[name] = convert(values[name])
+        return values if self._order is None else [values[name] for name in self._order]
+
+    def read(self, row: Sequence[Any]) -> list[Any]:
+        values = list(row)
+        for place, convert in self._from_database:
+            values[place] = convert(values[place])
+        return values
+
+
+def _wrapped(error: Exception, text: str, connection: Connection) -> BaseException:
+    """Return a driver's error as SQLAlchemy's; a connection that is gone is given up."""
+    dialect = connection.dialect
+    gone = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)  # type: ignore[arg-type]
+    wrapped = DBAPIError.instance(
+        text, None, error, dialect.loaded_dbapi.Error, connection_invalidated=gone, dialect=dialect
+    )
+    if gone:
+        connection.invalidate(error)
+    return wrapped
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One row of a table that a Guarded writes; `taken` are the columns whose value its UPDATE returns."""
+
+    table: Table
+    columns: tuple[str, ...]
+    taken: Mapping[str, str] = field(default_factory=dict)  # column: what the UPDATE calls it
+
+    def names(self, place: int) -> list[str]:
+        """Return what the values of this row are called, the row being the place-th."""
+        return [f"row{place}_{name}" for name in (*self.columns, *self.taken)]
+
+
+class Guarded:
+    """A conditional UPDATE, and rows that are written only when it found its own: all or nothing.
+
+    One statement on PostgreSQL, so that it is its own transaction and takes one round trip; on SQLite they
+    follow each other in the transaction that at_once() began.
+    """
+
+    def __init__(self, update: Update, rows: Sequence[Rows]) -> None:
+        """`update` returns one column; its parameters must not be named `row…`."""
+        self._rows = rows
+        for one in rows:
+            _require_all(one)
+        taken = update.cte("taken")
+        written = [
+            _insertion(place, one, {name: taken.c[returned] for name, returned in one.taken.items()}, taken)
+            for place, one in enumerate(rows)
+        ]
+        self._together = Prepared(
+            select(*taken.c).add_cte(*(row.cte(f"written{place}") for place, row in enumerate(written)))
+        )
+        self._update = Prepared(update)
+        self._each = [
+            Prepared(_insertion(place, one, {name: _value(place, one, name) for name in one.taken}))
+            for place, one in enumerate(rows)
+        ]
+
+    def write(
+        self, connection: Connection, parameters: Mapping[str, Any], rows: Sequence[Mapping[str, Any]]
+    ) -> Any | None:
+        """Return what the UPDATE returned; None when it found no row, and then nothing was written.
+
+        `rows` hold the values in the order that was given to the constructor. Raises IntegrityError when
+        one of them stands already.
+        """
+        values = dict(parameters)
+        for place, row in enumerate(rows):
+            values |= {f"row{place}_{name}": value for name, value in row.items()}
+        if connection.dialect.name == "postgresql":
+            found = self._together.rows(connection, values)
+            return found[0][0] if found else None
+        found = self._update.rows(connection, parameters)
+        if not found:
+            return None
+        for place, (one, insertion) in enumerate(zip(self._rows, self._each, strict=True)):
+            values |= {f"row{place}_{name}": found[0][0] for name in one.taken}
+            insertion.rows(connection, {name: values[name] for name in one.names(place)})
+        return found[0][0]
+
+
+def _insertion(
+    place: int, row: Rows, taken: Mapping[str, ColumnElement[Any]], source: FromClause | None = None
+) -> Insert:
+    values = select(*(_value(place, row, name) for name in row.columns), *taken.values())
+    if source is not None:
+        values = values.select_from(source)
+    return insert(row.table).from_select([*row.columns, *taken], values, include_defaults=False)
+
+
+def _value(place: int, row: Rows, name: str) -> BindParameter[Any]:
+    return bindparam(f"row{place}_{name}", type_=row.table.c[name].type)
+
+
+def _require_all(row: Rows) -> None:
+    """Raise ValueError when a column would stay empty that may not: nobody fills in defaults here."""
+    given = {*row.columns, *row.taken}
+    missing = [
+        column.name
+        for column in row.table.columns
+        if column.name not in given and not column.nullable and column.server_default is None
+    ]
+    if missing:
+        raise ValueError(f"rows of {row.table.name} lack {', '.join(missing)}: name them in Rows")
