@@ -48,9 +48,7 @@ def test_bodies_that_never_come_keep_no_caller_from_the_last_resort(
         with contextlib.ExitStack() as stack:
             for _ in range(CROWD):
                 stalled = stack.enter_context(socket.create_connection(("127.0.0.1", free_port), timeout=20))
-                stalled.sendall(
-                    b"POST /voice/fallback HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nCall"
-                )
+                stalled.sendall(UNFINISHED)
 
             # The first may have overtaken them.
             answers = [
