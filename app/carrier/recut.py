@@ -29,15 +29,22 @@ _WORD = (
 )
 _AT_HOST = r"(?:@[a-z0-9.:-]+(?:;[a-z0-9=.-]+)*)?"  # a number at somebody's exchange
 _COUNT = "[0-9]{1,10}"
+_SCHEME = "(?:whatsapp:|sips?:|tel:)?"
+# As people and exchanges write them: 06-12345678, +31 (0)6 12345678. A blank before it is a plus that was lost
+# on the way; with so many digits it is no year that somebody writes of.
+_WRITTEN = r"[0-9 ().\u202c-]"
+_LOST_PLUS = "(?: (?=[0-9]{8}))?"
 # What each field that we read looks like when it means something, and where it must end: none of these can go
 # on into a name, which begins with a capital. https://www.twilio.com/docs/voice/twiml#request-parameters
 SHAPES = {
     **{name: re.compile(_sid("CA")) for name in ("CallSid",)},
     **{name: re.compile(_sid("(?:SM|MM)")) for name in ("MessageSid", "SmsSid")},
     "RecordingSid": re.compile(_sid("RE")),
-    "From": re.compile(r"(?:whatsapp:|sips?:)?\+?[0-9]{3,15}" + _AT_HOST),
+    "From": re.compile(_SCHEME + _LOST_PLUS + r"\u202a?\+?[0-9]" + _WRITTEN + "{2,24}" + _AT_HOST),
     # Two letters and a few digits also stand in the carrier's tokens, by chance.
-    "To": re.compile(r"(?:whatsapp:|sips?:)?(?:\+[0-9]{3,15}|[0-9]{8,15})" + _AT_HOST),
+    "To": re.compile(
+        _SCHEME + _LOST_PLUS + r"(?:\+[0-9]" + _WRITTEN + "{2,24}|[0-9]" + _WRITTEN + "{7,24})" + _AT_HOST
+    ),
     **{
         name: re.compile(_WORD)
         for name in (

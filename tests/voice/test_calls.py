@@ -94,10 +94,22 @@ def test_the_pop_is_in_the_owners_log_before_the_webhook_is_answered(call: Line)
 
 @pytest.mark.parametrize(
     "spelling",
-    ["0612345678", "0031612345678", "+31612345678", "31 6 1234 5678", "sip:+31612345678@carrier.nl"],
+    [
+        *(
+            "0612345678",
+            "0031612345678",
+            "+31612345678",
+            "31 6 1234 5678",
+            "+31 (0)6 12345678",
+            "06-12345678",
+        ),
+        *(" 31612345678", "\u202a+31 6 12345678\u202c"),
+        *("tel:+31612345678", "sip:+31612345678@carrier.nl", "sip:0612345678@carrier.nl:5060;user=phone"),
+    ],
 )
 def test_every_spelling_of_a_number_is_the_same_caller(another: Another, spelling: str) -> None:
-    assert another(from_=spelling).comes_in().rings == "client:anna"
+    call = another(from_=spelling).comes_in()
+    assert (stored(call).customer, call.rings) == ("ada", "client:anna")
 
 
 def test_a_conversation_leaves_a_contact_and_the_agent_wraps_up(call: Line) -> None:
