@@ -62,10 +62,10 @@ class Keep:
 class Caps:
     """How many we ring and text by ourselves within an hour; None: as many as there are."""
 
-    texts: int | None = 500
+    texts: int | None = 5000
     texts_country: int | None = 30  # different numbers of strangers in one country that isn't ours
     texts_prefix: int | None = 10  # … that differ in the last three digits alone
-    callbacks: int | None = 500
+    callbacks: int | None = 5000
     callbacks_country: int | None = 30
     callbacks_prefix: int | None = 10
     callbacks_named: int | None = 20  # … that hidden callers named

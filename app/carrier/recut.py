@@ -30,8 +30,8 @@ _WORD = (
 _AT_HOST = r"(?:@[a-z0-9.:-]+(?:;[a-z0-9=.-]+)*)?"  # a number at somebody's exchange
 _COUNT = "[0-9]{1,10}"
 _SCHEME = "(?:whatsapp:|sips?:|tel:)?"
-# As people and exchanges write them: 06-12345678, +31 (0)6 12345678. A blank before it is a plus that was lost
-# on the way; with so many digits it is no year that somebody writes of.
+# As people and exchanges write them: 06-12345678, +31 (0)6 12345678. A blank before it is a plus that got
+# lost on the way; with so many digits it is no year that somebody writes of.
 _WRITTEN = r"[0-9 ().\u202c-]"
 _LOST_PLUS = "(?: (?=[0-9]{8}))?"
 # What each field that we read looks like when it means something, and where it must end: none of these can go

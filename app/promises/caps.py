@@ -34,6 +34,8 @@ WITHIN = timedelta(hours=1)
 NEAR = 0.5
 # Numbers alike but for so many digits at the end were most likely handed out, or made up, together.
 LAST_DIGITS = 3
+# In our own country such a block is a neighbourhood, or a company: so many times as many may be meant.
+AT_HOME = 10
 # More than any installation rings or texts in an hour; it bounds what a monitor asks.
 MOST_COUNTED = 20_000
 # What a human promised in a conversation.
@@ -91,8 +93,9 @@ def leaves_room(
     ).one()
     uses = list(_uses(what, "all", "", everything))
     if customer is None:
-        uses += _uses(what, "prefix", mask(number), alike)
-        uses += _uses(what, "country", country, there)
+        at_home = number.startswith(_home)
+        uses += _uses(what, "prefix", mask(number), alike, at_home=at_home)
+        uses += _uses(what, "country", country, there, at_home=at_home)
     if what == What.CALLBACKS and promise is not None and is_merely_named(session, promise):
         uses += _uses(what, "named", "", len(_named_of_late(session, now) - {number}))
     for use in uses:
@@ -119,10 +122,17 @@ def fullest(session: Session, now: datetime) -> list[Use]:
         ):
             each = [
                 use
-                for where, used in counted.most_common()
-                for use in _uses(what, scope, where if scope == "country" else mask(where + "000"), used)
+                for where, used in counted.items()
+                for use in _uses(
+                    what,
+                    scope,
+                    where if scope == "country" else mask(where + "000"),
+                    used,
+                    at_home=where.startswith(_home),
+                )
             ]
-            found += each[:1] or _uses(what, scope, "", 0)
+            fullest_of = max(each, key=lambda use: use.share, default=None)
+            found += [fullest_of] if fullest_of else _uses(what, scope, "", 0)
     found += _uses(What.CALLBACKS, "named", "", len(_named_of_late(session, now)))
     return found
 
@@ -179,11 +189,14 @@ def _named_of_late(session: Session, now: datetime) -> set[str]:
     return {number for number, _ in session.execute(named)}
 
 
-def _uses(what: What, scope: str, where: str, used: int) -> Iterator[Use]:
+def _uses(what: What, scope: str, where: str, used: int, *, at_home: bool = False) -> Iterator[Use]:
     """Yield how much of this cap is used; nothing where there is none: not set, or our own country's."""
     most: int | None = getattr(_caps, str(what) if scope == "all" else f"{what}_{scope}")
-    if most is not None and not (scope == "country" and where == _home):
-        yield Use(what, scope, where, used, most)
+    if most is None or (scope == "country" and at_home):
+        return
+    if scope == "prefix" and at_home:
+        most *= AT_HOME
+    yield Use(what, scope, where, used, most)
 
 
 def _country_of(number: str) -> str:

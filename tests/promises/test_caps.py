@@ -110,6 +110,14 @@ def test_one_block_of_numbers_is_held_back_before_its_country_is(
     assert sorted(fates()) == [("failed", delivery.HELD_BACK)] * 15 + [("queued", None)] * 5
 
 
+def test_a_block_at_home_is_a_neighbourhood_and_holds_ten_times_as_many(
+    carrier: Carrier, settings: Settings
+) -> None:
+    caps.bind(Caps(texts_prefix=1), "BE")
+    tell(NEIGHBOURS, carrier, settings)
+    assert sorted(fates()) == [("failed", delivery.HELD_BACK)] * 10 + [("queued", None)] * 10
+
+
 def test_all_together_have_a_cap_and_customers_no_other(carrier: Carrier, settings: Settings) -> None:
     caps.bind(Caps(texts=12, texts_prefix=2, texts_country=2), "NL")
     tell(NEIGHBOURS[:10], carrier, settings, customer="ada")
