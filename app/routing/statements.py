@@ -2,7 +2,19 @@
 
 from typing import Any
 
-from sqlalchemy import ScalarSelect, Subquery, bindparam, case, func, literal, null, select, true, union
+from sqlalchemy import (
+    ScalarSelect,
+    Subquery,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    null,
+    select,
+    true,
+    union,
+)
 
 from app.db import table_of
 from app.prepared import Prepared
@@ -123,7 +135,7 @@ CALLER = Prepared(
             _promises,
             (_promises.c.number == bindparam("e164"))
             & ~_is_nobodys
-            & _promises.c.state.in_([literal(str(state)) for state in OWED]),
+            & _promises.c.state.in_([literal_column(f"'{state}'") for state in OWED]),
         )
         .outerjoin(
             _contacts,

@@ -157,5 +157,5 @@ def test_what_an_agent_ended_by_their_word_can_be_undone(client: FlaskClient, ac
     assert act(client, "eva", promise, "undo") == 404
     assert act(client, "anna", promise, "undo") == 303
 
-    assert stored(promise).state == PromiseState.DUE
+    assert stored(promise).state == PromiseState.OPEN
     assert "/undo" not in client.get("/desk/board").text
