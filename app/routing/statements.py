@@ -146,7 +146,12 @@ CALLER = Prepared(
         .outerjoin(_agents, _agents.c.key == _owner)
         .outerjoin(_presences, _presences.c.agent == _agents.c.key)
     )
-    .order_by(_cases.c.last_contact_at.desc().nulls_last())
+    # Of more than are read the likeliest: what is owed, the newest contact, whoever has a case.
+    .order_by(
+        case((_promises.c.case == _cases.c.key, 0), (_promises.c.customer == _customers.c.key, 1), else_=2),
+        _cases.c.last_contact_at.desc().nulls_last(),
+        _cases.c.key.is_(None),
+    )
     .limit(MOST_ROWS)
 )
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import insert, select, update
 from werkzeug.datastructures import MultiDict
 
 import config
@@ -15,13 +15,13 @@ from app.deployment import Deployment
 from app.jobs import callbacks as jobs
 from app.messages import messages
 from app.records.agents import DeskEvent, Presence
-from app.records.callers import Case, CaseStatus
+from app.records.callers import Case, CaseStatus, Customer, CustomerNumber
 from app.records.calls import Call
 from app.records.promises import PromiseAttempt, PromiseEvent, PromiseState
 from tests import factories, town
 from tests.desk import office
 from tests.desk.test_desk_pages import ask
-from tests.factories import ADA, noon_zone
+from tests.factories import ADA, BEN, noon_zone
 from tests.telephone import signed
 
 HOUR = timedelta(hours=1)
@@ -246,3 +246,41 @@ def test_what_is_owed_again_keeps_its_time_and_is_not_rung_for_at_once(
     with transaction() as session:
         session.execute(update(Presence).values(activity="idle", wrap_up_until=None))
     assert jobs.work_off(Deployment.of(settings), datetime.now(UTC) + timedelta(minutes=3)) == 0
+
+
+def tenants(number: str) -> None:
+    """Two hundred and fifty people who share a number; one of them, far down, has a case."""
+    people = [f"C{place}" for place in range(250)]
+    with transaction() as session:
+        named = [{"key": key, "name": key, "language": "nl", "postcode": "", "tags": []} for key in people]
+        session.execute(insert(Customer), named)
+        session.execute(
+            insert(CustomerNumber), [{"e164": number, "customer": key, "position": 0} for key in people]
+        )
+        factories.case(session, "Z248", "C248")
+
+
+@pytest.mark.parametrize(("customer", "case"), [("C249", None), ("C248", "Z248")])
+def test_of_hundreds_at_a_number_who_is_owed_a_callback_is_the_one_that_counts(
+    anna: FlaskClient, settings: config.Settings, owe: Owed, customer: str, case: str | None
+) -> None:
+    tenants(ADA)
+    owe(customer, case)
+
+    sid = office.call_in(settings, ADA)
+
+    with transaction() as session:
+        call = session.get_one(Call, sid)
+        assert (call.customer, call.case) == (customer, case)
+
+
+def test_of_hundreds_at_a_number_whoever_has_a_case_counts(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    number = BEN
+    tenants(number)
+
+    sid = office.call_in(settings, number)
+
+    with transaction() as session:
+        assert session.get_one(Call, sid).case == "Z248"
