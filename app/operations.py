@@ -13,7 +13,7 @@ from sqlalchemy import func, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app import bus, db
+from app import browser_reports, bus, db
 from app.agents import streams
 from app.carrier.webhook import is_webhook
 from app.clock import utcnow
@@ -40,6 +40,7 @@ def register(app: Flask) -> None:
     )
     registry.register(streams.POP_SECONDS)
     registry.register(Stored())
+    browser_reports.register(app, registry)
 
     @app.before_request
     def begin() -> None:

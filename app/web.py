@@ -39,7 +39,9 @@ bp = Blueprint("web", __name__)
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Their callers prove themselves with a signature or a token in each request, and hold no session.
-WITHOUT_SESSION = ("/voice/", "/messages/", "/api/")
+# A browser that tells what it kept a page from doing has neither; it is only counted.
+REPORTS_OF_BROWSERS = "/csp-reports"
+WITHOUT_SESSION = ("/voice/", "/messages/", "/api/", REPORTS_OF_BROWSERS)
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 LARGEST_IN_COLUMN = 2**31 - 1
@@ -56,7 +58,8 @@ def content_security_policy(connect: Sequence[str] = (), media: Sequence[str] = 
     return (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         f"connect-src {' '.join([SELF, *connect])}; media-src {' '.join([SELF, *media])}; "
-        "font-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+        "font-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        f"report-uri {REPORTS_OF_BROWSERS}"
     )
 
 
@@ -297,6 +300,9 @@ def add_security_headers(response: Response) -> Response:
         response.headers.setdefault("X-Frame-Options", "DENY")
         response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
         response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(self)")
+    elif request.endpoint != "static":
+        # JSON, TwiML, files: opened as a page, they do nothing.
+        response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
     if settings.is_production:
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
     return response

@@ -38,6 +38,7 @@ WIRING = {
         "app",
         "app.cli",
         "app.operations",
+        "app.browser_reports",
         "app.stored_figures",
         "app.serving",
         "app.shares",
@@ -250,7 +251,7 @@ def test_every_module_opens_with_the_question_it_answers() -> None:
 # What anybody may ask for: how the process is, the way in, and what every page looks like.
 OPEN_TO_ALL = {
     *("static", "sign_in.front_door", "web.favicon"),
-    *("operations.healthz", "operations.readyz", "operations.metrics"),
+    *("operations.healthz", "operations.readyz", "operations.metrics", "browser_reports.report"),
     *("sign_in.login", "sign_in.sign_in", "sign_in.logout", "sign_in.choose_language"),
 }
 
