@@ -238,7 +238,9 @@ def living(
         hashes = sorted({proof.hash for _, proof in opened if proof.kind == kind})
         for start_ in range(0, len(hashes), IN_QUERY):
             part = hashes[start_ : start_ + IN_QUERY]
-            whose = _sessions(session, part, now, limits) if kind == "session" else _tokens(session, part)
+            whose = (
+                _sessions(session, part, now, limits) if kind == "session" else _tokens(session, part, now)
+            )
             found |= {
                 (agent, proof)
                 for agent, proof in opened
@@ -266,11 +268,15 @@ def _sessions(
     return {row.hash: row.agent for row in rows}
 
 
-def _tokens(session: Session, hashes: Sequence[str]) -> dict[str, str | None]:
+def _tokens(session: Session, hashes: Sequence[str], now: datetime) -> dict[str, str | None]:
     """Return whose desk each token opens that isn't revoked; None: everybody's."""
     rows = session.execute(
         select(ApiToken.hash, ApiToken.agent)
         .outerjoin(Agent, Agent.key == ApiToken.agent)
-        .where(ApiToken.hash.in_(hashes), or_(ApiToken.scope != Scope.DESK, Agent.enabled))
+        .where(
+            ApiToken.hash.in_(hashes),
+            or_(ApiToken.ends_at.is_(None), ApiToken.ends_at > now),
+            or_(ApiToken.scope != Scope.DESK, Agent.enabled),
+        )
     )
     return {row.hash: row.agent for row in rows}

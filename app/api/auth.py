@@ -4,17 +4,18 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
 from flask import g, request
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app import db
 from app.api import rate
 from app.api.problems import ApiProblem
+from app.clock import utcnow
 from app.records.agents import Agent
 from app.records.tokens import ApiToken, Scope
 
@@ -25,6 +26,7 @@ T = TypeVar("T")
 
 PREFIX = "rd_"  # so that people, and scanners of leaked secrets, see what it is
 HEARTBEAT = "api.heartbeat"
+USED_TO_THE = timedelta(hours=1)  # not each request is a write
 ALLOWS = {
     Scope.READ: frozenset({Scope.READ}),
     Scope.WRITE: frozenset({Scope.READ, Scope.WRITE}),
@@ -32,11 +34,38 @@ ALLOWS = {
 }
 
 
-def create(session: Session, name: str, scope: Scope, agent: str | None, now: datetime) -> str:
+def create(
+    session: Session,
+    name: str,
+    scope: Scope,
+    agent: str | None,
+    now: datetime,
+    ends_at: datetime | None = None,
+) -> str:
     """Make a token and return it: the only time that it is seen, since only its hash is kept."""
     token = PREFIX + secrets.token_urlsafe(32)
-    session.add(ApiToken(hash=_hash(token), name=name, scope=scope, agent=agent, created_at=now))
+    row = ApiToken(hash=_hash(token), name=name, scope=scope, agent=agent, created_at=now, ends_at=ends_at)
+    session.add(row)
     return token
+
+
+def rotate(session: Session, name: str, now: datetime, old_until: datetime) -> str | None:
+    """Give a new token in the place of another, which works until then under a longer name; None without it.
+
+    The new one ends when the old one would have.
+    """
+    old = session.scalars(select(ApiToken).where(ApiToken.name == name).with_for_update()).one_or_none()
+    if old is None or has_ended(old, now):
+        return None
+    ends_at = old.ends_at
+    old.name = f"{name[:90]} (until {old_until:%Y-%m-%d %H:%M} UTC)"
+    old.ends_at = min(old_until, ends_at) if ends_at is not None else old_until
+    session.flush()
+    return create(session, name, Scope(old.scope), old.agent, now, ends_at)
+
+
+def has_ended(token: ApiToken, now: datetime) -> bool:
+    return token.ends_at is not None and token.ends_at <= now
 
 
 def find(session: Session, token: str) -> ApiToken | None:
@@ -96,12 +125,16 @@ def of_request() -> ApiToken:
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
         raise ApiProblem(401, "no_token")
+    now = utcnow()
     with db.reading() as session:
         found = find(session, token.strip())
-        if found is None:
+        if found is None or has_ended(found, now):
             raise ApiProblem(401, "unknown_token")
         if found.scope == Scope.DESK and not _still_works_here(session, found.agent):
             raise ApiProblem(401, "agent_left")
+    if found.used_at is None or now - found.used_at > USED_TO_THE:
+        with db.transaction() as session:
+            session.execute(update(ApiToken).where(ApiToken.hash == found.hash).values(used_at=now))
     return found
 
 

@@ -2,6 +2,7 @@
 
 import os
 import secrets
+from datetime import UTC, datetime, timedelta
 
 import click
 from flask.cli import AppGroup
@@ -110,18 +111,22 @@ def list_users() -> None:
 @click.argument("name")
 @click.option("--scope", type=click.Choice([str(scope) for scope in Scope]), required=True)
 @click.option("--agent", help="For the scope desk: whose desk.")
-def create_token(name: str, scope: str, agent: str | None) -> None:
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day on which it works, in UTC.")
+def create_token(name: str, scope: str, agent: str | None, until: datetime | None) -> None:
     """Let another system use the API; the token is printed once and can't be shown again."""
     name = name.strip()
     if not name or len(name) > 120 or not name.isprintable():
         raise refuse([Problem("NAME", "bad_token_name")])
     if (scope == Scope.DESK) != bool(agent):
         raise refuse([Problem("--agent", "agent_needed_by_desk" if not agent else "agent_only_for_desk")])
+    ends_at = until.replace(tzinfo=UTC) + timedelta(days=1) if until is not None else None
+    if ends_at is not None and ends_at <= utcnow():
+        raise refuse([Problem("--until", "in_the_past")])
     with db.transaction() as session:
         _language_of(session, agent)
         if session.scalar(select(ApiToken.name).where(ApiToken.name == name)):
             raise refuse([Problem("NAME", "token_exists", {"text": name})])
-        token = auth.create(session, name, Scope(scope), agent, utcnow())
+        token = auth.create(session, name, Scope(scope), agent, utcnow(), ends_at)
         _note(session, AccessKind.TOKEN_CREATED, None, f"{name} {scope}")
     # On a line by itself, so that a script can take the last line.
     click.echo(say("token_created", name=name, scope=scope), err=True)
@@ -130,10 +135,27 @@ def create_token(name: str, scope: str, agent: str | None) -> None:
 
 @token_commands.command("list")
 def list_tokens() -> None:
-    """Show which systems may ask us, never their tokens."""
+    """Show which systems may ask us, never their tokens: made, ends, last used."""
     with db.reading() as session:
         for token in auth.all_tokens(session):
-            click.echo(f"{token.name}\t{token.scope}\t{token.agent or '-'}\t{token.created_at:%Y-%m-%d}")
+            ends_at, used_at = (f"{at:%Y-%m-%d}" if at else "-" for at in (token.ends_at, token.used_at))
+            made = f"{token.created_at:%Y-%m-%d}"
+            click.echo("\t".join([token.name, token.scope, token.agent or "-", made, ends_at, used_at]))
+
+
+@token_commands.command("rotate")
+@click.argument("name")
+@click.option("--hours", type=click.IntRange(0, 24 * 30), default=24, help="How long the old one works on.")
+def rotate_token(name: str, hours: int) -> None:
+    """Give a new token in the place of NAME's, which works on for a while, so that nothing stands still."""
+    now = utcnow()
+    with db.transaction() as session:
+        token = auth.rotate(session, name.strip(), now, now + timedelta(hours=hours))
+        if token is None:
+            raise refuse([Problem("NAME", "no_such_token", {"text": name})])
+        _note(session, AccessKind.TOKEN_CREATED, None, f"{name.strip()} rotated")
+    click.echo(say("token_rotated", name=name.strip(), count=hours), err=True)
+    click.echo(token)
 
 
 @token_commands.command("revoke")

@@ -25,3 +25,5 @@ class ApiToken(Base):
     scope: Mapped[Scope] = mapped_column(String(8))
     agent: Mapped[str | None] = mapped_column(ForeignKey("agents.key", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: works until it is revoked
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # last, to the hour

@@ -1,14 +1,17 @@
 """Can an operator let people and systems in, and out again?"""
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from click.testing import Result
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 from app import db
 from app.agents.passwords import fits
 from app.records.agents import Role, User
+from app.records.tokens import ApiToken
 from tests import factories
 from tests.api.conftest import Api
 
@@ -160,3 +163,43 @@ def test_whom_an_operator_can_not_sign_out_is_said(
 
     assert done.exit_code != 0
     assert complaint in done.output
+
+
+def bearer(done: Result) -> dict[str, str]:
+    return {"Authorization": f"Bearer {done.stdout.splitlines()[-1]}"}
+
+
+def test_a_token_ends_on_its_day_and_tells_when_it_was_last_used(
+    client: FlaskClient, flask_command: Command
+) -> None:
+    today = datetime.now(UTC).date()
+    crm = bearer(flask_command("tokens", "create", "crm", "--scope", "read", "--until", str(today)))
+    assert flask_command("tokens", "list").stdout.split("\t")[-1] == "-\n"
+
+    assert client.get("/api/v1/lines", headers=crm).status_code == 200
+    assert flask_command("tokens", "list").stdout.split("\t")[-2:] == [
+        str(today + timedelta(days=1)),
+        f"{today}\n",
+    ]
+    with db.transaction() as session:
+        session.execute(update(ApiToken).values(ends_at=datetime.now(UTC)))
+    assert client.get("/api/v1/lines", headers=crm).status_code == 401
+
+    past = flask_command("tokens", "create", "old", "--scope", "read", "--until", "2020-01-01")
+    assert "--until" in past.stderr
+
+
+def test_a_token_is_rotated_without_a_moment_in_which_none_works(
+    client: FlaskClient, flask_command: Command
+) -> None:
+    old = bearer(flask_command("tokens", "create", "crm", "--scope", "read"))
+    new = bearer(flask_command("tokens", "rotate", "crm"))
+
+    assert [client.get("/api/v1/lines", headers=one).status_code for one in (old, new)] == [200, 200]
+    names = [row.split("\t")[0] for row in flask_command("tokens", "list").stdout.splitlines()]
+    assert names[0] == "crm"
+    assert names[1].startswith("crm (until ")
+
+    third = bearer(flask_command("tokens", "rotate", "crm", "--hours", "0"))
+    assert [client.get("/api/v1/lines", headers=one).status_code for one in (new, third)] == [401, 200]
+    assert flask_command("tokens", "rotate", "unknown").exit_code == 1

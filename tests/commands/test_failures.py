@@ -47,6 +47,7 @@ ASKING = {
     "rules simulate": ("+31612345678",),
     "tokens create": ("crm", "--scope", "read"),
     "tokens list": (),
+    "tokens rotate": ("crm",),
     "tokens revoke": ("crm",),
     "users create": ("anna@example.nl", "--role", "admin"),
     "users list": (),
