@@ -18,12 +18,20 @@ def confirm(session: Session, promise: Promise, now: datetime) -> None:
     """Tell the customer of a promise that is owed, once for each time that it was promised for."""
     if promise.number is None or promise.state not in OWED:
         return
-    key = outbox.key_of_promise(promise.id)
-    if promise.broken_at is not None:
-        # Promised anew: what they were told before is true no longer.
-        key = f"promise/{promise.id}/anew/{promise.due_at.isoformat()}"
     body = confirmation(session, promise, places.zone_of(session, promise.line), now)
-    messages.inform(session, promise, body, key, now)
+    messages.inform(session, promise, body, _key(promise), now)
+
+
+def take_back(session: Session, promise: Promise, now: datetime) -> None:
+    """Let what confirms a promise not be sent any more; nothing happens when it has left."""
+    messages.withdraw(session, _key(promise), now)
+
+
+def _key(promise: Promise) -> str:
+    if promise.broken_at is None:
+        return outbox.key_of_promise(promise.id)
+    # Promised anew: what they were told before is true no longer.
+    return f"promise/{promise.id}/anew/{promise.due_at.isoformat()}"
 
 
 def confirmation(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> str:

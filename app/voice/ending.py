@@ -13,7 +13,7 @@ from app.promises import attempts, dropped
 from app.records import lifecycle
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.promises import Promise
-from app.routing import reading, rules
+from app.routing import rules
 from app.voice import owing, withheld
 from app.voice import steps as call_steps
 from app.voice.held import facts_of, tell_desk
@@ -74,7 +74,6 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
     elif step is not None and step.outcome is None:
         release(session, call, step, StepOutcome.CALLER_HUNG_UP, now)
     call_steps.stop_waiting(call)
-    line = reading.line_of(session, call.line, deployment.defaults)
     if call.bridged_at is None and call.promise is None and places.may_ring(session, call.remote_e164):
         facts = facts_of(session, call, now, deployment)
         due = owing.due_for(session, call, facts, now)
@@ -91,7 +90,7 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
     lifecycle.move(call, CallState.ENDED)
     call.ended_at = now
     if call.bridged_at is None:
-        owing.confirm_by_message(session, call, line, now)
+        owing.confirm_by_message(session, call, now)
     for agent in {call.bridged_to, waited_for, step.agent if step else None} - {None}:
         tell_desk(session, str(agent), call, "ended", now)
     naming.it_ends(session, call, now)

@@ -6,15 +6,12 @@ from sqlalchemy.orm import Session
 
 from app.lines import places
 from app.lines.hours import due_at
-from app.messages import messages
-from app.messages.confirmation import confirmation
-from app.outgoing import outbox
+from app.messages import confirmation
 from app.promises import ledger
 from app.records.calls import Call
-from app.records.promises import OWED, Promise, PromiseState
+from app.records.promises import Promise, PromiseState
 from app.routing import rules
 from app.routing.facts import Facts
-from app.routing.situation import LineFacts
 
 
 def owe(
@@ -77,10 +74,8 @@ def _origin(session: Session, call: Call) -> str:
     return f"call:{call.sid}/{call.promise}" if is_settled else f"call:{call.sid}"
 
 
-def confirm_by_message(session: Session, call: Call, facts_line: LineFacts, now: datetime) -> None:
+def confirm_by_message(session: Session, call: Call, now: datetime) -> None:
     """Tell by SMS what was promised, once the caller has hung up with a promise; harmless words only."""
     promise = session.get(Promise, call.promise) if call.promise is not None else None
-    if promise is None or promise.state not in OWED:
-        return
-    body = confirmation(session, promise, facts_line.calendar.timezone, now)
-    messages.inform(session, promise, body, outbox.key_of_promise(promise.id), now)
+    if promise is not None:
+        confirmation.confirm(session, promise, now)

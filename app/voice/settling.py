@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from app.callbacks.verdict import KEPT_FROM_SECONDS
 from app.lines import places
-from app.messages import messages
-from app.outgoing import conversations, outbox
+from app.messages import confirmation, messages
+from app.outgoing import conversations
 from app.promises import ledger, owed
 from app.records.calls import Call, CallStep
 from app.records.promises import Promise
@@ -97,7 +97,7 @@ def afterwards(
         if since is not None and _is_promised_since(session, promise, since):
             return
         ledger.merge(session, promise, who, now)
-        messages.withdraw(session, outbox.key_of_promise(promise.id), now)
+        confirmation.take_back(session, promise, now)
     # Whoever has spoken to them has dealt with what they wrote.
     messages.see_to(session, call.remote_e164, who, now)
 

@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import db
+from app.outgoing import outbox
 from app.promises import ledger, owed
 from app.records.agents import Intent
 from app.records.promises import PromiseState
@@ -46,6 +47,23 @@ def test_a_promise_spoken_after_the_first_was_settled_is_owed_anew(another: Anot
     call.hangs_up()
     assert len(town.promises()) == 2
     assert town.call(call.sid).promise == town.promises()[1].id
+
+
+def test_a_broken_promise_that_is_made_anew_in_a_call_is_told_again_by_message(another: Another) -> None:
+    for key in ("anna", "bram", "carla"):
+        town.change(key, intent=Intent.OFF, activity="idle")
+    another().comes_in().hangs_up()
+    with db.transaction() as session:
+        [promise] = owed.to_number(session, ADA)
+        promise.due_at = promise.broken_at = datetime(2026, 1, 1, tzinfo=UTC)
+        promise.state = PromiseState.BROKEN
+
+    another().comes_in().hangs_up()
+
+    [promise] = town.promises()
+    assert (promise.state, promise.due_at > datetime.now(UTC)) == (PromiseState.OPEN, True)
+    told = [row for row in town.outbox() if row.kind == outbox.SEND_MESSAGE]
+    assert len(told) == 2
 
 
 def test_a_caller_who_waits_hears_a_sign_of_life_and_no_music(another: Another, client: FlaskClient) -> None:
