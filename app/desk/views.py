@@ -289,6 +289,7 @@ def notes(call_sid: str) -> Response:
     now = utcnow()
     try:
         with transaction() as db:
+            use_zone_of(db, agent)
             call_control.save_notes(
                 db,
                 call_sid,
@@ -300,5 +301,6 @@ def notes(call_sid: str) -> Response:
     except InvalidField as error:
         return web.refused(error, web.t("notes_refused"))
     if request.headers.get("X-Requested-With") == "fetch":
-        return current_app.make_response(current_app.json.response({"saved_at": now.isoformat()}))
+        saved = web.t("notes_saved", time=web.clock_time(now))
+        return current_app.make_response(current_app.json.response({"saved": saved}))
     return make_response(redirect(f"/desk?call={call_sid}", 303))

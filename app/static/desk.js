@@ -76,7 +76,7 @@ function placeCard(html, announceIt) {
   showSide(before);
   if (announceIt) {
     bringInSight(card);
-    announce(words("say_ringing", { name: card.dataset.name }));
+    announce(words(isCallback() ? "say_callback" : "say_ringing", { name: card.dataset.name }));
     requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("card-painted", { detail: card.dataset.call })));
   }
 }
@@ -87,12 +87,14 @@ function placeState(html) {
   showSide(before);
 }
 
+// A callback rings at the agent's first: nobody calls them.
+const isCallback = () => cardPlace.querySelector(".call-state[data-callback]") !== null;
 const sideShown = () => cardPlace.querySelector(".call-state")?.dataset.side;
 
 function showSide(before) {
   const side = sideShown();
   cardChanged();
-  if (side === "ringing") ringing(wanted);
+  if (side === "ringing") ringing(wanted, isCallback());
   else {
     notRinging();
     noLongerWanted();

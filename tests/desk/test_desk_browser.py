@@ -16,6 +16,8 @@ import config
 from app.agents import presence
 from app.clock import utcnow
 from app.db import transaction
+from app.deployment import Deployment
+from app.jobs.callbacks import work_off
 from app.outgoing.conversations import words_of
 from app.records.agents import Activity, Intent, Presence, Reach, Softphone
 from app.records.calls import Call, CallStep, StepOutcome
@@ -191,6 +193,20 @@ def test_a_reload_shows_the_ringing_call_again(desk: Page, settings: config.Sett
 
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
     expect(desk.locator(".call-state")).to_contain_text("Gaat over")
+
+
+def test_a_callback_is_announced_as_one_and_not_as_somebody_who_calls(
+    desk: Page, settings: config.Settings
+) -> None:
+    now = datetime.now(UTC)
+    with transaction() as session:
+        factories.promise(
+            session, number=ADA, agent="anna", case="Z1", due_at=now + timedelta(minutes=1), now=now
+        )
+
+    work_off(Deployment.of(settings), now)
+
+    expect(desk.locator("#announcer")).to_have_text("Tijd om terug te bellen: Ada Lovelace.")
 
 
 def test_the_notification_of_a_hidden_tab_names_nobody(desk: Page, settings: config.Settings) -> None:

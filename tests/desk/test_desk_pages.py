@@ -1,9 +1,11 @@
 """What does the desk show, to whom, and what does it let nobody else do?"""
 
+import json
 import re
 import tomllib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
@@ -19,6 +21,7 @@ from app.desk import masking
 from app.records.agents import Activity, Agent, Intent, Presence, Reach, Role, Softphone
 from app.records.callers import Case, CaseStatus, Contact
 from app.records.calls import Call, CallStep, StepOutcome
+from app.records.lines import Line
 from app.records.messages import Message
 from app.records.promises import Promise
 from tests import factories, town
@@ -315,6 +318,20 @@ def test_declining_too_late_shows_what_is_so(anna: FlaskClient, settings: config
 
     assert status == 200
     assert 'data-side="talking"' in card
+
+
+def test_when_notes_were_saved_is_said_on_the_clock_of_the_team(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+    with transaction() as session:
+        session.get_one(Line, factories.LINE).timezone = "Pacific/Kiritimati"
+    before = datetime.now(UTC)
+
+    _, answer = ask(anna, f"/desk/calls/{sid}/notes", summary="Komt", outcome="")
+
+    there = [moment.astimezone(ZoneInfo("Pacific/Kiritimati")) for moment in (before, datetime.now(UTC))]
+    assert json.loads(answer)["saved"] in [f"Bewaard om {moment:%H:%M}" for moment in there]
 
 
 def test_notes_are_kept_on_the_case_and_come_back(anna: FlaskClient, settings: config.Settings) -> None:

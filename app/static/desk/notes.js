@@ -1,6 +1,6 @@
 // Is what the agent writes never lost? Notes save themselves, are tried again, and outlive a reload.
 
-import { ask, serverNow, words } from "./page.js";
+import { ask, words } from "./page.js";
 
 const PAUSE_MILLISECONDS = 700;
 const RETRY_MILLISECONDS = 3000;
@@ -142,6 +142,7 @@ async function save(call) {
   if (text === undefined) return;
   savedAt.set(call, Date.now());
   say(call, words("notes_saving"));
+  let saved;
   try {
     const response = await ask(`/desk/calls/${encodeURIComponent(call)}/notes`, {
       method: "POST",
@@ -156,6 +157,7 @@ async function save(call) {
       return;
     }
     if (!response.ok) throw new Error(String(response.status));
+    ({ saved } = await response.json());
   } catch {
     say(call, words("notes_kept_here"), true);
     later(call, RETRY_MILLISECONDS);
@@ -164,8 +166,7 @@ async function save(call) {
   if (unsaved.get(call) === text) {
     unsaved.delete(call);
     sessionStorage.removeItem(KEEP + call);
-    const time = new Date(serverNow()).toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
-    say(call, words("notes_saved", { time }));
+    say(call, saved);
   }
 }
 

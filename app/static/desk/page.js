@@ -19,7 +19,7 @@ export function learnClock(place) {
   if (shown) skew = Date.now() - Date.parse(shown.dataset.now);
 }
 
-export const serverNow = () => Date.now() - skew;
+const serverNow = () => Date.now() - skew;
 
 /** Ask the server as this page. Throws when it can't be reached; `signedOut` is told of a session that ended. */
 export async function ask(path, options = {}) {
