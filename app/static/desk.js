@@ -298,7 +298,7 @@ document.addEventListener("submit", async (event) => {
     } else if (isPage) {
       const html = await response.text();
       if (target === presencePlace) place(presencePlace, html);
-      else if (wanted === ofCall) placeCard(html, false);
+      else if (wanted === ofCall) chosen(html);
       // A refusal stands until the agent has read it.
       if (target === presencePlace && response.ok) refreshPresence();
       // The server has sent the caller on already; here it need not ring any longer.
@@ -313,6 +313,14 @@ document.addEventListener("submit", async (event) => {
     if (target !== cardPlace || wanted === ofCall) focusBack();
   }
 });
+
+/** Show the card of whom the agent says the call is about, and say so where that is somebody or something else. */
+function chosen(html) {
+  const before = openCard()?.dataset.whose;
+  placeCard(html, false);
+  const { whose, name, subject } = openCard()?.dataset ?? {};
+  if (whose !== before) announce(subject ? `${name}. ${subject}` : name);
+}
 
 /** Say in the form itself why the server did not do it; what was filled in stays. */
 function refuse(form, { title, detail }) {

@@ -1,6 +1,7 @@
 """What does an agent live through at the desk, in a real browser?"""
 
 import contextlib
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -295,6 +296,30 @@ def test_whoever_rings_is_found_and_picked_by_keyboard_and_what_is_typed_stays(
         desk.evaluate(AXE + "; axe.run('#card').then(({ violations }) => violations.map(({ id }) => id))")
         == []
     )
+
+
+def test_a_new_customer_is_made_by_keyboard_told_of_and_the_focus_stays_with_the_card(
+    desk: Page, settings: config.Settings
+) -> None:
+    office.call_in(settings, "+31611112222")
+    desk.get_by_text("Nieuwe klant", exact=True).press("Enter")
+    desk.get_by_label("Naam", exact=True).fill("Mary Somerville")
+
+    desk.keyboard.press("Enter")
+
+    expect(desk.get_by_role("heading", name="Mary Somerville")).to_be_visible()
+    expect(desk.locator("#announcer")).to_have_text("Mary Somerville")
+    expect(desk.locator("#call")).to_be_focused()
+
+
+def test_a_search_that_is_refused_says_why(desk: Page, settings: config.Settings) -> None:
+    office.call_in(settings, ADA)
+    refusal = json.dumps({"title": "Even geduld.", "detail": "Over een minuut kan het weer."})
+    desk.route("**/find", lambda route: route.fulfill(status=429, body=refusal))
+
+    desk.get_by_role("searchbox", name="Zoek een klant of zaak").fill("hopp")
+
+    expect(desk.locator("[data-found]")).to_have_text("Even geduld. Over een minuut kan het weer.")
 
 
 def wraps_up_no_more(agent: str) -> None:

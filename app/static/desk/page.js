@@ -73,7 +73,9 @@ export function keepFocus(target, isSame = true) {
   const had = target.contains(document.activeElement) ? document.activeElement : null;
   return () => {
     if (!had || document.activeElement !== document.body) return;
-    ((isSame ? theSame(had, target) : null) ?? target.closest("[tabindex]"))?.focus();
+    if (isSame) theSame(had, target)?.focus();
+    // The same may be there and take no focus: it is folded away again, once what was typed in it is done.
+    if (document.activeElement === document.body) target.closest("[tabindex]")?.focus();
   };
 }
 

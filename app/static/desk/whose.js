@@ -48,12 +48,21 @@ async function find(form, { isAskedFor = false } = {}) {
   asking = new AbortController();
   try {
     const response = await ask(form.action, { method: "POST", body: new URLSearchParams({ asked }), signal: asking.signal });
-    if (!response.ok) return;
-    found.innerHTML = await response.text();
-    announce(found.querySelector("[data-says]").textContent);
+    if (response.ok) {
+      found.innerHTML = await response.text();
+      announce(found.querySelector("[data-says]").textContent);
+    } else refuse(found, await response.json());
   } catch {
     // Broken off by what was typed next; that the server is away the alarm tells.
   }
+}
+
+function refuse(found, { title, detail }) {
+  const sentence = document.createElement("p");
+  sentence.className = "refusal";
+  sentence.setAttribute("role", "alert");
+  sentence.textContent = detail ? `${title} ${detail}` : title;
+  found.replaceChildren(sentence);
 }
 
 /** Remember what is typed on a card and not yet sent; return what puts it back on the same card made anew. */
