@@ -138,11 +138,7 @@ def _do_as_asked(session: Session, message: Message, facts: Facts, now: datetime
                 # Whose it is nobody knows, and ours isn't wanted: neither is rung by itself.
                 deciding.ask_a_human(session, promise, "promise_another_number", now)
         return
-    if (
-        messages.wants_none(session, message.number)
-        or messages.has_enough(session, message.number, now)
-        or _talks_with_a_human(session, message.number, now)
-    ):
+    if messages.wants_none(session, message.number) or _talks_with_a_human(session, message.number, now):
         return
     wish = wish_grammar.parse(message.body)
     if len(promises) > 1 and wish.kind != Kind.THANKS:
@@ -150,9 +146,10 @@ def _do_as_asked(session: Session, message: Message, facts: Facts, now: datetime
     try:
         with session.begin_nested():
             owes = promises[0] if promises else None
-            done = withdrawing.answered(session, message, owes, now) or _done(
-                session, message, wish, owes, facts, now
-            )
+            done = withdrawing.answered(session, message, owes, now)
+            # What we asked ourselves we hear out, however much was written of late.
+            if not done and not messages.has_enough(session, message.number, now):
+                done = _done(session, message, wish, owes, facts, now)
     except ApplicationError:
         return  # settled, or being rung, at this very moment
     if done:

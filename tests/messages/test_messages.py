@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 from app import db
 from app.callbacks import due
 from app.carrier.rest import Carrier
+from app.catalogue import text
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.desk.promise_cards import promise_cards
@@ -252,6 +253,18 @@ def test_without_a_yes_the_promise_stands(people: People, answer: str, read_as: 
     written = people.write(answer)
 
     assert (promise(owed).state, written.read_as) == (PromiseState.OPEN, read_as)
+
+
+def test_a_yes_to_our_question_is_heard_however_much_was_written_of_late(people: People) -> None:
+    owed = owe()
+    for body in ("bel mij om vier uur", "bel mij om vijf uur", "laat maar, is opgelost"):
+        people.write(body)
+    assert len(ours()) == messages.MOST_BY_ITSELF
+
+    people.write("JA")
+
+    assert promise(owed).state == PromiseState.WITHDRAWN
+    assert ours()[-1].body.splitlines()[0].endswith(text("message.withdrawn", "nl").splitlines()[0])
 
 
 def test_a_yes_to_nothing_withdraws_nothing(people: People) -> None:
