@@ -61,6 +61,8 @@ def is_over(
     ):
         _was_with_another(session, attempt, promise, now)
         return
+    if _rang_meanwhile(session, attempt, promise, outcome, now):
+        return
     if outcome == AttemptOutcome.KEPT:
         if attempt.bridged_at is not None and attempt.bridged_at > promise.due_at:
             promise.broken_at = promise.broken_at or promise.due_at
@@ -89,6 +91,43 @@ def _was_with_another(session: Session, attempt: PromiseAttempt, promise: Promis
     _leave_contact(session, attempt, now)
 
 
+def _rang_meanwhile(
+    session: Session, attempt: PromiseAttempt, promise: Promise, outcome: AttemptOutcome, now: datetime
+) -> bool:
+    """Tell whether a call to us, since somebody answered this one, says what becomes of the promise.
+
+    Whoever asked for it again is owed it: the conversation here knew nothing of that. Who has spoken to one
+    of us there isn't rung about it again, though it was a machine that answered here.
+    """
+    if attempt.bridged_at is None:
+        return False
+    calls = owed.calls_since(session, promise, attempt.bridged_at)
+    if outcome != AttemptOutcome.KEPT:
+        spoken = next((one for one in calls if _is_conversation(one, now)), None)
+        if spoken is None:
+            return False
+        ledger.merge(session, promise, spoken.bridged_to or "", now)
+        promise.finished_at = spoken.bridged_at  # should that come to nothing, it is owed again
+        return True
+    if not any(one.promise == promise.id and not _is_conversation(one, now) for one in calls):
+        return False
+    back = PromiseState.BROKEN if promise.due_at <= now else PromiseState.OPEN
+    ledger.move(session, promise, back, "promise_asked_meanwhile", now, details={"agent": attempt.agent})
+    promise.next_at, promise.tries = now + AFTER_CUSTOMER_RANG, 0
+    _was_spoken_to(session, attempt, now)
+    return True
+
+
+def _is_conversation(call: Call, now: datetime) -> bool:
+    """Tell whether the two were together for as long as counts, or are together now."""
+    if call.bridged_at is None:
+        return False
+    return (
+        call.ended_at is None
+        or (call.ended_at - call.bridged_at).total_seconds() >= verdict.KEPT_FROM_SECONDS
+    )
+
+
 def _was_spoken_to(session: Session, attempt: PromiseAttempt, now: datetime) -> None:
     # Whoever has spoken to them has dealt with what they wrote.
     messages.see_to(session, attempt.number, attempt.agent, now)
@@ -112,6 +151,8 @@ def by_word(session: Session, call_sid: str, agent: str, now: datetime) -> None:
     if attempt.agent != agent or attempt.outcome not in doubted or promise.state not in WAITS:
         return
     if owed.is_anothers(promise, session.get_one(Call, call_sid).customer):
+        return
+    if owed.is_promised_since(session, promise, attempt.bridged_at or attempt.started_at):
         return
     attempts.was_a_conversation(session, attempt)
     if attempt.bridged_at is not None and attempt.bridged_at > promise.due_at:

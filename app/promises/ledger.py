@@ -257,11 +257,15 @@ def give_to_team(session: Session, promise_id: int, now: datetime) -> None:
     if promise is None or promise.state not in OWED or promise.agent is None:
         return
     before, promise.agent = promise.agent, None
-    look_at(promise, now)
-    if promise.state == PromiseState.BROKEN:
-        note(session, promise, ANOTHER_WANTED, now, details={"from": before})
+    details = {"from": before}
+    if is_spoken_about(session, promise):
+        note(session, promise, ANOTHER_WANTED, now, details=details)
     else:
-        move(session, promise, PromiseState.REASSIGNED, ANOTHER_WANTED, now, details={"from": before})
+        look_at(promise, now)
+        if promise.state == PromiseState.BROKEN:
+            note(session, promise, ANOTHER_WANTED, now, details=details)
+        else:
+            move(session, promise, PromiseState.REASSIGNED, ANOTHER_WANTED, now, details=details)
     _show(session, promise, now, to=before)
 
 

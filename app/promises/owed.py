@@ -6,9 +6,11 @@ or of whoever asks, doesn't keep the two apart: a caller whom nobody recognised 
 
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
+from app.records.callers import Direction
+from app.records.calls import Call
 from app.records.promises import IS_OWED, Promise, PromiseState
 
 
@@ -52,3 +54,21 @@ def settled_at(session: Session, number: str, moment: datetime) -> list[Promise]
         Promise.finished_at == moment,
     )
     return list(session.scalars(settled.order_by(Promise.id)))
+
+
+def is_promised_since(session: Session, promise: Promise, moment: datetime) -> bool:
+    """Tell whether a callback was promised, or the same one asked for again, after a moment."""
+    asked_later = _calls_since(promise, moment).where(Call.promise == promise.id)
+    return promise.created_at > moment or session.scalar(asked_later.limit(1)) is not None
+
+
+def calls_since(session: Session, promise: Promise, moment: datetime) -> list[Call]:
+    """Return the calls after a moment of whoever is owed this, as far as is known of them, oldest first."""
+    calls = session.scalars(_calls_since(promise, moment).order_by(Call.created_at))
+    return [one for one in calls if one.promise == promise.id or is_about(promise, one.customer, one.case)]
+
+
+def _calls_since(promise: Promise, moment: datetime) -> Select[Call]:
+    return select(Call).where(
+        Call.remote_e164 == promise.number, Call.direction == Direction.INBOUND, Call.created_at > moment
+    )

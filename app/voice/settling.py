@@ -2,14 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.callbacks.verdict import KEPT_FROM_SECONDS
 from app.lines import places
 from app.messages import confirmation, messages
 from app.outgoing import conversations
-from app.promises import ledger, owed
+from app.promises import attempts, ledger, owed
 from app.records.calls import Call, CallStep
 from app.records.promises import Promise
 from app.routing import kept
@@ -26,8 +25,19 @@ def as_they_begin(session: Session, call: Call, step: CallStep, now: datetime, *
     if guessed and places.is_nobodys(session, call.remote_e164):
         return
     promise = owed.about(session, call.remote_e164, call.customer, call.case, guessed=guessed)
-    if promise is not None and not _is_promised_since(session, promise, since):
+    if promise is None or owed.is_promised_since(session, promise, since):
+        return
+    if not _is_talked_about(session, promise):
         ledger.merge(session, promise, step.agent, now)
+
+
+def _is_talked_about(session: Session, promise: Promise) -> bool:
+    """Tell whether a callback for it goes on that no machine answered: nobody is cut off in it.
+
+    What it comes to settles the promise; is it none, this conversation does (callbacks/outcome.py).
+    """
+    attempt = attempts.in_the_air(session, promise.id)
+    return attempt is not None and attempt.bridged_at is not None and not attempt.machine
 
 
 def as_it_turns_out(session: Session, call: Call, step: CallStep, now: datetime) -> None:
@@ -53,6 +63,8 @@ def _settle(session: Session, call: Call, step: CallStep, agent: str, now: datet
         return
     promise = owed.about(session, call.remote_e164, call.customer, call.case)
     if promise is None or promise.created_at >= step.answered_at:
+        return
+    if owed.is_promised_since(session, promise, step.answered_at):
         return
     if promise.id == call.promise:
         return  # agreed on in this very call
@@ -94,17 +106,9 @@ def afterwards(
         return
     promise = owed.about(session, call.remote_e164, call.customer, call.case, guessed=True)
     if promise is not None:
-        if since is not None and _is_promised_since(session, promise, since):
+        if since is not None and owed.is_promised_since(session, promise, since):
             return
         ledger.merge(session, promise, who, now)
         confirmation.take_back(session, promise, now)
     # Whoever has spoken to them has dealt with what they wrote.
     messages.see_to(session, call.remote_e164, who, now)
-
-
-def _is_promised_since(session: Session, promise: Promise, moment: datetime) -> bool:
-    """Tell whether a callback was promised, or the same one asked for again, after a moment."""
-    asked_later = select(Call.sid).where(
-        Call.remote_e164 == promise.number, Call.promise == promise.id, Call.created_at > moment
-    )
-    return promise.created_at > moment or session.scalar(asked_later.limit(1)) is not None
