@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from itertools import chain, combinations, permutations
 from urllib.parse import urlsplit
 
@@ -13,6 +14,8 @@ from sqlalchemy import delete
 from werkzeug.test import TestResponse
 
 from app import db
+from app.deployment import Deployment
+from app.jobs import waiting
 from app.records.agents import Activity, Intent
 from app.records.calls import CallState, Outcome
 from app.records.promises import Promise
@@ -20,6 +23,8 @@ from config import Settings
 from tests import factories, town
 from tests.factories import ADA, BEN, LINE
 from tests.telephone import Another, Line
+
+STRANGER = "+31655500011"
 
 pytestmark = pytest.mark.usefixtures("settled")
 
@@ -110,6 +115,52 @@ def test_a_caller_who_hung_up_is_owed_one_call_in_whatever_order_it_is_told(anot
             assert (stands.state, stands.outcome) == (CallState.ENDED, Outcome.MISSED_PROMISED), order
             assert stands.promises == ("open",), order
             assert {one[1:] for one in stands.agents} == {(Intent.AVAILABLE, Activity.IDLE)}, order
+
+
+def looks_who_waits(deployment: Deployment) -> None:
+    """Anna's conversation is over, and a worker looks who waits for her."""
+    if town.presence("anna").call_sid == "CA0":
+        town.frees("anna")
+    waiting.serve_waiting(deployment, datetime.now(UTC))
+
+
+# What is told of a caller who waits and hangs up, perhaps just as somebody is found for them.
+WAITED: dict[str, Callable[[Line, str, str, Deployment], object]] = {
+    "asks": lambda call, wait, left, deployment: call.post(wait, context="wait", QueueTime="3"),
+    "is served": lambda call, wait, left, deployment: looks_who_waits(deployment),
+    "left": lambda call, wait, left, deployment: call.post(
+        left, QueueResult="hangup", CallStatus="completed"
+    ),
+    "status": lambda call, wait, left, deployment: call.post("/voice/status", CallStatus="completed"),
+}
+
+
+@pytest.mark.parametrize("who", [ADA, STRANGER])
+def test_a_caller_who_hung_up_while_waiting_was_promised_a_call_in_whatever_order_it_is_told(
+    another: Another, settings: Settings, who: str
+) -> None:
+    deployment = Deployment.of(settings)
+    for order in permutations(WAITED, 3):
+        if not {"left", "status"} & {*order}:
+            continue
+        town.everybody_free_again()
+        with db.transaction() as session:
+            session.execute(delete(Promise))
+        for agent in ("anna", "bram", "carla"):
+            town.talks_elsewhere(agent)
+        call = another(from_=who).comes_in()
+        wait, left = call.attribute("Enqueue", "waitUrl"), call.attribute("Enqueue", "action")
+
+        for name in (*order, *order[::-1], *order):
+            WAITED[name](call, wait, left, deployment)
+
+        stands = town.standing(call.sid)
+        assert (stands.state, stands.outcome) == (CallState.ENDED, Outcome.PROMISED), order
+        assert stands.promises == ("open",), order
+        [promise] = town.promises()
+        assert promise.next_at is not None, order
+        assert town.call(call.sid).promise == promise.id, order
+        assert town.presence("anna").call_sid in (None, "CA0"), order
 
 
 def test_the_news_of_an_earlier_ring_neither_frees_nor_takes_who_is_rung_now(another: Another) -> None:
