@@ -3,6 +3,7 @@
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
@@ -32,6 +33,7 @@ WHATSAPP_WINDOW = timedelta(hours=24)
 # How many messages a number gets by itself, so that two machines never keep each other awake.
 MOST_BY_ITSELF = 3
 BY_ITSELF_WITHIN = timedelta(hours=1)
+SEEN_TO = "seen_to"  # what desks hear of a message that waits for nobody any more
 # Whoever calls in somebody else's name must not have us flood them; a usual promise takes six at most.
 MOST_A_DAY = 10
 # What had to wait longer for the carrier is looked at again before it leaves: it may no longer be true.
@@ -200,11 +202,15 @@ def way_to(session: Session, to: Message | Promise, now: datetime) -> tuple[Mess
 
 
 def see_to(session: Session, number: str, who: str, now: datetime) -> None:
-    """Whatever of this number waits for a human has been seen to."""
+    """Whatever of this number waits for a human has been seen to; every desk that showed it hears so."""
     waiting = select(Message).where(Message.number == number, Message.handled_at.is_(None)).with_for_update()
-    for message in session.scalars(waiting):
+    seers: dict[str, Message] = {}
+    for message in session.scalars(waiting).all():
+        seers |= dict.fromkeys(_who_sees(session, message), message)
         message.handled_at, message.handled_by = now, who
         message.agent = message.agent or who or None  # what was the team's is theirs who took it
+    for agent, message in seers.items():
+        desk_events.tell(session, agent, "message", _shown(message) | {"status": SEEN_TO}, now)
 
 
 def not_seen_to(session: Session, number: str, who: str, handled_at: datetime) -> None:
@@ -361,6 +367,9 @@ def status(session: Session, sid: str, carrier_sid: str, word: str, code: int | 
         _is_not_delivered(session, message, word, code, now)
     else:
         message.status = word
+        if message.author is not None:
+            # Who wrote it looks on while it leaves.
+            show(session, message, now)
 
 
 def _is_not_delivered(
@@ -388,7 +397,12 @@ def _is_not_delivered(
 
 def show(session: Session, message: Message, now: datetime) -> None:
     """Let the desks of those show a message who should see to it: its agent, the team, or supervisors."""
-    data = {
+    for agent in _who_sees(session, message):
+        desk_events.tell(session, agent, "message", _shown(message), now)
+
+
+def _shown(message: Message) -> dict[str, Any]:
+    return {
         "message_sid": message.sid,
         "customer": message.customer,
         "case": message.case,
@@ -396,8 +410,6 @@ def show(session: Session, message: Message, now: datetime) -> None:
         "status": message.status,
         "at": message.at.isoformat(),
     }
-    for agent in _who_sees(session, message):
-        desk_events.tell(session, agent, "message", data, now)
 
 
 def _who_sees(session: Session, message: Message) -> list[str]:

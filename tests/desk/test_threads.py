@@ -15,7 +15,7 @@ from app.callbacks import due
 from app.clock import utcnow
 from app.db import transaction
 from app.deployment import Deployment
-from app.records.agents import Role, User
+from app.records.agents import DeskEvent, Role, User
 from app.records.messages import Message, MessageStop
 from app.records.promises import Promise, PromiseState
 from tests import factories
@@ -72,6 +72,13 @@ def ours() -> list[Message]:
         return found
 
 
+def heard(agent: str) -> list[str]:
+    """What an agent's desk was told of messages, so that what it shows stays true."""
+    with transaction() as session:
+        wanted = select(DeskEvent.data).where(DeskEvent.agent == agent, DeskEvent.kind == "message")
+        return [data["status"] for data in session.scalars(wanted.order_by(DeskEvent.number))]
+
+
 def test_an_agent_reads_what_was_written_and_answers_it_once(
     anna: FlaskClient, client: FlaskClient, settings: config.Settings
 ) -> None:
@@ -98,6 +105,10 @@ def test_an_agent_reads_what_was_written_and_answers_it_once(
         "Z1",
     )
     assert "wordt verstuurd" in answered
+    assert heard("anna") == ["received", "seen_to"]
+    form = MultiDict({"MessageSid": "SM" + "e" * 32, "MessageStatus": "delivered"})
+    signed(client, settings, f"/messages/status?message={sent.sid}", form)
+    assert heard("anna") == ["received", "seen_to", "delivered"]
     assert "wacht op uw antwoord" not in anna.get("/desk/board").text
 
 
@@ -182,6 +193,7 @@ def test_a_message_of_a_stranger_is_everybodys_until_one_has_seen_it(
     assert post(ben, f"{thread}/seen")[0] == 200
 
     assert "antwoord van uw team" not in anna.get("/desk/board").text
+    assert heard("anna") == heard("ben") == ["received", "seen_to"]
     with transaction() as session:
         assert session.get_one(Message, SID).handled_by == "ben"
 
