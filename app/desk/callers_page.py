@@ -82,6 +82,7 @@ def page(signed: str) -> Response:
             w=lambda code, **more: catalogue.text(f"promise.{code}", language, **more),
             words=_in_words(session, promise, zone, language, now),
             **_may(session, promise, now),
+            not_before=_not_before(promise, zone, language, now),
             due=times.deadline(promise.due_at, now, zone, language),
             is_past=promise.due_at <= now,
             choices=[(one.isoformat(), times.deadline(one, now, zone, language)) for one in found],
@@ -118,6 +119,14 @@ def _in_words(session: Session, promise: Promise, zone: ZoneInfo, language: str,
     if promise.state == PromiseState.WITHDRAWN and promise.finished_at is not None:
         values["time"] = times.written(promise.finished_at, zone, language)
     return catalogue.text(f"promise.{_code(promise, now, 'agent' in values)}", language, **values)
+
+
+def _not_before(promise: Promise, zone: ZoneInfo, language: str, now: datetime) -> str:
+    """Say before when they asked not to be rung; empty when they asked nothing, or that moment has come."""
+    if promise.not_before is None or promise.not_before <= now:
+        return ""
+    wished = times.deadline(promise.not_before, now, zone, language)
+    return catalogue.text("promise.c_not_before", language, time=wished)
 
 
 def _code(promise: Promise, now: datetime, named: bool) -> str:

@@ -72,6 +72,17 @@ def test_the_caller_reads_who_rings_and_by_when_and_nothing_private(
     assert "Anna will ring you back before" in client.get(f"{address}?lang=en").text
 
 
+def test_the_caller_reads_before_when_they_asked_not_to_be_rung(
+    client: FlaskClient, promise: int, address: str
+) -> None:
+    assert "zoals u vroeg" not in client.get(address).text
+    with db.transaction() as session:
+        owed = session.get_one(Promise, promise)
+        owed.not_before = owed.due_at - timedelta(minutes=1)
+
+    assert re.search(r"En niet (morgen )?vóór \d\d:\d\d, zoals u vroeg\.", client.get(address).text)
+
+
 @pytest.mark.parametrize("made_up", ["/c/1", "/c/MQ.AAAA", "/c/MQ"])
 def test_a_link_that_we_never_gave_shows_nothing(client: FlaskClient, promise: int, made_up: str) -> None:
     assert client.get(made_up).status_code == 404
