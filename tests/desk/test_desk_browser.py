@@ -442,7 +442,8 @@ def test_a_note_belongs_to_its_call_whoever_calls_next(
     second = office.call_in(settings, BEN)
     expect(desk.locator(f".card[data-call={second}]")).to_be_visible()
     pinned = desk.get_by_role("region", name="Uw notitie bij")
-    expect(pinned).to_contain_text("Ada Lovelace")
+    expect(pinned).to_contain_text("Uw notitie bij Ada Lovelace")
+    assert desk.evaluate("document.documentElement.scrollWidth <= innerWidth")
     if is_moved_away_from:
         expect(desk.locator("#call")).to_be_focused()
         pinned.get_by_label(re.compile("Notities")).press("End")
