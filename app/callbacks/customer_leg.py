@@ -116,7 +116,9 @@ def ended(
     heard_who_answered(session, attempt, promise, answered_by, now)
     is_told = attempt.ended_at is not None or attempt.talked_until is not None
     if not is_told and attempt.accepted_at is not None:
-        agent_is_gone = attempt.agent_left_at is not None or dial.call_status in CARRIER_SAYS_ENDED
+        # How the agent's leg stood as this was sent, whatever of it has overtaken this since.
+        left_before = attempt.agent_left_at is not None and not dial.call_status
+        agent_is_gone = left_before or dial.call_status in CARRIER_SAYS_ENDED
         outcome = outcome_of(session, attempt, dial.status, dial.bridged, dial.seconds, agent_is_gone, now)
         came_to(session, attempt, promise, outcome, now)
     language = language_of(session, attempt.agent)

@@ -203,6 +203,45 @@ def test_a_conversation_keeps_a_promise_in_whatever_order_it_is_told(
         assert why(promise).count("promise_kept") == 1, order
 
 
+# What is told of a customer who didn't answer while the agent waited for them, and of an agent who didn't.
+IN_VAIN = {
+    "customer's end": lambda call: call.tell("customer", CallStatus="no-answer", CallSid=CUSTOMER_LEG),
+    "dial's end": lambda call: call.ends("no-answer"),
+    "agent's end": lambda call: call.tell("agent", CallStatus="completed"),
+}
+LEFT = {
+    "customer's end": lambda call: call.tell("customer", CallStatus="canceled", CallSid=CUSTOMER_LEG),
+    "dial's end": lambda call: call.ends("canceled", CallStatus="completed"),
+    "agent's end": lambda call: call.tell("agent", CallStatus="completed"),
+}
+
+
+@pytest.mark.parametrize(
+    ("news", "outcome", "tries"),
+    [(IN_VAIN, AttemptOutcome.NO_ANSWER, 1), (LEFT, AttemptOutcome.AGENT_LEFT, 0)],
+)
+def test_whether_it_was_the_customer_who_did_not_answer_does_not_depend_on_the_order_of_the_news(
+    client: FlaskClient,
+    settings: Settings,
+    deployment: Deployment,
+    news: dict[str, Callable[[Callback], None]],
+    outcome: AttemptOutcome,
+    tries: int,
+) -> None:
+    for order in permutations(news):
+        with db.transaction() as session:
+            session.execute(delete(Promise))  # and with them the number's dials of today
+        town.everybody_free_again()
+        promise = owe()
+        call = Callback.begin(client, settings, deployment).is_taken()
+        for name in (*order, *order[::-1], *order):
+            news[name](call)
+
+        assert attempts()[0].outcome == outcome, order
+        assert (stored(promise).state, stored(promise).tries) == (PromiseState.DUE, tries), order
+        assert why(promise)[-1] == f"promise_{outcome}", order
+
+
 @pytest.mark.parametrize(
     ("fields", "outcome"),
     [
