@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from app.desk import newcomers
 from startup import demo, fresh
 
 OURS = "sqlite:///instance/rechtdoor.db"
@@ -53,6 +54,13 @@ def test_what_the_demonstration_made_is_gone_and_the_rest_stays(checkout: Path) 
     assert gone == ["instance/rechtdoor.db", "instance/spool", "var/redis", "var/phonebox.json", "var/demo"]
     assert [path.name for path in checkout.rglob("*") if path.is_file()] == ["development.env"]
     assert demo.loading(checkout / "var" / "demo") is None
+
+
+def test_a_customer_whom_an_agent_made_during_a_call_is_part_of_the_demonstration(checkout: Path) -> None:
+    with closing(database(checkout)) as connection:
+        connection.execute(f"INSERT INTO customers VALUES ('{newcomers.PREFIX}2a39')")
+
+    assert "instance/rechtdoor.db" in begin_anew(checkout)
 
 
 def test_a_redis_that_is_not_ours_is_left_alone(checkout: Path) -> None:
