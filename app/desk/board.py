@@ -32,7 +32,7 @@ class RecentCall:
     at: datetime
     customer: str | None  # a name
     subject: str
-    how: str  # a code of page.toml: talked, declined, missed, elsewhere
+    how: str  # a code of page.toml: talked, declined, missed, unsettled, elsewhere
 
 
 @dataclass(frozen=True)
@@ -164,4 +164,5 @@ def _how(step: CallStep) -> str:
         return "declined"
     if step.outcome in (StepOutcome.NO_ANSWER, StepOutcome.CALLER_HUNG_UP):
         return "missed"
-    return "elsewhere"
+    # A callback goes to no colleague: it is owed until it is known that they have spoken.
+    return "unsettled" if step.kind == StepKind.CALLBACK else "elsewhere"

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select
+from sqlalchemy import select, update
 from werkzeug.datastructures import MultiDict
 
 import config
@@ -15,6 +15,7 @@ from app.deployment import Deployment
 from app.jobs.callbacks import work_off
 from app.records.agents import Activity
 from app.records.callers import Case, CaseStatus, Contact
+from app.records.calls import CallStep, StepOutcome
 from app.records.lines import Line
 from app.records.messages import Message
 from app.records.promises import PromiseAttempt, PromiseState
@@ -176,6 +177,27 @@ def test_what_is_promised_to_a_withheld_caller_stands_on_the_agents_list(
     assert "Het staat bij uw beloftes." in said
     [owed] = town.promises()
     assert (owed.number, owed.agent, owed.state) == (None, "anna", PromiseState.OPEN)
+
+
+def test_a_callback_that_is_not_known_to_have_been_a_conversation_went_to_no_colleague(
+    anna: FlaskClient, settings: config.Settings
+) -> None:
+    now = datetime.now(UTC)
+    with transaction() as session:
+        factories.promise(session, number=ADA, agent="anna", case="Z1", due_at=now + HOUR / 3, now=now - HOUR)
+    assert work_off(Deployment.of(settings), now) == 1
+    with transaction() as session:
+        sid = session.scalars(select(PromiseAttempt.call_sid)).one()
+        session.execute(
+            update(CallStep)
+            .where(CallStep.call_sid == sid)
+            .values(answered_at=now, ended_at=now, outcome=StepOutcome.ABANDONED)
+        )
+
+    board = seen(anna.get("/desk/board").text)
+
+    assert "terugbellen is nog niet rond" in board
+    assert "ging naar een collega" not in board
 
 
 def test_who_promises_again_in_a_callback_has_kept_the_first_and_goes_on_talking(
