@@ -42,6 +42,7 @@ from app.records.promises import IS_OWED, OWED, Promise, PromiseAttempt, Promise
 
 bp = Blueprint("admin_promises", __name__, url_prefix="/admin/promises")
 
+RECEIPTED = ("withdraw", "restore", "hand_over", "now")
 MAY_ACT = (Role.SUPERVISOR, Role.ADMIN)
 SHOWN = 200
 COUNTED_OVER = timedelta(days=30)
@@ -62,6 +63,8 @@ class Receipt:
 
     withdrawn: list[promise_list.Row]
     restored: list[promise_list.Row]
+    handed_over: list[promise_list.Row]
+    rung: list[promise_list.Row]
     refused: int
     nothing_chosen: bool
 
@@ -206,7 +209,7 @@ def act() -> Response:
         except ApplicationError:
             pass  # counted
     said = {"refused": str(len(chosen) - len(done))} if len(done) < len(chosen) else {}
-    if done and action in ("withdraw", "restore"):
+    if done and action in RECEIPTED:
         said[action] = ",".join(str(one) for one in done)
     return _back(**said)
 
@@ -244,7 +247,7 @@ def _shown(session: Session, ids: Sequence[int], now: datetime) -> list[promise_
 
 
 def _receipt(session: Session, now: datetime) -> Receipt:
-    """Return what was just withdrawn, or owed again, as the address says that it was."""
+    """Return what was just done, as the address says that it was, and only where it is still so."""
 
     def named(action: str, *, are: Callable[[promise_list.Row], bool]) -> list[promise_list.Row]:
         asked = [int(one) for one in request.args.get(action, "").split(",") if one.isdecimal()]
@@ -254,6 +257,8 @@ def _receipt(session: Session, now: datetime) -> Receipt:
     return Receipt(
         withdrawn=named("withdraw", are=lambda row: row.state == PromiseState.WITHDRAWN),
         restored=named("restore", are=lambda row: row.state in OWED),
+        handed_over=named("hand_over", are=lambda row: row.state in OWED),
+        rung=named("now", are=lambda row: row.state in OWED),
         refused=request.args.get("refused", type=int) or 0,
         nothing_chosen=bool(request.args.get("nothing")),
     )

@@ -112,7 +112,10 @@ def test_several_are_handed_over_at_once_and_one_that_is_over_keeps_nobody(
     form = {"csrf": token, "action": "hand_over", "agent": "bram", "promise": [over, owed]}
     answer = client.post("/admin/promises/act", data=form)
 
-    assert (answer.status_code, answer.location) == (303, "/admin/promises?refused=1")
+    assert (answer.status_code, answer.location) == (
+        303,
+        f"/admin/promises?refused=1&hand_over={owed}",
+    )
     assert (stored(owed).agent, stored(owed).state) == ("bram", PromiseState.REASSIGNED)
     assert stored(over).agent == "anna"
 
@@ -146,6 +149,24 @@ def test_withdrawing_is_asked_about_receipted_and_can_be_undone(client: FlaskCli
         "Er wordt toch teruggebeld, zegt supervisor@example.nl."
         in client.get(f"/admin/promises/{first}").text
     )
+
+
+@pytest.mark.parametrize(
+    ("action", "says"),
+    [
+        ("hand_over", "Overgedragen: 2 beloftes zijn nu van Bram"),
+        ("now", "We bellen nu, zodra er iemand vrij is: 2 beloftes."),
+    ],
+)
+def test_what_was_done_with_the_chosen_is_said(
+    client: FlaskClient, token: str, action: str, says: str
+) -> None:
+    first, second = owe(), owe(BEN, customer=None)
+
+    done = act(client, token, action, first, second, agent="bram")
+
+    assert says in client.get(done.location).text
+    assert says not in client.get("/admin/promises").text
 
 
 def test_a_promise_that_was_withdrawn_comes_back_from_its_page(client: FlaskClient, token: str) -> None:
