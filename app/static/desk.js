@@ -228,7 +228,8 @@ const tell = (reported, options) => ask("/desk/heartbeat", {
 
 /** What the server last said of this desk's reach holds only while it hears of us. Here stands when it doesn't. */
 function tellProof() {
-  const why = elsewhere.hidden ? { dead: "dead", full: "dead" }[stream.state] : "elsewhere";
+  const away = elsewhere.hidden ? { dead: "dead", full: "dead" }[stream.state] : "elsewhere";
+  const why = signedOut ? "signed_out" : away;
   desk.dataset.unproven = why ?? "";
   notHere.hidden = !why;
   notHere.querySelector("span").textContent = why ? words(`alarm_here_${why}`) : "";
@@ -272,6 +273,7 @@ document.addEventListener("desk:signed-out", () => {
   stream.stop();
   softphone.stop();
   alarmAbout("signed_out");
+  tellProof();
 });
 
 // --- the agent's hands ------------------------------------------------------------------------------

@@ -791,6 +791,8 @@ def test_when_a_colleague_signs_in_here_the_old_page_shows_none_of_their_calls(
     desk.keyboard.press("p")
 
     expect(desk.locator("#alarm")).to_contain_text("U bent uitgelogd")
+    expect(desk.locator("#not-here")).to_have_text("Hier gaat nu niets over: u bent hier uitgelogd.")
+    expect(desk.locator(".standing-state.when-proven")).to_be_hidden()
     assert presence_of("ben").intent == Intent.AVAILABLE
 
 
