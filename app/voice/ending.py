@@ -61,7 +61,8 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
     """Close the call: everybody who was taken for it is free, and it has exactly one outcome.
 
     A caller who hung up before anybody answered is owed a callback, if their number can be called; if it
-    can't, and nobody was left to be rung, it is kept that they rang.
+    can't, and nobody was left to be rung, it is kept that they rang. So is who was promised one that another
+    call of their number has settled meanwhile: they were on the line themselves, and spoke to nobody.
     """
     if call.state == CallState.ENDED:
         return
@@ -74,7 +75,8 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
     elif step is not None and step.outcome is None:
         release(session, call, step, StepOutcome.CALLER_HUNG_UP, now)
     call_steps.stop_waiting(call)
-    if call.bridged_at is None and call.promise is None and places.may_ring(session, call.remote_e164):
+    has_promise = owing.has_promise(session, call)
+    if call.bridged_at is None and not has_promise and places.may_ring(session, call.remote_e164):
         facts = facts_of(session, call, now, deployment)
         due = owing.due_for(session, call, facts, now)
         debtor = facts.agents.get(facts.owner) if facts.owner else None

@@ -51,11 +51,20 @@ def owe(
     call.promise = promise.id
 
 
+def has_promise(session: Session, call: Call) -> bool:
+    """Tell whether a call has its promise, or somebody's word has ended it: not what another call settled."""
+    promise = session.get(Promise, call.promise) if call.promise is not None else None
+    return promise is not None and promise.state != PromiseState.MERGED
+
+
 def due_for(session: Session, call: Call, facts: Facts, now: datetime) -> datetime:
-    """Return by when this caller is rung back, who was told no time: by the rules that led the call so far.
+    """Return by when this caller is rung back: as they were told, else by the rules that led the call so far.
 
     Of a call that never came to a step nothing was decided yet: the rules in force say it now.
     """
+    told = session.get(Promise, call.promise) if call.promise is not None else None
+    if told is not None and told.due_at > now:
+        return told.due_at
     if call.step == 0:
         resolved = facts.situation(now, can_be_rung_back=places.may_ring(session, call.remote_e164)).resolved
     else:

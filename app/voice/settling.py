@@ -49,7 +49,9 @@ def as_it_turns_out(session: Session, call: Call, step: CallStep, now: datetime)
             ledger.unmerge(session, merged, "promise_of_another", now)
         elif not owed.is_about(merged, call.customer, call.case):
             ledger.unmerge(session, merged, "promise_of_another_matter", now)
-    _settle(session, call, step, step.agent, now)
+    lasted = (step.ended_at - step.answered_at).total_seconds() if step.ended_at is not None else None
+    if not _have_hardly_spoken(session, call, step, lasted):
+        _settle(session, call, step, step.agent, now)
 
 
 def by_word(session: Session, call: Call, step: CallStep, agent: str, now: datetime) -> None:
@@ -81,10 +83,15 @@ def as_it_ends(session: Session, call: Call, step: CallStep, now: datetime, seco
     They were together for a few `seconds` and the agent noted nothing: somebody may have picked up and no
     more.
     """
-    if seconds is None or seconds >= KEPT_FROM_SECONDS:
-        return
-    if step.agent is None or not conversations.words_of(session, call.sid, step.agent).are_there:
+    if _have_hardly_spoken(session, call, step, seconds):
         owe_again(session, call, step, "promise_hardly_spoken", now)
+
+
+def _have_hardly_spoken(session: Session, call: Call, step: CallStep, seconds: float | None) -> bool:
+    """Tell whether they were together for too few seconds; None, when that isn't known, never is."""
+    if seconds is None or seconds >= KEPT_FROM_SECONDS:
+        return False
+    return step.agent is None or not conversations.words_of(session, call.sid, step.agent).are_there
 
 
 def owe_again(session: Session, call: Call, step: CallStep, why: str, now: datetime) -> None:
