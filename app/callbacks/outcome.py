@@ -99,7 +99,7 @@ def _rang_meanwhile(
     Whoever asked for it again is owed it: the conversation here knew nothing of that. Who has spoken to one
     of us there isn't rung about it again, though it was a machine that answered here.
     """
-    if attempt.bridged_at is None:
+    if attempt.bridged_at is None or places.is_nobodys(session, attempt.number):
         return False
     calls = owed.calls_since(session, promise, attempt.bridged_at)
     if outcome != AttemptOutcome.KEPT:

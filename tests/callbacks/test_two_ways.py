@@ -15,6 +15,7 @@ from app.callbacks import placing
 from app.deployment import Deployment
 from app.jobs import callbacks as jobs
 from app.jobs import waiting
+from app.lines import nobodys
 from app.records.agents import Activity, Presence, Reach
 from app.records.calls import Call, CallState, CallStep
 from app.records.lines import Line as OurLine
@@ -22,7 +23,7 @@ from app.records.outgoing import Outbox
 from app.records.promises import OWED, AttemptOutcome, Promise
 from config import Settings
 from tests import town
-from tests.callbacks.test_callbacks import Callback, attempts, ends_asked_for, owe, why
+from tests.callbacks.test_callbacks import Callback, attempts, ends_asked_for, owe, stored, why
 from tests.factories import ADA, LINE, noon_zone
 from tests.telephone import Another, Line
 from tests.voice.test_races import at_once
@@ -249,6 +250,24 @@ def test_a_customer_who_rings_at_a_moment_of_their_callback_is_spoken_to_once_an
             goes_on(carrier, moment)
 
         check(case, moment, fate, town.call(theirs.line.sid))
+
+
+@pytest.mark.parametrize("is_nobodys", [False, True])
+def test_who_spoke_to_us_while_a_machine_answered_their_callback_is_not_rung_again_unless_it_may_be_anybody(
+    client: FlaskClient, settings: Settings, deployment: Deployment, another: Another, is_nobodys: bool
+) -> None:
+    promise = owe()
+    carrier = Carrier(client, settings, deployment)
+    carrier.is_answered()
+    if is_nobodys:
+        with db.transaction() as session:
+            nobodys.mark(session, ADA, "the switchboard's", datetime.now(UTC))
+    theirs = Theirs(another, deployment, "60")
+    theirs.begins()
+    theirs.ends()
+    goes_on(carrier, "machine")
+
+    assert (stored(promise).state in OWED) is is_nobodys, why(promise)
 
 
 CROSSINGS: dict[str, tuple[Callable[[Carrier], None], Callable[[Carrier, Callback], object]]] = {
