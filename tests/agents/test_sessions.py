@@ -124,7 +124,7 @@ def test_a_session_of_which_nothing_is_heard_ends(client: FlaskClient, anna: str
         session.execute(update(UserSession).values(seen_at=utcnow() - timedelta(minutes=60)))
 
     assert not is_signed_in(client)
-    assert "Uw vorige aanmelding is voorbij" in client.get("/login").text
+    assert "Uw vorige sessie is voorbij" in client.get("/login").text
 
 
 def test_the_pulse_of_an_open_desk_keeps_its_session(client: FlaskClient, anna: str) -> None:
@@ -161,7 +161,7 @@ def test_a_cookie_of_before_the_upgrade_is_asked_kindly_to_sign_in_anew(
         session.update(user=anna, number=0, since=int(utcnow().timestamp()))
 
     assert not is_signed_in(client)
-    assert "Rechtdoor is vernieuwd. Meld u één keer opnieuw aan" in client.get("/login").text
+    assert "Rechtdoor is vernieuwd. Log één keer opnieuw in" in client.get("/login").text
 
 
 def test_a_stranger_is_told_nothing_of_earlier_sign_ins(client: FlaskClient, anna: str) -> None:
@@ -210,10 +210,10 @@ def test_a_person_sees_where_they_are_signed_in_and_ends_one(client: FlaskClient
 
     ended = client.post("/account/end", data={"csrf": token, "which": hashes(page)[0]}, follow_redirects=True)
 
-    assert "Die aanmelding is beëindigd" in ended.text
+    assert "Die sessie is beëindigd" in ended.text
     assert sorted(map(is_signed_in, others)) == [False, True]
     assert is_signed_in(client)
-    assert "Die aanmelding is beëindigd" not in client.get("/account").text
+    assert "Die sessie is beëindigd" not in client.get("/account").text
 
 
 def test_a_person_ends_all_others(client: FlaskClient, anna: str) -> None:
@@ -430,7 +430,7 @@ def test_a_role_without_a_desk_has_sessions_too(client: FlaskClient, anna: str) 
         email = office.user(session, None, Role.AUDITOR)
     assert try_password(client, email, PASSWORD).status_code == 303
 
-    assert "Nu aangemeld" in client.get("/account").text
+    assert "Nu ingelogd" in client.get("/account").text
 
 
 def test_the_page_of_sessions_stands_in_nobodys_way(
@@ -443,9 +443,9 @@ def test_the_page_of_sessions_stands_in_nobodys_way(
     for width in (1440, 390):
         page.set_viewport_size({"width": width, "height": 900})
         page.goto(f"{url}/account")
-        expect(page.get_by_role("heading", name="Nu aangemeld")).to_be_visible()
+        expect(page.get_by_role("heading", name="Nu ingelogd")).to_be_visible()
         assert axe.violations(page) == []
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
     page.get_by_role("button", name=re.compile("^Beëindigen: Firefox, Windows")).click()
-    expect(page.get_by_role("status")).to_contain_text("Die aanmelding is beëindigd")
+    expect(page.get_by_role("status")).to_contain_text("Die sessie is beëindigd")

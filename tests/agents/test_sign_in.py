@@ -490,7 +490,7 @@ def test_who_is_slowed_down_elsewhere_is_told_where_they_can_go_on(client: Flask
     refused = try_password(client, anna, PASSWORD)
 
     assert refused.status_code == 429
-    assert "In de browser waarin u zich eerder aanmeldde" in refused.text
+    assert "In de browser waarin u eerder inlogde" in refused.text
 
 
 def test_a_known_browser_has_no_endless_patience_either(client: FlaskClient, anna: str) -> None:
@@ -550,7 +550,7 @@ def test_a_person_sees_who_signed_in_and_who_tried(client: FlaskClient, anna: st
     assert page.count("Poging met een verkeerd wachtwoord") >= 15
     assert page.count("Te veel pogingen: moest wachten") == 1
     assert "netwerk 203.0.113.0" in page
-    assert ">Aangemeld<" in page
+    assert ">Ingelogd<" in page
 
 
 def test_changes_of_access_are_kept_and_shown(
