@@ -18,6 +18,7 @@ class Patient(HttpToolsProtocol):
     _until: asyncio.TimerHandle | None = None
     _head_bytes = 0
 
+    # Narrower than asyncio has it, as uvicorn's own protocol is.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         self._await_head()

@@ -91,6 +91,7 @@ class _Form:
 def _wrapped(error: Exception, text: str, connection: Connection) -> BaseException:
     """Return a driver's error as SQLAlchemy's; a connection that is gone is given up."""
     dialect = connection.dialect
+    # What it wants is typed as what the driver raises, and this is that.
     gone = dialect.is_disconnect(error, connection.connection.dbapi_connection, None)  # type: ignore[arg-type]
     wrapped = DBAPIError.instance(
         text, None, error, dialect.loaded_dbapi.Error, connection_invalidated=gone, dialect=dialect

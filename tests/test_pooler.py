@@ -109,7 +109,7 @@ def pgbouncer() -> str:
 @pytest.fixture
 def pooler_url(pgbouncer: str, server_url: str, warden: Warden) -> Iterator[Callable[[str], str]]:
     """Start one before the test's database, with more to say in its configuration; return its URL."""
-    folder = Path(make_url(server_url).query["host"])  # type: ignore[arg-type]
+    folder = Path(str(make_url(server_url).query["host"]))
     running: list[Process] = []
     user = pwd.getpwuid(os.stat(folder).st_uid)
 

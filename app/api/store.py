@@ -87,15 +87,15 @@ def refused(session: Session, kind: Kind[R], records: Sequence[R]) -> dict[int, 
 def _our_lines(session: Session, numbers: Set[str]) -> dict[str, str]:
     """Return which of the numbers are lines of ours, with their names."""
     found = select(Line.number, Line.name)
-    return dict(_in_slices(session, found, Line.number, numbers))  # type: ignore[arg-type]
+    return {row.number: row.name for row in _in_slices(session, found, Line.number, numbers)}
 
 
 def _agents_phones(session: Session, numbers: Set[str]) -> dict[str, str]:
     """Return which of the numbers are phones of agents, with whose."""
     found: dict[str, str] = {}
     still_there = select(Agent.phone, Agent.key).where(Agent.enabled).order_by(Agent.key)
-    for number, agent in _in_slices(session, still_there, Agent.phone, numbers):  # type: ignore[misc, arg-type]
-        found[number] = f"{found[number]}, {agent}" if number in found else agent
+    for row in _in_slices(session, still_there, Agent.phone, numbers):
+        found[row.phone] = f"{found[row.phone]}, {row.key}" if row.phone in found else row.key
     return found
 
 
@@ -412,7 +412,7 @@ def _existing(session: Session, column: InstrumentedAttribute[str], keys: Iterab
 def _in_slices(
     session: Session,
     statement: Select[*tuple[Any, ...]],
-    column: InstrumentedAttribute[str],
+    column: InstrumentedAttribute[Any],
     keys: Iterable[str],
 ) -> Iterable[Row[Any]]:
     for slice_ in _slices(keys):

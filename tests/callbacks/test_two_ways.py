@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import pytest
 from flask import Flask
@@ -298,7 +299,7 @@ def test_a_customer_who_rings_at_the_same_instant_is_not_rung_meanwhile_and_lose
         crossed.name = carrier.it.name if carrier.callback else ""
         call = Line(flask_app.test_client(), settings)
 
-        at_once(call.comes_in, lambda: happens(carrier, crossed))  # noqa: B023
+        at_once(call.comes_in, partial(happens, carrier, crossed))
 
         told = f"{crossing}, round {number}: {[(str(one.state), why(one.id)) for one in town.promises()]}"
         assert jobs.work_off(deployment, datetime.now(UTC) + 120 * SECOND) == 0, told
