@@ -28,6 +28,9 @@ LEAST_OF_A_KEY = 32
 AS_THE_CARRIER_GAVE_IT = "copy all of it from the carrier's console"
 # An SMS holds 160 characters, and what it says comes after the name.
 LONGEST_ORGANISATION = 40
+# As people are given them; app/records/agents.py has the same.
+ROLES = frozenset({"agent", "supervisor", "admin", "auditor"})
+OVERSEEING_ROLES, NO_ROLES = "supervisor,admin,auditor", "none"
 HOW_TO_MAKE_A_KEY = "make one with: python3 -c 'import secrets; print(secrets.token_urlsafe(48))'"
 
 
@@ -104,6 +107,7 @@ class Settings:
     caps: Caps = Caps()
     session_hours: int = 14  # then one signs in again, whatever happened meanwhile
     session_idle_minutes: int = 60  # without a page or the pulse of an open desk
+    second_factor_roles: frozenset[str] = frozenset()  # who can't sign in with a password alone
 
     @property
     def is_production(self) -> bool:
@@ -190,6 +194,7 @@ class _Reader:
             caps=self._caps(),
             session_hours=self._whole("SESSION_HOURS", 14, 1, 24),
             session_idle_minutes=self._whole("SESSION_IDLE_MINUTES", 60, 5, 24 * 60),
+            second_factor_roles=self._second_factor_roles(),
         )
         if production and not settings.check_signatures:
             self.problems.append("CHECK_SIGNATURES: checking can't be switched off in production; remove it")
@@ -332,6 +337,18 @@ class _Reader:
             return number
         self.problems.append(f"{name}: “{text}” is no whole number from {least} to {most}")
         return default
+
+    def _second_factor_roles(self) -> frozenset[str]:
+        usual = OVERSEEING_ROLES if self.environment is Environment.PRODUCTION else NO_ROLES
+        names = [name.strip() for name in self._text("SECOND_FACTOR_ROLES", usual).split(",")]
+        if names == [NO_ROLES]:
+            return frozenset()
+        if wrong := [name for name in names if name not in ROLES]:
+            self.problems.append(
+                f"SECOND_FACTOR_ROLES: “{wrong[0]}” is no role; write roles with commas, for example "
+                f"{OVERSEEING_ROLES}, or {NO_ROLES}"
+            )
+        return frozenset(names)
 
     def _softphone_signal(self) -> str:
         value = self._text("SOFTPHONE_SIGNAL", "")

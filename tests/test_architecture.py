@@ -253,6 +253,9 @@ OPEN_TO_ALL = {
     *("static", "sign_in.front_door", "web.favicon"),
     *("operations.healthz", "operations.readyz", "operations.metrics", "browser_reports.report"),
     *("sign_in.login", "sign_in.sign_in", "sign_in.logout", "sign_in.choose_language"),
+    # For whoever isn't in yet; each asks by itself who gave a password.
+    *("second_step.second", "second_step.second_given", "second_step.cancel"),
+    *("second_step.passkey_options", "second_step.passkey"),
 }
 
 

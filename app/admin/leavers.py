@@ -10,6 +10,7 @@ from app.admin import leaving
 from app.admin.leaving import Share
 from app.admin.promises import MAY_ACT, words
 from app.agents.sign_in import current, has_desk, require_role
+from app.agents.step_up import require_fresh
 from app.clock import utcnow
 from app.db import patient_transaction, reading
 from app.errors import InvalidField
@@ -53,6 +54,7 @@ def preview() -> Response:
 
 @bp.post("")
 @require_role(*MAY_ACT)
+@require_fresh
 def leaver() -> Response:
     """Give everything that one agent has in hand to colleagues, and let them go if so asked."""
     asked, now, reader = Asked.of_request(), utcnow(), current()

@@ -25,6 +25,7 @@ from app.admin import keeping, promise_list
 from app.admin.office_file import PLAIN, for_office
 from app.admin.promise_list import VIEWS, Choice, Words
 from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
+from app.agents.step_up import require_fresh
 from app.agents.teams import deserted
 from app.carrier.delivery import NOT_DELIVERED, TOLD_APART, why_not
 from app.clock import utcnow
@@ -124,6 +125,7 @@ def overview() -> Response:
 
 @bp.get("/export.csv")
 @require_role(*OVERSEERS)
+@require_fresh
 def export() -> Response:
     """The same list as a file, whole: as an office opens it, or `plain` with commas, for programs."""
     now = utcnow()

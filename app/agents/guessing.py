@@ -54,7 +54,11 @@ class Throttle:
     is_known: bool = False
 
     @classmethod
-    def of(cls, email: str, address: str, key: str, device: "Device | None" = None) -> "Throttle":
+    def of(
+        cls, email: str, address: str, key: str, device: "Device | None" = None, *, what: str = ""
+    ) -> "Throttle":
+        """Return it for this account, address and browser; `what` else than a password is guessed."""
+        key = f"{key} {what}" if what else key
         account = _keyed(key, f"everywhere {email}")
         if device is not None and device.knows(email):
             return cls(account, (Bound.of_account(_keyed(key, f"device {device.id} {email}")),), True)

@@ -10,12 +10,13 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import ColumnElement, delete, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.agents import access_log, presence
-from app.records.access import AccessKind, UserSession
+from app.records.access import AccessKind, Proven, UserSession
 from app.records.agents import Agent, Role, User
+from app.records.factors import has_factor
 from app.records.tokens import ApiToken, Scope
 from config import Settings
 
@@ -41,17 +42,30 @@ _SYSTEMS = (
 
 @dataclass(frozen=True)
 class Limits:
-    """How long a session lasts: in all, and when nothing is heard of it."""
+    """How long a session lasts, in all and when nothing is heard of it; for whom a password is enough."""
 
     longest: timedelta = timedelta(hours=14)
     idle: timedelta = timedelta(hours=1)
+    factor_roles: frozenset[str] = frozenset()  # who need a second factor
 
     @classmethod
     def of(cls, settings: Settings) -> "Limits":
-        return cls(timedelta(hours=settings.session_hours), timedelta(minutes=settings.session_idle_minutes))
+        return cls(
+            timedelta(hours=settings.session_hours),
+            timedelta(minutes=settings.session_idle_minutes),
+            settings.second_factor_roles,
+        )
 
     def allow(self, started_at: datetime, seen_at: datetime, now: datetime) -> bool:
         return now - started_at < self.longest and now - seen_at < self.idle
+
+    def is_proven(self) -> ColumnElement[bool]:
+        """Return whether enough was shown: a password alone is, until one has, or needs, a second factor.
+
+        So what was begun without one is over as soon as there is one, by whichever process it was begun.
+        """
+        needs_none = User.role.not_in(sorted(self.factor_roles)) & ~has_factor(User.email)
+        return or_(UserSession.proven_by == Proven.FACTOR, needs_none)
 
 
 @dataclass(frozen=True)
@@ -89,6 +103,7 @@ class Found:
     agent: str | None
     language: str
     seen_at: datetime
+    proven_at: datetime  # when they last showed who they are
 
 
 def hash_of(secret: str) -> str:
@@ -107,7 +122,7 @@ def browser_named(user_agent: str) -> str:
 # --- from the first page to the last -----------------------------------------------------------------
 
 
-def start(session: Session, user: User, browser: str, now: datetime) -> str:
+def start(session: Session, user: User, browser: str, now: datetime, by: Proven = Proven.PASSWORD) -> str:
     """Begin a session; return what its cookie holds, which is kept nowhere else."""
     secret = secrets.token_urlsafe(32)
     session.add(
@@ -118,6 +133,8 @@ def start(session: Session, user: User, browser: str, now: datetime) -> str:
             started_at=now,
             seen_at=now,
             browser=browser[:80],
+            proven_by=by,
+            proven_at=now,
         )
     )
     return secret
@@ -129,12 +146,13 @@ def find(session: Session, secret: str, now: datetime, limits: Limits) -> Found 
         select(UserSession, User.role, User.agent, User.language)
         .join(User, User.email == UserSession.email)
         .outerjoin(Agent, Agent.key == User.agent)
-        .where(UserSession.hash == hash_of(secret), *_IS_VALID)
+        .where(UserSession.hash == hash_of(secret), *_IS_VALID, limits.is_proven())
     ).one_or_none()
     if row is None or not limits.allow(row.UserSession.started_at, row.UserSession.seen_at, now):
         return None
     found: UserSession = row.UserSession
-    return Found(found.hash, found.email, Role(row.role), row.agent, row.language, found.seen_at)
+    proven_at = found.proven_at or found.started_at
+    return Found(found.hash, found.email, Role(row.role), row.agent, row.language, found.seen_at, proven_at)
 
 
 # Signed out everywhere, or the agent left the organisation: then it is over, whatever the row says.
@@ -150,6 +168,12 @@ def seen(session: Session, hashed: str, now: datetime) -> None:
     )
 
 
+def proven(session: Session, hashed: str, now: datetime, by: Proven | None = None) -> None:
+    """Write down that they showed once more who they are; `by` when that was more than before."""
+    values: dict[str, object] = {"proven_at": now} | ({"proven_by": by} if by is not None else {})
+    session.execute(update(UserSession).where(UserSession.hash == hashed).values(values))
+
+
 def of_user(session: Session, email: str, now: datetime, limits: Limits) -> Sequence[UserSession]:
     """Return where somebody is signed in, the latest first."""
     rows = session.scalars(
@@ -160,6 +184,7 @@ def of_user(session: Session, email: str, now: datetime, limits: Limits) -> Sequ
             UserSession.number == User.session_number,
             UserSession.started_at > now - limits.longest,
             UserSession.seen_at > now - limits.idle,
+            limits.is_proven(),
         )
         .order_by(UserSession.seen_at.desc(), UserSession.hash)
     )
@@ -263,6 +288,7 @@ def _sessions(
             UserSession.started_at > now - limits.longest,
             UserSession.seen_at > now - limits.idle,
             Agent.enabled,
+            limits.is_proven(),
         )
     )
     return {row.hash: row.agent for row in rows}

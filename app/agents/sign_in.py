@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import wraps
 from typing import NoReturn, ParamSpec, cast
 
@@ -24,13 +25,13 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app import web
-from app.agents import access_log, first_pages, guessing, passwords, presence, sessions
+from app.agents import access_log, factors, first_pages, guessing, half_in, passwords, presence, sessions
 from app.agents.first_pages import OVERSEERS as OVERSEERS
 from app.agents.guessing import Throttle
 from app.agents.sessions import Limits
 from app.clock import utcnow
 from app.db import OUT_OF_REACH, reading, transaction
-from app.records.access import AccessKind, UserSession
+from app.records.access import AccessKind, Proven, UserSession
 from app.records.agents import Agent, Role, User
 from config import Settings
 
@@ -55,6 +56,7 @@ class SignedIn:
     agent: str | None
     language: str
     session: str  # the hash of theirs: what they open ends with it
+    proven_at: datetime  # when they last showed who they are
 
 
 # --- the guards --------------------------------------------------------------------------------------
@@ -84,7 +86,7 @@ def _look_up() -> SignedIn | None:
         # A database too busy to write it down has no reason to turn somebody away.
         with suppress(*OUT_OF_REACH), transaction() as db:
             sessions.seen(db, found.hash, now)
-    return SignedIn(found.email, found.role, found.agent, found.language, found.hash)
+    return SignedIn(found.email, found.role, found.agent, found.language, found.hash, found.proven_at)
 
 
 def _limits() -> Limits:
@@ -96,7 +98,7 @@ def require_sign_in(view: View[P]) -> View[P]:
 
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
-        return view(*args, **kwargs) if current() else _ask_to_sign_in()
+        return view(*args, **kwargs) if current() else ask_to_sign_in()
 
     return guarded
 
@@ -107,7 +109,7 @@ def require_agent(view: View[P]) -> View[P]:
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
         if not (reader := current()):
-            return _ask_to_sign_in()
+            return ask_to_sign_in()
         if reader.agent is None:
             _refuse(reader)
         # A page that was opened by somebody else, in a browser where another has signed in since, must not
@@ -127,7 +129,7 @@ def require_role(*roles: Role) -> Callable[[View[P]], View[P]]:
         @wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
             if not (reader := current()):
-                return _ask_to_sign_in()
+                return ask_to_sign_in()
             if reader.role not in roles:
                 _refuse(reader)
             return view(*args, **kwargs)
@@ -165,7 +167,7 @@ def proof_of_reader() -> sessions.Proof:
     return sessions.Proof.of_session(reader.session)
 
 
-def _ask_to_sign_in() -> Response:
+def ask_to_sign_in() -> Response:
     if request.method == "GET" and web.wants_page():
         where = request.full_path.rstrip("?")
         return make_response(redirect(url_for("sign_in.login", next=where)))
@@ -179,8 +181,8 @@ def judge(email: str, password: str) -> User | None:
     """Return the user when the password is theirs. Takes the same time when there is no such user."""
     with reading() as db:
         user = db.get(User, email)
-        left = user is not None and user.agent is not None and not db.get_one(Agent, user.agent).enabled
-    if not passwords.fits(user.password_hash if user else None, password) or user is None or left:
+        may = user is not None and may_come_in(db, user)
+    if not passwords.fits(user.password_hash if user else None, password) or user is None or not may:
         return None
     if passwords.needs_rehash(user.password_hash):
         with transaction() as db:
@@ -190,6 +192,11 @@ def judge(email: str, password: str) -> User | None:
                 .values(password_hash=passwords.rehash(password))
             )
     return user
+
+
+def may_come_in(db: Session, user: User) -> bool:
+    """Say whether this is somebody who works here: not an agent who left."""
+    return user.agent is None or db.get_one(Agent, user.agent).enabled
 
 
 @bp.get("/")
@@ -205,7 +212,7 @@ def login() -> Response:
     if reader := current():
         asked = web.safe_next(request.args.get("next", ""))
         return make_response(redirect(_first_page(reader.role, reader.agent, asked)))
-    return _page(notice=_why_signed_out())
+    return page(notice=_why_signed_out())
 
 
 def _why_signed_out() -> str:
@@ -219,32 +226,53 @@ def _why_signed_out() -> str:
 def sign_in() -> Response:
     settings: Settings = current_app.config["SETTINGS"]
     email = request.form.get("email", "").strip().lower()
-    device = guessing.device_from(request.cookies.get(_device_cookie(), ""), settings.all_secret_keys)
+    device = device_of_request()
     throttle = Throttle.of(email, request.remote_addr or "", settings.secret_key, device)
     with transaction() as db:
         wait = guessing.register_attempt(db, throttle, utcnow())
         if wait:
             note(db, AccessKind.SLOWED_DOWN, email)
     if wait:
-        return _page(429, error=_wait_in_words(wait, throttle), wait=wait)
+        return page(429, error=wait_in_words(wait, throttle), wait=wait)
     user = judge(email, request.form.get("password", ""))
     if user is None:
         with transaction() as db:
             note(db, AccessKind.REFUSED, email)
-        return _page(401, error=web.t("login_wrong"))
+        return page(401, error=web.t("login_wrong"))
+    where = web.safe_next(request.form.get("next", ""))
     with transaction() as db:
         guessing.forgive(db, throttle)
-        _start_session(db, user)
-        note(db, AccessKind.SIGNED_IN, email)
-    where = _first_page(user.role, user.agent, web.safe_next(request.form.get("next", "")))
-    return _remembering((device or guessing.new_device()).with_(email), make_response(redirect(where, 303)))
+        goes_on = "/login/second" if factors.of(db, email).any else ""
+        if not goes_on and factors.are_needed(user.role, settings):
+            goes_on = "/account/factors"
+        if goes_on:
+            _end_session(db)
+            half_in.begin(user, where, utcnow())
+            return make_response(redirect(goes_on, 303))
+    return let_in(user, where, Proven.PASSWORD)
 
 
-def note(db: Session, kind: AccessKind, email: str) -> None:
+def let_in(user: User, where: str, by: Proven) -> Response:
+    """Begin a session for somebody who showed who they are, and lead them to where they were going."""
+    with transaction() as db:
+        _start_session(db, user, by)
+        note(db, AccessKind.SIGNED_IN, user.email)
+    where = _first_page(user.role, user.agent, where)
+    device = device_of_request() or guessing.new_device()
+    return _remembering(device.with_(user.email), make_response(redirect(where, 303)))
+
+
+def device_of_request() -> guessing.Device | None:
+    settings: Settings = current_app.config["SETTINGS"]
+    return guessing.device_from(request.cookies.get(_device_cookie(), ""), settings.all_secret_keys)
+
+
+def note(db: Session, kind: AccessKind, email: str, *, about: str = "") -> None:
     """Write down what somebody did at the door in this request; of who has no account, no name."""
     known = db.scalar(select(User.email).where(User.email == email))
     browser = sessions.browser_named(request.user_agent.string)
-    access_log.note(db, kind, known, utcnow(), access_log.Place.of(browser, request.remote_addr or ""))
+    place = access_log.Place.of(browser, request.remote_addr or "")
+    access_log.note(db, kind, known, utcnow(), place, about=about)
 
 
 def _device_cookie() -> str:
@@ -271,36 +299,43 @@ def _first_page(role: Role, agent: str | None, asked: str) -> str:
     return first.href if first is not None and asked == "/desk" else asked
 
 
-def _start_session(db: Session, user: User) -> None:
-    now = utcnow()
+def _end_session(db: Session) -> None:
+    """Whoever was signed in in this browser isn't any more; nothing of theirs survives.
+
+    Neither a planted token nor somebody else's card.
+    """
     if before := session.get(SESSION):
-        # Whoever was signed in in this browser isn't any more.
         db.execute(delete(UserSession).where(UserSession.hash == sessions.hash_of(str(before))))
-    # Nothing of the visitor before survives: neither a planted token nor somebody else's card.
     session.clear()
-    session[SESSION] = sessions.start(db, user, sessions.browser_named(request.user_agent.string), now)
+
+
+def _start_session(db: Session, user: User, by: Proven) -> None:
+    now = utcnow()
+    _end_session(db)
+    browser = sessions.browser_named(request.user_agent.string)
+    session[SESSION] = sessions.start(db, user, browser, now, by)
     session["user"] = user.email
     session["number"] = user.session_number
     session["since"] = int(now.timestamp())
     session["language"] = user.language
 
 
-def _page(status: int = 200, *, error: str = "", notice: str = "", wait: int = 0) -> Response:
+def page(status: int = 200, *, error: str = "", notice: str = "", wait: int = 0) -> Response:
     asked = request.values.get("next", "")
-    page = render_template(
+    text = render_template(
         "agents/login.html",
         error=error,
         notice=notice,
         email=request.form.get("email", ""),
         next=web.safe_next(asked),
     )
-    response = make_response(page, status)
+    response = make_response(text, status)
     if wait:
         response.headers["Retry-After"] = str(wait)
     return response
 
 
-def _wait_in_words(seconds: int, throttle: Throttle) -> str:
+def wait_in_words(seconds: int, throttle: Throttle) -> str:
     minutes = -(-seconds // 60)
     how_long = web.duration(seconds, "second") if seconds < 90 else web.duration(minutes, "minute")
     words = web.t("login_wait", how_long=how_long)

@@ -24,6 +24,16 @@ class UserSession(Base):
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)  # a minute old at most while it is used
     browser: Mapped[str] = mapped_column(String(80))  # “Firefox, Windows”: to tell one's own apart
+    # With what, see Proven; empty: by a process of the release before, which asked for a password.
+    proven_by: Mapped[str] = mapped_column(String(12), default="", server_default="")
+    proven_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # last; None: as it was started
+
+
+class Proven(StrEnum):
+    """With what somebody showed who they are."""
+
+    PASSWORD = "password"
+    FACTOR = "factor"  # a password and a second factor, or a passkey, which is two
 
 
 class AccessKind(StrEnum):
@@ -37,6 +47,17 @@ class AccessKind(StrEnum):
     SIGNED_OUT_EVERYWHERE = "signed_out_everywhere"
     ACCESS_CHANGED = "access_changed"
     PASSWORD_CHANGED = "password_changed"
+    FACTOR_REFUSED = "factor_refused"
+    AUTHENTICATOR_ADDED = "authenticator_added"
+    AUTHENTICATOR_REMOVED = "authenticator_removed"
+    PASSKEY_ADDED = "passkey_added"
+    PASSKEY_RENAMED = "passkey_renamed"
+    PASSKEY_REMOVED = "passkey_removed"
+    RECOVERY_CODES_MADE = "recovery_codes_made"
+    RECOVERY_CODE_USED = "recovery_code_used"
+    FACTORS_RESET = "factors_reset"
+    LINK_ASKED = "link_asked"
+    LINK_MADE = "link_made"
     LEFT = "left"
     TOKEN_CREATED = "token_created"
     TOKEN_REVOKED = "token_revoked"
