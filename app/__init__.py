@@ -5,6 +5,7 @@ from flask import Flask
 from app import bus, cli, db, operations, web
 from app.admin import front, leavers, promise_figures
 from app.admin import promises as admin_promises
+from app.agents import oidc_views
 from app.api import views as api
 from app.callbacks import webhooks as callback_webhooks
 from app.callers import numbers
@@ -41,6 +42,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     whose_views.register(app)
     promise_views.register(app)
     message_views.register(app)
+    app.register_blueprint(oidc_views.bp)
     front.register(app)
     admin_promises.register(app)
     promise_figures.register(app)

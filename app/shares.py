@@ -36,6 +36,8 @@ SIZES = {
     "public": Size(2, 200),  # who isn't signed in: the page to do so, a caller's own page, files
     # A crowd at the beginning of a shift waits here, some seconds at most: a password takes a moment.
     "sign_in": Size(2, 100),
+    # They wait for the organisation's own provider, which may be slow: nobody else waits with them.
+    "elsewhere": Size(2, 100),
 }
 _CARRIER = ("/voice/", "/messages/")
 _HEALTH = ("/healthz", "/readyz", "/metrics")
@@ -52,6 +54,8 @@ def share_of(method: str, path: str) -> str:
         return "health"
     if path == "/login" and method == "POST":
         return "sign_in"
+    if path.startswith("/login/oidc"):
+        return "elsewhere"
     if path.startswith("/api/"):
         return "desk" if path.startswith("/api/v1/agents/") and path.endswith(_PULSES) else "api"
     if path.startswith(_REPORTS) or "/recordings/" in path:

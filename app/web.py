@@ -41,7 +41,9 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Their callers prove themselves with a signature or a token in each request, and hold no session.
 # A browser that tells what it kept a page from doing has neither; it is only counted.
 REPORTS_OF_BROWSERS = "/csp-reports"
-WITHOUT_SESSION = ("/voice/", "/messages/", "/api/", REPORTS_OF_BROWSERS)
+# The organisation's provider signs what it tells us.
+SIGNED_OUT_THERE = "/login/oidc/backchannel"
+WITHOUT_SESSION = ("/voice/", "/messages/", "/api/", REPORTS_OF_BROWSERS, SIGNED_OUT_THERE)
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 LARGEST_IN_COLUMN = 2**31 - 1
@@ -58,9 +60,26 @@ def content_security_policy(connect: Sequence[str] = (), media: Sequence[str] = 
     return (
         "default-src 'self'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         f"connect-src {' '.join([SELF, *connect])}; media-src {' '.join([SELF, *media])}; "
-        "font-src 'self'; object-src 'none'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; "
+        f"font-src 'self'; object-src 'none'; base-uri 'none'; form-action {' '.join(where_forms_lead())}; "
+        "frame-ancestors 'none'; "
         f"report-uri {REPORTS_OF_BROWSERS}"
     )
+
+
+def where_forms_lead() -> list[str]:
+    """Return where a form of ours may lead: to us; and, signing out, on to where one signed in."""
+    # Without an application only the names of the directives are asked for.
+    oidc = current_app.config["SETTINGS"].oidc if current_app else None
+    return [SELF, _origin_of(oidc.issuer)] if oidc is not None else [SELF]
+
+
+def may_forms_lead_to(address: str) -> bool:
+    return _origin_of(address) in where_forms_lead()
+
+
+def _origin_of(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 class Fields(ImmutableMultiDict[str, Any]):

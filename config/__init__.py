@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 
-from config import files
+from config import directory, files
+from config.directory import Oidc
 from config.numbers import EUROPE, is_ordinary
 
 # Known to everybody, so worth nothing: production refuses them by value.
@@ -108,6 +109,9 @@ class Settings:
     session_hours: int = 14  # then one signs in again, whatever happened meanwhile
     session_idle_minutes: int = 60  # without a page or the pulse of an open desk
     second_factor_roles: frozenset[str] = frozenset()  # who can't sign in with a password alone
+    oidc: Oidc | None = None  # who says who somebody is, beside or instead of a password
+    group_roles: tuple[tuple[str, str], ...] = ()  # which role a group of the organisation's directory gives
+    passwords: bool = True  # whether one signs in with a password of ours
 
     @property
     def is_production(self) -> bool:
@@ -163,6 +167,7 @@ class _Reader:
     def settings(self) -> Settings:
         production = self.environment is Environment.PRODUCTION
         secret_key, *old_secret_keys = self._secret_keys()
+        oidc, group_roles, passwords = directory.read(self.env, self.problems, is_production=production)
         settings = Settings(
             env=self.environment,
             database_url=self._database_url(),
@@ -195,6 +200,9 @@ class _Reader:
             session_hours=self._whole("SESSION_HOURS", 14, 1, 24),
             session_idle_minutes=self._whole("SESSION_IDLE_MINUTES", 60, 5, 24 * 60),
             second_factor_roles=self._second_factor_roles(),
+            oidc=oidc,
+            group_roles=group_roles,
+            passwords=passwords,
         )
         if production and not settings.check_signatures:
             self.problems.append("CHECK_SIGNATURES: checking can't be switched off in production; remove it")

@@ -256,6 +256,8 @@ OPEN_TO_ALL = {
     # For whoever isn't in yet; each asks by itself who gave a password.
     *("second_step.second", "second_step.second_given", "second_step.cancel"),
     *("second_step.passkey_options", "second_step.passkey"),
+    # To the organisation's own provider and back; what it tells us by itself, it signs.
+    *("oidc.leave", "oidc.come_back", "oidc.backchannel"),
 }
 
 

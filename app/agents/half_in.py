@@ -1,4 +1,4 @@
-"""Who gave a password, and owes a second factor? Known to this browser alone, for ten minutes.
+"""Who gave a password, or came from elsewhere, and owes a second factor? This browser knows, for ten minutes.
 
 It is no session: nothing but the pages of the second factor asks for it.
 """
@@ -10,6 +10,7 @@ from flask import g, session
 from sqlalchemy.orm import Session
 
 from app import web
+from app.agents.sessions import Opened
 from app.clock import utcnow
 from app.records.agents import User
 
@@ -23,11 +24,18 @@ class HalfIn:
     number: int  # of users.session_number: what ends all sessions ends this too
     goes_to: str
     at: int
+    opened: Opened  # by what they came so far
 
 
-def begin(user: User, goes_to: str, now: datetime) -> None:
-    """Remember in this browser that the password was theirs. Whatever it held before must be gone."""
-    session[HALF] = [user.email, user.session_number, goes_to[:1000], int(now.timestamp())]
+def begin(user: User, goes_to: str, now: datetime, opened: Opened) -> None:
+    """Remember in this browser what they showed so far. Whatever it held before must be gone."""
+    session[HALF] = [
+        user.email,
+        user.session_number,
+        goes_to[:1000],
+        int(now.timestamp()),
+        [opened.how, opened.provider_sid, opened.provider_sub],
+    ]
     session["language"] = user.language
     g.pop("signed_in", None)
 
@@ -35,10 +43,11 @@ def begin(user: User, goes_to: str, now: datetime) -> None:
 def current() -> HalfIn | None:
     """Return who is half-way in; None when nobody is, or took too long."""
     kept = session.get(HALF)
-    if not isinstance(kept, list) or len(kept) != 4:
+    if not isinstance(kept, list) or len(kept) != 5:
         return None
-    email, number, goes_to, at = kept
-    half = HalfIn(str(email), int(number), web.safe_next(str(goes_to)), int(at))
+    email, number, goes_to, at, (how, provider_sid, provider_sub) = kept
+    opened = Opened(str(how), provider_sid=provider_sid, provider_sub=provider_sub)
+    half = HalfIn(str(email), int(number), web.safe_next(str(goes_to)), int(at), opened)
     age = utcnow() - datetime.fromtimestamp(half.at, tz=utcnow().tzinfo)
     return half if timedelta(minutes=-1) < age < FOR_SO_LONG else None
 

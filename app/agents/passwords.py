@@ -44,8 +44,8 @@ def rehash(password: str) -> str:
 def fits(password_hash: str | None, password: str) -> bool:
     """Say whether `password` belongs to `password_hash`.
 
-    None (nobody has this account) costs the same time as a wrong password, so that the time
-    taken does not tell which accounts exist.
+    None or empty (nobody has this account, or it has no password) costs the same time as a wrong
+    password, so that the time taken does not tell which accounts exist.
     """
     if len(password) > MOST_LENGTH:
         return False
@@ -53,7 +53,7 @@ def fits(password_hash: str | None, password: str) -> bool:
         matches = _threads().submit(_hasher.verify, password_hash or _nobodys_hash(), password).result()
     except (Argon2Error, InvalidHashError):
         return False
-    return matches and password_hash is not None
+    return matches and bool(password_hash)
 
 
 def needs_rehash(password_hash: str) -> bool:

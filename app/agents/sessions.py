@@ -94,6 +94,20 @@ class Proof:
 
 
 @dataclass(frozen=True)
+class Opened:
+    """By what a session begins: `password`, or `oidc` at the organisation's own provider."""
+
+    how: str
+    by: Proven = Proven.PASSWORD  # FACTOR: more than a password was asked for, here or there
+    provider_sid: str | None = None
+    provider_sub: str | None = None
+    id_token: str | None = None
+
+
+BY_PASSWORD = Opened("password")
+
+
+@dataclass(frozen=True)
 class Found:
     """Whose session it is, as they are now."""
 
@@ -104,6 +118,8 @@ class Found:
     language: str
     seen_at: datetime
     proven_at: datetime  # when they last showed who they are
+    how: str = BY_PASSWORD.how
+    by: Proven = Proven.PASSWORD
 
 
 def hash_of(secret: str) -> str:
@@ -122,7 +138,7 @@ def browser_named(user_agent: str) -> str:
 # --- from the first page to the last -----------------------------------------------------------------
 
 
-def start(session: Session, user: User, browser: str, now: datetime, by: Proven = Proven.PASSWORD) -> str:
+def start(session: Session, user: User, browser: str, now: datetime, opened: Opened = BY_PASSWORD) -> str:
     """Begin a session; return what its cookie holds, which is kept nowhere else."""
     secret = secrets.token_urlsafe(32)
     session.add(
@@ -133,8 +149,12 @@ def start(session: Session, user: User, browser: str, now: datetime, by: Proven 
             started_at=now,
             seen_at=now,
             browser=browser[:80],
-            proven_by=by,
+            how=opened.how,
+            proven_by=opened.by,
             proven_at=now,
+            provider_sid=opened.provider_sid,
+            provider_sub=opened.provider_sub,
+            id_token=opened.id_token,
         )
     )
     return secret
@@ -151,12 +171,25 @@ def find(session: Session, secret: str, now: datetime, limits: Limits) -> Found 
     if row is None or not limits.allow(row.UserSession.started_at, row.UserSession.seen_at, now):
         return None
     found: UserSession = row.UserSession
-    proven_at = found.proven_at or found.started_at
-    return Found(found.hash, found.email, Role(row.role), row.agent, row.language, found.seen_at, proven_at)
+    return Found(
+        hash=found.hash,
+        email=found.email,
+        role=Role(row.role),
+        agent=row.agent,
+        language=row.language,
+        seen_at=found.seen_at,
+        proven_at=found.proven_at or found.started_at,
+        how=found.how,
+        by=Proven.FACTOR if found.proven_by == Proven.FACTOR else Proven.PASSWORD,
+    )
 
 
-# Signed out everywhere, or the agent left the organisation: then it is over, whatever the row says.
-_IS_VALID = (UserSession.number == User.session_number, or_(User.agent.is_(None), Agent.enabled))
+# Signed out everywhere, or they left the organisation: then it is over, whatever the row says.
+_IS_VALID = (
+    UserSession.number == User.session_number,
+    User.is_active,
+    or_(User.agent.is_(None), Agent.enabled),
+)
 
 
 def seen(session: Session, hashed: str, now: datetime) -> None:
@@ -235,6 +268,33 @@ def end_all_of_agent(session: Session, agent: str, now: datetime) -> None:
         access_log.note(session, AccessKind.LEFT, email, now, access_log.COMMAND)
 
 
+def opened_by(session: Session, hashed: str) -> Opened:
+    """Return by what a session was opened, with what the provider gave for it."""
+    columns = (UserSession.how, UserSession.provider_sid, UserSession.provider_sub, UserSession.id_token)
+    row = session.execute(select(*columns).where(UserSession.hash == hashed)).one_or_none()
+    if row is None:
+        return BY_PASSWORD
+    how, provider_sid, provider_sub, id_token = row
+    return Opened(how, provider_sid=provider_sid, provider_sub=provider_sub, id_token=id_token)
+
+
+def end_elsewhere(session: Session, subject: str | None, sid: str | None, now: datetime) -> Sequence[str]:
+    """End the sessions that the provider says are over; return whose they were, once for each.
+
+    With `sid` it is that one session of theirs; without, all that it opened for `subject`.
+    """
+    which = [UserSession.how == "oidc"]
+    which += [UserSession.provider_sid == sid] if sid is not None else []
+    which += [UserSession.provider_sub == subject] if subject is not None else []
+    ended = session.execute(delete(UserSession).where(*which).returning(UserSession.hash, UserSession.email))
+    emails = [row.email for row in ended.all()]
+    agents = select(User.agent).where(User.email.in_(emails), User.agent.is_not(None))
+    for agent in session.scalars(agents).all():
+        if agent is not None and not is_elsewhere(session, agent, "", now):
+            presence.signs_out(session, agent, now)
+    return emails
+
+
 def is_elsewhere(session: Session, agent: str, hashed: str, now: datetime) -> bool:
     """Tell whether a desk of the agent is open in another browser than this session's."""
     found = session.scalar(
@@ -287,6 +347,7 @@ def _sessions(
             UserSession.number == User.session_number,
             UserSession.started_at > now - limits.longest,
             UserSession.seen_at > now - limits.idle,
+            User.is_active,
             Agent.enabled,
             limits.is_proven(),
         )

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import wraps
 from typing import NoReturn, ParamSpec, cast
@@ -25,10 +25,20 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app import web
-from app.agents import access_log, factors, first_pages, guessing, half_in, passwords, presence, sessions
+from app.agents import (
+    access_log,
+    factors,
+    first_pages,
+    guessing,
+    half_in,
+    oidc,
+    passwords,
+    presence,
+    sessions,
+)
 from app.agents.first_pages import OVERSEERS as OVERSEERS
 from app.agents.guessing import Throttle
-from app.agents.sessions import Limits
+from app.agents.sessions import BY_PASSWORD, Limits, Opened
 from app.clock import utcnow
 from app.db import OUT_OF_REACH, reading, transaction
 from app.records.access import AccessKind, Proven, UserSession
@@ -195,8 +205,8 @@ def judge(email: str, password: str) -> User | None:
 
 
 def may_come_in(db: Session, user: User) -> bool:
-    """Say whether this is somebody who works here: not an agent who left."""
-    return user.agent is None or db.get_one(Agent, user.agent).enabled
+    """Say whether this is somebody who works here: not an agent who left, nor off in the directory."""
+    return user.is_active and (user.agent is None or db.get_one(Agent, user.agent).enabled)
 
 
 @bp.get("/")
@@ -225,6 +235,8 @@ def _why_signed_out() -> str:
 @bp.post("/login")
 def sign_in() -> Response:
     settings: Settings = current_app.config["SETTINGS"]
+    if not settings.passwords:
+        return page(403, error=web.t("login_passwords_off", name=name_of_provider()))
     email = request.form.get("email", "").strip().lower()
     device = device_of_request()
     throttle = Throttle.of(email, request.remote_addr or "", settings.secret_key, device)
@@ -242,24 +254,47 @@ def sign_in() -> Response:
     where = web.safe_next(request.form.get("next", ""))
     with transaction() as db:
         guessing.forgive(db, throttle)
-        goes_on = "/login/second" if factors.of(db, email).any else ""
-        if not goes_on and factors.are_needed(user.role, settings):
-            goes_on = "/account/factors"
-        if goes_on:
-            _end_session(db)
-            half_in.begin(user, where, utcnow())
-            return make_response(redirect(goes_on, 303))
-    return let_in(user, where, Proven.PASSWORD)
+        where = enter(db, user, BY_PASSWORD, where)
+    return _lead(user, where)
 
 
 def let_in(user: User, where: str, by: Proven) -> Response:
-    """Begin a session for somebody who showed who they are, and lead them to where they were going."""
+    """Begin a session for somebody who showed the rest too, and lead them to where they were going."""
+    half = half_in.current()
+    opened = replace(half.opened if half is not None and half.email == user.email else BY_PASSWORD, by=by)
     with transaction() as db:
-        _start_session(db, user, by)
-        note(db, AccessKind.SIGNED_IN, user.email)
-    where = _first_page(user.role, user.agent, where)
-    device = device_of_request() or guessing.new_device()
-    return _remembering(device.with_(user.email), make_response(redirect(where, 303)))
+        where = enter(db, user, opened, where)
+    return _lead(user, where)
+
+
+def enter(db: Session, user: User, opened: Opened, where: str) -> str:
+    """Begin somebody's session in this browser; return where they go from here.
+
+    Where more is asked of them than they have shown so far, they are half-way in, and go there first.
+    """
+    if rest := _rest_to_show(db, user, opened):
+        _end_session(db)
+        half_in.begin(user, where, utcnow(), opened)
+        return rest
+    _start_session(db, user, opened)
+    note(db, AccessKind.SIGNED_IN, user.email)
+    return _first_page(Role(user.role), user.agent, where)
+
+
+def _rest_to_show(db: Session, user: User, opened: Opened) -> str:
+    settings: Settings = current_app.config["SETTINGS"]
+    if opened.by is Proven.FACTOR:
+        return ""
+    if factors.of(db, user.email).any:
+        return "/login/second"
+    return "/account/factors" if factors.are_needed(user.role, settings) else ""
+
+
+def _lead(user: User, where: str) -> Response:
+    response = make_response(redirect(where, 303))
+    if half_in.current() is not None:
+        return response
+    return _remembering((device_of_request() or guessing.new_device()).with_(user.email), response)
 
 
 def device_of_request() -> guessing.Device | None:
@@ -270,9 +305,13 @@ def device_of_request() -> guessing.Device | None:
 def note(db: Session, kind: AccessKind, email: str, *, about: str = "") -> None:
     """Write down what somebody did at the door in this request; of who has no account, no name."""
     known = db.scalar(select(User.email).where(User.email == email))
+    access_log.note(db, kind, known, utcnow(), place())
+
+
+def place() -> access_log.Place:
+    """Return from where this request comes, as coarsely as it is written down."""
     browser = sessions.browser_named(request.user_agent.string)
-    place = access_log.Place.of(browser, request.remote_addr or "")
-    access_log.note(db, kind, known, utcnow(), place, about=about)
+    return access_log.Place.of(browser, request.remote_addr or "")
 
 
 def _device_cookie() -> str:
@@ -309,25 +348,64 @@ def _end_session(db: Session) -> None:
     session.clear()
 
 
-def _start_session(db: Session, user: User, by: Proven) -> None:
+def _start_session(db: Session, user: User, opened: Opened) -> None:
     now = utcnow()
     _end_session(db)
     browser = sessions.browser_named(request.user_agent.string)
-    session[SESSION] = sessions.start(db, user, browser, now, by)
+    session[SESSION] = sessions.start(db, user, browser, now, opened)
     session["user"] = user.email
     session["number"] = user.session_number
     session["since"] = int(now.timestamp())
     session["language"] = user.language
 
 
+# --- for another way in: see app/agents/oidc_views.py ------------------------------------------------
+
+
+def provider() -> oidc.Provider | None:
+    """Return the organisation's own provider, None where the settings name none."""
+    settings: Settings = current_app.config["SETTINGS"]
+    if settings.oidc is None:
+        return None
+    if "oidc" not in current_app.extensions:
+        current_app.extensions["oidc"] = oidc.Provider(settings, settings.oidc)
+    return cast(oidc.Provider, current_app.extensions["oidc"])
+
+
+def name_of_provider() -> str:
+    settings: Settings = current_app.config["SETTINGS"]
+    return (settings.oidc.name if settings.oidc else "") or web.t("oidc_organisation")
+
+
+def door(status: int, error: str) -> Response:
+    """Return the sign-in page, which says why nobody came in."""
+    return page(status, error=error)
+
+
+def _sign_out_there(opened: Opened) -> Response | None:
+    """Lead a browser on to sign out at the provider as well, where it came in by that; None: it didn't."""
+    there = provider()
+    came_by_it = there is not None and opened.how != BY_PASSWORD.how
+    address = there.address_to_sign_out(opened.id_token) if there is not None and came_by_it else None
+    if address is None:
+        return None
+    if web.may_forms_lead_to(address):
+        return make_response(redirect(address, 303))
+    # Elsewhere a form may not lead; a page may.
+    return make_response(render_template("agents/signed_out.html", address=address, name=name_of_provider()))
+
+
 def page(status: int = 200, *, error: str = "", notice: str = "", wait: int = 0) -> Response:
     asked = request.values.get("next", "")
+    settings: Settings = current_app.config["SETTINGS"]
     text = render_template(
         "agents/login.html",
         error=error,
         notice=notice,
         email=request.form.get("email", ""),
         next=web.safe_next(asked),
+        elsewhere=name_of_provider() if settings.oidc else "",
+        passwords=settings.passwords,
     )
     response = make_response(text, status)
     if wait:
@@ -348,9 +426,11 @@ def logout() -> Response:
 
     The agent's shift ends with it, unless their desk is open in another browser too.
     """
+    opened = BY_PASSWORD
     if reader := current():
         now = utcnow()
         with transaction() as db:
+            opened = sessions.opened_by(db, reader.session)
             if request.form.get("everywhere"):
                 sessions.end_all(db, reader.email, now)
                 note(db, AccessKind.SIGNED_OUT_EVERYWHERE, reader.email)
@@ -363,7 +443,7 @@ def logout() -> Response:
     session.clear()
     if chosen:
         session["language"] = chosen
-    return make_response(redirect(url_for("sign_in.login"), 303))
+    return _sign_out_there(opened) or make_response(redirect(url_for("sign_in.login"), 303))
 
 
 @bp.post("/language")

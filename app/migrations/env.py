@@ -6,6 +6,7 @@ import app.records.access
 import app.records.agents
 import app.records.callers
 import app.records.calls
+import app.records.directory
 import app.records.factors
 import app.records.jobs
 import app.records.lines

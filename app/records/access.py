@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, Index, Integer, String
+from sqlalchemy import ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, UtcDateTime
+from app.db import Base, UtcDateTime, partial_index
 
 
 class UserSession(Base):
@@ -16,6 +16,7 @@ class UserSession(Base):
     __table_args__ = (
         Index("ix_user_sessions_email", "email"),
         Index("ix_user_sessions_seen_at", "seen_at"),
+        partial_index("ix_user_sessions_provider_sid", "provider_sid", where="provider_sid IS NOT NULL"),
     )
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of what the cookie holds
@@ -27,6 +28,13 @@ class UserSession(Base):
     # With what, see Proven; empty: by a process of the release before, which asked for a password.
     proven_by: Mapped[str] = mapped_column(String(12), default="", server_default="")
     proven_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # last; None: as it was started
+    # By what it was opened: `password`, or `oidc`, at the organisation's own provider.
+    how: Mapped[str] = mapped_column(String(10), default="password", server_default="password")
+    # How the provider names this session and whose it is: it may end it.
+    provider_sid: Mapped[str | None] = mapped_column(String(255))
+    provider_sub: Mapped[str | None] = mapped_column(String(255))
+    # What it gave: shown to it again at signing out. Opens nothing.
+    id_token: Mapped[str | None] = mapped_column(Text, deferred=True)
 
 
 class Proven(StrEnum):
@@ -59,6 +67,7 @@ class AccessKind(StrEnum):
     LINK_ASKED = "link_asked"
     LINK_MADE = "link_made"
     LEFT = "left"
+    IDENTITY_LINKED = "identity_linked"
     TOKEN_CREATED = "token_created"
     TOKEN_REVOKED = "token_revoked"
 

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, Text, case, null, select
+from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, Text, case, null, select, true
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from app.db import Base, Json, UtcDateTime, table_of
@@ -133,12 +133,14 @@ class User(Base):
     __tablename__ = "users"
 
     email: Mapped[str] = mapped_column(String(254), primary_key=True)  # lower case
-    password_hash: Mapped[str] = mapped_column(Text)  # argon2id
+    password_hash: Mapped[str] = mapped_column(Text)  # argon2id; empty: has no password, signs in elsewhere
     role: Mapped[Role] = mapped_column(String(12))
     agent: Mapped[str | None] = mapped_column(ForeignKey("agents.key", ondelete="SET NULL"))
     language: Mapped[str] = mapped_column(String(2), default="nl")
     # Signing out everywhere is a step of this number; it stands in the session.
     session_number: Mapped[int] = mapped_column(Integer, default=0)
+    # False: the organisation's directory says that they have left.
+    is_active: Mapped[bool] = mapped_column(default=True, server_default=true())
 
 
 class SignInAttempt(Base):

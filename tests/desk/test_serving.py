@@ -226,6 +226,7 @@ def test_who_finds_a_door_full_is_told_to_come_back(url: str, stuck: threading.E
         ("POST", "/desk/heartbeat", "desk"),
         ("POST", "/api/v1/agents/anna/heartbeat", "desk"),
         ("GET", "/api/v1/agents", "api"),
+        ("GET", "/login/oidc/callback", "elsewhere"),
         ("PUT", "/api/v1/customers/heartbeat", "api"),
         ("GET", "/admin/promises/export.csv", "reports"),
         ("GET", "/desk/promises/1/recordings/RE1", "reports"),
