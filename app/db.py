@@ -195,6 +195,26 @@ class Database:
         ):
             yield connection
 
+    def empty_log(self) -> bool:
+        """Empty SQLite's write-ahead log, in which what was deleted stands until it is written over.
+
+        False while somebody reads from it; then it is worth another try. Keeps nobody who writes waiting.
+        """
+        if not self.is_sqlite:
+            return True
+        connection = self.engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout=100")
+            try:
+                busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            finally:
+                cursor.execute(f"PRAGMA busy_timeout={int(SQLITE_BUSY_SECONDS * 1000)}")
+                cursor.close()
+            return not busy
+        finally:
+            connection.close()
+
     def pools(self) -> list[Pool]:
         """Return where connections are taken from: those of calls first."""
         return [self.engine.pool, self._patient.pool]

@@ -238,11 +238,22 @@ class Carrier:
 
     def delete_recording(self, sid: str) -> None:
         """Have a recording deleted; one that isn't there is deleted already."""
-        try:
-            self._ask(lambda: self._client.recordings(sid).delete())
-        except CarrierError as error:
-            if error.status != 404:
-                raise
+        self._delete(self._client.recordings(sid))
+
+    def delete_copy(self, sid: str) -> None:
+        """Have a message, or the record of a call and of all that it dialled, deleted, unless it is gone.
+
+        Both are refused while they are under way.
+        https://www.twilio.com/docs/voice/api/call-resource#delete-a-call-resource
+        https://www.twilio.com/docs/messaging/api/message-resource#delete-a-message-resource
+        """
+        if sid.startswith("CA"):
+            while legs := self.legs_of(sid):
+                for leg in legs:
+                    self._delete(self._client.calls(leg.sid))
+            self._delete(self._client.calls(sid))
+        else:
+            self._delete(self._client.messages(sid))
 
     def recordings_of(self, call_sid: str) -> list[tuple[str, int | None]]:
         """Return the SID of each recording of a call, and how many seconds it lasts if that is known."""
@@ -276,6 +287,13 @@ class Carrier:
     def check(self) -> None:
         """Ask for our own account: an answer means that the address and the credentials are right."""
         self._ask(lambda: self._client.api.accounts(self._client.account_sid).fetch())
+
+    def _delete(self, resource: Any) -> None:
+        try:
+            self._ask(resource.delete)
+        except CarrierError as error:
+            if error.status != 404:
+                raise
 
     def _ask(self, question: Any) -> Any:
         try:

@@ -9,8 +9,11 @@ from app import db
 from app.api.fields import Defaults, Problem, Unusable, phone
 from app.clock import utcnow
 from app.commands import refuse, say, settings_of
-from app.forgetting import erasure
-from app.forgetting.erasure import Erased
+from app.forgetting import requests
+from app.forgetting.requests import Receipt
+from app.jobs import erasures
+from app.records.privacy import Whom
+from config import Settings
 
 erase_commands = AppGroup("erase", help="Forget somebody: it can't be taken back, and may be repeated.")
 
@@ -25,22 +28,45 @@ def number(context: click.Context, number: str) -> None:
         e164 = phone(number.strip(), Defaults.of(settings))
     except Unusable as unusable:
         raise refuse([Problem("NUMBER", unusable.code, unusable.values_said)]) from unusable
-    with db.patient_transaction() as session:
-        erased = erasure.erase_number(session, e164, getpass.getuser(), utcnow())
-    _tell(erased)
+    _forget(settings, Whom.NUMBER, e164)
 
 
 @erase_commands.command("customer")
 @click.argument("customer")
-def customer(customer: str) -> None:
+@click.pass_context
+def customer(context: click.Context, customer: str) -> None:
     """Forget a customer with their numbers, cases and contacts."""
-    with db.patient_transaction() as session:
-        erased = erasure.erase_customer(session, customer, getpass.getuser(), utcnow())
-    _tell(erased)
+    _forget(settings_of(context), Whom.CUSTOMER, customer)
 
 
-def _tell(erased: Erased | None) -> None:
-    if erased is None:
+@erase_commands.command("status")
+@click.argument("erasure", type=int)
+def status(erasure: int) -> None:
+    """Tell how far request ERASURE has come, also at the carrier."""
+    with db.reading() as session:
+        receipt = requests.find(session, erasure)
+    if receipt is None:
         click.echo(say("erased_nothing"))
-        return
-    click.echo(say("erased", calls=erased.calls, promises=erased.promises, messages=erased.messages))
+    else:
+        _tell(receipt)
+
+
+def _forget(settings: Settings, kind: Whom, of: str) -> None:
+    now = utcnow()
+    with db.patient_transaction() as session:
+        request = requests.ask(session, kind, of, getpass.getuser(), now, settings.secret_key)
+    receipt = erasures.finish(request, now)
+    if receipt is None:
+        click.echo(say("erased_nothing"))
+    else:
+        _tell(receipt)
+
+
+def _tell(receipt: Receipt) -> None:
+    click.echo(
+        say("erased", calls=receipt.calls, promises=receipt.promises, messages=receipt.messages)
+        if receipt.done_at is not None
+        else say("erased_not_yet", id=receipt.id)
+    )
+    if receipt.at_carrier:
+        click.echo(say("erased_at_carrier", left=receipt.at_carrier, id=receipt.id))

@@ -5,22 +5,29 @@ Calls and promises keep their times and outcomes, so that the house's figures st
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Select, delete, select
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy.orm import Session
 
 from app.agents import desk_events
+from app.forgetting import copies
 from app.forgetting.naming import slices, unname_calls, unname_promises
+from app.forgetting.whom import numbers_of_nobody_else
 from app.outgoing import outbox
 from app.promises import ledger, whose
 from app.records.agents import DeskEvent
 from app.records.callers import Case, Customer, CustomerNumber, NobodysNumber
-from app.records.calls import Call
+from app.records.calls import IS_ENDED, Call
 from app.records.messages import Message, MessageStop
 from app.records.outgoing import Outbox
+from app.records.privacy import Whom
 from app.records.promises import IS_OWED, OWED, Promise, PromiseState
+
+AT_A_TIME = 200
+# Desks' events and what other systems are told go back no further.
+TOLD_FOR = timedelta(days=2)
 
 _MAY_BE_WITHDRAWN = [
     state for state, following in ledger.FOLLOWS.items() if PromiseState.WITHDRAWN in following
@@ -52,7 +59,9 @@ class _Somebody:
         return _holding(session, key, named)
 
 
-def erase_customer(session: Session, customer: str, who: str, now: datetime) -> Erased | None:
+def erase_customer(
+    session: Session, customer: str, who: str, now: datetime, erasure: int = 0
+) -> Erased | None:
     """Forget the customer with their numbers, cases and contacts; None when there is none.
 
     What they are still owed is withdrawn by `who`. A number that is also another customer's stays theirs.
@@ -61,20 +70,20 @@ def erase_customer(session: Session, customer: str, who: str, now: datetime) -> 
         return None
     cases = session.scalars(select(Case.key).where(Case.customer == customer)).all()
     _leave_to_others(session, customer, now)
-    somebody = _Somebody(_numbers_of_nobody_else(session, customer), [customer], cases)
-    erased = _forget(session, somebody, who, now)
+    somebody = _Somebody(numbers_of_nobody_else(session, customer), [customer], cases)
+    erased = _forget(session, somebody, who, now, erasure)
     # Numbers, cases and contacts go with them, by the database's own rules.
     session.execute(delete(Customer).where(Customer.key == customer))
     return erased
 
 
-def erase_number(session: Session, e164: str, who: str, now: datetime) -> Erased | None:
+def erase_number(session: Session, e164: str, who: str, now: datetime, erasure: int = 0) -> Erased | None:
     """Forget whoever calls from a number; None when nothing is known under it.
 
     Customers who have it lose it, and stay: their calls and promises go on naming them and their cases.
     """
     wanted_none = session.get(MessageStop, e164) is not None
-    erased = _forget(session, _Somebody([e164]), who, now)
+    erased = _forget(session, _Somebody([e164]), who, now, erasure)
     session.execute(delete(NobodysNumber).where(NobodysNumber.e164 == e164))
     gone = delete(CustomerNumber).where(CustomerNumber.e164 == e164).returning(CustomerNumber.customer)
     is_known = bool(session.scalars(gone).all()) or wanted_none or erased != Erased(0, 0, 0)
@@ -98,14 +107,20 @@ def _leave_to_others(session: Session, customer: str, now: datetime) -> None:
     session.flush()
 
 
-def _numbers_of_nobody_else(session: Session, customer: str) -> Sequence[str]:
-    other = aliased(CustomerNumber)
-    shared = select(other.e164).where(other.e164 == CustomerNumber.e164, other.customer != customer).exists()
-    mine = select(CustomerNumber.e164).where(CustomerNumber.customer == customer, ~shared)
-    return session.scalars(mine).all()
+def forget_old_calls(session: Session, kind: Whom, of: str, now: datetime, erasure: int) -> int:
+    """Forget a few calls of a number or a customer that were over before desks' events go back; how many.
+
+    Nothing else tells of these any more, so that each few can be done for themselves.
+    """
+    column = Call.remote_e164 if kind == Whom.NUMBER else Call.customer
+    old = (column == of, IS_ENDED, Call.ended_at < now - TOLD_FOR)
+    oldest = select(Call.sid).where(*old).order_by(Call.created_at).limit(AT_A_TIME)
+    sids = session.scalars(oldest.with_for_update(skip_locked=True)).all()
+    unname_calls(session, sids, now, customer_too=kind == Whom.CUSTOMER, erasure=erasure)
+    return len(sids)
 
 
-def _forget(session: Session, somebody: _Somebody, who: str, now: datetime) -> Erased:
+def _forget(session: Session, somebody: _Somebody, who: str, now: datetime, erasure: int) -> Erased:
     customer_too = bool(somebody.customers)
     promises = somebody.found(session, Promise, Promise.number, Promise.id)
     calls = somebody.found(session, Call, Call.remote_e164, Call.sid)
@@ -114,8 +129,8 @@ def _forget(session: Session, somebody: _Somebody, who: str, now: datetime) -> E
     messages = somebody.found(session, Message, Message.number, Message.sid)
     withdrawn = _withdraw(session, promises, who, now)
     unname_promises(session, promises, now, customer_too=customer_too)
-    unname_calls(session, calls, now, customer_too=customer_too)
-    _forget_messages(session, messages, somebody.numbers)
+    unname_calls(session, calls, now, customer_too=customer_too, erasure=erasure)
+    _forget_messages(session, messages, somebody.numbers, now, erasure)
     _forget_what_was_told(
         session,
         _Names(
@@ -155,9 +170,12 @@ def _withdraw(session: Session, promises: Sequence[int], who: str, now: datetime
     return owed
 
 
-def _forget_messages(session: Session, sids: Sequence[str], numbers: Sequence[str]) -> None:
+def _forget_messages(
+    session: Session, sids: Sequence[str], numbers: Sequence[str], now: datetime, erasure: int
+) -> None:
     """Delete what went to and fro, sent or not, and that a number of theirs wanted no messages."""
     for some in slices(sids):
+        copies.of_messages(session, some, now, erasure)
         session.execute(delete(Message).where(Message.sid.in_(some)))
     for some in slices(numbers):
         session.execute(delete(MessageStop).where(MessageStop.number.in_(some)))

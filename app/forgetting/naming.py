@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 from sqlalchemy import delete, null, select, true, update
 from sqlalchemy.orm import Session
 
-from app.promises import recordings
+from app.forgetting import copies
+from app.promises import ledger, recordings
 from app.records.calls import IS_ENDED, Call, CallStep, Inbox
 from app.records.notes import CallNote
 from app.records.promises import Promise, PromiseAttempt, PromiseEvent, Recording
@@ -20,17 +21,20 @@ HARMLESS_DETAILS = frozenset({"agent", "from", "time", "error"})
 _CUSTOMER: dict[str, Any] = {"customer": None, "case": None}
 
 
-def unname_calls(session: Session, sids: Sequence[str], now: datetime, *, customer_too: bool) -> None:
+def unname_calls(
+    session: Session, sids: Sequence[str], now: datetime, *, customer_too: bool, erasure: int = 0
+) -> None:
     """Take off who called, what was known of them, and what they said after the tone, also at the carrier.
 
     A call that is going on keeps what the carrier still needs of it, until it_ends() is told.
     """
     more = _CUSTOMER if customer_too else {}
     for some in slices(sids):
+        copies.of_calls(session, some, now, erasure)
         session.execute(
             update(Call)
             .where(Call.sid.in_(some))
-            .values(remote_e164=None, **more)
+            .values(remote_e164=None, attestation="", **more)
             .execution_options(synchronize_session=False)
         )
         _unname_notes(session, some, customer_too=customer_too)
@@ -96,6 +100,10 @@ def unname_promises(session: Session, ids: Sequence[int], now: datetime, *, cust
                 event.details = {
                     name: event.details[name] for name in HARMLESS_DETAILS & event.details.keys()
                 }
+        # Another system may have named its request by whom it was for.
+        asked = Promise.id.in_(some) & Promise.origin.startswith("api:")
+        for promise in session.scalars(select(Promise).where(asked)):
+            promise.origin = ledger.unnamed(promise.origin)
         session.flush()
         recordings.forget(session, Recording.promise.in_(some), now)
         session.execute(

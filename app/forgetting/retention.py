@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, bindparam, delete, exists, null, select, u
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.db import table_of
+from app.forgetting import copies
 from app.forgetting.naming import unname_calls, unname_promises
 from app.outgoing import outbox
 from app.records.access import AccessEvent, UserSession
@@ -99,6 +100,9 @@ def _calls(session: Session, before: datetime, now: datetime) -> int:
     sids = _oldest(session, Call.sid, Call.created_at, Call.created_at < before, *is_over)
     if not sids:
         return 0
+    # Those that name nobody any more went there when their numbers did.
+    named = select(Call.sid).where(Call.sid.in_(sids), Call.forgotten_at.is_(None))
+    copies.of_calls(session, session.scalars(named).all(), now)
     session.execute(delete(Recording).where(Recording.call_sid.in_(sids)))
     session.execute(delete(Inbox).where(Inbox.call_sid.in_(sids)))
     # Their steps go with them, by the database's own rules.
@@ -159,6 +163,7 @@ def _messages(session: Session, before: datetime, now: datetime) -> int:
     """Delete messages that somebody has seen to; without its number a message is nothing."""
     old = (Message.at < before, Message.handled_at.is_not(None), ~_is_owed(Message.promise))
     sids = _oldest(session, Message.sid, Message.at, *old)
+    copies.of_messages(session, sids, now)
     session.execute(delete(Message).where(Message.sid.in_(sids)))
     return len(sids)
 

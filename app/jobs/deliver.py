@@ -17,12 +17,14 @@ from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import Clock, going_on_from, utcnow
 from app.deployment import Deployment
 from app.errors import CarrierError
+from app.forgetting import copies
 from app.jobs import callbacks, in_hand, sweep
 from app.messages import letters, messages, senders
 from app.outgoing import outbox
 from app.outgoing.outbox import Taken
 from app.promises import links
 from app.records.calls import Call, CallState, CallStep, StepKind
+from app.records.messages import Message
 from app.voice import afterwards, ring_tests
 from app.voice.steps import RING_KINDS
 
@@ -141,6 +143,9 @@ def _ask(carrier: Carrier, deployment: Deployment, taken: Taken) -> Answer:
             return Answer(_ring_test(carrier, public_url, payload))
         case outbox.SEND_MESSAGE:
             return _send_message(carrier, deployment, payload["message"])
+        case outbox.CARRIER_COPY:
+            carrier.delete_copy(payload["sid"])
+            return Answer("deleted")
         case unknown:
             raise ValueError(f"nothing delivers {unknown}")
 
@@ -176,6 +181,10 @@ def _send_message(carrier: Carrier, deployment: Deployment, sid: str) -> Answer:
 
 
 def _is_sent(sid: str, carrier_sid: str, body: str, sender: str, to: str, session: Session) -> None:
+    if session.get(Message, sid) is None:
+        # Whom it was for was forgotten while it left.
+        copies.ask(session, [carrier_sid], utcnow())
+        return
     messages.sent(session, sid, carrier_sid, body)
     senders.taken(session, sender, to)
 

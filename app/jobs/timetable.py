@@ -12,7 +12,8 @@ from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
 from app.clock import utcnow
 from app.deployment import Deployment
-from app.jobs import backfill, callbacks, deliver, hooks, recordings, retention, sweep, waiting
+from app.forgetting import requests
+from app.jobs import backfill, callbacks, deliver, erasures, hooks, recordings, retention, sweep, waiting
 from app.jobs.schedule import Job, Way
 from app.jobs.writable import Writable
 from app.outgoing import outbox
@@ -104,6 +105,13 @@ class Timetable:
                 lambda moments: sounds.due(moments.now),
                 every_seconds=2.0,
                 at_once=2,
+            ),
+            "copies": self._delivery(outbox.CARRIER_COPY, at_once=2, every_seconds=2.0),
+            "erasures": Job(
+                Way.QUEUED,
+                lambda: erasures.work_off(utcnow(), stopped=self.stopped.is_set),
+                lambda moments: requests.due(moments.now),
+                every_seconds=1.0,
             ),
             "hooks": Job(
                 Way.QUEUED,

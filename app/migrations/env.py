@@ -13,6 +13,7 @@ import app.records.lines
 import app.records.messages
 import app.records.notes
 import app.records.outgoing
+import app.records.privacy
 import app.records.promises
 import app.records.rules
 import app.records.tokens  # noqa: F401  # each import puts its tables into the metadata

@@ -18,6 +18,7 @@ SEND_MESSAGE = "send_message"
 PLACE_CALLBACK = "place_callback"
 RING_TEST = "ring_test"
 CALL_HOOK = "call_hook"
+CARRIER_COPY = "carrier_copy"
 
 # Another system may be away for a night: tried each hour in the end, for a day.
 LONGEST_GAP = timedelta(hours=1)
@@ -33,6 +34,8 @@ GIVE_UP_AFTER = {
     PLACE_CALLBACK: 4,
     RING_TEST: 1,
     CALL_HOOK: 34,
+    # Who is forgotten is forgotten there too: asked for each hour, for a year.
+    CARRIER_COPY: 8760,
 }
 
 
@@ -151,7 +154,7 @@ def failed(session: Session, taken: Taken, result: str, now: datetime, *, for_go
     if for_good or row.attempts >= GIVE_UP_AFTER.get(row.kind, 6):
         row.done_at = now
         return True
-    row.next_at = now + min(timedelta(seconds=2**row.attempts), LONGEST_GAP)
+    row.next_at = now + min(timedelta(seconds=2 ** min(row.attempts, 12)), LONGEST_GAP)
     return False
 
 

@@ -45,7 +45,7 @@ def arrived(session: Session, call: Call, sid: str, seconds: int | None, now: da
         return
     promise = session.get(Promise, call.promise) if call.promise is not None else None
     # Whoever withdrew what they asked for, or was forgotten, is not listened to.
-    is_wanted = promise is None or promise.state != PromiseState.WITHDRAWN
+    is_wanted = call.forgotten_at is None and (promise is None or promise.state != PromiseState.WITHDRAWN)
     session.add(
         Recording(
             sid=sid,
