@@ -13,6 +13,7 @@ _COMMANDS = {
     "carrier": ("app.commands.carrier", "carrier_commands"),
     "db": ("app.commands.database", "db_commands"),
     "doctor": ("app.commands.doctor", "doctor"),
+    "export": ("app.commands.export", "export_commands"),
     "erase": ("app.commands.erase", "erase_commands"),
     "numbers": ("app.commands.numbers", "number_commands"),
     "hooks": ("app.commands.hooks", "hook_commands"),

@@ -57,6 +57,8 @@ def share_of(method: str, path: str) -> str:
     if path.startswith("/login/oidc"):
         return "elsewhere"
     if path.startswith("/api/"):
+        if path.endswith("/export"):
+            return "reports"
         return "desk" if path.startswith("/api/v1/agents/") and path.endswith(_PULSES) else "api"
     if path.startswith(_REPORTS) or "/recordings/" in path:
         return "reports"

@@ -24,7 +24,7 @@ Schema = dict[str, Any]
 VERSION = "1"
 _PARAMETER = re.compile(r"<(?:[^:<>]+:)?([a-z_]+)>")
 # Answers that aren't JSON of ours.
-_MEDIA = {"EventStream": "text/event-stream", "Page": "text/html"}
+_MEDIA = {"EventStream": "text/event-stream", "Page": "text/html", "Zip": "application/zip"}
 # Parameters of every list, named after its own.
 _PAGE = ("after", "limit")
 # Problems that a request with a token, and one with a body, may meet.
@@ -305,8 +305,8 @@ def page(public_url: str, language: str) -> Page:
 # Those that stand for a whole answer; a field's own problem comes with its sentence.
 PROBLEM_CODES = (
     "no_token unknown_token agent_left forbidden forbidden_other_desk not_found no_such_address "
-    "method_not_allowed not_json too_large invalid_fields conflict wrap_up_not_now promise_is_finished "
-    "too_many_requests unavailable bad_request internal"
+    "several_customers method_not_allowed not_json too_large invalid_fields conflict wrap_up_not_now "
+    "promise_is_finished too_many_requests unavailable bad_request internal"
 ).split()
 
 

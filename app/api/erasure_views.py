@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from flask import current_app, g, jsonify
+from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
@@ -10,10 +10,11 @@ from app import db
 from app.api import fields
 from app.api.fields import Unusable
 from app.api.problems import ApiProblem
-from app.api.routes import READ, WRITE, defaults, operation
+from app.api.routes import READ, WRITE, defaults, operation, settings, who
 from app.clock import utcnow
-from app.forgetting import requests
+from app.forgetting import handing_out, requests, whom
 from app.outgoing.shapes import Answer, At, words
+from app.records.access import AccessKind
 from app.records.privacy import Whom
 
 
@@ -56,9 +57,10 @@ def e164_of(number: str) -> str:
 
 def _erased(kind: Whom, of: str) -> ResponseReturnValue:
     """Do it at once; what is too much for that is a worker's, and 202 tells where its receipt stands."""
-    key, who, now = current_app.config["SETTINGS"].secret_key, f"api:{g.api_token.name}", utcnow()
+    key, by, now = settings().secret_key, who(), utcnow()
     with db.patient_transaction() as session:
-        request = requests.ask(session, kind, of, who, now, key)
+        request = requests.ask(session, kind, of, by, now, key)
+        handing_out.write_down(session, AccessKind.ERASED, (kind, of), None, settings(), now, by=by)
     with db.patient_transaction() as session:
         receipt = requests.carry_out(session, request, now)
     if receipt is None:
@@ -69,8 +71,36 @@ def _erased(kind: Whom, of: str) -> ResponseReturnValue:
     return "", 204, where
 
 
+def export_customer(customer: str) -> ResponseReturnValue:
+    return _exported(Whom.CUSTOMER, customer)
+
+
+def export_number(number: str) -> ResponseReturnValue:
+    return _exported(Whom.NUMBER, e164_of(number))
+
+
+def _exported(kind: Whom, of: str) -> ResponseReturnValue:
+    """Hand out all that is certainly theirs; 409 for a number of several customers: which, is asked first."""
+    now = utcnow()
+    with db.patient_transaction() as session:
+        person = whom.person(session, kind, of)
+        if person is None:
+            raise ApiProblem(404, "not_found")
+        if person.customer is None and person.shared:
+            raise ApiProblem(409, "several_customers")
+        handing_out.write_down(session, AccessKind.EXPORTED, (kind, of), None, settings(), now, by=who())
+    file = handing_out.made(db.patient_reading, person, settings(), now)
+    return Response(handing_out.pieces(file), mimetype="application/zip", headers=handing_out.HEADERS)
+
+
 def enter() -> None:
     """Enter the requests where the description is to show them."""
     for path, view in (("/customers/<path:customer>", erase_customer), ("/numbers/<number>", erase_number)):
         operation("DELETE", path, scope=WRITE, answers={202: Erasure, 204: None})(view)
+    for path, export in (
+        ("/customers/<path:customer>", export_customer),
+        ("/numbers/<number>", export_number),
+    ):
+        # Who may have somebody forgotten may take all of them along; who may read sees no recordings.
+        operation("GET", f"{path}/export", scope=WRITE, answers={200: "Zip"})(export)
     operation("GET", "/erasures/<int:erasure>", scope=READ, answers={200: Erasure})(get_erasure)

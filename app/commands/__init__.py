@@ -7,7 +7,7 @@ import click
 from flask import Flask
 
 from app import catalogue
-from app.api.fields import Problem
+from app.api.fields import Defaults, Problem, Unusable, phone
 from config import Settings
 
 
@@ -26,6 +26,14 @@ def say(code: str, **values: object) -> str:
 def refuse(problems: Iterable[Problem]) -> click.ClickException:
     """Return the error that ends a command: for each problem a line with the field and how to mend it."""
     return click.ClickException("; ".join(f"{one.field}: {one.say(language())}" for one in problems))
+
+
+def number_of(written: str, settings: Settings) -> str:
+    """Read a number that the operator typed as NUMBER, in any spelling. Raises the refusal of a command."""
+    try:
+        return phone(written.strip(), Defaults.of(settings))
+    except Unusable as unusable:
+        raise refuse([Problem("NUMBER", unusable.code, unusable.values_said)]) from unusable
 
 
 def settings_of(context: click.Context) -> Settings:

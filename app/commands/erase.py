@@ -6,12 +6,12 @@ import click
 from flask.cli import AppGroup
 
 from app import db
-from app.api.fields import Defaults, Problem, Unusable, phone
 from app.clock import utcnow
-from app.commands import refuse, say, settings_of
-from app.forgetting import requests
+from app.commands import number_of, say, settings_of
+from app.forgetting import handing_out, requests
 from app.forgetting.requests import Receipt
 from app.jobs import erasures
+from app.records.access import AccessKind
 from app.records.privacy import Whom
 from config import Settings
 
@@ -24,11 +24,7 @@ erase_commands = AppGroup("erase", help="Forget somebody: it can't be taken back
 def number(context: click.Context, number: str) -> None:
     """Forget whoever calls from NUMBER, customer or not; customers who have it lose it, and stay."""
     settings = settings_of(context)
-    try:
-        e164 = phone(number.strip(), Defaults.of(settings))
-    except Unusable as unusable:
-        raise refuse([Problem("NUMBER", unusable.code, unusable.values_said)]) from unusable
-    _forget(settings, Whom.NUMBER, e164)
+    _forget(settings, Whom.NUMBER, number_of(number, settings))
 
 
 @erase_commands.command("customer")
@@ -54,7 +50,9 @@ def status(erasure: int) -> None:
 def _forget(settings: Settings, kind: Whom, of: str) -> None:
     now = utcnow()
     with db.patient_transaction() as session:
-        request = requests.ask(session, kind, of, getpass.getuser(), now, settings.secret_key)
+        who = getpass.getuser()
+        request = requests.ask(session, kind, of, who, now, settings.secret_key)
+        handing_out.write_down(session, AccessKind.ERASED, (kind, of), None, settings, now, by=who)
     receipt = erasures.finish(request, now)
     if receipt is None:
         click.echo(say("erased_nothing"))

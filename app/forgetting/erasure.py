@@ -3,7 +3,7 @@
 Calls and promises keep their times and outcomes, so that the house's figures stay true, but name nobody.
 """
 
-from collections.abc import Iterator, Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from app.agents import desk_events
 from app.forgetting import copies
 from app.forgetting.naming import slices, unname_calls, unname_promises
-from app.forgetting.whom import numbers_of_nobody_else
+from app.forgetting.whom import Names, numbers_of_nobody_else
 from app.outgoing import outbox
 from app.promises import ledger, whose
 from app.records.agents import DeskEvent
@@ -133,16 +133,7 @@ def _forget(session: Session, somebody: _Somebody, who: str, now: datetime, eras
     _forget_messages(session, messages, somebody.numbers, now, erasure)
     _forget_what_was_told(
         session,
-        _Names(
-            frozenset([*somebody.numbers, *messages]),
-            frozenset(
-                [
-                    *(("customer", key) for key in somebody.customers),
-                    *(("case", key) for key in somebody.cases),
-                    *(("call_sid", sid) for sid in calls),
-                ]
-            ),
-        ),
+        Names.made(somebody.numbers, somebody.customers, somebody.cases, calls, messages),
     )
     for promise in withdrawn:
         if promise.agent:
@@ -181,7 +172,7 @@ def _forget_messages(
         session.execute(delete(MessageStop).where(MessageStop.number.in_(some)))
 
 
-def _forget_what_was_told(session: Session, names: "_Names") -> None:
+def _forget_what_was_told(session: Session, names: Names) -> None:
     """Delete what desks and other systems were told of them, or would be, and what was to be sent."""
     events = select(DeskEvent.agent, DeskEvent.number, DeskEvent.data)
     for agent, number, _ in _naming(session, events, names):
@@ -206,34 +197,10 @@ def _holding(session: Session, key: Any, named: Mapping[Any, Sequence[Any]]) -> 
     return list(found)
 
 
-@dataclass(frozen=True)
-class _Names:
-    """By what JSON tells of somebody: texts of any name, and keys under the name that events give them."""
-
-    texts: Set[str]
-    keys: Set[tuple[str, str]]
-
-    def are_in(self, data: Any) -> bool:
-        return any(named[1] in self.texts or named in self.keys for named in _named_in(data))
-
-
-def _naming(session: Session, statement: Select[Any], names: _Names) -> list[Any]:
+def _naming(session: Session, statement: Select[Any], names: Names) -> list[Any]:
     """Return the rows of which the JSON, the last that is selected, tells of somebody.
 
     All are looked through, a thousand at a time: these tables hold days, and no index knows who is in there.
     """
     rows = session.execute(statement.execution_options(yield_per=1000))
     return [row for row in rows if names.are_in(row[-1])]
-
-
-def _named_in(data: Any) -> Iterator[tuple[str, str]]:
-    """Yield every (name, text) in a JSON value, however deep."""
-    if isinstance(data, list):
-        for item in data:
-            yield from _named_in(item)
-    elif isinstance(data, dict):
-        for name, value in data.items():
-            if isinstance(value, str):
-                yield name, value
-            else:
-                yield from _named_in(value)

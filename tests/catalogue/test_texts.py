@@ -72,7 +72,7 @@ def test_every_text_stands_there_in_every_language_with_the_same_values(kind: st
 
 # Every value that a text may hold is the one or the other, so that a new one is thought about.
 COUNTS = set(
-    "added calls cells closed count days expected live loaded messages minutes most promises refused seconds"
+    "added calls cells closed count days expected left live loaded messages minutes most notes promises refused seconds"
     " seen".split()
 )
 NO_COUNTS = set(
@@ -87,6 +87,8 @@ BENDS_NOTHING = {
     ("command.would_load", "refused"),
     *(("command.calls_compared", value) for value in ("added", "closed", "live")),
     *(("command.erased", value) for value in ("calls", "messages", "promises")),
+    *(("command.exported_left_out", value) for value in ("calls", "messages", "notes", "promises")),
+    ("command.erased_at_carrier", "left"),
     *((f"problem.{code}", "most") for code in ("not_seconds", "too_many", "not_a_page")),
     *((f"problem.{code}", "expected") for code in ("too_few_cells", "too_many_cells")),
     ("problem.before_what_is_kept", "days"),  # at least thirty

@@ -1,0 +1,65 @@
+"""How does a file of one person come to who asked for it? Made beside, handed out in pieces, noted."""
+
+import logging
+import tempfile
+from collections.abc import Iterator
+from datetime import datetime
+from typing import IO
+
+from sqlalchemy.orm import Session
+
+from app.agents import access_log
+from app.agents.access_log import Place
+from app.carrier.rest import Carrier
+from app.forgetting import export, requests
+from app.forgetting.export import Open
+from app.forgetting.whom import Person
+from app.records.access import AccessKind
+from app.records.privacy import Whom
+from config import Settings
+
+log = logging.getLogger(__name__)
+
+# More lies on the disk meanwhile, in a file without a name that ends with the answer.
+IN_MEMORY = 1024 * 1024
+PIECE = 64 * 1024
+HEADERS = {"Cache-Control": "no-store", "Content-Disposition": 'attachment; filename="export.zip"'}
+
+
+def made(open_: Open, person: Person, settings: Settings, now: datetime) -> IO[bytes]:
+    """Return a file, at its beginning, with all that is certainly theirs."""
+    file = tempfile.SpooledTemporaryFile(max_size=IN_MEMORY)  # noqa: SIM115  # whoever hands it out closes it
+    try:
+        left_out = export.write(file, open_, person, Carrier(settings).recording_sound, now)
+        log.info("all of one person was handed out", extra={"bytes": file.tell(), "whole": not left_out})
+        file.seek(0)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def pieces(file: IO[bytes]) -> Iterator[bytes]:
+    """Yield a file piece by piece, and let go of it."""
+    with file:
+        while piece := file.read(PIECE):
+            yield piece
+
+
+def write_down(
+    session: Session,
+    kind: AccessKind,
+    of: tuple[Whom, str],
+    who: str | None,
+    settings: Settings,
+    now: datetime,
+    place: Place = access_log.COMMAND,
+    by: str = "",
+) -> None:
+    """Keep that somebody asked for all of a person, or for their end; of whom only a mark tells.
+
+    `who` is the account; a token or an operator has none, and is named by `by`.
+    """
+    whose, value = of
+    about = f"{whose} {requests.mark(settings.secret_key, value)[:12]} {by}".strip()
+    access_log.note(session, kind, who, now, place, about=about)
