@@ -6,8 +6,8 @@ from alembic import op
 import app.db
 from app.migrations.indexes import create_index
 
-revision = "0021"
-down_revision = "0017"
+revision = "0020"
+down_revision = "0019"
 branch_labels = None
 depends_on = None
 
