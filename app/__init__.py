@@ -7,6 +7,7 @@ from app.admin import front, leavers, promise_figures
 from app.admin import promises as admin_promises
 from app.agents import oidc_views
 from app.api import views as api
+from app.audit import keys as audit_keys
 from app.callbacks import webhooks as callback_webhooks
 from app.callers import numbers
 from app.desk import callers_page, message_views, promise_views, refusals, views, whose_views
@@ -30,6 +31,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     numbers.bind(settings.callable_countries)
     caps.bind(settings.caps, settings.default_country)
     senders.bind(settings.text_sender)
+    audit_keys.bind(settings.all_secret_keys)
     operations.register(app)
     webhooks.register(app)
     callback_webhooks.register(app)

@@ -183,6 +183,7 @@ def _require_all(row: Rows) -> None:
         column.name
         for column in row.table.columns
         if column.name not in given and not column.nullable and column.server_default is None
+        if column is not row.table.autoincrement_column
     ]
     if missing:
         raise ValueError(f"rows of {row.table.name} lack {', '.join(missing)}: name them in Rows")

@@ -17,7 +17,7 @@ from tests.parts import ROOT, test_settings
 # The rooms of the house, from the ground up: each may lean on itself and on those before it, on no other.
 GROUND = ("config", "errors", "clock", "logs", "catalogue", "bus", "db", "prepared", "deployment")
 ROOMS = (
-    *("records", "callers", "lines", "web", "agents", "carrier", "outgoing", "routing", "promises"),
+    *("records", "audit", "callers", "lines", "web", "agents", "carrier", "outgoing", "routing", "promises"),
     *(
         "messages",
         "forgetting",

@@ -8,7 +8,9 @@ from sqlalchemy import and_, event, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
+from app.audit import log as audit
 from app.records.agents import DeskEvent, Presence
+from app.records.audit import AuditPending
 
 _BELLS = "desk_bells"
 
@@ -39,6 +41,17 @@ def append(
         insert(DeskEvent).values(agent=agent, number=number, kind=kind, data=dict(data), created_at=now)
     )
     ring_after_commit(session, *bell(agent, number))
+
+
+def pop(
+    session: Session, agent: str, number: int, data: Mapping[str, Any], e164: str | None, now: datetime
+) -> None:
+    """Append a screen-pop, which shows an agent somebody's data: that is written down with it.
+
+    `e164` is the other side's number, by which it is known who was looked at when that is no customer.
+    """
+    session.execute(insert(AuditPending).values(**audit.row_of_pop(agent, data, now, e164)))
+    append(session, agent, number, "screen_pop", data, now)
 
 
 def bell(agent: str, number: int) -> tuple[str, str]:

@@ -96,7 +96,7 @@ def _ring(
     reason = sentences.words(told, language_of(session, agent), zone, now, kind="reason")
     pop = screen_pop.screen_pop(call, facts, reason=reason, ring_expected=True)
     pop |= {"direction": str(Direction.OUTBOUND), "about": promise.about}
-    desk_events.append(session, agent, chosen.event_number, "screen_pop", pop, now)
+    desk_events.pop(session, agent, chosen.event_number, pop, call.remote_e164, now)
     outbox.add(session, outbox.PLACE_CALLBACK, f"callback/{sid}", {"call_sid": sid}, now)
     return sid
 

@@ -17,6 +17,7 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from app import bus, db, logs
+from app.audit import keys as audit_keys
 from app.callers import numbers
 from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
@@ -51,6 +52,7 @@ def prepare(settings: Settings) -> Schedule:
     numbers.bind(settings.callable_countries)
     caps.bind(settings.caps, settings.default_country)
     senders.bind(settings.text_sender)
+    audit_keys.bind(settings.all_secret_keys)
     stopped = threading.Event()
     timetable = Timetable(
         Carrier(settings),

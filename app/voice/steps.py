@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, exists, select
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events, presence
+from app.audit import log as audit
 from app.callers.numbers import may_be_called
 from app.carrier import twiml
 from app.catalogue import text
@@ -18,6 +19,7 @@ from app.lines import places
 from app.prepared import Guarded, Rows
 from app.records import lifecycle
 from app.records.agents import DeskEvent
+from app.records.audit import AuditPending
 from app.records.calls import Call, CallState, CallStep, Inbox, StepKind, StepOutcome
 from app.routing import kept, screen_pop, sentences
 from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, needs_others, next_step
@@ -154,11 +156,14 @@ _OF_STEP = tuple(
     " rule_version rule parameters situation".split()
 )
 _OF_ANSWER = ("call_sid", "request", "reply", "created_at")
+_OF_LOOK = ("at", "what", "who", "via", "subjects", "details")
 _waiting = table_of(Call).alias("waiting")
 _STEP_AND_POP = [
     Rows(table_of(CallStep), _OF_STEP),
     Rows(table_of(Inbox), _OF_ANSWER),
     Rows(table_of(DeskEvent), ("agent", "kind", "data", "created_at"), taken={"number": "event_number"}),
+    # That somebody's data are shown to the agent is written down with it: it is a look-up like any other.
+    Rows(table_of(AuditPending), _OF_LOOK),
 ]
 _RESERVATION = presence.reservation(
     # Unless somebody else was told to be the first whom this agent speaks.
@@ -212,6 +217,7 @@ def _ring(
         {name: getattr(row, name) for name in _OF_STEP},
         answered | {"request": f"step/{row.number}"},
         {"agent": step.agent, "kind": "screen_pop", "data": pop, "created_at": known.now},
+        audit.row_of_pop(step.agent, pop, known.now, call.remote_e164),
     ]
     rings = {
         "step": row.number,
