@@ -10,6 +10,7 @@ from flask import Flask
 from flask.cli import AppGroup
 
 _COMMANDS = {
+    "audit": ("app.commands.audit", "audit_commands"),
     "carrier": ("app.commands.carrier", "carrier_commands"),
     "db": ("app.commands.database", "db_commands"),
     "doctor": ("app.commands.doctor", "doctor"),

@@ -58,6 +58,7 @@ class Keep:
     promises: int | None = None
     messages: int | None = 365
     access: int | None = 365  # who signed in, was refused, or got other rights
+    audit: int | None = 1827  # who changed what, and who looked at whom: five years
     situations: int | None = 365  # on what the steps of calls were decided
     sent: int = 7  # what has left the outbox
 
@@ -292,6 +293,7 @@ class _Reader:
             promises=self._days("KEEP_PROMISES_DAYS", usual.promises),
             messages=self._days("KEEP_MESSAGES_DAYS", usual.messages),
             access=self._days("KEEP_ACCESS_DAYS", usual.access),
+            audit=self._days("KEEP_AUDIT_DAYS", usual.audit),
             situations=self._days("KEEP_SITUATIONS_DAYS", usual.situations),
             # Nobody asks for it later, and it names people: not for ever.
             sent=self._days("KEEP_SENT_DAYS", usual.sent, least=1, or_for_ever=False) or usual.sent,

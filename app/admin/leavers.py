@@ -9,8 +9,10 @@ from sqlalchemy import select
 from app.admin import leaving
 from app.admin.leaving import Share
 from app.admin.promises import MAY_ACT, words
-from app.agents.sign_in import current, has_desk, require_role
+from app.agents.sign_in import actor, current, has_desk, require_role
 from app.agents.step_up import require_fresh
+from app.audit import log as audit
+from app.audit.log import What
 from app.clock import utcnow
 from app.db import patient_transaction, reading
 from app.errors import InvalidField
@@ -66,6 +68,11 @@ def leaver() -> Response:
             shares = leaving.hand_over(session, asked.leaves, asked.to, who, now)
             if disables:
                 leaving.disable(session, asked.leaves, now)
+            told = {"to": asked.to, "left": disables}
+            told |= {"promises": sum(len(share.promises) for share in shares)}
+            told |= {"cases": sum(len(share.cases) for share in shares)}
+            whom = audit.agent(asked.leaves)
+            audit.record(session, actor(), What.HANDED_OVER_BY_LEAVER, now, whom, **told)
     except InvalidField as error:
         return _page(asked, error=error.message)
     return _page(asked, shares, is_done=True)

@@ -24,9 +24,12 @@ from app import catalogue, web
 from app.admin import keeping, promise_list
 from app.admin.office_file import PLAIN, for_office
 from app.admin.promise_list import VIEWS, Choice, Words
+from app.agents.looking import looked
 from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
 from app.agents.step_up import require_fresh
 from app.agents.teams import deserted
+from app.audit import log as audit
+from app.audit.log import What
 from app.carrier.delivery import NOT_DELIVERED, TOLD_APART, why_not
 from app.clock import utcnow
 from app.db import patient_reading, reading, transaction
@@ -99,6 +102,7 @@ def about_messages(code: str, **values: object) -> str:
 def overview() -> Response:
     now = utcnow()
     # The figures look through a month.
+    looked(What.PROMISES_LISTED, **_asked_for())
     with patient_reading() as session:
         _use_zone(session)
         page = render_template(
@@ -131,6 +135,7 @@ def export() -> Response:
     now = utcnow()
     with patient_reading() as session:
         found, told = promise_list.ids(session, _chosen(now)), _words_for(session)
+    looked(What.PROMISES_EXPORTED, promises=len(found), **_asked_for())
     headers = {"Content-Disposition": 'attachment; filename="promises.csv"'}
     country = current_app.config["SETTINGS"].default_country
     form = PLAIN if "plain" in request.args else for_office(web.language(), country)
@@ -146,6 +151,7 @@ def story(promise_id: int) -> Response:
         promise = session.get(Promise, promise_id)
         if promise is None:
             abort(404)
+        looked(What.PROMISE_READ, *audit.person(promise.customer, promise.number), promise=promise.id)
         zone = places.zone_of(session, promise.line)
         web.show_times_in(str(zone))
         told = _words_for(session)
@@ -293,6 +299,12 @@ def _may_act() -> bool:
 def _view() -> str:
     asked = request.args.get("view", "owed")
     return asked if asked in VIEWS else "owed"
+
+
+def _asked_for() -> dict[str, str | None]:
+    """Return which list the reader asks for, as the audit log keeps it."""
+    agent, team = request.args.get("agent") or None, request.args.get("team") or None
+    return {"view": _view(), "agent": agent, "team": team}
 
 
 def _chosen(now: datetime) -> Choice:

@@ -13,7 +13,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.audit import log as audit
+from app.audit.log import Actor
 from app.records.access import AccessEvent, AccessKind
+from app.records.audit import Via
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,8 @@ class Place:
 
 
 COMMAND = Place()
+# Who isn't let in has done nothing here, and there may be thousands of them in a night.
+_NOT_IN = frozenset({AccessKind.REFUSED, AccessKind.SLOWED_DOWN})
 
 
 def network_of(address: str) -> str:
@@ -48,9 +53,20 @@ def network_of(address: str) -> str:
 
 
 def note(
-    session: Session, kind: AccessKind, email: str | None, now: datetime, place: Place, *, about: str = ""
+    session: Session,
+    kind: AccessKind,
+    email: str | None,
+    now: datetime,
+    place: Place,
+    *,
+    about: str = "",
+    by: Actor | None = None,
 ) -> None:
-    """Write down what happened; `email` is that of an account that there is, None for any other."""
+    """Write down what happened; `email` is that of an account that there is, None for any other.
+
+    For the person themselves and, where somebody did something, in the audit log; `by` is who, where it isn't
+    whose account it is.
+    """
     if kind == AccessKind.SLOWED_DOWN and _is_noted(session, email, now):
         return
     session.add(
@@ -58,6 +74,9 @@ def note(
             at=now, kind=kind, email=email, about=about[:120], browser=place.browser, network=place.network
         )
     )
+    if kind not in _NOT_IN:
+        whose = [audit.user(email)] if email else []
+        audit.record(session, by or Actor(email or "", Via.PAGE), kind, now, *whose, about=about or None)
     log.info("at the door", extra={"kind": str(kind), "account": _unnamed(email)})
 
 

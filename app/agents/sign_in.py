@@ -39,10 +39,12 @@ from app.agents import (
 from app.agents.first_pages import OVERSEERS as OVERSEERS
 from app.agents.guessing import Throttle
 from app.agents.sessions import BY_PASSWORD, Limits, Opened
+from app.audit.log import Actor
 from app.clock import utcnow
 from app.db import OUT_OF_REACH, reading, transaction
 from app.records.access import AccessKind, Proven, UserSession
 from app.records.agents import Agent, Role, User
+from app.records.audit import Via
 from config import Settings
 
 bp = Blueprint("sign_in", __name__)
@@ -153,6 +155,14 @@ def _refuse(reader: SignedIn) -> NoReturn:
     """Nobody presses a button that isn't there: whoever asks all the same is written down."""
     log.warning("not allowed", extra={"endpoint": request.endpoint, "role": str(reader.role)})
     abort(403)
+
+
+def actor() -> Actor:
+    """Return the reader as the audit log knows them. Only beneath a guard."""
+    reader = current()
+    if reader is None:
+        raise RuntimeError("actor() was asked outside a guard")
+    return Actor(reader.email, Via.PAGE)
 
 
 def has_desk() -> bool:

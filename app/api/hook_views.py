@@ -11,7 +11,9 @@ from app import db
 from app.api import shapes
 from app.api.fields import Said, Unusable, one_of
 from app.api.problems import ApiProblem
-from app.api.routes import Asked, asked, body, operation, settings
+from app.api.routes import Asked, actor, asked, body, operation, settings
+from app.audit import log as audit
+from app.audit.log import What
 from app.clock import utcnow
 from app.errors import InvalidField
 from app.outgoing import hooks
@@ -54,6 +56,7 @@ def add_hook() -> ResponseReturnValue:
     url, events = wanted(body(), strict=settings().is_production)
     with db.transaction() as session:
         hook = hooks.add(session, url, events, utcnow())
+        audit.record(session, actor(), What.HOOK_ADDED, utcnow(), hook=hook.id, events=events)
         answer = shapes.HookAdded.of(hook)
     location = url_for("api.get_hook", _external=False, hook=hook.id)
     return jsonify(answer), 201, {"Location": location}
@@ -70,12 +73,14 @@ def get_hook(hook: int) -> ResponseReturnValue:
 def remove_hook(hook: int) -> ResponseReturnValue:
     with db.transaction() as session:
         _known(lambda: hooks.remove(session, hook, utcnow()))
+        audit.record(session, actor(), What.HOOK_REMOVED, utcnow(), hook=hook)
     return "", 204
 
 
 def enable_hook(hook: int) -> ResponseReturnValue:
     with db.transaction() as session:
         row = _known(lambda: hooks.enable(session, hook))
+        audit.record(session, actor(), What.HOOK_ENABLED, utcnow(), hook=hook)
         return jsonify(shapes.Hook.of(row))
 
 

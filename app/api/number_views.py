@@ -11,7 +11,20 @@ from app import db
 from app.api import fields, shapes
 from app.api.fields import Said, Unusable
 from app.api.problems import ApiProblem
-from app.api.routes import READ, WRITE, Filters, asked, defaults, narrowed, operation, page, said_in_body
+from app.api.routes import (
+    READ,
+    WRITE,
+    Filters,
+    actor,
+    asked,
+    defaults,
+    narrowed,
+    operation,
+    page,
+    said_in_body,
+)
+from app.audit import log as audit
+from app.audit.log import What
 from app.clock import utcnow
 from app.lines import nobodys
 from app.records.callers import NobodysNumber
@@ -42,6 +55,8 @@ def get_number(number: str) -> ResponseReturnValue:
 def put_number(number: str) -> ResponseReturnValue:
     e164, said = _read(number), said_in_body(NumberWritten)
     with db.transaction() as session:
+        what = What.NUMBER_MARKED if said.nobodys else What.NUMBER_UNMARKED
+        audit.record(session, actor(), what, utcnow(), audit.number(e164))
         if said.nobodys:
             return jsonify(_shown(e164, nobodys.mark(session, e164, said.note, utcnow())))
         nobodys.unmark(session, e164)

@@ -28,7 +28,22 @@ from app.api.fields import (
     one_of,
 )
 from app.api.problems import ApiProblem
-from app.api.routes import READ, WRITE, Filters, asked, narrowed, operation, page, said_in_body, settings, who
+from app.api.routes import (
+    READ,
+    WRITE,
+    Filters,
+    actor,
+    asked,
+    narrowed,
+    operation,
+    page,
+    read,
+    said_in_body,
+    settings,
+    who,
+)
+from app.audit import log as audit
+from app.audit.log import What
 from app.clock import utcnow
 from app.errors import InvalidField
 from app.lines import places
@@ -73,7 +88,8 @@ def list_promises() -> ResponseReturnValue:
     said = asked(_OfPromises)
     statement = select(Promise).options(undefer(Promise.recordings)).order_by(Promise.id)
     statement = narrowed(statement, Promise, said, after=Promise.id.__gt__)
-    return page(statement, said, shapes.Promise.of, lambda promise: promise.id)
+    whom = audit.person(said.customer, None)
+    return page(statement, said, shapes.Promise.of, lambda one: one.id, of="promises", about=whom)
 
 
 def get_promise(promise: int) -> ResponseReturnValue:
@@ -81,7 +97,9 @@ def get_promise(promise: int) -> ResponseReturnValue:
         row = session.get(Promise, promise)
         if row is None:
             raise ApiProblem(404, "not_found")
-        return _promise_with_events(session, row)
+        answer, whose = _promise_with_events(session, row), audit.person(row.customer, row.number)
+    read(*whose, promise=promise)
+    return answer
 
 
 def make_promise() -> ResponseReturnValue:
@@ -106,6 +124,10 @@ def make_promise() -> ResponseReturnValue:
         if tell:
             confirm(session, promise, now)
         is_new = promise.origin == origin and promise.created_at == now
+        if is_new:
+            whose = audit.person(promise.customer, promise.number)
+            made = {"promise": promise.id, "how": "promise_asked"}
+            audit.record(session, actor(), What.PROMISE_CHANGED, now, *whose, **made)
         answer = _promise_with_events(session, promise)
     return answer, 201 if is_new else 200
 

@@ -1,7 +1,7 @@
 """Which requests are there? Each view says once what it takes and gives; guard and description follow."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, TypeVar
 
@@ -14,7 +14,11 @@ from app import db
 from app.api.auth import require
 from app.api.fields import Defaults, Key, Said, Unusable
 from app.api.problems import ApiProblem
+from app.audit import log as audit
+from app.audit.log import Actor, Subject, What
+from app.clock import utcnow
 from app.outgoing.shapes import Answer
+from app.records.audit import Via
 from app.records.tokens import Scope
 from config import Settings
 
@@ -155,14 +159,40 @@ def narrowed(statement: Select[Any], model: Any, filters: Filters, **conditions:
     return statement
 
 
-def page(statement: Select[Any], filters: Filters, shape: Any, key: Any) -> Response:
-    """Answer one page of what the statement finds, with the key that the next one begins after."""
+def page(
+    statement: Select[Any],
+    filters: Filters,
+    shape: Any,
+    key: Any,
+    *,
+    of: str = "",
+    about: Sequence[Subject] = (),
+) -> Response:
+    """Answer one page of what the statement finds, with the key that the next one begins after.
+
+    `of` says what it lists, where that is about people: then it is written down who asked for it, how many
+    there were, and `about` whom alone they asked.
+    """
     with db.reading() as session:
         rows = list(session.scalars(statement.limit(filters.limit + 1)))
         items = [shape(row) for row in rows[: filters.limit]]
+    if of:
+        asked_by = [name for name, value in filters if value is not None and name != "limit"]
+        read(*about, list=of, rows=len(items), by=asked_by or None)
     following = key(rows[filters.limit - 1]) if len(rows) > filters.limit else None
     return jsonify(items=items, next=None if following is None else str(following))
 
 
 def who() -> str:
     return f"api:{g.api_token.name}"
+
+
+def actor() -> Actor:
+    """Return who asks, as the audit log knows them."""
+    return Actor(who(), Via.API)
+
+
+def read(*subjects: Subject, **details: object) -> None:
+    """Write down whose data are about to be given to who asks."""
+    with db.transaction() as session:
+        audit.record(session, actor(), What.API_READ, utcnow(), *subjects, **details)

@@ -17,6 +17,7 @@ from app.api import (
     description,
     erasure_views,
     hook_views,
+    noting,
     number_views,
     presence_views,
     problems,
@@ -40,8 +41,10 @@ from app.api.routes import (
     narrowed,
     operation,
     page,
+    read,
     settings,
 )
+from app.audit import log as audit
 from app.db import UtcDateTime
 from app.outgoing import announce
 from app.outgoing.shapes import Answer
@@ -111,8 +114,10 @@ def _serve(
     )
     def put(**arguments: str) -> ResponseReturnValue:
         with db.transaction() as session:
+            before = noting.settings_of(session, kind, kind.read_key(arguments[one], defaults()))
             key, is_known = _written(session, kind, arguments[one])
             answer = shown.of(find(session, key))
+            noting.note_change(session, kind, key, before)
         if is_known:
             return jsonify(answer)
         return jsonify(answer), 201, {"Location": url_for(f"api.get_{one}", _external=False, **{one: key})}
@@ -120,7 +125,11 @@ def _serve(
     @operation("GET", path, scope=READ, answers={200: shown}, name=f"get_{one}")
     def get(**arguments: str) -> ResponseReturnValue:
         with db.reading() as session:
-            return jsonify(shown.of(find(session, kind.read_key(arguments[one], defaults()))))
+            row = find(session, kind.read_key(arguments[one], defaults()))
+            answer, whose = jsonify(shown.of(row)), noting.whose(kind, row)
+        if whose:
+            read(*whose, list=kind.name)
+        return answer
 
     @operation(
         "GET",
@@ -135,7 +144,8 @@ def _serve(
         said = asked(filters)
         statement = _loaded(select(model)).order_by(column)
         statement = narrowed(statement, model, said, after=column.__gt__, **conditions)
-        return page(statement, said, shown.of, lambda row: getattr(row, column.key))
+        of, about = noting.listed(kind), noting.meant(said)
+        return page(statement, said, shown.of, lambda row: getattr(row, column.key), of=of, about=about)
 
 
 def _written(session: Session, kind: Kind[Any], said: str) -> tuple[str, bool]:
@@ -232,6 +242,8 @@ def get_call(call_sid: str) -> ResponseReturnValue:
             select(CallStep).where(CallStep.call_sid == call_sid).order_by(CallStep.number)
         ).all()
         response = jsonify(shapes.call(call, steps, web.language_asked_for()))
+        whose = audit.person(call.customer, call.remote_e164)
+    read(*whose, call=call_sid)
     response.headers["Content-Language"] = web.language_asked_for()
     response.vary.add("Accept-Language")
     return response
@@ -249,7 +261,8 @@ def list_calls() -> ResponseReturnValue:
         until=Call.created_at.__lt__,
         after=_before_the_last,
     )
-    return page(statement, said, shapes.CallInList.of, lambda call: call.sid)
+    shape = shapes.CallInList.of
+    return page(statement, said, shape, lambda call: call.sid, of="calls", about=noting.meant(said))
 
 
 def _before_the_last(after: str) -> Any:

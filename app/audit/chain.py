@@ -62,6 +62,17 @@ class Anchor:
     number: int
     hash: str
 
+    def __str__(self) -> str:
+        return f"{self.number}:{self.hash}"
+
+    @classmethod
+    def read(cls, text: str) -> "Anchor":
+        """Raises ValueError for what is none."""
+        number, _, hashed = text.strip().partition(":")
+        if not number.isdecimal() or len(hashed) != len(BEGINNING):
+            raise ValueError("an anchor is NUMBER:HASH")
+        return cls(int(number), hashed)
+
 
 @dataclass(frozen=True)
 class Fault:

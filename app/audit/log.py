@@ -34,7 +34,7 @@ class Activity(StrEnum):
 
 
 class What(StrEnum):
-    """What was done. Kinds of app/records/access.py stand in the log beside these."""
+    """What was done. What happens at the door (AccessKind) stands in the log beside these."""
 
     # looked up
     SCREEN_POP = "screen_pop"
@@ -59,21 +59,13 @@ class What(StrEnum):
     RECORDS_LOADED = "records_loaded"
     RECORD_WRITTEN = "record_written"
     RULES_PUBLISHED = "rules_published"
-    PROMISE_HANDED_OVER = "promise_handed_over"
-    PROMISE_WITHDRAWN = "promise_withdrawn"
-    PROMISE_RESTORED = "promise_restored"
-    PROMISE_MADE = "promise_made"
-    PROMISE_RUNG = "promise_rung"
-    PROMISE_NUMBER = "promise_number"
-    AGENT_LEFT = "agent_left"
-    PRESENCE_SET = "presence_set"
+    PROMISE_CHANGED = "promise_changed"
+    HANDED_OVER_BY_LEAVER = "handed_over_by_leaver"
     NUMBER_MARKED = "number_marked"
     NUMBER_UNMARKED = "number_unmarked"
     ERASED = "erased"
-    USER_CREATED = "user_created"
-    TEAMS_CHANGED = "teams_changed"
     HOOK_ADDED = "hook_added"
-    HOOK_CHANGED = "hook_changed"
+    HOOK_ENABLED = "hook_enabled"
     HOOK_REMOVED = "hook_removed"
     CARRIER_SET_UP = "carrier_set_up"
 
@@ -99,12 +91,8 @@ LOOK_UPS: Mapping[str, Activity] = {
 CHANGES: Mapping[str, Activity] = {
     What.RECORDS_LOADED: Activity.EXCHANGE,
     What.RECORD_WRITTEN: Activity.EXCHANGE,
-    What.PROMISE_HANDED_OVER: Activity.CALLBACKS,
-    What.PROMISE_WITHDRAWN: Activity.CALLBACKS,
-    What.PROMISE_RESTORED: Activity.CALLBACKS,
-    What.PROMISE_MADE: Activity.CALLBACKS,
-    What.PROMISE_RUNG: Activity.CALLBACKS,
-    What.PROMISE_NUMBER: Activity.CALLBACKS,
+    What.PROMISE_CHANGED: Activity.CALLBACKS,
+    What.HANDED_OVER_BY_LEAVER: Activity.CALLBACKS,
     What.ERASED: Activity.RIGHTS,
     What.LOG_FORGOT: Activity.RIGHTS,
 }
@@ -124,6 +112,13 @@ class Actor:
 
     name: str
     via: Via
+
+
+def actor_called(name: str) -> Actor:
+    """Return who is meant where but a name is known: an account, api: a token, else a user of the machine."""
+    if name.startswith("api:"):
+        return Actor(name, Via.API)
+    return Actor(name, Via.PAGE if "@" in name else Via.COMMAND)
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,32 @@
 """Is the log whole? Read from the database piece by piece, and held against its hashes."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from app import db
 from app.audit import chain, keys
 from app.audit.chain import Anchor, Fault, Head, Line
 from app.db import table_of
 from app.records.audit import AuditEntry, AuditHead, AuditPending
 
 AT_A_TIME = 2000
+
+
+@contextmanager
+def standing_still() -> Iterator[Session]:
+    """A reading in which the log doesn't grow, so that its last line and its head belong together."""
+    if db.current().is_sqlite:
+        with db.reading() as session:
+            yield session
+        return
+    with db.patient_transaction() as session:
+        session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
+        yield session
+
+
 _COLUMNS = [table_of(AuditEntry).c[name] for name in Line.__dataclass_fields__]
 
 

@@ -1,5 +1,6 @@
 """In which language does the operator read, and how is a command refused?"""
 
+import getpass
 import os
 from collections.abc import Iterable
 
@@ -8,6 +9,8 @@ from flask import Flask
 
 from app import catalogue
 from app.api.fields import Defaults, Problem, Unusable, phone
+from app.audit.log import Actor
+from app.records.audit import Via
 from config import Settings
 
 
@@ -34,6 +37,11 @@ def number_of(written: str, settings: Settings) -> str:
         return phone(written.strip(), Defaults.of(settings))
     except Unusable as unusable:
         raise refuse([Problem("NUMBER", unusable.code, unusable.values_said)]) from unusable
+
+
+def operator() -> Actor:
+    """Return who types, as the audit log knows them: a user of this machine."""
+    return Actor(getpass.getuser(), Via.COMMAND)
 
 
 def settings_of(context: click.Context) -> Settings:

@@ -5,10 +5,13 @@ from datetime import datetime, timedelta
 import click
 from flask.cli import AppGroup
 
+from app import db
 from app.api.fields import Problem, Unusable, moment
+from app.audit import log as audit
+from app.audit.log import What
 from app.carrier.rest import Carrier
 from app.clock import utcnow
-from app.commands import refuse, say, settings_of
+from app.commands import operator, refuse, say, settings_of
 from app.deployment import Deployment
 from app.errors import CarrierError
 from app.jobs import backfill
@@ -41,6 +44,9 @@ def set_up(context: click.Context, only: tuple[str, ...], fallback_url: str | No
             if not dry_run:
                 carrier.point_number(sid, settings.public_url, elsewhere)
             click.echo(f"{number} {'would ring' if dry_run else 'rings'} at {settings.public_url}")
+        if not dry_run:
+            with db.transaction() as session:
+                audit.record(session, operator(), What.CARRIER_SET_UP, utcnow(), numbers=len(numbers))
     except CarrierError as error:
         raise click.ClickException(in_words(error)) from error
 

@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 from app import db
 from app.api.fields import Problem, Refused
 from app.api.hook_views import wanted
+from app.audit import log as audit
+from app.audit.log import What
 from app.clock import utcnow
-from app.commands import refuse, say, settings_of
+from app.commands import operator, refuse, say, settings_of
 from app.errors import InvalidField
 from app.jobs import hooks as delivery
 from app.outgoing import hooks
@@ -36,6 +38,7 @@ def add(context: click.Context, url: str, events: str) -> None:
         raise refuse(refused.problems) from refused
     with db.transaction() as session:
         hook = hooks.add(session, url, chosen, utcnow())
+        audit.record(session, operator(), What.HOOK_ADDED, utcnow(), hook=hook.id, events=chosen)
     # On a line by itself, so that a script can take the last line.
     click.echo(say("hook_added", id=hook.id, url=url, events=", ".join(hook.events)), err=True)
     click.echo(hook.secret)
@@ -56,6 +59,7 @@ def remove(hook_id: int) -> None:
     with db.transaction() as session:
         try:
             hooks.remove(session, hook_id, utcnow())
+            audit.record(session, operator(), What.HOOK_REMOVED, utcnow(), hook=hook_id)
         except InvalidField:
             raise _unknown(hook_id) from None
     click.echo(say("hook_removed", id=hook_id))
@@ -68,6 +72,7 @@ def enable(hook_id: int) -> None:
     with db.transaction() as session:
         try:
             hooks.enable(session, hook_id)
+            audit.record(session, operator(), What.HOOK_ENABLED, utcnow(), hook=hook_id)
         except InvalidField:
             raise _unknown(hook_id) from None
     click.echo(say("hook_enabled", id=hook_id))

@@ -12,7 +12,10 @@ from app.api import encodings, loading
 from app.api.fields import Defaults, Problem
 from app.api.loading import RefusedRow, Report, UnusableFile
 from app.api.records import AGENTS, CASES, KINDS, LINES, Kind
-from app.commands import language, refuse, say, settings_of
+from app.audit import log as audit
+from app.audit.log import What
+from app.clock import utcnow
+from app.commands import language, operator, refuse, say, settings_of
 from app.db import Database
 from config import Settings
 
@@ -49,6 +52,10 @@ def _load(settings: Settings, kind: Kind[Any], file: Path, *, dry_run: bool, str
         if not dry_run and not (report and report.refused):
             # Checked first and then written in short transactions: one long one would keep calls waiting.
             report = _read(database, kind, file, defaults, dry_run=False)
+            if report.loaded:
+                counts = {"kind": kind.name, "loaded": report.loaded, "refused": report.refused}
+                with database.transaction() as session:
+                    audit.record(session, operator(), What.RECORDS_LOADED, utcnow(), **counts)
             click.echo(say("loaded", kind=kind.name, loaded=report.loaded, refused=report.refused))
         elif report and dry_run:
             click.echo(say("would_load", kind=kind.name, loaded=report.loaded, refused=report.refused))

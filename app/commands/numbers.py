@@ -6,8 +6,10 @@ from sqlalchemy import select
 
 from app import db
 from app.api.fields import Defaults, Problem, Unusable, phone
+from app.audit import log as audit
+from app.audit.log import What
 from app.clock import utcnow
-from app.commands import refuse, say, settings_of
+from app.commands import operator, refuse, say, settings_of
 from app.lines import nobodys
 from app.records.callers import NobodysNumber
 
@@ -35,6 +37,7 @@ def nobodys_(context: click.Context, number: str, note: str) -> None:
         raise refuse([Problem("note", "too_long", {"most": LONGEST_NOTE})])
     with db.transaction() as session:
         nobodys.mark(session, e164, note, utcnow())
+        audit.record(session, operator(), What.NUMBER_MARKED, utcnow(), audit.number(e164))
     click.echo(say("number_nobodys", number=e164))
 
 
@@ -46,6 +49,7 @@ def somebodys(context: click.Context, number: str) -> None:
     e164 = _read(context, number)
     with db.transaction() as session:
         nobodys.unmark(session, e164)
+        audit.record(session, operator(), What.NUMBER_UNMARKED, utcnow(), audit.number(e164))
     click.echo(say("number_somebodys", number=e164))
 
 

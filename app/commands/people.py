@@ -15,7 +15,7 @@ from app.agents.passwords import fits, hash_password
 from app.api import auth
 from app.api.fields import Problem, Unusable, email
 from app.clock import utcnow
-from app.commands import refuse, say, settings_of
+from app.commands import operator, refuse, say, settings_of
 from app.errors import InvalidField
 from app.records.access import AccessKind
 from app.records.agents import Agent, Role, User
@@ -170,7 +170,7 @@ def revoke_token(name: str) -> None:
 
 
 def _note(session: Session, kind: AccessKind, email: str | None, about: str = "") -> None:
-    access_log.note(session, kind, email, utcnow(), access_log.COMMAND, about=about)
+    access_log.note(session, kind, email, utcnow(), access_log.COMMAND, about=about, by=operator())
 
 
 def _language_of(session: Session, agent: str | None) -> str | None:

@@ -77,6 +77,7 @@ class CallCard:
     side: Side
     since: datetime  # when that side began
     identity: Identity
+    number: str | None  # E.164: for whoever writes down who saw the card, for no page
     phone: str | None  # as people write it; masked until the caller was checked
     postcode: str
     line: str
@@ -141,6 +142,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         side=side,
         since=since,
         identity=_identity(call, bool(candidates), checked),
+        number=call.remote_e164,
         phone=written(call.remote_e164, masked=not checked) if call.remote_e164 else None,
         postcode=_postcode(customer, masked=not checked),
         line=line.name if line else "",

@@ -16,7 +16,10 @@ from flask import (
 from sqlalchemy.orm import Session
 
 from app import catalogue, web
+from app.agents.looking import looked
 from app.agents.sign_in import desk_of_reader, require_agent
+from app.audit import log as audit
+from app.audit.log import What
 from app.carrier import delivery
 from app.clock import utcnow
 from app.db import reading, transaction
@@ -92,6 +95,8 @@ def _thread(kind: str, reference: str, *, problem: str = "", body: str = "", sta
         _use_zone(session, agent)
         to = _theirs(session, kind, reference, agent)
         found = threads.thread_of(session, to, ledger.names_of(session), now)
+        whose = audit.person(to.customer, to.number)
+    looked(What.THREAD_READ, *whose)
     part = "desk/thread_said.html" if request.args.get("part") == "said" else "desk/thread.html"
     page = render_template(
         part if _is_fetched() else "desk/thread_page.html",

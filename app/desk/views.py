@@ -24,7 +24,10 @@ from app import catalogue, web
 from app.agents import account, desk_events, second_step, sign_in, softphone
 from app.agents import desk as desk_of_agent
 from app.agents.desk import MINUTES_AWAY, PULSE_SECONDS, standing_of
+from app.agents.looking import looked_during_a_call
 from app.agents.sign_in import desk_of_reader, require_agent
+from app.audit import log as audit
+from app.audit.log import What
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
@@ -73,6 +76,7 @@ def desk() -> Response:
         board = board_of(db, agent, now)
         card = _card(db, current, agent, now) if current else None
         of_card = _beside_card(db, card, now)
+    _note_look(card)
     settings: Settings = current_app.config["SETTINGS"]
     response = make_response(
         render_template(
@@ -121,6 +125,7 @@ def call_card(call_sid: str) -> Response:
         of_card = _beside_card(db, card, now)
     if card is None:
         abort(404)
+    _note_look(card)
     template = "desk/card_state.html" if request.args.get("part") == "state" else "desk/card.html"
     response = make_response(render_template(template, card=card, now=now, **of_card))
     response.headers["X-Call"] = card.sid
@@ -129,6 +134,14 @@ def call_card(call_sid: str) -> Response:
 
 def _card(db: Session, call_sid: str, agent: str, now: datetime) -> CallCard | None:
     return cards.card_of(db, call_sid, agent, now, checked=call_sid in session.get("checked", []))
+
+
+def _note_look(card: CallCard | None) -> None:
+    """Write down whose data the card shows."""
+    if card is not None:
+        shown = [one for one in (card.customer, *card.others) if one is not None]
+        whose = [audit.customer(one.key) for one in shown] or audit.person(None, card.number)
+        looked_during_a_call(What.CARD_OPENED, *whose, call=card.sid)
 
 
 def _beside_card(db: Session, card: CallCard | None, now: datetime) -> dict[str, object]:
@@ -242,6 +255,9 @@ def checked(call_sid: str) -> Response:
     agent = only_if_offered(call_sid)
     with transaction() as db:
         call_control.note_checked(db, call_sid, agent, utcnow())
+        call = db.get_one(Call, call_sid)
+        whose = audit.person(call.customer, call.remote_e164)
+        audit.record(db, sign_in.actor(), What.NUMBER_REVEALED, utcnow(), *whose, call=call_sid)
     forget_checked(call_sid)
     session["checked"] = [*session.get("checked", []), call_sid][-CHECKED_CALLS_REMEMBERED:]
     log.info("identity checked, fields revealed", extra={"call_sid": call_sid, "agent": agent})

@@ -7,7 +7,10 @@ from flask import Blueprint, Flask, Response, abort, current_app, make_response,
 from sqlalchemy.orm import Session
 
 from app import web
+from app.agents.looking import looked_during_a_call
 from app.agents.sign_in import desk_of_reader, require_agent
+from app.audit import log as audit
+from app.audit.log import What
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.desk import finding, newcomers
@@ -43,7 +46,9 @@ def find(call_sid: str) -> Response:
         asked = request.form.get("asked", "")
         names = ledger.names_of(session)
         findings = finding.find(session, asked, call.remote_e164, country, agent, names)
-    # Who looked for whom is seen by the pick; what was typed is a name, and stands in no log.
+    # What was typed is a name, and stands in no log; whose names were shown for it does in the audit log.
+    whose = [audit.customer(one.customer.key) for one in findings.found]
+    looked_during_a_call(What.CUSTOMERS_SEARCHED, *whose, call=call_sid)
     log.info(
         "looked for a customer", extra={"call_sid": call_sid, "agent": agent, "found": len(findings.found)}
     )

@@ -12,6 +12,9 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events
+from app.audit import log as audit
+from app.audit import sealing
+from app.audit.log import Subject, What
 from app.forgetting import copies
 from app.forgetting.naming import slices, unname_calls, unname_promises
 from app.forgetting.whom import Names, numbers_of_nobody_else
@@ -72,7 +75,9 @@ def erase_customer(
     _leave_to_others(session, customer, now)
     somebody = _Somebody(numbers_of_nobody_else(session, customer), [customer], cases)
     erased = _forget(session, somebody, who, now, erasure)
-    # Numbers, cases and contacts go with them, by the database's own rules.
+    _write_down(session, audit.customer(customer), erased, who, now)
+    # Numbers, cases and contacts go with them, by the database's own rules; so does whose hash it is that the
+    # audit log knows them by.
     session.execute(delete(Customer).where(Customer.key == customer))
     return erased
 
@@ -87,7 +92,16 @@ def erase_number(session: Session, e164: str, who: str, now: datetime, erasure: 
     session.execute(delete(NobodysNumber).where(NobodysNumber.e164 == e164))
     gone = delete(CustomerNumber).where(CustomerNumber.e164 == e164).returning(CustomerNumber.customer)
     is_known = bool(session.scalars(gone).all()) or wanted_none or erased != Erased(0, 0, 0)
+    if is_known:
+        _write_down(session, audit.number(e164), erased, who, now)
     return erased if is_known else None
+
+
+def _write_down(session: Session, whom: Subject, erased: Erased, who: str, now: datetime) -> None:
+    """Write down who had somebody forgotten; what waits to be sealed still names them, so that is sealed."""
+    counts = {"calls": erased.calls, "promises": erased.promises, "messages": erased.messages}
+    audit.record(session, audit.actor_called(who), What.ERASED, now, whom, **counts)
+    sealing.seal_all(session, now)
 
 
 def _leave_to_others(session: Session, customer: str, now: datetime) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, exists, null, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from app.audit import ageing
 from app.db import table_of
 from app.forgetting import copies
 from app.forgetting.naming import unname_calls, unname_promises
@@ -67,6 +68,7 @@ def everything(keep: Keep, now: datetime) -> Iterator[Old]:
         yield Old(kind, now - kept, partial(_sent, kind))
     kinds: tuple[tuple[str, int | None, Forget], ...] = (
         ("access", keep.access, _access),
+        ("audit", keep.audit, _audit),
         ("messages", keep.messages, _messages),
         ("situations", keep.situations, _situations),
         ("promises", keep.promises, _promises),
@@ -196,6 +198,13 @@ def _sessions(session: Session, before: datetime, now: datetime) -> int:
 
 def _access(session: Session, before: datetime, now: datetime) -> int:
     return _delete_oldest(session, AccessEvent, (AccessEvent.id,), AccessEvent.at, before)
+
+
+def _audit(session: Session, before: datetime, now: datetime) -> int:
+    """Forget lines of the audit log, a whole day at a time; where this role may not, its owner does."""
+    midnight = before.replace(hour=0, minute=0, second=0, microsecond=0)
+    gone = ageing.forget(session, midnight, "", now) if ageing.may_forget(session) else None
+    return min(gone.lines, AT_A_TIME - 1) if gone else 0  # all of them at once
 
 
 # --- the oldest few -----------------------------------------------------------------------------------

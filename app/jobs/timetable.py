@@ -13,7 +13,18 @@ from app.carrier.spool import Spool
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.forgetting import requests
-from app.jobs import backfill, callbacks, deliver, erasures, hooks, recordings, retention, sweep, waiting
+from app.jobs import (
+    audit,
+    backfill,
+    callbacks,
+    deliver,
+    erasures,
+    hooks,
+    recordings,
+    retention,
+    sweep,
+    waiting,
+)
 from app.jobs.schedule import Job, Way
 from app.jobs.writable import Writable
 from app.outgoing import outbox
@@ -159,6 +170,13 @@ class Timetable:
                 every_seconds=30.0,
             ),
             "recordings_old": Job(Way.QUEUED, lambda: recordings.forget_old(utcnow()), every_seconds=AN_HOUR),
+            "audit": Job(
+                Way.QUEUED,
+                lambda: audit.seal(utcnow()),
+                lambda moments: audit.waiting(moments),
+                every_seconds=0.5,
+            ),
+            "audit_head": Job(Way.QUEUED, audit.tell_head, every_seconds=AN_HOUR),
             "old": Job(Way.QUEUED, lambda: retention.forget_old(self.keep, utcnow()), every_seconds=AN_HOUR),
         }
 

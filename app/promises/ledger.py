@@ -11,11 +11,14 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events
+from app.audit import log as audit
+from app.audit.log import Actor, What
 from app.carrier import delivery
 from app.catalogue import codes, text, times
 from app.errors import InvalidField, InvalidTransition
 from app.promises import attempts, owed
 from app.records.agents import Agent
+from app.records.audit import Via
 from app.records.promises import IS_OWED, OWED, AttemptOutcome, Promise, PromiseEvent, PromiseState, Recording
 
 _S = PromiseState
@@ -41,6 +44,13 @@ LONGEST_ABOUT = 2000
 LEFT_BEHIND = "promise_left_behind"
 
 ANOTHER_WANTED = "promise_another_wanted"
+
+# Who wrote to us, or said so on their own page.
+CUSTOMER = "customer"
+# What a conversation did, and who it was with; nobody decided it. Who listened is a look-up of its own.
+_BY_TALKING = frozenset(
+    {"promise_kept", "promise_kept_long", "promise_kept_unclear", "promise_merged", "promise_listened"}
+)
 
 
 def make(
@@ -383,6 +393,10 @@ def note(
     session.add(
         PromiseEvent(promise=promise.id, at=now, state=promise.state, why=why, who=who, details=dict(details))
     )
+    if who not in ("", CUSTOMER) and why not in _BY_TALKING:
+        by = Actor(who, Via.PAGE) if who == promise.agent else audit.actor_called(who)
+        whose = audit.person(promise.customer, promise.number)
+        audit.record(session, by, What.PROMISE_CHANGED, now, *whose, promise=promise.id, how=why)
     if shows:
         _show(session, promise, now)
 

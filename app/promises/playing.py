@@ -7,8 +7,11 @@ from flask import Response, request, send_file
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.audit import log as audit
+from app.audit.log import Actor, What
 from app.promises import ledger, recordings
 from app.promises.recordings import Sound
+from app.records.audit import Via
 from app.records.promises import Promise, PromiseEvent
 
 LISTENED = "promise_listened"
@@ -30,6 +33,8 @@ def heard(session: Session, promise: Promise, sid: str, who: str, now: datetime)
     )
     if session.scalar(lately.limit(1)) is None:
         ledger.note(session, promise, LISTENED, now, who, shows=False)
+        whose = audit.person(promise.customer, promise.number)
+        audit.record(session, Actor(who, Via.PAGE), What.RECORDING_HEARD, now, *whose, promise=promise.id)
     return sound
 
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import func, select
 
+from app.audit import log as audit
+from app.audit.log import What
 from app.db import Reader
 from app.errors import InvalidField
 from app.records.calls import Call, CallStep
@@ -222,4 +224,6 @@ def publish(session: "Session", ladder: Ladder, who: str, why: str, now: datetim
             version=version, rules={"ladder": ladder.as_json()}, published_at=now, published_by=who, why=why
         )
     )
+    by = audit.actor_called(who)
+    audit.record(session, by, What.RULES_PUBLISHED, now, version=version, why=why, before=version - 1)
     return version

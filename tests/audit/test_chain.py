@@ -38,7 +38,7 @@ def written(database: Database) -> Database:
     with database.transaction() as session:
         session.execute(delete(AuditPending))  # that the log began, in a database that is new
         for i in range(LINES):
-            what = (What.RULES_PUBLISHED, What.CARD_OPENED, What.PROMISE_WITHDRAWN)[i % 3]
+            what = (What.RULES_PUBLISHED, What.CARD_OPENED, What.PROMISE_CHANGED)[i % 3]
             who = Actor(f"eva{i % 4}@example.nl", Via.PAGE)
             subject = (log.customer(f"K{i}"), log.promise(i), log.number(f"+3161234{i:04}"))[i % 3]
             log.record(session, who, what, NOW + timedelta(seconds=i), subject, version=i, why="because")

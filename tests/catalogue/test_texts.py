@@ -72,12 +72,13 @@ def test_every_text_stands_there_in_every_language_with_the_same_values(kind: st
 
 # Every value that a text may hold is the one or the other, so that a new one is thought about.
 COUNTS = set(
-    "added calls cells closed count days expected left live loaded messages minutes most notes promises refused seconds"
-    " seen".split()
+    "added calls cells closed count days expected left live loaded messages minutes most notes "
+    "promises refused seconds seen".split()
+)
 )
 NO_COUNTS = set(
-    """about agent asked at body browser choices columns day digits email end error events fate field
-    file from how_long id key kind line methods moment name network number outcome password phone
+    """about agent anchor asked at body browser choices columns day digits email end error events fate field
+    file first from how_long id key kind last line methods moment name network number outcome password phone
     problem reference result role row scope sid sids since state team text time url user where which
     who why""".split()
 )
@@ -91,6 +92,7 @@ BENDS_NOTHING = {
     ("command.erased_at_carrier", "left"),
     *((f"problem.{code}", "most") for code in ("not_seconds", "too_many", "not_a_page")),
     *((f"problem.{code}", "expected") for code in ("too_few_cells", "too_many_cells")),
+    ("command.audit_forgot", "days"),  # at least thirty
     ("problem.before_what_is_kept", "days"),  # at least thirty
     ("problem.wrong_type", "expected"),  # a type: no count at all
 }

@@ -38,6 +38,10 @@ ASKING = {
     "hooks remove": ("1",),
     "hooks test": ("1",),
     **{f"load {kind}": (FILE,) for kind in ("agents", "lines", "customers", "cases", "contacts")},
+    "audit forget": (),
+    "audit head": (),
+    "audit new-key": ("--why", "lost"),
+    "audit verify": (),
     "numbers list": (),
     "numbers nobodys": ("0612345678",),
     "numbers somebodys": ("0612345678",),
@@ -53,7 +57,8 @@ ASKING = {
     "users list": (),
     "users sign-out": ("--everybody",),
 }
-ASK_NOTHING = {"carrier set-up"}
+# On SQLite there are no rights to give.
+ASK_NOTHING = {"carrier set-up", "audit grants"}
 FILES = {
     "agents": "agent,name,spoken_name,email,team,phone,language\nanna,Anna,Anna,,Burgerzaken,,nl\n",
     "lines": "number,name,language,country,team,timezone,hours\n"

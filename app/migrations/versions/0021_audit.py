@@ -8,8 +8,8 @@ from alembic import op
 import app.db
 from app.migrations.indexes import create_index
 
-revision = "0022"
-down_revision = "0017"
+revision = "0021"
+down_revision = "0020"
 branch_labels = None
 depends_on = None
 
