@@ -199,17 +199,33 @@ def test_the_carrier_is_one_module_over_the_official_client() -> None:
     assert users == {"app.carrier.rest"}
 
 
-PURE = ("decision", "ringing_back", "resolving", "situation", "facts", "kept", "proof")
+PURE = (
+    *("decision", "candidates", "ringing_back", "resolving", "situation", "facts", "kept", "proof"),
+    *("conditions", "ladder", "mistakes"),
+)
 
 
 @pytest.mark.parametrize("name", PURE)
 def test_what_decides_knows_no_session_no_clock_and_no_outside(name: str) -> None:
     module = f"app.routing.{name}"
     allowed = {
-        *("collections.abc", "dataclasses", "datetime", "enum", "functools", "itertools", "json", "typing"),
+        *(
+            "collections.abc",
+            "dataclasses",
+            "datetime",
+            "enum",
+            "functools",
+            "itertools",
+            "json",
+            "re",
+            "typing",
+        ),
         # Of these it takes values and pure functions only.
         *("app.agents.presence", "app.callers.recognition", "app.lines.hours", "app.records.calls"),
-        *("app.catalogue", "app.routing.rules", "app.routing.sentences"),
+        *("app.callers.numbers", "app.catalogue", "app.errors"),
+        *("app.routing.rules", "app.routing.sentences"),
+        # A rule that can't be asked is told to the operator.
+        "logging",
         *(f"app.routing.{one}" for one in PURE),
     }
     outside = {other for other in imports(APP[module]) if other not in allowed}

@@ -251,6 +251,22 @@ def may_be_called(e164: str | None) -> bool:
     return is_ordinary(e164, _callable_countries)
 
 
+def country_of(e164: str | None) -> str:
+    """Return the country whose number this is (ISO 3166-1 alpha-2); empty for nobody's and no country's."""
+    if not e164:
+        return ""
+    plan = _plan_of(e164)
+    return plan.country if plan is not None else _country_of_another(e164)
+
+
+@lru_cache(maxsize=4096)
+def _country_of_another(e164: str) -> str:
+    try:
+        return phonenumbers.region_code_for_number(phonenumbers.parse(e164)) or ""
+    except NumberParseException:
+        return ""
+
+
 @lru_cache(maxsize=4096)
 def for_people(e164: str, country: str) -> str:
     """Return the number as people write it in `country`: national at home, international from abroad."""

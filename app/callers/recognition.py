@@ -19,6 +19,7 @@ class OpenCase:
     handled_at: datetime | None  # the last contact on it
     handled_by: str | None = None  # the agent of that contact
     avoided: str | None = None  # the agent whom the caller would rather not speak to about it
+    priority: str = "normal"
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class OwedPromise:
     customer: str | None
     due_at: datetime
     is_being_rung: bool = False  # somebody is about to ring them, or was a moment ago
+    made_at: datetime | None = None  # None: long ago
+    was_broken: bool = False  # an earlier time passed, and it was promised anew
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from app.callers.numbers import to_e164
 from app.clock import utcnow
 from app.commands import language, settings_of
 from app.deployment import Deployment
-from app.errors import InvalidField
 from app.records.lines import Line
 from app.routing import proof, rules, simulation
-from app.routing.rules import Ladder
+from app.routing.ladder import Ladder
+from app.routing.mistakes import InvalidRules
 
 rules_commands = AppGroup("rules", help="The rules by which calls are routed.")
 
@@ -103,8 +103,9 @@ def _read(file: Path) -> Ladder:
         return Ladder.from_json(values.get("rules", values))
     except ValueError as error:
         raise click.ClickException(f"{file}: is no JSON ({error})") from None
-    except InvalidField as error:
-        raise click.ClickException(f"{file}: {error.field}: {error.message}") from None
+    except InvalidRules as invalid:
+        wrong = "\n".join(f"{file}: {one.field}: {one.say(language())}" for one in invalid.mistakes)
+        raise click.ClickException(wrong) from None
 
 
 def _prove(ladder: Ladder) -> None:

@@ -18,6 +18,7 @@ from app.records.callers import Case, Contact
 from app.records.calls import Call, CallState, CallStep
 from app.records.lines import Line
 from app.routing import reading, rules
+from app.routing.ladder import Ladder
 from app.voice import call_control
 from app.voice import waiting as waiting_callers
 
@@ -106,23 +107,23 @@ def _waiters(session: Session) -> list[_Waiter]:
     ).all()
     for_team = [row.Call for row in rows if row.Call.waiting_for_agent is None]
     tried, known = _tried(session, for_team), _known(session, for_team)
-    others = rules.in_force(session).looks_at.teams
+    others = rules.in_force(session).ladder.teams
     return [
         _Waiter(
             sid=row.sid,
             agent=row.Call.waiting_for_agent,
             team=row.Call.waiting_for_team,
-            until=row.Call.waiting_since + _longest(session, row.Call, row.CallStep),
+            until=row.Call.waiting_since + _longest(row.Call, ladder),
             known=frozenset(known[row.Call.case] | {row.Call.owner}),
-            teams=frozenset({row.team, row.case_team, *others}) if row.team else None,
+            teams=frozenset({row.team, row.case_team, *others, *ladder.teams}) if row.team else None,
             left_out=frozenset(tried[row.sid] | {row.avoided_agent}),
         )
         for row in rows
+        for ladder in (rules.of_step(session, row.CallStep, row.Call.rule_version).ladder,)
     ]
 
 
-def _longest(session: Session, call: Call, step: CallStep | None) -> timedelta:
-    ladder = rules.of_step(session, step, call.rule_version).ladder
+def _longest(call: Call, ladder: Ladder) -> timedelta:
     in_person = call.waiting_for_agent is not None
     return timedelta(seconds=ladder.wait_for_owner_seconds if in_person else ladder.wait_for_team_seconds)
 
@@ -175,7 +176,7 @@ def _served(sid: str, deployment: Deployment, now: datetime) -> bool:
         if call is None or call.state != CallState.WAITING:
             return False
         step = session.get_one(CallStep, (sid, call.step))
-        known = reading.read(session, sid, call.line, call.remote_e164, now, deployment.defaults)
+        known = reading.of_call(session, call, now, deployment.defaults)
         if not waiting_callers.serve(session, call, step, known, now, deployment):
             return False
         call_control.send_on(session, call, now)

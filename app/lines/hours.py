@@ -123,6 +123,10 @@ class Calendar:
         """Return the name of the public holiday that closes the line on that day, None when none does."""
         return None if self.hours.holiday else _holiday(self.country, at.astimezone(self.timezone).date())
 
+    def is_holiday(self, at: datetime) -> bool:
+        """Tell whether that day is a public holiday there, whatever hours the line has on it."""
+        return _holiday(self.country, at.astimezone(self.timezone).date()) is not None
+
     def next_opening(self, at: datetime) -> datetime | None:
         """Return when the line next opens: `at` itself when it is open then, None when it never opens."""
         for start, end in self._open_spans(at):

@@ -1,14 +1,22 @@
 """Where does this call go, and why? One pure function from what is known to an ordered list of steps."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
 
 from app.agents.presence import Endpoint, Reachability
 from app.lines.hours import due_at
 from app.records.calls import StepKind, StepOutcome
-from app.routing.sentences import Sentence
+from app.routing.candidates import (
+    Candidate,
+    busy_of_the_teams,
+    colleagues,
+    makes_way_to_this_caller,
+    teams_of,
+    whom_a_rule_names,
+)
+from app.routing.ladder import FirstKind, Only
+from app.routing.sentences import Sentence, name
 from app.routing.situation import AgentFacts, Situation, Tried
 
 # A ring shorter than this is over before anybody can reach for the telephone.
@@ -77,9 +85,10 @@ class Decision:
 def decide(situation: Situation) -> Decision:
     """Return the ladder from this moment on: never empty, and the last step is always a promise.
 
-    1 the owner; 2 waiting for the owner; 3 colleagues who handled this case, then its team; 4 the line's team
-    and the teams that the rules name; 5 a promise. What was already tried is left out. With an unknown
-    number the promise is preceded by the one question that makes it possible.
+    Whom a rule has rung first, if one does; then 1 the owner; 2 waiting for the owner; 3 colleagues who
+    handled this case, then its team; 4 the line's team and the teams that the rules name; 5 a promise. What
+    was already tried is left out. With an unknown number the promise is preceded by the one question that
+    makes it possible.
     """
     return Decision(tuple(_ladder(situation)))
 
@@ -92,16 +101,21 @@ def next_step(situation: Situation) -> Step:
 def by_weight(situation: Situation) -> list[str]:
     """Return the keys of everybody known, those first on whom the next step may depend.
 
-    The owner and whom was spoken of last; one busy agent of the teams, who stands for all that make a caller
-    wait; as many of those who handled the case as make it go round; those who may be rung, in their order.
-    On who is left the step does not depend.
+    The owner, whom a rule names, and whom was spoken of last; one busy agent of the teams, who stands for
+    all that make a caller wait; as many of those who handled the case as make it go round; those who may be
+    rung, in their order. On who is left the step does not depend.
     """
     last = situation.tried[-1].agent if situation.tried else None
-    named = [key for key in (situation.owner, last) if key is not None and key in situation.agents]
+    first = situation.ladder.first
+    named_by_rule = first.agent if first is not None else None
+    named = [
+        key for key in (situation.owner, named_by_rule, last) if key is not None and key in situation.agents
+    ]
     handlers = [agent.key for agent in situation.agents.values() if agent.handled_at is not None]
-    busy = sorted(_busy_of_the_teams(situation), key=_makes_way_to_this_caller, reverse=True)
+    busy = sorted(busy_of_the_teams(situation), key=makes_way_to_this_caller, reverse=True)
     owner = situation.agents.get(situation.owner) if situation.owner else None
-    may_be_rung = [agent.key for agent, _, _ in _colleagues(situation, owner)]
+    may_be_rung = [agent.key for agent, _, _ in whom_a_rule_names(situation)]
+    may_be_rung += [agent.key for agent, _, _ in colleagues(situation, owner)]
     counted = sorted(handlers)[: situation.ladder.counter_to_counter or 0]
     one_who_is_busy = [agent.key for agent in busy[:1]]
     return list(dict.fromkeys([*named, *one_who_is_busy, *counted, *may_be_rung, *sorted(situation.agents)]))
@@ -119,51 +133,119 @@ def needs_others(situation: Situation, step: Step) -> bool:
 
 
 def _ladder(situation: Situation) -> Iterator[Step]:
+    calendar, ladder = situation.line.calendar, situation.ladder
+    if ladder.only == Only.REFUSE:
+        yield _refused(situation)
+        return
     # Whoever came in before closing time and was told to stay is not sent away when the clock strikes.
-    if not situation.tried and not situation.line.calendar.is_open(situation.now):
+    is_closed = not situation.tried and not calendar.is_open(situation.now)
+    is_outside = ladder.rings_when_closed and not calendar.is_open(situation.began_at)
+    if is_closed and not is_outside:
         yield _promise(situation, "closed", (_closed(situation),))
         return
+    if ladder.only == Only.PROMISE:
+        yield _promise(situation, "by_rule", (Sentence("not_put_through"),))
+        return
 
+    so_far = _SoFar.of(situation)
     owner = situation.agents.get(situation.owner) if situation.owner else None
-    said = _about_what_was_tried(situation)
-    budget = situation.ladder.total_seconds - situation.rung_seconds
-    rings_left = situation.ladder.most_rings - sum(
-        tried.kind in (StepKind.OWNER, StepKind.COLLEAGUE, StepKind.TEAM) for tried in situation.tried
-    )
-
-    if owner is not None:
-        step, why_not = _owner_step(situation, owner)
-        if isinstance(step, Ring):
-            step = replace(step, seconds=min(step.seconds, int(budget)))
-        if isinstance(step, Ring) and step.seconds < LEAST_RING_SECONDS:
-            said = (Sentence("owner_out_of_reach", _name(owner)),)
-        elif step is not None:
-            yield step
-            said = (Sentence(f"{_outcome_of(step)}", _name(owner)),)
-            if isinstance(step, Ring):
-                budget -= step.seconds
-                rings_left -= 1
-        elif why_not is not None:
-            said = (why_not,)
-
-    for agent, kind, reason in _colleagues(situation, owner):
-        seconds = min(situation.ladder.colleague_ring_seconds, int(budget))
-        if rings_left <= 0 or seconds < LEAST_RING_SECONDS or agent.endpoint is None:
-            break
-        announce = (*said, Sentence("connecting", _name(agent))) if said else ()
-        yield Ring(kind, agent.key, agent.endpoint, seconds, reason, announce)
-        said = (Sentence("no_answer", _name(agent)),)
-        budget -= seconds
-        rings_left -= 1
-
-    if (team_wait := _team_wait(situation, said)) is not None:
+    yield from _whom_a_rule_names(situation, so_far)
+    if is_outside:
+        yield _promise(situation, "closed", (*so_far.said, _closed(situation)))
+        return
+    if owner is not None and owner.key not in so_far.rung:
+        yield from _person(situation, owner, so_far)
+    yield from _rings(situation, colleagues(situation, owner), so_far)
+    if (team_wait := _team_wait(situation, so_far.said)) is not None:
         yield team_wait
-        said = (Sentence("team_still_busy"),)
-    yield _promise(situation, "nobody", (*said, Sentence("nobody_free")))
+        so_far.said = (Sentence("team_still_busy"),)
+    yield _promise(situation, "nobody", (*so_far.said, Sentence("nobody_free")))
 
 
-def _owner_step(situation: Situation, owner: AgentFacts) -> tuple[Step | None, Sentence | None]:
-    """Return the step that tries the owner, or the sentence that says why they aren't tried (or neither)."""
+@dataclass
+class _SoFar:
+    """How far the ladder has been thought out: what is left of its limits, and what there is to say."""
+
+    said: tuple[Sentence, ...]
+    budget: float  # seconds of ringing
+    rings_left: int
+    waited_for: str | None  # in person: there is one such wait in a call
+    rung: set[str] = field(default_factory=set)  # in thought, beside those who were tried
+
+    @classmethod
+    def of(cls, situation: Situation) -> "_SoFar":
+        tried = situation.tried
+        return cls(
+            said=_about_what_was_tried(situation),
+            budget=situation.ladder.total_seconds - situation.rung_seconds,
+            rings_left=situation.ladder.most_rings - sum(one.kind in _RINGS for one in tried),
+            waited_for=next((one.agent for one in tried if one.kind == StepKind.WAIT and one.agent), None),
+        )
+
+    def rang(self, step: Ring, said: Sentence) -> None:
+        self.said = (said,)
+        self.budget -= step.seconds
+        self.rings_left -= 1
+        self.rung.add(step.agent)
+
+
+_RINGS = (StepKind.OWNER, StepKind.COLLEAGUE, StepKind.TEAM)
+
+
+def _whom_a_rule_names(situation: Situation, so_far: _SoFar) -> Iterator[Step]:
+    """Try whom a rule has rung first; then the ladder goes its usual way."""
+    first, case = situation.ladder.first, situation.caller.case
+    if first is None:
+        return
+    named = situation.agents.get(first.agent) if first.agent is not None else None
+    if first.kind == FirstKind.OWNER and situation.owner is not None:
+        named = situation.agents.get(situation.owner)
+    if named is not None and (case is None or named.key != case.avoided):
+        yield from _person(situation, named, so_far)
+        # Tried, or not to be: as their owner they aren't thought of once more.
+        so_far.rung.add(named.key)
+    yield from _rings(situation, whom_a_rule_names(situation), so_far)
+
+
+def _person(situation: Situation, agent: AgentFacts, so_far: _SoFar) -> Iterator[Step]:
+    """Ring or wait for the owner, or whom a rule names; nothing when they aren't tried, and why is noted."""
+    step, why_not = _person_step(situation, agent)
+    is_owner = agent.key == situation.owner
+    if isinstance(step, Wait) and so_far.waited_for not in (None, agent.key):
+        step, why_not = None, Sentence("owner_still_busy", name(agent))
+    if isinstance(step, Ring):
+        step = replace(step, seconds=min(step.seconds, int(so_far.budget)))
+    if isinstance(step, Ring) and step.seconds < LEAST_RING_SECONDS:
+        step, why_not = None, Sentence("owner_out_of_reach", name(agent))
+    if step is None:
+        # Of somebody for whom the caller never asked nothing need be said.
+        if why_not is not None and is_owner:
+            so_far.said = (why_not,)
+        return
+    yield step
+    if isinstance(step, Ring):
+        so_far.rang(step, Sentence("no_answer", name(agent)))
+    else:
+        so_far.waited_for, so_far.said = agent.key, (Sentence("owner_still_busy", name(agent)),)
+
+
+def _rings(situation: Situation, several: Iterator[Candidate], so_far: _SoFar) -> Iterator[Step]:
+    """Ring one after the other, as long as the limits allow."""
+    for agent, kind, reason in several:
+        if agent.key in so_far.rung:
+            continue
+        seconds = min(situation.ladder.colleague_ring_seconds, int(so_far.budget))
+        if so_far.rings_left <= 0 or seconds < LEAST_RING_SECONDS or agent.endpoint is None:
+            break
+        said = so_far.said
+        announce = (*said, Sentence("connecting", name(agent))) if said else ()
+        step = Ring(kind, agent.key, agent.endpoint, seconds, reason, announce)
+        yield step
+        so_far.rang(step, Sentence("no_answer", name(agent)))
+
+
+def _person_step(situation: Situation, owner: AgentFacts) -> tuple[Step | None, Sentence | None]:
+    """Return the step that tries the owner, or whom a rule names; or why they aren't tried (or neither)."""
     tried = [step for step in situation.tried if step.agent == owner.key]
     if any(step.outcome == StepOutcome.ANOTHER_WANTED for step in tried):
         return None, None
@@ -174,19 +256,21 @@ def _owner_step(situation: Situation, owner: AgentFacts) -> tuple[Step | None, S
         case Reachability.LEFT:
             return None, None  # nobody need hear that somebody left
         case Reachability.FREE if owner.endpoint is not None:
-            cap = situation.ladder.direct_calls_per_hour
+            cap = situation.ladder.direct_calls_per_hour if owner.key == situation.owner else None
             if cap is not None and owner.direct_calls >= cap and not tried:
-                return None, Sentence("owner_out_of_reach", _name(owner))
-            reason = Sentence("owner_freed" if tried else _why_owner(situation), _name(owner))
+                return None, Sentence("owner_out_of_reach", name(owner))
+            why = _why_owner(situation) if owner.key == situation.owner else "rule_agent"
+            reason = Sentence("owner_freed" if tried else why, name(owner))
             return _ring_owner(situation, owner, owner.endpoint, reason), None
         case Reachability.BUSY | Reachability.WRAPPING_UP:
-            if any(step.outcome == StepOutcome.WAITED_TOO_LONG for step in tried):
-                return None, Sentence("owner_still_busy", _name(owner))
+            is_over = any(step.outcome == StepOutcome.WAITED_TOO_LONG for step in tried)
+            if is_over or situation.ladder.wait_for_owner_seconds == 0:
+                return None, Sentence("owner_still_busy", name(owner))
             return _wait_for(situation, owner), None
         case Reachability.BREAK:
             return None, _back(situation, owner, "owner_on_break")
         case Reachability.UNPROVEN:
-            return None, Sentence("owner_out_of_reach", _name(owner))
+            return None, Sentence("owner_out_of_reach", name(owner))
         case _:
             return None, _back(situation, owner, "owner_not_there")
 
@@ -197,7 +281,8 @@ def _ring_owner(
     endpoint: Endpoint,
     reason: Sentence,
 ) -> Ring:
-    return Ring(StepKind.OWNER, owner.key, endpoint, situation.ladder.owner_ring_seconds, reason)
+    kind = StepKind.OWNER if owner.key == situation.owner else StepKind.COLLEAGUE
+    return Ring(kind, owner.key, endpoint, situation.ladder.owner_ring_seconds, reason)
 
 
 def _second_telephone(situation: Situation, owner: AgentFacts, rang: list[Tried]) -> Ring | None:
@@ -206,7 +291,7 @@ def _second_telephone(situation: Situation, owner: AgentFacts, rang: list[Tried]
     if not failed_at_desk or owner.phone is None or owner.reachability != Reachability.FREE:
         return None
     return _ring_owner(
-        situation, owner, Endpoint("phone", owner.phone), Sentence("owner_desk_failed", _name(owner))
+        situation, owner, Endpoint("phone", owner.phone), Sentence("owner_desk_failed", name(owner))
     )
 
 
@@ -224,35 +309,35 @@ def _wait_for(situation: Situation, owner: AgentFacts) -> Wait:
     if owner.makes_way and not owner.callers_waiting:
         # In a few seconds it rings: there is nothing to tell, and nothing that keeps the agent busy.
         seconds = situation.ladder.wait_for_owner_seconds
-        return Wait(owner.key, None, seconds, due_at, Sentence("owner_makes_way", _name(owner)))
-    first = Sentence("owner_busy", _name(owner))
+        return Wait(owner.key, None, seconds, due_at, Sentence("owner_makes_way", name(owner)))
+    first = Sentence("owner_busy", name(owner))
     if owner.makes_way:
-        first = Sentence("owner_still_busy", _name(owner))
+        first = Sentence("owner_still_busy", name(owner))
     elif owner.reachability == Reachability.WRAPPING_UP:
-        first = Sentence("owner_wrapping_up", _name(owner))
+        first = Sentence("owner_wrapping_up", name(owner))
     elif owner.free_in_minutes is not None:
         code = "owner_busy_minutes" if owner.free_in_minutes > 1 else "owner_busy_nearly_done"
-        first = Sentence(code, _name(owner) | {"minutes": ("number", owner.free_in_minutes)})
-    turn = Sentence("stay_first", _name(owner))
+        first = Sentence(code, name(owner) | {"minutes": ("number", owner.free_in_minutes)})
+    turn = Sentence("stay_first", name(owner))
     if owner.callers_waiting:
-        turn = Sentence("stay_after", _name(owner) | {"count": ("number", owner.callers_waiting)})
+        turn = Sentence("stay_after", name(owner) | {"count": ("number", owner.callers_waiting)})
     say = [first, turn]
     if due_at is not None:
-        say.append(Sentence("or_hang_up", _name(owner) | {"time": ("before", due_at)}))
+        say.append(Sentence("or_hang_up", name(owner) | {"time": ("before", due_at)}))
     return Wait(
         agent=owner.key,
         team=None,
         seconds=situation.ladder.wait_for_owner_seconds,
         due_at=due_at,
-        reason=Sentence("owner_busy", _name(owner)),
+        reason=Sentence("owner_busy", name(owner)),
         say=tuple(say),
     )
 
 
 def _back(situation: Situation, owner: AgentFacts, code: str) -> Sentence:
     if owner.back_at is not None and owner.back_at > situation.now:
-        return Sentence(f"{code}_until", _name(owner) | {"time": ("at", owner.back_at)})
-    return Sentence(code, _name(owner))
+        return Sentence(f"{code}_until", name(owner) | {"time": ("at", owner.back_at)})
+    return Sentence(code, name(owner))
 
 
 def _outcome_of(step: Step) -> str:
@@ -273,61 +358,13 @@ def _about_what_was_tried(situation: Situation) -> tuple[Sentence, ...]:
         case _ if agent is None or agent.reachability == Reachability.LEFT:
             return ()
         case StepOutcome.DECLINED:
-            return (Sentence(f"declined_{last.declined_why or 'not_now'}", _name(agent)),)
+            return (Sentence(f"declined_{last.declined_why or 'not_now'}", name(agent)),)
         case StepOutcome.FAILED:
-            return (Sentence("owner_out_of_reach", _name(agent)),)
+            return (Sentence("owner_out_of_reach", name(agent)),)
         case StepOutcome.BUSY | StepOutcome.WAITED_TOO_LONG:
-            return (Sentence("owner_still_busy", _name(agent)),)
+            return (Sentence("owner_still_busy", name(agent)),)
         case _:
-            return (Sentence("no_answer", _name(agent)),)
-
-
-def _colleagues(
-    situation: Situation, owner: AgentFacts | None
-) -> Iterator[tuple[AgentFacts, StepKind, Sentence]]:
-    """List who may help instead: who handled this case, newest first; then the teams, longest idle first."""
-    case = situation.caller.case
-    gone = {tried.agent for tried in situation.tried} | {situation.owner, case.avoided if case else None}
-    free = [
-        agent
-        for agent in situation.agents.values()
-        if agent.key not in gone and agent.reachability == Reachability.FREE and not agent.callers_waiting
-    ]
-    knowing = [agent for agent in free if agent.handled_at is not None]
-    for agent in sorted(knowing, key=lambda one: (one.handled_at, one.key), reverse=True):
-        yield agent, StepKind.COLLEAGUE, Sentence("colleague_handled", _name(agent))
-    listed = {agent.key for agent in knowing}
-    if case is not None and situation.goes_round:
-        # Their own team's supervisor first; whoever talks with the caller owns the case from then on.
-        in_charge = [agent for agent in free if agent.is_supervisor and agent.key not in listed]
-        for agent in sorted(in_charge, key=lambda one: (one.team != case.team, one.key)):
-            listed.add(agent.key)
-            yield agent, StepKind.COLLEAGUE, Sentence("supervisor_takes_charge", _name(agent))
-    for team in _teams(situation):
-        members = [agent for agent in free if agent.key not in listed and team in (None, agent.team)]
-        for agent in sorted(members, key=lambda one: (one.idle_since or situation.now, one.key)):
-            listed.add(agent.key)
-            kind = StepKind.COLLEAGUE if owner is not None else StepKind.TEAM
-            yield agent, kind, Sentence(_why_team(situation, owner), _name(agent) | {"team": agent.team})
-
-
-def _why_team(situation: Situation, owner: AgentFacts | None) -> str:
-    case = situation.caller.case
-    if case is not None and case.avoided is not None:
-        return "team_another_wanted"
-    if owner is not None:
-        return "team_instead_of_owner"
-    if situation.caller.e164 is None:
-        return "team_withheld"
-    return "team_known" if situation.caller.is_known else "team_unknown"
-
-
-def _teams(situation: Situation) -> list[str | None]:
-    case = situation.caller.case
-    teams = [case.team if case else None, situation.line.team, *situation.ladder.extra_teams]
-    named: list[str | None] = list(dict.fromkeys(team for team in teams if team))
-    # A line that nobody described has no team: whoever is there is better than nobody.
-    return named if situation.line.team else [*named, None]
+            return (Sentence("no_answer", name(agent)),)
 
 
 def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
@@ -335,11 +372,11 @@ def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
     waited = any(
         tried.outcome == StepOutcome.WAITED_TOO_LONG and tried.agent is None for tried in situation.tried
     )
-    teams, busy = _teams(situation), _busy_of_the_teams(situation)
+    teams, busy = teams_of(situation), busy_of_the_teams(situation)
     if waited or not busy or situation.ladder.wait_for_team_seconds <= 0:
         return None
     due_at = promised_by(situation) if situation.can_be_rung_back else None
-    makes_way = any(_makes_way_to_this_caller(agent) for agent in busy)
+    makes_way = any(makes_way_to_this_caller(agent) for agent in busy)
     say = list(said) if makes_way else [*said, Sentence("team_busy")]
     if due_at is not None and not makes_way:
         say.append(Sentence("team_or_hang_up", {"time": ("before", due_at)}))
@@ -351,21 +388,6 @@ def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
         reason=Sentence("team_busy"),
         say=tuple(say),
     )
-
-
-def _busy_of_the_teams(situation: Situation) -> list[AgentFacts]:
-    teams, case = _teams(situation), situation.caller.case
-    return [
-        agent
-        for agent in situation.agents.values()
-        if agent.key not in (situation.owner, case.avoided if case else None)
-        and agent.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
-        and (agent.team in teams or None in teams)
-    ]
-
-
-def _makes_way_to_this_caller(agent: AgentFacts) -> bool:
-    return agent.makes_way and not agent.callers_waiting
 
 
 def _closed(situation: Situation) -> Sentence:
@@ -389,8 +411,19 @@ def _promise(situation: Situation, why: str, say: tuple[Sentence, ...]) -> MakeP
         question = "ask_for_number" if situation.caller.e164 is None else "ask_for_other_number"
         return AskForNumber(agent, team, due_at, reason, (*say, Sentence(question)))
     code = "promise_by_agent" if debtor else "promise"
-    values = (_name(debtor) if debtor else {}) | {"time": ("before", due_at)}
+    values = (name(debtor) if debtor else {}) | {"time": ("before", due_at)}
     return MakePromise(agent, team, due_at, reason, (*say, Sentence(code, values)))
+
+
+def _refused(situation: Situation) -> MakePromise | AskForNumber:
+    """Ring nobody: a supervisor sees what they say, and answers. What was owed before stays owed."""
+    say = Sentence("not_put_through")
+    if situation.caller.promise is not None or not situation.can_be_rung_back:
+        return _promise(situation, "refused", (say,))
+    case, due_at = situation.caller.case, promised_by(situation)
+    team = case.team if case else situation.line.team
+    reviewed = Sentence("promise_reviewed", {"time": ("before", due_at)})
+    return MakePromise(None, team, due_at, Sentence("promise_refused"), (say, reviewed))
 
 
 def promised_by(situation: Situation) -> datetime:
@@ -403,7 +436,3 @@ def promised_by(situation: Situation) -> datetime:
 
 def _due_at(situation: Situation) -> datetime:
     return due_at(situation.line.calendar, situation.now, situation.ladder.promise_minutes)
-
-
-def _name(agent: AgentFacts) -> dict[str, Any]:
-    return {"agent": agent.spoken_name}

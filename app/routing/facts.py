@@ -1,13 +1,14 @@
 """What is known when a call comes in? All that a decision and a screen-pop need, as values."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
+from app.callers.numbers import country_of
 from app.callers.recognition import Caller
 from app.catalogue import LANGUAGES, text
-from app.routing.resolving import resolve
-from app.routing.rules import Rules
+from app.routing.resolving import looks_at, resolve
+from app.routing.rules import Looks, Rules
 from app.routing.situation import AgentFacts, LineFacts, Situation, Tried
 
 
@@ -33,6 +34,9 @@ class Facts:
     rules: Rules
     calls_lately: int | None = None  # about this case within a week, with this one; None: not counted
     reply: bytes | None = None  # what was answered when the carrier asked the same before
+    calls_within: Mapping[int, int] = field(default_factory=dict)  # by days, where rules ask for it
+    attestation: str = ""
+    came_in_at: datetime | None = None  # None: now
 
     @property
     def language(self) -> str:
@@ -51,20 +55,40 @@ class Facts:
         rung_seconds: float = 0.0,
     ) -> Situation:
         """Return everything that the decision may depend on, with what the rules say of it."""
-        known = Situation(
+        known = replace(
+            self._asked(now), can_be_rung_back=can_be_rung_back, tried=tuple(tried), rung_seconds=rung_seconds
+        )
+        resolved = resolve(self.rules, known)
+        agents = self.agents if resolved.ladder.speaks_names else self._without_names()
+        owner = self.owner if self._is_recent(resolved.ladder.look_back_days, now) else None
+        return replace(known, resolved=resolved, agents=agents, owner=owner)
+
+    def looks_at(self, now: datetime) -> Looks:
+        """Return what must be known of this call before the rules can say anything of it."""
+        return looks_at(self.rules, self._asked(now))
+
+    def _asked(self, now: datetime) -> Situation:
+        """Return what rules may ask about."""
+        return Situation(
             now=now,
             line=self.line,
             caller=self.caller,
             owner=self.owner,
             agents=self.agents,
-            can_be_rung_back=can_be_rung_back,
-            tried=tuple(tried),
-            rung_seconds=rung_seconds,
+            can_be_rung_back=False,
             calls_lately=self.calls_lately,
+            calls_within=self.calls_within,
+            attestation=self.attestation,
+            country=country_of(self.caller.e164),
+            came_in_at=self.came_in_at,
         )
-        resolved = resolve(self.rules, known)
-        agents = self.agents if resolved.ladder.speaks_names else self._without_names()
-        return replace(known, resolved=resolved, agents=agents)
+
+    def _is_recent(self, look_back_days: int, now: datetime) -> bool:
+        """Tell whether the owner is one by the rules: the last contact may be too old."""
+        last, owed = self.last_contact, self.caller.promise
+        if self.caller.case is not None or last is None or (owed is not None and owed.agent is not None):
+            return True
+        return last.at >= now - timedelta(days=look_back_days)
 
     def _without_names(self) -> dict[str, AgentFacts]:
         """Leave the agents' names out of what is spoken."""

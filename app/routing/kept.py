@@ -14,8 +14,8 @@ from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise
 from app.lines.hours import calendar
 from app.records.calls import StepKind, StepOutcome
 from app.routing import decision, ringing_back
+from app.routing.ladder import Resolved
 from app.routing.ringing_back import Owed
-from app.routing.rules import Resolved
 from app.routing.situation import AgentFacts, LineFacts, Situation, Tried
 
 Json = dict[str, Any]
@@ -54,6 +54,8 @@ def situation_as_json(known: Situation) -> Json:
                 "customer": promise.customer,
                 "due_at": _moment(promise.due_at),
                 "is_being_rung": promise.is_being_rung,
+                "made_at": _moment(promise.made_at),
+                "was_broken": promise.was_broken,
             }
         ),
         "owner": known.owner,
@@ -73,7 +75,22 @@ def situation_as_json(known: Situation) -> Json:
         ],
         "rung_seconds": known.rung_seconds,
         "calls_lately": known.calls_lately,
+        **_what_rules_ask(known),
     }
+
+
+def _what_rules_ask(known: Situation) -> Json:
+    """Return what no step depends on but rules may ask about, so that others can be tried on it."""
+    case = known.caller.case
+    return _without_defaults(
+        {
+            "attestation": known.attestation,
+            "country": known.country,
+            "came_in_at": _moment(known.came_in_at),
+            "calls_within": {str(days): calls for days, calls in known.calls_within.items()} or None,
+            "handlers": sum(one.handled_at is not None for one in known.agents.values()) if case else None,
+        }
+    )
 
 
 def situation_of(stored: Mapping[str, Any], resolved: Resolved) -> Situation:
@@ -91,6 +108,8 @@ def situation_of(stored: Mapping[str, Any], resolved: Resolved) -> Situation:
             promise.get("customer"),
             datetime.fromisoformat(promise["due_at"]),
             promise.get("is_being_rung", False),
+            _moment_of(promise.get("made_at")),
+            promise.get("was_broken", False),
         ),
     )
     return Situation(
@@ -113,6 +132,11 @@ def situation_of(stored: Mapping[str, Any], resolved: Resolved) -> Situation:
         ),
         rung_seconds=stored["rung_seconds"],
         calls_lately=stored["calls_lately"],
+        calls_within={int(days): calls for days, calls in stored.get("calls_within", {}).items()},
+        attestation=stored.get("attestation", ""),
+        country=stored.get("country", ""),
+        came_in_at=_moment_of(stored.get("came_in_at")),
+        handlers=stored.get("handlers"),
     )
 
 
@@ -281,6 +305,7 @@ def _case(case: OpenCase) -> Json:
             "handled_by": case.handled_by,
             "is_named": case.owner is not None and case.handled_by is None,
             "avoided": case.avoided,
+            "priority": case.priority if case.priority != "normal" else None,
         }
     )
 
@@ -299,6 +324,7 @@ def _customer_of(stored: Json) -> KnownCustomer:
             # Kept before it was asked: the owner was taken for whoever had handled it.
             handled_by=one.get("handled_by", None if one.get("is_named") else one.get("owner")),
             avoided=one.get("avoided"),
+            priority=one.get("priority", "normal"),
         )
         for one in stored["cases"]
     )

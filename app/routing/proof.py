@@ -14,7 +14,7 @@ from app.callers.recognition import Caller, KnownCustomer, OpenCase
 from app.lines.hours import calendar
 from app.records.calls import StepKind, StepOutcome
 from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, next_step
-from app.routing.rules import Ladder, Resolved
+from app.routing.ladder import Ladder, Resolved
 from app.routing.situation import AgentFacts, LineFacts, Situation, Tried
 
 Decide = Callable[[Situation], Step]

@@ -15,11 +15,21 @@ from app.deployment import Defaults
 from app.lines.hours import calendar
 from app.records.agents import Activity, Presence
 from app.records.callers import Contact
+from app.records.calls import Call
 from app.records.promises import AttemptOutcome, PromiseAttempt, PromiseState
 from app.routing import rules as rule_versions
 from app.routing.facts import Facts, LastContact
 from app.routing.situation import AgentFacts, LineFacts, goes_round
-from app.routing.statements import AGENTS, ALL_AGENTS, CALLER, LAST_CONTACT, LAST_WORDS, LINE, SUPERVISORS
+from app.routing.statements import (
+    AGENTS,
+    ALL_AGENTS,
+    CALLER,
+    CALLS_OF_CASE,
+    LAST_CONTACT,
+    LAST_WORDS,
+    LINE,
+    SUPERVISORS,
+)
 
 # How many of an agent's conversations say how long theirs usually take.
 USUAL_OUT_OF = 20
@@ -34,12 +44,24 @@ def read(
     defaults: Defaults,
     *,
     promise: int | None = None,
+    attestation: str = "",
+    came_in_at: datetime | None = None,
 ) -> Facts:
     """Read everything that is known about a call from `e164` (None: withheld) to the line of that number.
 
-    `promise`: the one that the call is to keep, whatever else the number is owed.
+    `promise`: the one that the call is to keep, whatever else the number is owed; `came_in_at`: None for now.
     """
-    return complete(reader, first(reader, sid, line, e164, now, defaults, promise=promise), sid, now)
+    known = first(reader, sid, line, e164, now, defaults, promise=promise, attestation=attestation)
+    return complete(reader, replace(known, came_in_at=came_in_at), sid, now)
+
+
+def of_call(reader: Reader, call: Call, now: datetime, defaults: Defaults) -> Facts:
+    """Read everything that is known about a call that stands in its table."""
+    return read(
+        *(reader, call.sid, call.line, call.remote_e164, now, defaults),
+        attestation=call.attestation,
+        came_in_at=call.created_at,
+    )
 
 
 def first(
@@ -51,6 +73,7 @@ def first(
     defaults: Defaults,
     *,
     promise: int | None = None,
+    attestation: str = "",
 ) -> Facts:
     """Read the first stage: who calls whom about what, and how the owner of it stands. One statement.
 
@@ -70,6 +93,7 @@ def first(
         last_contact=_last_contact_on(connection, about),
         rules=rule_versions.of_version(connection, rows[0].rule_version),
         reply=rows[0].reply,
+        attestation=attestation,
     )
 
 
@@ -82,7 +106,7 @@ def _is_about(row: Any, caller: Caller) -> bool:
 def complete(reader: Reader, known: Facts, sid: str, now: datetime) -> Facts:
     """Read the second stage: everybody who may help, as they stand now, and what is counted."""
     connection = _past_the_orm(reader)
-    caller, looks = known.caller, known.rules.looks_at
+    caller, looks = known.caller, known.looks_at(now)
     case = caller.case
     last = known.last_contact
     if case is None:
@@ -98,13 +122,14 @@ def complete(reader: Reader, known: Facts, sid: str, now: datetime) -> Facts:
             "case": case.key if case else None,
             "teams": [case.team if case else "", known.line.team or "", *looks.teams],
             "owner": owner,
+            "named": [key for key in (owner, *looks.agents) if key is not None],
             "now_less_hour": now - timedelta(hours=1),
             "now_less_week": now - timedelta(days=7),
         },
     ).all()
     agents = {row.agent: _agent(row, now) for row in rows}
     calls_lately = 1 + (rows[0].calls_lately if case and rows else 0)
-    if case and goes_round(looks.counter_to_counter, calls_lately, agents):
+    if looks.supervisors or (case and goes_round(looks.counter_to_counter, calls_lately, agents)):
         in_charge = supervisors(connection, now)
         agents |= {key: replace(agents.get(key, one), is_supervisor=True) for key, one in in_charge.items()}
     if case and rows and rows[0].last_agent:
@@ -120,7 +145,19 @@ def complete(reader: Reader, known: Facts, sid: str, now: datetime) -> Facts:
         agents=agents,
         last_contact=last,
         calls_lately=calls_lately,
+        calls_within=_calls_within(connection, case.key, looks.days, sid, now) if case else {},
     )
+
+
+def _calls_within(
+    connection: Connection, case: str, days: tuple[int, ...], sid: str, now: datetime
+) -> dict[int, int]:
+    """Count the calls about a case within so many days, with this one; asked only where rules want it."""
+    if not days:
+        return {}
+    since = now - timedelta(days=max(days))
+    moments = connection.scalars(CALLS_OF_CASE, {"case": case, "since": since, "sid": sid}).all()
+    return {one: 1 + sum(at >= now - timedelta(days=one) for at in moments) for one in days}
 
 
 def _past_the_orm(reader: Reader) -> Connection:
@@ -156,6 +193,8 @@ def _caller(e164: str | None, rows: Iterable[Row[Any]], only: int | None) -> Cal
                 row.promise_customer,
                 row.promise_due_at,
                 is_being_rung=row.promise_state == PromiseState.CALLING,
+                made_at=row.promise_made_at,
+                was_broken=row.promise_broken_at is not None,
             )
         if row.customer is None:
             continue
@@ -179,6 +218,7 @@ def _caller(e164: str | None, rows: Iterable[Row[Any]], only: int | None) -> Cal
                     handled_by=row.last_contact_agent,
                     avoided=row.avoided_agent,
                     handled_at=row.last_contact_at,
+                    priority=row.priority,
                 )
             )
     with_cases = [replace(customer, cases=tuple(cases.get(key, ()))) for key, customer in customers.items()]

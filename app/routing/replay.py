@@ -3,8 +3,8 @@
 from app.records.calls import CallStep, StepKind
 from app.routing import kept
 from app.routing.decision import Step, next_step
+from app.routing.ladder import Ladder, Resolved
 from app.routing.ringing_back import choose
-from app.routing.rules import Ladder, Resolved
 
 
 def decided_again(step: CallStep) -> Step | None:

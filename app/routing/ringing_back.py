@@ -7,7 +7,7 @@ from datetime import datetime
 from app.agents.presence import Reachability
 from app.records.calls import StepKind
 from app.routing.decision import Ring
-from app.routing.rules import BY_DEFAULT, Resolved
+from app.routing.ladder import BY_DEFAULT, Resolved
 from app.routing.sentences import Sentence
 from app.routing.situation import AgentFacts
 

@@ -1,8 +1,8 @@
 """Which rules are in force, and what do they say of a call? Published by an admin, resolved for each step."""
 
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -11,107 +11,66 @@ from sqlalchemy import func, select
 from app.audit import log as audit
 from app.audit.log import What
 from app.db import Reader
-from app.errors import InvalidField
 from app.records.calls import Call, CallStep
 from app.records.rules import RuleVersion
+from app.routing.conditions import Condition
+from app.routing.ladder import Ladder, Resolved, Then
+from app.routing.mistakes import InvalidRules, Mistake
+from app.routing.situation import Situation
 
 if TYPE_CHECKING:
     from sqlalchemy.orm import Session
 
 log = logging.getLogger(__name__)
 
+Json = dict[str, Any]
 
-@dataclass(frozen=True, kw_only=True)
-class Ladder:
-    """How long each step may take and who takes part; the defaults stand until somebody publishes others."""
-
-    look_back_days: int = 90  # without an open case: how old a contact may be for its agent to be rung
-    owner_ring_seconds: int = 25
-    colleague_ring_seconds: int = 20
-    most_rings: int = 5
-    wait_for_owner_seconds: int = 240
-    wait_for_team_seconds: int = 180
-    total_seconds: int = 180  # of ringing, until a human or a promise
-    wrap_up_seconds: int = 30
-    promise_minutes: int = 60  # of open time, until a callback is due
-    extra_teams: tuple[str, ...] = ()
-    direct_calls_per_hour: int | None = None  # for each agent; beyond it colleagues are rung
-    # From this many calls within a week about one case, or agents who handled it, a supervisor comes before
-    # whoever doesn't know it yet; None: never.
-    counter_to_counter: int | None = 3
-    speaks_names: bool = True  # an agent's spoken name may be said to a caller whom nobody has checked
-    recordings_days: int = 30  # how long a recorded message is kept once what it asked for is dealt with
-
-    def as_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, values: dict[str, Any]) -> "Ladder":
-        """Read what an admin wrote. Raises InvalidField for what isn't a rule."""
-        for name, value in values.items():
-            if name not in _LIMITS:
-                raise InvalidField(name, f"there is no such rule; there are {', '.join(_LIMITS)}")
-            problem = _LIMITS[name](value)
-            if problem:
-                raise InvalidField(name, problem)
-        return cls._of(values)
-
-    @classmethod
-    def kept(cls, values: Mapping[str, Any]) -> "Ladder":
-        """Read what as_json() gave in this version of the program or another, older or newer.
-
-        A process that is still running survives what a newer one has published: what it doesn't know is
-        left out, and said in the log; what isn't there has its default.
-        """
-        known = {one.name for one in fields(cls)}
-        if unknown := sorted(values.keys() - known):
-            log.warning("rules hold what this version doesn't know", extra={"parameters": unknown})
-        return cls._of({name: value for name, value in values.items() if name in known})
-
-    @classmethod
-    def _of(cls, values: Mapping[str, Any]) -> "Ladder":
-        picked = dict(values)
-        if "extra_teams" in picked:
-            picked["extra_teams"] = tuple(picked["extra_teams"])
-        return cls(**picked)
+MOST_RULES = 300
+LONGEST_NAME = 120
+LONGEST_ID = 60  # as in call_steps.rule
+_OF_A_RULE = frozenset({"id", "name", "enabled", "when", "then"})
 
 
-def _between(least: int, most: int, *, or_none: bool = False) -> Callable[[Any], str]:
-    def problem(value: Any) -> str:
-        if or_none and value is None:
-            return ""
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return "" if whole and least <= value <= most else f"must be a whole number from {least} to {most}"
+def _all(tests: tuple[Callable[[Situation], bool], ...]) -> Callable[[Situation], bool]:
+    """Return a function that tells whether all of these hold; it is asked of every rule in every call."""
 
-    return problem
+    def hold(situation: Situation) -> bool:
+        for test in tests:  # noqa: SIM110  # twice as quick as all() over a generator
+            if not test(situation):
+                return False
+        return True
 
-
-def _teams(value: Any) -> str:
-    fine = isinstance(value, list | tuple) and all(isinstance(team, str) and team for team in value)
-    return "" if fine else "must be a list of team names"
+    return hold
 
 
-def _yes_or_no(value: Any) -> str:
-    return "" if isinstance(value, bool) else "must be true or false"
+@dataclass(frozen=True)
+class Rule:
+    """All its conditions must hold; then what it says is what the call is treated by."""
 
+    id: str
+    name: str
+    enabled: bool
+    when: tuple[Condition, ...]
+    then: Then
+    written: Mapping[str, Any] = field(repr=False)  # the JSON it was read from, whole
+    holds: Callable[[Situation], bool] = field(init=False, repr=False, compare=False)
 
-_LIMITS: dict[str, Callable[[Any], str]] = {
-    "look_back_days": _between(0, 3650),
-    # https://www.twilio.com/docs/voice/twiml/dial#timeout: 5 to 600 s, and 5 s more of the carrier's own.
-    "owner_ring_seconds": _between(10, 120),
-    "colleague_ring_seconds": _between(10, 120),
-    "most_rings": _between(1, 20),
-    "wait_for_owner_seconds": _between(0, 1800),
-    "wait_for_team_seconds": _between(0, 1800),
-    "total_seconds": _between(10, 900),
-    "wrap_up_seconds": _between(0, 900),
-    "promise_minutes": _between(5, 7 * 24 * 60),
-    "extra_teams": _teams,
-    "direct_calls_per_hour": _between(1, 1000, or_none=True),
-    "counter_to_counter": _between(2, 100, or_none=True),
-    "speaks_names": _yes_or_no,
-    "recordings_days": _between(1, 3650),
-}
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "holds", _all(tuple(condition.holds for condition in self.when)))
+
+    @property
+    def counts(self) -> bool:
+        """Whether it looks at what the first stage of the reading doesn't bring."""
+        return any(condition.is_counted for condition in self.when)
+
+    def may_hold(self, situation: Situation) -> bool:
+        """Tell whether it holds, or may once more is known than the first stage of the reading brings."""
+        if self.counts and situation.caller.case is None:
+            return False
+        return all(condition.is_counted or condition.holds(situation) for condition in self.when)
+
+    def looks_at(self, fact: str) -> bool:
+        return any(condition.fact.name == fact for condition in self.when)
 
 
 @dataclass(frozen=True)
@@ -122,38 +81,123 @@ class Looks:
     teams: tuple[str, ...]  # whose people may be rung, beside the line's and the case's
     counter_to_counter: int | None  # from how many calls or agents on supervisors may take part
     everybody: bool  # also of a call whose owner could be rung at once
-
-
-@dataclass(frozen=True)
-class Resolved:
-    """What the rules say of one step of a call; see resolving.py."""
-
-    ladder: Ladder = field(default_factory=Ladder)
-    version: int = 1
-    rule: str = ""  # the id of the rule that matched; empty: none did, the default ladder stands
-
-
-BY_DEFAULT = Resolved()
+    agents: tuple[str, ...] = ()  # whom a rule names
+    supervisors: bool = False
+    days: tuple[int, ...] = ()  # within how many days, beside a week, the case's calls are counted
 
 
 @dataclass(frozen=True)
 class Rules:
-    """One published version."""
+    """One published version, or a draft."""
 
     version: int
-    ladder: Ladder  # the default, which comes last
+    ladder: Ladder  # the default, which comes last and is always there
+    rules: tuple[Rule, ...] = ()  # in their order; the first that holds decides
+    ladders: tuple[Ladder, ...] = field(init=False, repr=False)  # what each of them comes to
+    in_use: tuple[tuple[Rule, Ladder], ...] = field(init=False, repr=False)
 
-    @property
-    def looks_at(self) -> Looks:
-        """What a decision by these rules may depend on: no more than that need be read."""
-        ladder = self.ladder
-        return Looks(
-            look_back_days=ladder.look_back_days,
-            teams=ladder.extra_teams,
-            counter_to_counter=ladder.counter_to_counter,
-            # How often an owner was rung within the hour is counted along with everybody else's standing.
-            everybody=ladder.direct_calls_per_hour is not None,
+    def __post_init__(self) -> None:
+        # Worked out once: a version never changes.
+        object.__setattr__(self, "ladders", tuple(rule.then.ladder(self.ladder) for rule in self.rules))
+        pairs = zip(self.rules, self.ladders, strict=True)
+        object.__setattr__(self, "in_use", tuple(pair for pair in pairs if pair[0].enabled))
+
+    def as_json(self) -> Json:
+        return {"ladder": self.ladder.as_json(), "rules": [dict(rule.written) for rule in self.rules]}
+
+    @classmethod
+    def written(cls, document: Mapping[str, Any], version: int = 0) -> "Rules":
+        """Read what somebody wrote: `{"ladder": {..}, "rules": [..]}`, each of which may be left out.
+
+        Raises InvalidRules with all that is wrong.
+        """
+        mistakes = [
+            Mistake(name, "rules_no_such_parameter", {"choices": "ladder, rules"})
+            for name in document.keys() - {"ladder", "rules"}
+        ]
+        ladder, rules = document.get("ladder") or {}, document.get("rules") or []
+        try:
+            default = Ladder.from_json(ladder) if isinstance(ladder, Mapping) else Ladder()
+        except InvalidRules as invalid:
+            default = Ladder()
+            mistakes += [Mistake(f"ladder.{one.field}", one.code, one.values) for one in invalid.mistakes]
+        if not isinstance(ladder, Mapping):
+            mistakes.append(Mistake("ladder", "rules_object"))
+        if not isinstance(rules, list) or len(rules) > MOST_RULES:
+            mistakes.append(Mistake("rules", "rules_list", {"to_number": MOST_RULES}))
+        else:
+            mistakes += mistakes_in(rules)
+        if mistakes:
+            raise InvalidRules(mistakes)
+        return cls(version, default, tuple(map(rule_of, rules)))
+
+    @classmethod
+    def kept(cls, version: int, stored: Mapping[str, Any]) -> "Rules":
+        """Read a published version, by this version of the program or another.
+
+        A rule that this one can't read is left out, and said in the log; the others stand.
+        """
+        readable = []
+        for one in stored.get("rules", ()):
+            try:
+                readable.append(rule_of(one))
+            except (KeyError, TypeError, ValueError, AttributeError):
+                log.warning("a rule can't be read by this version", extra={"rule_version": version})
+        return cls(version, Ladder.kept(stored.get("ladder", {})), tuple(readable))
+
+
+def rule_of(written: Mapping[str, Any]) -> Rule:
+    """Read one rule that was checked before. Raises ValueError for what this version doesn't know."""
+    return Rule(
+        id=written["id"],
+        name=written.get("name", ""),
+        enabled=written.get("enabled", True),
+        when=tuple(Condition.of(one) for one in written.get("when", ())),
+        then=Then.of(written.get("then", {})),
+        written=written,
+    )
+
+
+def mistakes_in(rules: Sequence[Any]) -> list[Mistake]:
+    """Return what is wrong with a list of rules, each by its place and field."""
+    found: list[Mistake] = []
+    ids: set[str] = set()
+    for number, one in enumerate(rules):
+        place = f"rules[{number}]"
+        if not isinstance(one, Mapping):
+            found.append(Mistake(place, "rules_object"))
+            continue
+        found += _mistakes_of(one, place)
+        if isinstance(one.get("id"), str):
+            if one["id"] in ids:
+                found.append(Mistake(f"{place}.id", "rules_id_twice"))
+            ids.add(one["id"])
+    return found
+
+
+def _mistakes_of(one: Mapping[str, Any], place: str) -> Iterable[Mistake]:
+    for name in sorted(map(str, one.keys() - _OF_A_RULE)):
+        yield Mistake(
+            f"{place}.{name}", "rules_no_such_parameter", {"choices": "id, name, enabled, when, then"}
         )
+    rule_id, name = one.get("id"), one.get("name", "")
+    if not (isinstance(rule_id, str) and 0 < len(rule_id) <= LONGEST_ID and _is_plain(rule_id)):
+        yield Mistake(f"{place}.id", "rules_id", {"to_number": LONGEST_ID})
+    if not (isinstance(name, str) and len(name) <= LONGEST_NAME and name.isprintable()):
+        yield Mistake(f"{place}.name", "rules_text", {"to_number": LONGEST_NAME})
+    if not isinstance(one.get("enabled", True), bool):
+        yield Mistake(f"{place}.enabled", "rules_yes_or_no")
+    when = one.get("when", [])
+    if not isinstance(when, list) or len(when) > 20:
+        yield Mistake(f"{place}.when", "rules_list", {"to_number": 20})
+    else:
+        for number, condition in enumerate(when):
+            yield from Condition.mistakes(condition, f"{place}.when[{number}]")
+    yield from Then.mistakes(one.get("then", {}), f"{place}.then")
+
+
+def _is_plain(rule_id: str) -> bool:
+    return rule_id.isascii() and all(one.isalnum() or one in "-_." for one in rule_id)
 
 
 DEFAULT = Rules(version=1, ladder=Ladder())
@@ -177,7 +221,7 @@ def of_version(reader: Reader, version: int | None) -> Rules:
 
 def _load(reader: Reader, version: int) -> Rules:
     stored = reader.scalar(select(RuleVersion.rules).where(RuleVersion.version == version)) or {}
-    rules = Rules(version, Ladder.kept(stored.get("ladder", {})))
+    rules = Rules.kept(version, stored)
     _published[version] = rules
     return rules
 

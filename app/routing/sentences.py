@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from app.catalogue import codes, text, times
 from app.records.calls import Call
+from app.routing.situation import AgentFacts
 
 Json = dict[str, Any]
 
@@ -21,6 +22,11 @@ class Sentence:
 
     code: str
     values: Mapping[str, Any] = field(default_factory=dict)
+
+
+def name(agent: AgentFacts) -> dict[str, Any]:
+    """Return the values of a sentence that names an agent."""
+    return {"agent": agent.spoken_name}
 
 
 def words(sentence: Sentence, language: str, timezone: ZoneInfo, now: datetime, kind: str = "say") -> str:

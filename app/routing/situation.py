@@ -1,14 +1,15 @@
 """What may a decision depend on? Everything that is known of a call at one moment, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from app.agents.presence import Endpoint, Reachability
 from app.callers.recognition import Caller
 from app.lines.hours import Calendar
 from app.records.calls import StepKind, StepOutcome
-from app.routing.rules import BY_DEFAULT, Ladder, Resolved
+from app.routing.ladder import BY_DEFAULT, Ladder, Resolved
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,26 @@ class Situation:
     tried: tuple[Tried, ...] = ()
     rung_seconds: float = 0.0
     calls_lately: int | None = None  # about this case within a week, with this one; None: not counted
+    calls_within: Mapping[int, int] = field(default_factory=dict)  # the same by days, where rules ask for it
+    attestation: str = ""  # the carrier's own word
+    country: str = ""  # of the caller's number; empty: withheld, or of no country
+    came_in_at: datetime | None = None  # the call; None: now
+    handlers: int | None = None  # how many handled the case; None: those among the agents
+
+    @property
+    def began_at(self) -> datetime:
+        """The moment that rules ask about: nobody is treated otherwise because the clock strikes."""
+        return self.came_in_at or self.now
+
+    @cached_property
+    def local(self) -> datetime:
+        """When the call came in, by the clock where the line is."""
+        return self.began_at.astimezone(self.line.calendar.timezone)
+
+    @cached_property
+    def tags(self) -> tuple[frozenset[str], ...]:
+        """The tags of each customer whose number it may be, without regard to capitals."""
+        return tuple(frozenset(map(str.casefold, one.tags)) for one in self.caller.customers)
 
     @property
     def ladder(self) -> Ladder:

@@ -112,12 +112,15 @@ CALLER = Prepared(
         _cases.c.avoided_agent,
         _cases.c.last_contact_agent,
         _cases.c.last_contact_at,
+        _cases.c.priority,
         _promises.c.id.label("promise"),
         _promises.c.agent.label("promise_agent"),
         _promises.c.case.label("promise_case"),
         _promises.c.customer.label("promise_customer"),
         _promises.c.due_at.label("promise_due_at"),
         _promises.c.state.label("promise_state"),
+        _promises.c.created_at.label("promise_made_at"),
+        _promises.c.broken_at.label("promise_broken_at"),
         _contacts.c.summary,
         *_presence_columns,
         case((_cases.c.last_contact_agent == _agents.c.key, _cases.c.last_contact_at)).label("handled_at"),
@@ -182,7 +185,7 @@ def _agents_statement(everybody: bool) -> Any:
     # As a list of keys, each part from an index of its own: with “or” the database would look at everybody.
     concerned = union(
         select(_agents.c.key).where(_agents.c.team.in_(bindparam("teams", expanding=True))),
-        select(_agents.c.key).where(_agents.c.key == bindparam("owner")),
+        select(_agents.c.key).where(_agents.c.key.in_(bindparam("named", expanding=True))),
         select(_contacts.c.agent).where(_contacts.c.case == bindparam("case")),
     )
     return statement.where(_agents.c.key.in_(concerned))
@@ -250,6 +253,19 @@ def _calls_lately() -> ScalarSelect[int]:
         .scalar_subquery()
     )
 
+
+# When the calls about a case came in, the newest first; nobody counts further than some.
+CALLS_OF_CASE = (
+    select(_calls.c.created_at)
+    .where(
+        _calls.c.case == bindparam("case"),
+        _calls.c.created_at >= bindparam("since"),
+        _calls.c.direction == Direction.INBOUND,
+        _calls.c.sid != bindparam("sid"),
+    )
+    .order_by(_calls.c.created_at.desc())
+    .limit(MOST_ROWS)
+)
 
 AGENTS = _agents_statement(everybody=False)
 

@@ -66,7 +66,7 @@ def current(session: Session, sid: str) -> bytes:
 
 
 def facts_of(session: Session, call: Call, now: datetime, deployment: Deployment) -> Facts:
-    return reading.read(session, call.sid, call.line, call.remote_e164, now, deployment.defaults)
+    return reading.of_call(session, call, now, deployment.defaults)
 
 
 def advance(session: Session, call: Call, now: datetime, deployment: Deployment) -> bytes:

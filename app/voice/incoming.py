@@ -92,7 +92,9 @@ def look_up(reader: Reader, incoming: IncomingCall, now: datetime, deployment: D
         # A national form means what it means in the line's own country.
         country = places.country_of(reader, line) or country
     e164 = to_e164(incoming.from_raw, country)
-    facts = reading.first(reader, incoming.sid, line, e164, now, deployment.defaults)
+    facts = reading.first(
+        *(reader, incoming.sid, line, e164, now, deployment.defaults), attestation=incoming.attestation[:60]
+    )
     return Known(incoming, line, e164, facts)
 
 
@@ -139,7 +141,7 @@ def note_message(
 ) -> None:
     """The caller left a message, which is owed an answer; also that of a caller whom nobody can ring."""
     if call.promise is None:
-        facts = reading.read(session, call.sid, call.line, call.remote_e164, now, deployment.defaults)
+        facts = reading.of_call(session, call, now, deployment.defaults)
         due = due_for(session, call, facts, now)
         why = "promise_nobody" if places.may_ring(session, call.remote_e164) else "promise_hidden"
         owe(session, call, facts, facts.owner, due, why, now)

@@ -21,7 +21,7 @@ from app.records import lifecycle
 from app.records.agents import DeskEvent
 from app.records.audit import AuditPending
 from app.records.calls import Call, CallState, CallStep, Inbox, StepKind, StepOutcome
-from app.routing import kept, screen_pop, sentences
+from app.routing import kept, resolving, screen_pop, sentences
 from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, needs_others, next_step
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
@@ -75,7 +75,7 @@ def ring_at_once(
     have to be looked at, or the owner was taken meanwhile. Raises IntegrityError for a call that was written
     down before.
     """
-    if facts.rules.looks_at.everybody:
+    if facts.looks_at(now).everybody:
         return None
     known = situation(call, facts, (), now)
     step = next_step(known)
@@ -133,12 +133,13 @@ def _begun(call: Call, facts: Facts, known: Situation, step: Step) -> CallStep:
     )
 
 
-def _spoken(step: Step, facts: Facts, now: datetime, *, is_first: bool) -> list[str]:
+def _spoken(step: Step, facts: Facts, known: Situation, *, is_first: bool) -> list[str]:
     """Return what the caller hears first in a step."""
     zone = facts.line.calendar.timezone
-    said = [sentences.words(sentence, facts.language, zone, now) for sentence in step.say]
+    said = [sentences.words(sentence, facts.language, zone, known.now) for sentence in step.say]
     # A line's own greeting is its own text; the default is none: the first voice is a human's.
-    return [facts.line.greeting, *said] if is_first and facts.line.greeting else said
+    greeting = resolving.greeting(known.ladder, facts.line)
+    return [greeting, *said] if is_first and greeting else said
 
 
 def _plain(sentence: Sentence) -> dict[str, str]:
@@ -198,7 +199,7 @@ def _ring(
     was, too.
     """
     row, zone = _begun(call, facts, known, step), facts.line.calendar.timezone
-    said = _spoken(step, facts, known.now, is_first=row.number == 1)
+    said = _spoken(step, facts, known, is_first=row.number == 1)
     why = sentences.to_agent(step.reason)
     reason = sentences.words(why, facts.agents[step.agent].language, zone, known.now, kind="reason")
     reply = twiml.ring(
@@ -255,7 +256,7 @@ def _without_ring(
 ) -> bytes:
     row = _begun(call, facts, known, step)
     call.step, call.language = row.number, facts.language
-    said = sentences.told(call, _spoken(step, facts, known.now, is_first=row.number == 1), known.now)
+    said = sentences.told(call, _spoken(step, facts, known, is_first=row.number == 1), known.now)
     session.add(call)
     # The call stands before whatever refers to it.
     session.flush()
@@ -265,7 +266,7 @@ def _without_ring(
         case Wait():
             reply = _wait(session, call, facts, step, said, known.now, addresses)
         case MakePromise():
-            reply = _promise(session, call, facts, step, said, known.now, addresses)
+            reply = _promise(session, call, facts, known, step, said, addresses)
             row.outcome, row.ended_at = StepOutcome.PROMISED, known.now
         case AskForNumber():
             lifecycle.move(call, CallState.PROMISING)
@@ -309,17 +310,19 @@ def _promise(
     session: Session,
     call: Call,
     facts: Facts,
+    known: Situation,
     step: MakePromise,
     said: Sequence[str],
-    now: datetime,
     addresses: twiml.Addresses,
 ) -> bytes:
+    now = known.now
     lifecycle.move(call, CallState.PROMISING)
     stop_waiting(call)
     owe(session, call, facts, step.agent, step.due_at, f"{step.reason.code}", now)
-    asked = text("say.about_recorded" if facts.line.records_messages else "say.about", call.language)
+    is_recorded = resolving.records_messages(known.ladder, facts.line)
+    asked = text("say.about_recorded" if is_recorded else "say.about", call.language)
     said = [*said, *sentences.told(call, [asked], now)]
-    if facts.line.records_messages:
+    if is_recorded:
         return record(call, said, addresses, now)
     return twiml.promise(said=said, language=call.language, addresses=addresses)
 

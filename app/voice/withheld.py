@@ -13,7 +13,7 @@ from app.lines import places
 from app.promises import ledger, whose
 from app.records.calls import Call, StepKind
 from app.records.promises import OWED, Promise
-from app.routing import sentences
+from app.routing import resolving, rules, sentences
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
 from app.voice import owing, steps
@@ -57,7 +57,8 @@ def number_given(
         said = [text("say.number_again", call.language)]
         ask = addresses.of("number/again")
         return Answer(said, twiml.ask_for_number(said=said, language=call.language, action=ask))
-    return _take_message(call, facts, addresses, now)
+    is_recorded = resolving.records_messages(rules.of_call(session, call).ladder, facts.line)
+    return _take_message(call, facts, addresses, now, is_recorded=is_recorded)
 
 
 def _promise(session: Session, call: Call, facts: Facts, e164: str, due: datetime, now: datetime) -> None:
@@ -76,11 +77,13 @@ def _keep_words(session: Session, call: Call, facts: Facts, words: str, due: dat
         ledger.say_more(session, call.promise, words)
 
 
-def _take_message(call: Call, facts: Facts, addresses: twiml.Addresses, now: datetime) -> Answer:
+def _take_message(
+    call: Call, facts: Facts, addresses: twiml.Addresses, now: datetime, *, is_recorded: bool
+) -> Answer:
     """Say truly what is kept and when we are there, and listen to what it is about: recorded if it may be."""
     language = call.language
     said = [text("say.hidden_noted", language), _spoken(facts, _when_we_are_there(facts, now), now)]
-    if not facts.line.records_messages:
+    if not is_recorded:
         said = [*said, text("say.hidden_about", language)]
         return Answer(said, twiml.promise(said=said, language=language, addresses=addresses))
     said = [*said, text("say.hidden_record", language)]

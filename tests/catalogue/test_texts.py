@@ -72,15 +72,14 @@ def test_every_text_stands_there_in_every_language_with_the_same_values(kind: st
 
 # Every value that a text may hold is the one or the other, so that a new one is thought about.
 COUNTS = set(
-    "added calls cells closed count days expected left live loaded messages minutes most notes "
-    "promises refused seconds seen".split()
-)
+    """added calls cells closed count days expected left live loaded messages minutes most notes
+    promises refused seconds seen""".split()
 )
 NO_COUNTS = set(
-    """about agent anchor asked at body browser choices columns day digits email end error events fate field
-    file first from how_long id key kind last line methods moment name network number outcome password phone
-    problem reference result role row scope sid sids since state team text time url user where which
-    who why""".split()
+    """about agent anchor asked at body browser choices columns day digits email end error events fate
+    field file first from from_number how_long id key kind last line methods moment name network
+    number outcome password phone problem reference result role row scope sid sids since state team
+    text time to_number url user where which who why""".split()
 )
 # Where a count stands by itself, and no word beside it is another for one than for two.
 BENDS_NOTHING = {
