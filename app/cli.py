@@ -21,7 +21,7 @@ _COMMANDS = {
     "load": ("app.commands.load", "load_commands"),
     "rules": ("app.commands.rules", "rules_commands"),
     "tokens": ("app.commands.people", "token_commands"),
-    "users": ("app.commands.people", "user_commands"),
+    "users": ("app.commands.getting_in", "user_commands"),
 }
 
 

@@ -4,7 +4,7 @@ from typing import cast
 
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session
 
-from app.agents import access_log, sessions
+from app.agents import access_log, door_words, factors, sessions
 from app.agents.sessions import Limits
 from app.agents.sign_in import SignedIn, current, has_desk, note, require_sign_in
 from app.clock import utcnow
@@ -25,10 +25,13 @@ def account() -> Response:
     with reading() as db:
         open_now = sessions.of_user(db, reader.email, now, limits)
         events = access_log.recent(db, reader.email)
+        have = factors.of(db, reader.email)
     page = render_template(
         "agents/account.html",
         sessions=open_now,
         events=events,
+        factors=have,
+        d=door_words.say,
         here=reader.session,
         done=session.pop(DONE, ""),
         has_desk=has_desk(),

@@ -20,6 +20,7 @@ from app.outgoing import outbox
 from app.records.access import AccessEvent, UserSession
 from app.records.agents import DeskEvent, SignInAttempt
 from app.records.calls import HAS_SITUATION, IS_ENDED, Call, CallStep, Inbox
+from app.records.factors import SpentChallenge
 from app.records.jobs import WorkerSeen
 from app.records.messages import Message
 from app.records.outgoing import Outbox
@@ -37,6 +38,8 @@ KEEP_SIGN_INS = timedelta(hours=1)
 # No session lasts longer than a day; see SESSION_HOURS.
 KEEP_SESSIONS = timedelta(days=2)
 KEEP_WORKERS = timedelta(hours=1)
+# A passkey answers within minutes, or not at all.
+KEEP_CHALLENGES = timedelta(hours=1)
 # What other systems were told names people, and they have it themselves.
 KEEP_TOLD = timedelta(days=1)
 
@@ -62,6 +65,7 @@ def everything(keep: Keep, now: datetime) -> Iterator[Old]:
     yield Old("inbox", now - KEEP_INBOX, _inbox)
     yield Old("sign_ins", now - KEEP_SIGN_INS, _sign_ins)
     yield Old("sessions", now - KEEP_SESSIONS, _sessions)
+    yield Old("challenges", now - KEEP_CHALLENGES, _challenges)
     yield Old("workers", now - KEEP_WORKERS, _workers)
     for kind in outbox.GIVE_UP_AFTER:
         kept = KEEP_TOLD if kind == outbox.CALL_HOOK else timedelta(days=keep.sent)
@@ -194,6 +198,10 @@ def _sign_ins(session: Session, before: datetime, now: datetime) -> int:
 
 def _sessions(session: Session, before: datetime, now: datetime) -> int:
     return _delete_oldest(session, UserSession, (UserSession.hash,), UserSession.seen_at, before)
+
+
+def _challenges(session: Session, before: datetime, now: datetime) -> int:
+    return _delete_oldest(session, SpentChallenge, (SpentChallenge.hash,), SpentChallenge.at, before)
 
 
 def _access(session: Session, before: datetime, now: datetime) -> int:

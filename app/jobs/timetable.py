@@ -3,10 +3,11 @@
 import os
 import socket
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app import db
-from app.agents import presence
+from app.agents import authenticators, presence
 from app.callbacks import due, late_news
 from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
@@ -47,6 +48,7 @@ class Timetable:
     stopped: threading.Event
     keep: Keep
     strict_hooks: bool = True
+    secret_keys: Sequence[str] = ()  # the newest last
     _writable: Writable = field(default_factory=Writable)
 
     def jobs(self) -> dict[str, Job]:
@@ -177,6 +179,7 @@ class Timetable:
                 every_seconds=0.5,
             ),
             "audit_head": Job(Way.QUEUED, audit.tell_head, every_seconds=AN_HOUR),
+            "seals": Job(Way.QUEUED, self._seal_anew, every_seconds=AN_HOUR),
             "old": Job(Way.QUEUED, lambda: retention.forget_old(self.keep, utcnow()), every_seconds=AN_HOUR),
         }
 
@@ -194,6 +197,17 @@ class Timetable:
             )
 
         return Job(way, deliver_due, lambda moments: outbox.due(kind, moments.now), every_seconds, at_once)
+
+    def _seal_anew(self) -> int:
+        """Seal with the newest key what an older one has sealed, so that the older one may go."""
+        done = 0
+        while self.secret_keys and not self.stopped.is_set():
+            with db.transaction() as session:
+                some = authenticators.seal_anew(session, self.secret_keys)
+            done += some
+            if not some:
+                break
+        return done
 
     def _may_take_over(self) -> bool:
         """Tell whether whoever holds something could say so all the while: else their hold has not ended."""

@@ -61,6 +61,7 @@ def prepare(settings: Settings) -> Schedule:
         stopped,
         settings.keep,
         strict_hooks=settings.is_production,
+        secret_keys=settings.all_secret_keys,
     )
     _schedule = Schedule(timetable.jobs(), settings.redis_url, stopped)
     return _schedule

@@ -13,6 +13,7 @@ class Authenticator(Base):
     """Somebody's authenticator app; there is a row once a code of it was right."""
 
     __tablename__ = "authenticators"
+    __table_args__ = (Index("ix_authenticators_seal", "seal"),)
 
     email: Mapped[str] = mapped_column(ForeignKey("users.email", ondelete="CASCADE"), primary_key=True)
     sealed: Mapped[str] = mapped_column(Text)  # the secret, see app/agents/sealing.py
@@ -61,6 +62,7 @@ class SpentChallenge(Base):
     """A challenge that a passkey has answered, kept until it would have run out: no answer counts twice."""
 
     __tablename__ = "spent_challenges"
+    __table_args__ = (Index("ix_spent_challenges_at", "at"),)
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)

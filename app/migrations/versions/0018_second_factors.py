@@ -76,6 +76,8 @@ def upgrade() -> None:
         sa.Column("proven_at", app.db.UtcDateTime(timezone=True), nullable=True),
         if_not_exists=may_stand or None,
     )
+    create_index("ix_authenticators_seal", "authenticators", "seal")
+    create_index("ix_spent_challenges_at", "spent_challenges", "at")
     create_index("ix_passkeys_email", "passkeys", "email")
     create_index("ix_passkeys_credential", "passkeys", "credential", unique=True)
     create_index("ix_recovery_codes_email", "recovery_codes", "email")
