@@ -5,7 +5,7 @@ import json
 import logging
 import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +54,19 @@ class Spool:
         with _held(self.folder / "set-aside.txt") as descriptor:
             os.write(descriptor, (json.dumps(fact, ensure_ascii=False) + "\n").encode())
             os.fsync(descriptor)
+
+    def sift(self, is_forgotten: Callable[[dict[str, Any]], bool]) -> None:
+        """Take out of what was set aside the facts of whom is forgotten by now."""
+        path = self.folder / "set-aside.txt"
+        if not path.exists():
+            return
+        with _held(path) as descriptor:
+            lines = path.read_text(encoding="utf-8").split("\n")
+            kept = [line for line in lines if (fact := _parsed(line)) is None or not is_forgotten(fact)]
+            if len(kept) < len(lines):
+                os.ftruncate(descriptor, 0)
+                os.write(descriptor, "\n".join(kept).encode())
+                os.fsync(descriptor)
 
 
 @contextmanager

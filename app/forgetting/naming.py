@@ -6,7 +6,9 @@ from typing import Any, TypeVar
 
 from sqlalchemy import delete, null, select, true, update
 from sqlalchemy.orm import Session
+from sqlalchemy.orm.util import identity_key
 
+from app.db import Base
 from app.forgetting import copies
 from app.promises import ledger, recordings
 from app.records.calls import IS_ENDED, Call, CallStep, Inbox
@@ -64,6 +66,15 @@ def unname_calls(
         if ended:
             # By their names: SQLite would look through all that was answered for a question of its own.
             session.execute(delete(Inbox).where(Inbox.call_sid.in_(ended)))
+        _read_anew(session, Call, some)
+
+
+def _read_anew(session: Session, table: type[Base], keys: Sequence[Any]) -> None:
+    """What this session has in its hands was changed past it: told to others, it would name them still."""
+    session.flush()
+    for key in keys:
+        if (known := session.identity_map.get(identity_key(table, key))) is not None:
+            session.expire(known)
 
 
 def it_ends(session: Session, call: Call, now: datetime) -> None:
@@ -112,6 +123,7 @@ def unname_promises(session: Session, ids: Sequence[int], now: datetime, *, cust
             .values(number=None, about="", forgotten_at=now, **more)
             .execution_options(synchronize_session=False)
         )
+        _read_anew(session, Promise, some)
 
 
 def slices(values: Sequence[T], size: int = 500) -> Iterator[Sequence[T]]:

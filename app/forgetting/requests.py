@@ -161,6 +161,12 @@ def mark(key: str, number: str) -> str:
     return digest.hexdigest()[:_LENGTH_OF_MARK]
 
 
+def any_marks(session: Session, now: datetime) -> bool:
+    """Tell whether anybody was forgotten of late, so that it is worth looking."""
+    lately = select(Erasure.id).where(Erasure.asked_at >= now - MARKS_FOR)
+    return session.scalar(lately.limit(1)) is not None
+
+
 def forgotten(session: Session, key: str, number: str, at: datetime) -> bool:
     """Tell whether whoever has this number was forgotten since a moment."""
     since = select(Erasure.id).where(

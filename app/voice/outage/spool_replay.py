@@ -1,7 +1,7 @@
 """What happened while the database was gone? Brings what was kept on disk to where the truth is kept."""
 
 import logging
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
@@ -9,10 +9,14 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.callbacks import agent_leg, customer_leg
+from app.callers.numbers import to_e164
 from app.carrier import forms
 from app.carrier.spool import Spool
 from app.carrier.words import DialEnded
+from app.clock import utcnow
 from app.deployment import Deployment
+from app.forgetting import requests
+from app.lines import places
 from app.records.calls import Call
 from app.voice import afterwards, held, last_word, rings
 from app.voice import incoming as incoming_calls
@@ -40,7 +44,27 @@ def merge(spool: Spool, deployment: Deployment) -> int:
             spool.set_aside(fact)
     for path, _ in taken:
         path.unlink(missing_ok=True)
+    _sift(spool, deployment)
     return merged
+
+
+def _sift(spool: Spool, deployment: Deployment) -> None:
+    """Whoever is forgotten is so too where what could not be understood waits for a person."""
+    with db.reading() as session:
+        if requests.any_marks(session, utcnow()):
+            spool.sift(lambda fact: _is_forgotten(session, fact, deployment))
+
+
+def _is_forgotten(session: Session, fact: dict[str, Any], deployment: Deployment) -> bool:
+    """Tell whether whoever called was forgotten since: what lay on a disk meanwhile names them still."""
+    line = str(fact.get("to", "")).replace("\x00", "")
+    country = places.country_of(session, line) or deployment.defaults.country
+    number = to_e164(str(fact.get("from", "")), country)
+    try:
+        at = datetime.fromisoformat(str(fact.get("at", ""))).astimezone(UTC)
+    except (ValueError, OverflowError):
+        at = datetime.min.replace(tzinfo=UTC)  # whenever it was
+    return number is not None and requests.forgotten(session, deployment.link_key, number, at)
 
 
 def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> None:
@@ -52,7 +76,8 @@ def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> No
         return  # a malformed call was answered all the same, but the carrier knows of none like it
     known = session.get(Call, sid)
     if known is None and fact.get("to") and sid:
-        incoming = incoming_calls.IncomingCall(sid, fact.get("from", ""), fact["to"])
+        from_raw = "" if _is_forgotten(session, fact, deployment) else fact.get("from", "")
+        incoming = incoming_calls.IncomingCall(sid, from_raw, fact["to"])
         incoming_calls.note_degraded(session, incoming, at, deployment)
         known = session.get(Call, sid)
     if known is None:
