@@ -4,6 +4,7 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -13,11 +14,11 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from app import db
-from app.api import rate
+from app.api import rate, scopes
 from app.api.problems import ApiProblem
 from app.clock import utcnow
 from app.records.agents import Agent
-from app.records.tokens import ApiToken, Scope
+from app.records.tokens import ApiToken, Noun, Scope
 
 log = logging.getLogger(__name__)
 
@@ -26,23 +27,23 @@ T = TypeVar("T")
 
 PREFIX = "rd_"  # so that people, and scanners of leaked secrets, see what it is
 HEARTBEAT = "api.heartbeat"
+NEEDED = "__needed__"  # on a guarded view: what it takes
 USED_TO_THE = timedelta(hours=1)  # not each request is a write
-ALLOWS = {
-    Scope.READ: frozenset({Scope.READ}),
-    Scope.WRITE: frozenset({Scope.READ, Scope.WRITE}),
-    Scope.DESK: frozenset({Scope.DESK}),
-}
 
 
 def create(
     session: Session,
     name: str,
-    scope: Scope,
+    scope: str,
     agent: str | None,
     now: datetime,
     ends_at: datetime | None = None,
 ) -> str:
-    """Make a token and return it: the only time that it is seen, since only its hash is kept."""
+    """Make a token and return it: the only time that it is seen, since only its hash is kept.
+
+    Raises scopes.NotAScope.
+    """
+    scope = scopes.read(scope)
     token = PREFIX + secrets.token_urlsafe(32)
     row = ApiToken(hash=_hash(token), name=name, scope=scope, agent=agent, created_at=now, ends_at=ends_at)
     session.add(row)
@@ -61,7 +62,7 @@ def rotate(session: Session, name: str, now: datetime, old_until: datetime) -> s
     old.name = f"{name[:90]} (until {old_until:%Y-%m-%d %H:%M} UTC)"
     old.ends_at = min(old_until, ends_at) if ends_at is not None else old_until
     session.flush()
-    return create(session, name, Scope(old.scope), old.agent, now, ends_at)
+    return create(session, name, old.scope, old.agent, now, ends_at)
 
 
 def has_ended(token: ApiToken, now: datetime) -> bool:
@@ -88,8 +89,19 @@ def _hash(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
-def require(scope: Scope, *, own_desk: bool = False) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Let a view through only with a token of this scope; `write` includes `read`.
+@dataclass(frozen=True)
+class Needed:
+    """What a token must hold for a view."""
+
+    scope: Scope
+    noun: Noun | None
+    own_desk: bool
+
+
+def require(
+    scope: Scope, noun: Noun | None = None, *, own_desk: bool = False
+) -> Callable[[Callable[P, T]], Callable[P, T]]:
+    """Let a view through only with a token of this scope, for this noun or for all; `write` includes `read`.
 
     With `own_desk` an agent's own desk token does as well: for views whose `agent` is that agent.
     Raises ApiProblem: 401 without a valid token, 403 when its scope is too small, 429 when it asks too often.
@@ -100,16 +112,27 @@ def require(scope: Scope, *, own_desk: bool = False) -> Callable[[Callable[P, T]
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
             token = of_request()
             is_own_desk = own_desk and token.scope == Scope.DESK and token.agent == kwargs.get("agent")
-            if scope not in ALLOWS[Scope(token.scope)] and not is_own_desk:
-                log.warning("not allowed", extra={"endpoint": request.endpoint, "scope": str(token.scope)})
-                raise ApiProblem(403, "forbidden_other_desk" if own_desk else "forbidden", scope=scope)
+            if not is_own_desk:
+                _hold(token, scope, noun, "forbidden_other_desk" if own_desk else "forbidden")
             _count(token, kwargs)
             g.api_token = token
             return view(*args, **kwargs)
 
+        vars(guarded)[NEEDED] = Needed(scope, noun, own_desk)
         return guarded
 
     return decorate
+
+
+def require_also(scope: Scope, noun: Noun) -> None:
+    """Hold the request's token against one more scope, for what only its body told. Raises ApiProblem 403."""
+    _hold(g.api_token, scope, noun, "forbidden")
+
+
+def _hold(token: ApiToken, scope: Scope, noun: Noun | None, code: str) -> None:
+    if not scopes.allows(token.scope, scope, noun):
+        log.warning("not allowed", extra={"endpoint": request.endpoint, "scope": token.scope})
+        raise ApiProblem(403, code, scope=scopes.needed(scope, noun))
 
 
 def _count(token: ApiToken, arguments: Mapping[str, object]) -> None:

@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from app import catalogue
-from app.api import shapes
+from app.api import scopes, shapes
 from app.api.fields import Said
 from app.api.problems import PROBLEM_JSON
 from app.api.records import KINDS
@@ -22,6 +22,7 @@ from app.records.tokens import Scope
 Schema = dict[str, Any]
 
 VERSION = "1"
+_OF_NOUNS = "nouns"  # the scheme of tokens for some nouns
 _PARAMETER = re.compile(r"<(?:[^:<>]+:)?([a-z_]+)>")
 # Answers that aren't JSON of ours.
 _MEDIA = {"EventStream": "text/event-stream", "Page": "text/html", "Zip": "application/zip"}
@@ -62,7 +63,7 @@ def document(public_url: str, language: str) -> dict[str, Any]:
                     "scheme": "bearer",
                     "description": catalogue.text(f"api.scope_{scope}", language),
                 }
-                for scope in Scope
+                for scope in (*Scope, _OF_NOUNS)
             },
         },
     }
@@ -159,7 +160,7 @@ def _described(operation: Operation, language: str) -> dict[str, Any]:
         "operationId": operation.id,
         "tags": [group_of(operation)],
         "summary": catalogue.text(f"api.{operation.id}", language),
-        "security": [{str(scope): []} for scope in _scopes(operation)],
+        "security": [_way_in(scope) for scope in _scopes(operation)],
         "responses": _responses(operation),
     }
     if parameters := _parameters(operation):
@@ -169,11 +170,19 @@ def _described(operation: Operation, language: str) -> dict[str, Any]:
     return described
 
 
-def _scopes(operation: Operation) -> list[Scope]:
+def _scopes(operation: Operation) -> list[str]:
+    """Return the scopes of which one is enough; `write:` of a noun stands for `read:` as well."""
     if operation.scope is None:
         return []
-    enough = [Scope.WRITE] if operation.scope == Scope.WRITE else [Scope.READ, Scope.WRITE]
-    return [*enough, Scope.DESK] if operation.own_desk else enough
+    enough = ["write"] if operation.scope == Scope.WRITE else ["read", "write"]
+    if operation.noun:
+        enough.append(scopes.needed(operation.scope, operation.noun))
+    return [*enough, "desk"] if operation.own_desk else enough
+
+
+def _way_in(scope: str) -> dict[str, list[str]]:
+    """A scope of a noun is a role, which OpenAPI 3.1 has beside the name of a scheme."""
+    return {_OF_NOUNS: [scope]} if ":" in scope else {scope: []}
 
 
 def _parameters(operation: Operation) -> list[dict[str, Any]]:
@@ -326,7 +335,7 @@ def _entry(operation: Operation, language: str) -> OperationEntry:
         method=operation.method,
         path=path_of(operation),
         summary=described["summary"],
-        scopes=tuple(str(scope) for scope in _scopes(operation)),
+        scopes=tuple(_scopes(operation)),
         parameters=tuple(
             FieldLine(
                 one["name"],

@@ -16,6 +16,7 @@ from app.forgetting import handing_out, requests, whom
 from app.outgoing.shapes import Answer, At, words
 from app.records.access import AccessKind
 from app.records.privacy import Whom
+from app.records.tokens import Noun
 
 
 class Erasure(Answer):
@@ -96,11 +97,13 @@ def _exported(kind: Whom, of: str) -> ResponseReturnValue:
 def enter() -> None:
     """Enter the requests where the description is to show them."""
     for path, view in (("/customers/<path:customer>", erase_customer), ("/numbers/<number>", erase_number)):
-        operation("DELETE", path, scope=WRITE, answers={202: Erasure, 204: None})(view)
+        operation("DELETE", path, scope=WRITE, noun=Noun.ERASURE, answers={202: Erasure, 204: None})(view)
     for path, export in (
         ("/customers/<path:customer>", export_customer),
         ("/numbers/<number>", export_number),
     ):
         # Who may have somebody forgotten may take all of them along; who may read sees no recordings.
-        operation("GET", f"{path}/export", scope=WRITE, answers={200: "Zip"})(export)
-    operation("GET", "/erasures/<int:erasure>", scope=READ, answers={200: Erasure})(get_erasure)
+        operation("GET", f"{path}/export", scope=WRITE, noun=Noun.ERASURE, answers={200: "Zip"})(export)
+    operation("GET", "/erasures/<int:erasure>", scope=READ, noun=Noun.ERASURE, answers={200: Erasure})(
+        get_erasure
+    )

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import AfterValidator, Field
 
 from app import db
-from app.api import shapes
+from app.api import auth, shapes
 from app.api.fields import Said, Unusable, one_of
 from app.api.problems import ApiProblem
 from app.api.routes import Asked, actor, asked, body, operation, settings
@@ -20,7 +20,7 @@ from app.outgoing import hooks
 from app.outgoing.hooks import Event
 from app.outgoing.shapes import words
 from app.records.outgoing import Hook
-from app.records.tokens import Scope
+from app.records.tokens import Noun, Scope
 
 T = TypeVar("T")
 
@@ -46,6 +46,17 @@ def wanted(said: dict[str, Any], *, strict: bool) -> tuple[str, list[Event]]:
     return hook.url, [Event(one) for one in hook.events]
 
 
+# Whoever subscribes is told what could be read at that moment, so that much they must be allowed to read.
+_TOLD = {
+    Event.CALL_ENDED: Noun.CALLS,
+    Event.CONTACT_CREATED: Noun.CONTACTS,
+    Event.PROMISE_MADE: Noun.PROMISES,
+    Event.PROMISE_KEPT: Noun.PROMISES,
+    Event.PROMISE_BROKEN: Noun.PROMISES,
+    Event.CASE_OWNER_CHANGED: Noun.CASES,
+}
+
+
 def list_hooks() -> ResponseReturnValue:
     asked(Asked)
     with db.reading() as session:
@@ -54,6 +65,8 @@ def list_hooks() -> ResponseReturnValue:
 
 def add_hook() -> ResponseReturnValue:
     url, events = wanted(body(), strict=settings().is_production)
+    for event in events:
+        auth.require_also(Scope.READ, _TOLD[event])
     with db.transaction() as session:
         hook = hooks.add(session, url, events, utcnow())
         audit.record(session, actor(), What.HOOK_ADDED, utcnow(), hook=hook.id, events=events)
@@ -93,9 +106,11 @@ def _known(work: Callable[[], T]) -> T:
 
 def enter() -> None:
     """Enter the requests where the description is to show them."""
-    scope = Scope.WRITE
-    operation("GET", "/hooks", scope=scope, answers={200: shapes.Hooks})(list_hooks)
-    operation("POST", "/hooks", scope=scope, body=HookWritten, answers={201: shapes.HookAdded})(add_hook)
-    operation("GET", _ONE, scope=scope, answers={200: shapes.Hook})(get_hook)
-    operation("DELETE", _ONE, scope=scope, answers={204: None})(remove_hook)
-    operation("POST", f"{_ONE}/enable", scope=scope, answers={200: shapes.Hook})(enable_hook)
+    scope, noun = Scope.WRITE, Noun.HOOKS
+    operation("GET", "/hooks", scope=scope, noun=noun, answers={200: shapes.Hooks})(list_hooks)
+    operation("POST", "/hooks", scope=scope, noun=noun, body=HookWritten, answers={201: shapes.HookAdded})(
+        add_hook
+    )
+    operation("GET", _ONE, scope=scope, noun=noun, answers={200: shapes.Hook})(get_hook)
+    operation("DELETE", _ONE, scope=scope, noun=noun, answers={204: None})(remove_hook)
+    operation("POST", f"{_ONE}/enable", scope=scope, noun=noun, answers={200: shapes.Hook})(enable_hook)

@@ -28,6 +28,7 @@ from app.audit.log import What
 from app.clock import utcnow
 from app.lines import nobodys
 from app.records.callers import NobodysNumber
+from app.records.tokens import Noun
 
 
 class NumberWritten(Said):
@@ -81,12 +82,20 @@ def enter() -> None:
         "GET",
         "/numbers",
         scope=READ,
+        noun=Noun.NUMBERS,
         answers={200: shapes.Number},
         is_page=True,
         query=Filters,
         name="list_numbers",
     )(list_numbers)
-    operation("GET", "/numbers/<number>", scope=READ, answers={200: shapes.Number})(get_number)
-    operation("PUT", "/numbers/<number>", scope=WRITE, body=NumberWritten, answers={200: shapes.Number})(
-        put_number
+    operation("GET", "/numbers/<number>", scope=READ, noun=Noun.NUMBERS, answers={200: shapes.Number})(
+        get_number
     )
+    operation(
+        "PUT",
+        "/numbers/<number>",
+        scope=WRITE,
+        noun=Noun.NUMBERS,
+        body=NumberWritten,
+        answers={200: shapes.Number},
+    )(put_number)

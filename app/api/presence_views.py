@@ -20,6 +20,7 @@ from app.clock import utcnow
 from app.errors import InvalidField
 from app.outgoing.shapes import words
 from app.records.agents import Activity, Intent, Presence, Reach, Softphone
+from app.records.tokens import Noun
 from app.routing import rules
 
 _STATES = (*Intent, Activity.WRAPPING_UP)
@@ -110,24 +111,37 @@ def agent_events(agent: str) -> ResponseReturnValue:
 
 def enter() -> None:
     """Enter the requests where the description is to show them."""
-    operation("GET", "/agents/<agent>/presence", scope=READ, own_desk=True, answers={200: shapes.Presence})(
-        get_presence
-    )
+    operation(
+        "GET",
+        "/agents/<agent>/presence",
+        scope=READ,
+        noun=Noun.PRESENCE,
+        own_desk=True,
+        answers={200: shapes.Presence},
+    )(get_presence)
     operation(
         "PUT",
         "/agents/<agent>/presence",
         scope=WRITE,
+        noun=Noun.PRESENCE,
         own_desk=True,
         body=PresenceWritten,
         answers={200: shapes.Presence},
     )(put_presence)
     operation(
-        "POST", "/agents/<agent>/heartbeat", scope=WRITE, own_desk=True, body=Heartbeat, answers={204: None}
+        "POST",
+        "/agents/<agent>/heartbeat",
+        scope=WRITE,
+        noun=Noun.PRESENCE,
+        own_desk=True,
+        body=Heartbeat,
+        answers={204: None},
     )(heartbeat)
     operation(
         "GET",
         "/agents/<agent>/events",
         scope=READ,
+        noun=Noun.EVENTS,
         own_desk=True,
         answers={200: "EventStream"},
         query=_AfterEvent,

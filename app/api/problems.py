@@ -44,6 +44,11 @@ def answer(problem: ApiProblem) -> Response:
     if problem.status == HTTPStatus.UNAUTHORIZED:
         error = "" if problem.code == "no_token" else ', error="invalid_token"'
         response.headers["WWW-Authenticate"] = f'Bearer realm="rechtdoor"{error}'
+    if problem.status == HTTPStatus.FORBIDDEN and "scope" in problem.values_said:
+        # RFC 6750, 3.1
+        response.headers["WWW-Authenticate"] = (
+            f'Bearer realm="rechtdoor", error="insufficient_scope", scope="{problem.values_said["scope"]}"'
+        )
     if problem.retry_after is not None:
         response.headers["Retry-After"] = str(problem.retry_after)
     return response

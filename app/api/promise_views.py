@@ -54,6 +54,7 @@ from app.records.agents import Agent
 from app.records.callers import Case, Customer
 from app.records.lines import Line
 from app.records.promises import Promise, PromiseEvent, PromiseState
+from app.records.tokens import Noun
 
 
 class PromiseWritten(Said):
@@ -199,16 +200,27 @@ def _promise_with_events(session: Session, promise: Promise) -> Response:
 
 def enter() -> None:
     """Enter the requests where the description is to show them."""
-    operation("GET", "/promises", scope=READ, answers={200: shapes.Promise}, is_page=True, query=_OfPromises)(
-        list_promises
-    )
     operation(
-        "GET", "/promises/<int(max=2147483647):promise>", scope=READ, answers={200: shapes.PromiseWithEvents}
+        "GET",
+        "/promises",
+        scope=READ,
+        noun=Noun.PROMISES,
+        answers={200: shapes.Promise},
+        is_page=True,
+        query=_OfPromises,
+    )(list_promises)
+    operation(
+        "GET",
+        "/promises/<int(max=2147483647):promise>",
+        scope=READ,
+        noun=Noun.PROMISES,
+        answers={200: shapes.PromiseWithEvents},
     )(get_promise)
     operation(
         "POST",
         "/promises",
         scope=WRITE,
+        noun=Noun.PROMISES,
         body=PromiseWritten,
         answers={200: shapes.PromiseWithEvents, 201: shapes.PromiseWithEvents},
     )(make_promise)
@@ -216,5 +228,6 @@ def enter() -> None:
         "POST",
         "/promises/<int(max=2147483647):promise>/withdraw",
         scope=WRITE,
+        noun=Noun.PROMISES,
         answers={200: shapes.PromiseWithEvents},
     )(withdraw_promise)

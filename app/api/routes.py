@@ -19,7 +19,7 @@ from app.audit.log import Actor, Subject, What
 from app.clock import utcnow
 from app.outgoing.shapes import Answer
 from app.records.audit import Via
-from app.records.tokens import Scope
+from app.records.tokens import Noun, Scope
 from config import Settings
 
 PREFIX = "/api/v1"
@@ -41,6 +41,7 @@ class Operation:
     method: str
     rule: str  # Flask's, below PREFIX
     scope: Scope | None  # None: open to everybody
+    noun: Noun | None  # what it is about; None: a token for some nouns never does
     own_desk: bool  # an agent's own desk token does as well
     body: type[Said] | None
     answers: Mapping[int, Shown]  # by status; None: no body
@@ -57,6 +58,7 @@ def operation(
     rule: str,
     *,
     scope: Scope | None,
+    noun: Noun | None = None,
     answers: Mapping[int, Shown],
     body: type[Said] | None = None,
     own_desk: bool = False,
@@ -64,7 +66,7 @@ def operation(
     query: type[Said] | None = None,
     name: str | None = None,
 ) -> Callable[[View], View]:
-    """Guard a view with a scope and enter it into OPERATIONS, from which it is served and described."""
+    """Guard a view with a scope for a noun, and enter it where it is served and described from."""
 
     def enter(view: View) -> View:
         OPERATIONS.append(
@@ -73,12 +75,13 @@ def operation(
                 method=method,
                 rule=rule,
                 scope=scope,
+                noun=noun,
                 own_desk=own_desk,
                 body=body,
                 answers=answers,
                 is_page=is_page,
                 query=query,
-                view=require(scope, own_desk=own_desk)(view) if scope else view,
+                view=require(scope, noun, own_desk=own_desk)(view) if scope else view,
             )
         )
         return view

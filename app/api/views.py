@@ -52,6 +52,7 @@ from app.records.agents import Agent
 from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber
 from app.records.calls import Call, CallStep
 from app.records.lines import Line
+from app.records.tokens import Noun
 
 LONGEST_BODY = 256 * 1024
 
@@ -96,7 +97,7 @@ def _serve(
     **conditions: Condition,
 ) -> None:
     """Serve PUT and GET of one record, and their list."""
-    one = shown.__name__.lower()
+    one, noun = shown.__name__.lower(), Noun(kind.name)
 
     def find(session: Session, key: str | None) -> Any:
         row = session.scalar(_loaded(select(model)).where(column == key)) if key else None
@@ -108,6 +109,7 @@ def _serve(
         "PUT",
         path,
         scope=WRITE,
+        noun=noun,
         body=kind.record,
         answers={200: shown, 201: shown},
         name=f"put_{one}",
@@ -122,7 +124,7 @@ def _serve(
             return jsonify(answer)
         return jsonify(answer), 201, {"Location": url_for(f"api.get_{one}", _external=False, **{one: key})}
 
-    @operation("GET", path, scope=READ, answers={200: shown}, name=f"get_{one}")
+    @operation("GET", path, scope=READ, noun=noun, answers={200: shown}, name=f"get_{one}")
     def get(**arguments: str) -> ResponseReturnValue:
         with db.reading() as session:
             row = find(session, kind.read_key(arguments[one], defaults()))
@@ -135,6 +137,7 @@ def _serve(
         "GET",
         f"/{kind.name}",
         scope=READ,
+        noun=noun,
         answers={200: shown},
         is_page=True,
         query=filters,
@@ -232,7 +235,7 @@ class _OfCalls(Filters):
         return super().given(plain)
 
 
-@operation("GET", "/calls/<call_sid>", scope=READ, answers={200: shapes.Call})
+@operation("GET", "/calls/<call_sid>", scope=READ, noun=Noun.CALLS, answers={200: shapes.Call})
 def get_call(call_sid: str) -> ResponseReturnValue:
     with db.reading() as session:
         call = session.get(Call, call_sid)
@@ -249,7 +252,15 @@ def get_call(call_sid: str) -> ResponseReturnValue:
     return response
 
 
-@operation("GET", "/calls", scope=READ, answers={200: shapes.CallInList}, is_page=True, query=_OfCalls)
+@operation(
+    "GET",
+    "/calls",
+    scope=READ,
+    noun=Noun.CALLS,
+    answers={200: shapes.CallInList},
+    is_page=True,
+    query=_OfCalls,
+)
 def list_calls() -> ResponseReturnValue:
     said = asked(_OfCalls)
     statement = narrowed(

@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from app import db
 from app.agents import access_log, sessions
 from app.agents.passwords import fits, hash_password
-from app.api import auth
+from app.api import auth, scopes
 from app.api.fields import Problem, Unusable, email
 from app.clock import utcnow
 from app.commands import operator, refuse, say, settings_of
 from app.errors import InvalidField
 from app.records.access import AccessKind
 from app.records.agents import Agent, Role, User
-from app.records.tokens import ApiToken, Scope
+from app.records.tokens import ApiToken, Noun, Scope
 
 PASSWORD = "RECHTDOOR_PASSWORD"
 
@@ -109,7 +109,9 @@ def list_users() -> None:
 
 @token_commands.command("create")
 @click.argument("name")
-@click.option("--scope", type=click.Choice([str(scope) for scope in Scope]), required=True)
+@click.option(
+    "--scope", required=True, help="read, write, desk, or by noun: read:contacts,write:cases,calls."
+)
 @click.option("--agent", help="For the scope desk: whose desk.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The last day on which it works, in UTC.")
 def create_token(name: str, scope: str, agent: str | None, until: datetime | None) -> None:
@@ -117,6 +119,11 @@ def create_token(name: str, scope: str, agent: str | None, until: datetime | Non
     name = name.strip()
     if not name or len(name) > 120 or not name.isprintable():
         raise refuse([Problem("NAME", "bad_token_name")])
+    try:
+        scope = scopes.read(scope)
+    except scopes.NotAScope as error:
+        values = {"text": error.part, "choices": ", ".join(Noun)}
+        raise refuse([Problem("--scope", "not_a_scope", values)]) from error
     if (scope == Scope.DESK) != bool(agent):
         raise refuse([Problem("--agent", "agent_needed_by_desk" if not agent else "agent_only_for_desk")])
     ends_at = until.replace(tzinfo=UTC) + timedelta(days=1) if until is not None else None
@@ -126,7 +133,7 @@ def create_token(name: str, scope: str, agent: str | None, until: datetime | Non
         _language_of(session, agent)
         if session.scalar(select(ApiToken.name).where(ApiToken.name == name)):
             raise refuse([Problem("NAME", "token_exists", {"text": name})])
-        token = auth.create(session, name, Scope(scope), agent, utcnow(), ends_at)
+        token = auth.create(session, name, scope, agent, utcnow(), ends_at)
         _note(session, AccessKind.TOKEN_CREATED, None, f"{name} {scope}")
     # On a line by itself, so that a script can take the last line.
     click.echo(say("token_created", name=name, scope=scope), err=True)

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import ForeignKey, String
+from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime
@@ -15,6 +15,23 @@ class Scope(StrEnum):
     DESK = "desk"  # one agent's own desk: presence, heartbeat, events
 
 
+class Noun(StrEnum):
+    """What an address of the API is about: a token may be for some of these alone."""
+
+    AGENTS = "agents"
+    CALLS = "calls"
+    CASES = "cases"
+    CONTACTS = "contacts"
+    CUSTOMERS = "customers"
+    ERASURE = "erasure"  # all of somebody: handed out, or forgotten, which nothing brings back
+    EVENTS = "events"  # what a desk is told
+    HOOKS = "hooks"
+    LINES = "lines"
+    NUMBERS = "numbers"  # that are nobody's own
+    PRESENCE = "presence"
+    PROMISES = "promises"
+
+
 class ApiToken(Base):
     __tablename__ = "api_tokens"
 
@@ -22,7 +39,7 @@ class ApiToken(Base):
         String(64), primary_key=True
     )  # SHA-256; the token itself is random enough
     name: Mapped[str] = mapped_column(String(120), unique=True)
-    scope: Mapped[Scope] = mapped_column(String(8))
+    scope: Mapped[str] = mapped_column(Text)  # as app/api/scopes.py writes it: write, read:calls,cases
     agent: Mapped[str | None] = mapped_column(ForeignKey("agents.key", ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: works until it is revoked

@@ -52,7 +52,7 @@ NewToken = Callable[..., str]
 def new_token(flask_app: Flask) -> NewToken:
     """Make a token: new_token(Scope.DESK, agent="anna")."""
 
-    def make(scope: Scope, *, name: str | None = None, agent: str | None = None) -> str:
+    def make(scope: str, *, name: str | None = None, agent: str | None = None) -> str:
         with db.transaction() as session:
             return auth.create(session, name or f"{scope} {agent}", scope, agent, utcnow())
 

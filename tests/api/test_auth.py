@@ -7,11 +7,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import bus, db
-from app.api import rate
+from app.api import auth, rate, scopes
 from app.api.problems import ApiProblem
 from app.api.routes import OPERATIONS, Operation
 from app.records.agents import Agent
-from app.records.tokens import ApiToken, Scope
+from app.records.tokens import ApiToken, Noun, Scope
 from tests import factories
 from tests.api.conftest import Api, NewToken, errors_of
 
@@ -62,6 +62,96 @@ def test_each_scope_opens_what_it_is_for(
     if operation.scope == Scope.WRITE:
         expected.add("read")
     assert refused == expected
+
+
+def test_every_address_says_what_it_is_about(flask_app: Flask) -> None:
+    served = [rule for rule in flask_app.url_map.iter_rules() if rule.rule.startswith(("/api/", "/scim/"))]
+    without = {
+        rule.endpoint
+        for rule in served
+        if not (needed := getattr(flask_app.view_functions[rule.endpoint], auth.NEEDED, None))
+        or needed.noun is None
+    }
+    assert without == {"api.openapi", "api.docs"}
+
+
+def test_every_noun_opens_something() -> None:
+    assert {one.noun for one in GUARDED} == set(Noun)
+
+
+@pytest.mark.parametrize("operation", GUARDED, ids=lambda one: one.id)
+def test_a_noun_opens_its_own_addresses_and_all_others_open_none_of_them(
+    client: FlaskClient, new_token: NewToken, operation: Operation
+) -> None:
+    with db.transaction() as session:
+        factories.agent(session, "anna")
+    assert operation.noun
+    least = scopes.needed(operation.scope or Scope.READ, operation.noun)
+    others = ",".join(f"write:{noun}" for noun in Noun if noun != operation.noun)
+
+    ways = {way: Api(client, new_token(way, name=way[:120])) for way in (least, others)}
+
+    answers = {way: api.ask(operation.method, example_path(operation)) for way, api in ways.items()}
+    assert answers[least].status_code != 403, answers[least].json
+    refused = answers[others]
+    assert refused.status_code == 403
+    assert f"scope {least}" in refused.json["detail"]
+    assert f'error="insufficient_scope", scope="{least}"' in refused.headers["WWW-Authenticate"]
+
+
+def test_whoever_may_only_read_a_noun_does_not_write_it(client: FlaskClient, new_token: NewToken) -> None:
+    reader = Api(client, new_token("read:cases,write:contacts"))
+    assert reader.get("/cases").status_code == 200
+    assert reader.get("/contacts").status_code == 200
+    refused = reader.put("/cases/Z1", {})
+    assert refused.status_code == 403
+    assert "write:cases" in refused.json["detail"]
+
+
+def test_no_subscription_tells_what_its_token_may_not_read(client: FlaskClient, new_token: NewToken) -> None:
+    hooks = Api(client, new_token("write:hooks,read:promises"))
+    body = {"url": "http://crm.example.nl/rechtdoor", "events": ["promise.kept", "call.ended"]}
+    refused = hooks.post("/hooks", body)
+    assert refused.status_code == 403
+    assert "read:calls" in refused.json["detail"]
+    assert hooks.post("/hooks", body | {"events": ["promise.kept"]}).status_code == 201
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        ("read", "read"),
+        (" Write ", "write"),
+        ("desk", "desk"),
+        ("read:contacts,write:cases,calls", "read:contacts,write:calls,cases"),
+        ("write:calls, cases ,read:contacts", "read:contacts,write:calls,cases"),
+        ("read:cases,write:cases", "write:cases"),
+        ("read,write:cases", "read,write:cases"),
+        ("read:cases,write", "write"),
+        ("read,read:cases,contacts", "read"),
+        ("read:cases,desk", None),
+        ("desk:cases", None),
+        ("read:", None),
+        ("read:case", None),
+        ("cases", None),
+        ("cases:read", None),
+        ("read write", None),
+        ("", None),
+        ("read,", None),
+    ],
+)
+def test_a_scope_is_read_in_any_order_and_kept_in_one(said: str, kept: str | None) -> None:
+    if kept is None:
+        with pytest.raises(scopes.NotAScope):
+            scopes.read(said)
+    else:
+        assert scopes.read(said) == kept
+        assert scopes.read(kept) == kept
+
+
+@pytest.mark.parametrize("held", ["read:moon", "moon", "", "write:", "admin"])
+def test_what_a_later_release_wrote_opens_nothing_in_this_one(held: str) -> None:
+    assert not any(scopes.allows(held, scope, noun) for scope in Scope for noun in (*Noun, None))
 
 
 def test_a_desk_token_ends_with_its_agents_work_here(client: FlaskClient, new_token: NewToken) -> None:

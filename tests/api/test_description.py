@@ -49,6 +49,24 @@ def test_every_view_but_the_description_has_a_guard() -> None:
     assert {one.id for one in OPERATIONS if one.scope is None} == {"openapi", "docs"}
 
 
+def test_each_request_says_which_scopes_are_enough(document: dict[str, Any]) -> None:
+    def ways(path: str, method: str) -> list[dict[str, list[str]]]:
+        found: list[dict[str, list[str]]] = document["paths"][f"/api/v1{path}"][method]["security"]
+        return found
+
+    assert ways("/cases", "get") == [{"read": []}, {"write": []}, {"nouns": ["read:cases"]}]
+    assert ways("/customers/{customer}", "delete") == [{"write": []}, {"nouns": ["write:erasure"]}]
+    assert {"desk": []} in ways("/agents/{agent}/events", "get")
+    named = {
+        name
+        for path in document["paths"].values()
+        for one in path.values()
+        for way in one["security"]
+        for name in way
+    }
+    assert named == document["components"]["securitySchemes"].keys()
+
+
 def test_what_is_referred_to_exists_and_is_a_schema(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     for schema in schemas.values():

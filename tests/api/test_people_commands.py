@@ -126,6 +126,8 @@ def test_a_name_stands_for_one_token(flask_command: Command) -> None:
         (("desk", "--scope", "desk"), "--agent: is missing"),
         (("crm", "--scope", "read", "--agent", "anna"), "--agent: is only for the scope desk"),
         (("desk", "--scope", "desk", "--agent", "zoe"), "--agent: there is no agent “zoe”"),
+        (("crm", "--scope", "read:people"), "--scope: “read:people” is no scope"),
+        (("crm", "--scope", "read,desk"), "--scope: “desk” is no scope"),
         ((" ", "--scope", "read"), "NAME: give the token a name"),
     ],
 )
@@ -136,6 +138,17 @@ def test_what_cannot_be_used_of_a_token_is_said(
     assert done.exit_code == 1
     assert complaint in done.stderr
     assert flask_command("tokens", "list").stdout == ""
+
+
+def test_a_token_is_for_some_nouns_and_so_is_the_one_in_its_place(
+    flask_command: Command, client: FlaskClient
+) -> None:
+    flask_command("tokens", "create", "crm", "--scope", "write:cases,customers,read:contacts")
+    assert "crm\tread:contacts,write:cases,customers\t" in flask_command("tokens", "list").stdout
+
+    crm = Api(client, flask_command("tokens", "rotate", "crm").stdout.splitlines()[-1])
+
+    assert [crm.get(path).status_code for path in ("/contacts", "/cases", "/calls")] == [200, 200, 403]
 
 
 @pytest.mark.parametrize("whom", ["sup@example.nl", "--everybody"])
