@@ -11,6 +11,7 @@ from app import catalogue
 from app.api.fields import Defaults, Problem, Unusable, phone
 from app.audit.log import Actor
 from app.records.audit import Via
+from app.routing.mistakes import Mistake
 from config import Settings
 
 
@@ -42,6 +43,11 @@ def number_of(written: str, settings: Settings) -> str:
 def operator() -> Actor:
     """Return who types, as the audit log knows them: a user of this machine."""
     return Actor(getpass.getuser(), Via.COMMAND)
+
+
+def refuse_mistakes(mistakes: Iterable[Mistake]) -> click.ClickException:
+    """The same for what somebody said of rules, or of a call to try."""
+    return click.ClickException("; ".join(f"{one.field}: {one.say(language())}" for one in mistakes))
 
 
 def settings_of(context: click.Context) -> Settings:

@@ -2,20 +2,15 @@
 
 import getpass
 import json
-from datetime import datetime
 from pathlib import Path
 
 import click
 from flask.cli import AppGroup
-from sqlalchemy import select
 
 from app import db
-from app.callers.numbers import to_e164
 from app.clock import utcnow
-from app.commands import language, settings_of
-from app.deployment import Deployment
-from app.records.lines import Line
-from app.routing import proof, rules, simulation
+from app.commands import language, trials
+from app.routing import proof, rules
 from app.routing.ladder import Ladder
 from app.routing.mistakes import InvalidRules
 
@@ -49,45 +44,7 @@ def publish(file: Path, why: str) -> None:
     click.echo(f"version {version} is in force")
 
 
-@rules_commands.command("simulate")
-@click.argument("from_")
-@click.option("--at", help="a moment, ISO 8601 with offset; default: now")
-@click.option("--line", help="which of our numbers is called; default: the first")
-@click.pass_context
-def simulate(context: click.Context, from_: str, at: str | None, line: str | None) -> None:
-    """Say what a caller from FROM would hear, who would ring, and why."""
-    settings = settings_of(context)
-    moment = _moment(at)
-    with db.reading() as session:
-        if line is not None:
-            line = to_e164(line, settings.default_country) or line
-        else:
-            line = session.scalar(select(Line.number).order_by(Line.number)) or ""
-        steps = simulation.simulate(
-            session,
-            from_raw=from_,
-            line=line,
-            at=moment,
-            now=utcnow(),
-            deployment=Deployment.of(settings),
-            language=language(),
-        )
-    for number, step in enumerate(steps, 1):
-        click.echo(f"{number}. {step.kind} {step.target or ''}".rstrip() + f": {step.reason}")
-        for sentence in step.say:
-            click.echo(f"   “{sentence}”")
-
-
-def _moment(at: str | None) -> datetime:
-    if at is None:
-        return utcnow()
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        raise click.ClickException("--at: write a moment such as 2026-12-24T16:30+01:00") from None
-    if moment.tzinfo is None:
-        raise click.ClickException("--at: add the offset, such as +01:00")
-    return moment
+rules_commands.add_command(trials.simulate)
 
 
 def _current() -> rules.Rules:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from app.agents.presence import Reachability
 from app.callers.numbers import country_of
 from app.callers.recognition import Caller
 from app.catalogue import LANGUAGES, text
@@ -89,6 +90,12 @@ class Facts:
         if self.caller.case is not None or last is None or (owed is not None and owed.agent is not None):
             return True
         return last.at >= now - timedelta(days=look_back_days)
+
+    @property
+    def debtor(self) -> str | None:
+        """Who owes a callback to a caller who hung up unspoken: the owner; None, the team, once they left."""
+        owner = self.agents.get(self.owner) if self.owner else None
+        return owner.key if owner is not None and owner.reachability != Reachability.LEFT else None
 
     def _without_names(self) -> dict[str, AgentFacts]:
         """Leave the agents' names out of what is spoken."""

@@ -1,6 +1,6 @@
 """How is it known what is known of a call? One reading in two stages, the second only when it matters."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from app.routing.statements import (
     LAST_CONTACT,
     LAST_WORDS,
     LINE,
+    PEOPLE,
     SUPERVISORS,
 )
 
@@ -171,6 +172,13 @@ def _past_the_orm(reader: Reader) -> Connection:
 def supervisors(session: Reader, now: datetime) -> dict[str, AgentFacts]:
     """Return the supervisors who have a desk or telephone of their own."""
     return {row.agent: _agent(row, now) for row in session.execute(SUPERVISORS)}
+
+
+def people(session: Reader, keys: Collection[str], now: datetime) -> dict[str, AgentFacts]:
+    """Return agents by their keys, as they stand now; who isn't there is left out."""
+    if not keys:
+        return {}
+    return {row.agent: _agent(row, now) for row in session.execute(PEOPLE, {"keys": list(keys)})}
 
 
 def line_of(session: Reader, number: str, defaults: Defaults) -> LineFacts:

@@ -1,78 +1,141 @@
-"""What would a caller hear, and who would ring? The real decision, without a call."""
+"""What would a caller hear, second by second, who would ring, and why? The real decision, without a call."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.agents.presence import Endpoint, Reachability
-from app.callers.numbers import to_e164
 from app.deployment import Deployment
-from app.lines import places
-from app.routing import reading, sentences
-from app.routing.decision import decide
-from app.routing.situation import AgentFacts
+from app.records.calls import Call, CallState
+from app.routing import heard, screen_pop, sentences, starting, walk
+from app.routing.asked_call import AskedCall
+from app.routing.decision import MakePromise, Ring, Step, Wait
+from app.routing.rules import Rules
+from app.routing.sentences import Sentence
+from app.routing.starting import Start
+from app.routing.walk import Heard, Owes, Walked, Way
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class SimulatedStep:
-    """One step that a call would take if those before it came to nothing."""
+class Simulated:
+    """A call that didn't take place."""
 
-    kind: str
-    target: str | None  # an agent or a team
-    seconds: int  # that it rings or waits at most
-    reason_code: str
-    reason: str
-    say: tuple[str, ...]
+    start: Start
+    way: Way
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self, language: str) -> Json:
+        """Return it for people and scripts: reasons in `language`, sentences in the caller's own."""
+        first = self.way.steps[0].known.resolved
         return {
-            "kind": self.kind,
-            "target": self.target,
-            "seconds": self.seconds,
-            "reason_code": self.reason_code,
-            "reason": self.reason,
-            "say": list(self.say),
+            "rule": first.rule,
+            "rule_version": first.version,
+            "line": self.start.facts.line.number,
+            "at": self.start.at.isoformat(),
+            "language": self.start.facts.language,
+            "steps": [self._step(number, one, language) for number, one in enumerate(self.way.steps, 1)],
+            "ends": str(self.way.ends),
+            "owes": _owes(self.way.owes),
+            "seconds": self.way.seconds,
         }
+
+    def _step(self, number: int, walked: Walked, language: str) -> Json:
+        step = walked.step
+        zone = self.start.facts.line.calendar.timezone
+        again = walked.again[0].said if walked.again else None
+        return {
+            "number": number,
+            "kind": str(step.kind),
+            "target": target_of(step),
+            "seconds": getattr(step, "seconds", 0),
+            "reason": sentences.words(step.reason, language, zone, walked.known.now, kind="reason"),
+            "reason_code": step.reason.code,
+            "rule": walked.known.resolved.rule,
+            "say": self._in_words([one.said for one in walked.heard], walked),
+            "says": codes_of([*walked.heard, *walked.again, *walked.after]),
+            "heard_at": walked.begins_at,
+            "rings_at": walked.rings_at,
+            # The screen-pop leaves before the carrier is told to ring.
+            "pops_at": walked.begins_at if isinstance(step, Ring) else None,
+            "desk": self._desk(walked),
+            "again": again
+            and {"say": self._in_words([again], walked)[0], "at": [one.at for one in walked.again]},
+            "answer": str(walked.answer),
+            "assumed": walked.is_assumed,
+            "answers": [str(one) for one in walked.possible],
+            "after": [
+                {"at": one.at, "say": words}
+                for one, words in zip(
+                    walked.after, self._in_words([one.said for one in walked.after], walked), strict=True
+                )
+            ],
+            "owes": _owes(walked.owes),
+            "ends_at": walked.ends_at,
+        }
+
+    def _in_words(self, said: Sequence[Sentence | str], walked: Walked) -> list[str]:
+        return heard.in_words(said, self.start.facts, walked.known.now)
+
+    def _desk(self, walked: Walked) -> Json | None:
+        """Return whose desk shows what as the step begins, as the desk is told in a call."""
+        match walked.step:
+            case Ring(agent=agent):
+                return {"agent": agent, "shows": "screen_pop", "screen_pop": self._pop(walked, agent)}
+            case Wait(agent=str(agent)):
+                return {"agent": agent, "shows": "waiting", "screen_pop": None}
+            case MakePromise(agent=str(agent)):
+                return {"agent": agent, "shows": "promise", "screen_pop": None}
+        return None
+
+    def _pop(self, walked: Walked, agent: str) -> Json:
+        known, facts = walked.known, self.start.facts
+        why = sentences.to_agent(walked.step.reason)
+        reason = sentences.words(
+            why, facts.agents[agent].language, facts.line.calendar.timezone, known.now, kind="reason"
+        )
+        facts = replace(facts, caller=known.caller, owner=known.owner)
+        return screen_pop.screen_pop(_no_call(), facts, reason=reason, ring_expected=True)
+
+
+def _no_call() -> Call:
+    """Return a call that stands in no table, and never will."""
+    return Call(sid="", line="", attestation="", language="", state=CallState.RINGING, said=[], step=0)
+
+
+def target_of(step: Step) -> str | None:
+    """Return whom a step is about: an agent, or a team."""
+    return getattr(step, "agent", None) or getattr(step, "team", None)
+
+
+def codes_of(spoken: Sequence[Heard]) -> list[str]:
+    """Return the codes of what is said, each once; a line's own greeting has none."""
+    return list(dict.fromkeys(one.said.code for one in spoken if isinstance(one.said, Sentence)))
+
+
+def _owes(owes: Owes | None) -> Json | None:
+    if owes is None:
+        return None
+    return {"agent": owes.agent, "team": owes.team, "due_at": owes.due_at.isoformat()}
 
 
 def simulate(
     session: Session,
+    asked: AskedCall,
     *,
-    from_raw: str,
-    line: str,
-    at: datetime,
     now: datetime,
     deployment: Deployment,
-    language: str,
-    presence: Mapping[str, Reachability] | None = None,
-) -> list[SimulatedStep]:
-    """Return the ladder for a caller at a moment; people are where they are now, or where `presence` says.
+    rules: Rules | None = None,
+) -> Simulated:
+    """Go the way of a call that doesn't take place, by the rules in force or others.
 
-    Reasons are in `language`, sentences in the caller's own. Nothing is written and nobody is rung.
+    Nothing is written and nobody is rung. Raises NotACall for a line or an agent that isn't there.
     """
-    country = places.country_of(session, line) or deployment.defaults.country
-    e164 = to_e164(from_raw, country)
-    facts = reading.read(session, "", line, e164, now, deployment.defaults)
-    situation = facts.situation(at, can_be_rung_back=places.may_ring(session, e164))
-    agents = {key: _placed(agent, (presence or {}).get(key)) for key, agent in situation.agents.items()}
-    zone = facts.line.calendar.timezone
-    return [
-        SimulatedStep(
-            kind=str(step.kind),
-            target=getattr(step, "agent", None) or getattr(step, "team", None),
-            seconds=getattr(step, "seconds", 0),
-            reason_code=step.reason.code,
-            reason=sentences.words(step.reason, language, zone, at, kind="reason"),
-            say=tuple(sentences.words(sentence, facts.language, zone, at) for sentence in step.say),
-        )
-        for step in decide(replace(situation, agents=agents)).steps
-    ]
+    return go(starting.of(session, asked, rules, now, deployment), asked.answers)
 
 
-def _placed(agent: AgentFacts, reachability: Reachability | None) -> AgentFacts:
-    if reachability is None:
-        return agent
-    return replace(agent, reachability=reachability, endpoint=agent.endpoint or Endpoint("client", agent.key))
+def go(start: Start, answers: Sequence[walk.Answer]) -> Simulated:
+    """Go the way of a call from where it starts."""
+    return Simulated(start, walk.walk(start.facts, start.at, answers, may_be_rung=start.may_be_rung))

@@ -286,6 +286,13 @@ SUPERVISORS: Any = (
     .where(_users.c.role == Role.SUPERVISOR)
 )
 
+PEOPLE: Any = (
+    select(*_presence_columns, *_OF_NO_CASE)
+    .select_from(_agents)
+    .join(_presences, _presences.c.agent == _agents.c.key)
+    .where(_agents.c.key.in_(bindparam("keys", expanding=True)))
+)
+
 LAST_WORDS = (
     select(_contacts.c.summary)
     .where(_contacts.c.case == bindparam("case"), _contacts.c.summary != "")

@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 from flask import Flask, Response, current_app, request
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -19,8 +18,8 @@ from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.errors import UnknownCall
-from app.records.lines import Line
 from app.routing import simulation
+from app.routing.asked_call import AskedCall
 from app.voice import held, last_word, prompts, rings, waiting
 from app.voice import incoming as incoming_calls
 from app.voice.outage import last_resort, spool_replay
@@ -71,16 +70,8 @@ def _warm_up(entrance: Entrance) -> None:
     now, language = utcnow(), entrance.settings.default_language
     try:
         with db.reading() as session:
-            line = session.scalar(select(Line.number).limit(1)) or ""
-            simulation.simulate(
-                session,
-                from_raw="0612345678",
-                line=line,
-                at=now,
-                now=now,
-                deployment=entrance.deployment,
-                language=language,
-            )
+            asked = AskedCall.model_validate({"from": "0612345678"})
+            simulation.simulate(session, asked, now=now, deployment=entrance.deployment)
         twiml.farewell(said=[], language=language)
     except (SQLAlchemyError, OSError) as error:
         log.warning("could not make ready", extra={"error": type(error).__name__})

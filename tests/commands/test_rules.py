@@ -96,4 +96,4 @@ def test_a_moment_without_an_offset_is_asked_for_again(flask_command: Command, t
     done = flask_command("rules", "simulate", ADA, "--at", "2026-11-24T10:00")
 
     assert done.exit_code != 0
-    assert "add the offset" in done.output
+    assert "at: “2026-11-24T10:00” doesn't say in which time zone" in done.output

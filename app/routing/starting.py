@@ -1,0 +1,205 @@
+"""From what does a simulated call start? A number's own facts, somebody made up, what was kept of a call."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+import phonenumbers
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app.agents.presence import Endpoint, Reachability
+from app.callers.numbers import to_e164
+from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise
+from app.deployment import Deployment
+from app.lines import places
+from app.records.agents import Agent
+from app.records.lines import Line
+from app.routing import reading
+from app.routing.asked_call import AskedCall, CallerKind, MadeUp, NotACall, OwedKind
+from app.routing.facts import Facts, LastContact
+from app.routing.mistakes import Mistake
+from app.routing.rules import Rules
+from app.routing.situation import AgentFacts
+
+# Of a caller who doesn't exist; no customer's key begins so.
+MADE_UP = "?"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Everything that is known as a simulated call comes in."""
+
+    facts: Facts
+    at: datetime
+    may_be_rung: bool
+
+
+def of(
+    session: Session, asked: AskedCall, rules: Rules | None, now: datetime, deployment: Deployment
+) -> Start:
+    """Return from where an asked call starts, by the rules in force or `rules`; people are where they are.
+
+    Raises NotACall for a line or an agent that isn't there.
+    """
+    line = _line(session, asked.line)
+    at = asked.at or now
+    if asked.caller is None:
+        start = _of_number(session, asked.number or "", line, at, now, rules, deployment)
+    else:
+        start = _of_made_up(session, asked.caller, line, at, now, rules, deployment)
+    return replace(start, facts=_placed(session, start.facts, asked.presence, now))
+
+
+def _line(session: Session, asked: str | None) -> str:
+    if asked is None:
+        return session.scalar(select(Line.number).order_by(Line.number)) or ""
+    if session.get(Line, asked) is None:
+        raise NotACall(Mistake("line", "no_such_line", {"text": asked}))
+    return asked
+
+
+def _of_number(
+    session: Session,
+    number: str,
+    line: str,
+    at: datetime,
+    now: datetime,
+    rules: Rules | None,
+    deployment: Deployment,
+) -> Start:
+    """Read what is known of a number, as of a call from it."""
+    country = places.country_of(session, line) or deployment.defaults.country
+    e164 = to_e164(number, country)
+    known = reading.first(session, "", line, e164, now, deployment.defaults)
+    known = _by(known, rules)
+    facts = reading.complete(session, known, "", now)
+    return Start(facts, at, places.may_ring(session, e164))
+
+
+def _by(facts: Facts, rules: Rules | None) -> Facts:
+    return facts if rules is None else replace(facts, rules=rules)
+
+
+def _of_made_up(
+    session: Session,
+    made_up: MadeUp,
+    line: str,
+    at: datetime,
+    now: datetime,
+    rules: Rules | None,
+    deployment: Deployment,
+) -> Start:
+    known = _by(reading.first(session, "", line, None, now, deployment.defaults), rules)
+    caller = _caller(made_up, known, at)
+    facts = reading.complete(session, replace(known, caller=caller), "", now)
+    others = [made_up.case.owner if made_up.case else None, made_up.promised_by, *made_up.handled_by]
+    wanted = {key for key in others if key} - facts.agents.keys()
+    agents = {**facts.agents, **reading.people(session, wanted, now)}
+    _require(agents, [("caller.case.owner", others[0]), ("caller.promised_by", others[1])])
+    _require(agents, [(f"caller.handled_by[{at}]", key) for at, key in enumerate(made_up.handled_by)])
+    for days, key in reversed(list(enumerate(dict.fromkeys(made_up.handled_by), 1))):
+        agents[key] = replace(agents[key], handled_at=at - timedelta(days=days))
+    case, last = caller.case, made_up.handled_by[0] if made_up.handled_by else None
+    owner = made_up.promised_by if caller.promise else None
+    owner = owner or (case.owner if case else last if made_up.kind == CallerKind.NOTHING_OPEN else None)
+    contact = LastContact(last, at - timedelta(days=1), "") if last and caller.is_known else None
+    facts = replace(
+        facts,
+        agents=agents,
+        owner=owner,
+        last_contact=contact,
+        calls_lately=1 + (made_up.calls if made_up.calls_days <= 7 else 0),
+    )
+    return Start(facts, at, made_up.kind != CallerKind.WITHHELD)
+
+
+def _caller(made_up: MadeUp, known: Facts, at: datetime) -> Caller:
+    if made_up.kind == CallerKind.WITHHELD:
+        return Caller(None)
+    case = _case(made_up, known, at) if made_up.kind == CallerKind.KNOWN else None
+    promise = None
+    if made_up.promise != OwedKind.NONE:
+        is_owed = made_up.promise == OwedKind.OWED
+        due_at = at + timedelta(minutes=30) if is_owed else at - timedelta(minutes=30)
+        promise = OwedPromise(0, made_up.promised_by, case.key if case else None, None, due_at)
+    if made_up.kind == CallerKind.UNKNOWN:
+        return Caller(_a_number(made_up.country), (), promise)
+    cases = (case,) if case is not None else ()
+    customer = KnownCustomer(MADE_UP, made_up.name, made_up.language, tuple(made_up.tags), cases)
+    return Caller(_a_number(made_up.country), (customer,), promise)
+
+
+def _a_number(country: str | None) -> str:
+    """Return a number of a country: it says no more than that there is one, and is never shown or dialled."""
+    example = phonenumbers.example_number(country) if country is not None else None
+    if example is None:
+        return "+31201234567"
+    return phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _case(made_up: MadeUp, known: Facts, at: datetime) -> OpenCase:
+    case, last = made_up.case, made_up.handled_by[0] if made_up.handled_by else None
+    return OpenCase(
+        key=MADE_UP,
+        subject=case.subject if case else "",
+        team=(case.team if case else None) or known.line.team or "",
+        status=case.status if case else "open",
+        url="",
+        opened_at=at - timedelta(days=case.age_days if case else 7),
+        owner=(case.owner if case else None) or last,
+        handled_at=at - timedelta(days=1) if last else None,
+        handled_by=last,
+    )
+
+
+def _require(agents: Mapping[str, AgentFacts], named: Iterable[tuple[str, str | None]]) -> None:
+    missing = [
+        Mistake(field, "no_such_agent", {"text": key}) for field, key in named if key and key not in agents
+    ]
+    if missing:
+        raise NotACall(*missing)
+
+
+# --- who is there -------------------------------------------------------------------------------------------
+
+
+def _placed(session: Session, facts: Facts, presence: Mapping[str, Reachability], now: datetime) -> Facts:
+    """Return the facts with people where `presence` says; the rest are where they are."""
+    if not presence:
+        return facts
+    # Somebody who would take no part in this call takes none wherever they are, but must exist.
+    known = {**reading.people(session, presence.keys() - facts.agents.keys(), now), **facts.agents}
+    _require(known, [(f"presence.{key}", key) for key in presence])
+    agents = {key: placed(agent, presence.get(key)) for key, agent in facts.agents.items()}
+    return replace(facts, agents=agents)
+
+
+def placed(agent: AgentFacts, reachability: Reachability | None) -> AgentFacts:
+    """Return an agent who is somewhere else than they are; None: where they are."""
+    if reachability is None:
+        return agent
+    return replace(
+        agent,
+        reachability=reachability,
+        endpoint=agent.endpoint or Endpoint("client", agent.key),
+        back_at=None,
+        free_in_minutes=None,
+        makes_way=False,
+        callers_waiting=0,
+    )
+
+
+def named(session: Session, facts: Facts) -> Facts:
+    """Return facts that were kept without names with those of now; who is gone has their key."""
+    rows = session.execute(
+        select(Agent.key, Agent.spoken_name, Agent.language).where(Agent.key.in_(list(facts.agents)))
+    )
+    found = {row.key: row for row in rows}
+    agents = {
+        key: replace(agent, spoken_name=found[key].spoken_name, language=found[key].language)
+        if key in found
+        else agent
+        for key, agent in facts.agents.items()
+    }
+    return replace(facts, agents=agents)
