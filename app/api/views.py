@@ -105,15 +105,9 @@ def _serve(
             raise ApiProblem(404, "not_found")
         return row
 
-    @operation(
-        "PUT",
-        path,
-        scope=WRITE,
-        noun=noun,
-        body=kind.record,
-        answers={200: shown, 201: shown},
-        name=f"put_{one}",
-    )
+    either = {200: shown, 201: shown}
+
+    @operation("PUT", path, scope=WRITE, noun=noun, body=kind.record, answers=either, name=f"put_{one}")
     def put(**arguments: str) -> ResponseReturnValue:
         with db.transaction() as session:
             before = noting.settings_of(session, kind, kind.read_key(arguments[one], defaults()))
