@@ -24,6 +24,7 @@ PAGES = (
     Page("/admin/promises", "promises", OVERSEERS),
     Page("/admin/promises/figures", "figures", OVERSEERS),
     Page("/admin/promises/leaver", "leaver", (Role.SUPERVISOR, Role.ADMIN)),
+    Page("/admin/audit", "audit", (Role.ADMIN, Role.AUDITOR)),
     Page("/api/v1/docs", "api", (Role.ADMIN,)),
 )
 

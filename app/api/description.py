@@ -300,6 +300,8 @@ class Page:
 def group_of(operation: Operation) -> str:
     """Return the heading under which an operation stands: the first part of its path."""
     first = operation.rule.strip("/").split("/")[0]
+    if first == "processing-activities":
+        return "consultations"  # which name them
     return "description" if first in {"openapi.json", "docs"} else first
 
 

@@ -12,7 +12,9 @@ from app.outgoing.shapes import Answer, At, CallInList, Json, Promise, words
 from app.outgoing.shapes import Case as Case  # so that the views find all of them here
 from app.outgoing.shapes import Contact as Contact
 from app.promises import ledger
-from app.records.agents import Activity, Intent, Reach, Softphone
+from app.records.agents import Activity as AgentActivity
+from app.records.agents import Intent, Reach, Softphone
+from app.records.audit import Via
 from app.records.calls import Call as CallRow
 from app.records.calls import CallStep, StepKind, StepOutcome
 from app.records.promises import Promise as PromiseRow
@@ -63,7 +65,7 @@ class Number(Answer):
 
 class Presence(Answer):
     agent: str
-    state: Annotated[str, words([*Intent, *(one for one in Activity if one != Activity.IDLE)])]
+    state: Annotated[str, words([*Intent, *(one for one in AgentActivity if one != AgentActivity.IDLE)])]
     since: At | None
     why: str
     reach: Annotated[str, words(Reach)]
@@ -171,6 +173,38 @@ class HookAdded(Hook):
 
 class Hooks(Answer):
     items: list[Hook]
+
+
+class Consultation(Answer):
+    """One look-up, as the standard for logging the use of people's data has it; the last four are ours."""
+
+    trace_id: str = Field(description="about_trace_id")
+    span_id: str
+    parent_span_id: str | None
+    status: Annotated[str, words(["Unset", "Ok", "Error"])]
+    name: str
+    start_time: At
+    end_time: At
+    resource: Json
+    attributes: Json = Field(description="about_consultation_attributes")
+    number: int = Field(description="about_consultation_number")
+    who: str = Field(description="about_consultation_who")
+    via: Annotated[str, words(Via)]
+    details: Json
+
+
+class Activity(Answer):
+    """One of our processing activities, to which each look-up belongs."""
+
+    id: str
+    activity: str
+    name: str
+    purpose: str
+    look_ups: list[str]
+
+
+class Activities(Answer):
+    items: list[Activity]
 
 
 class FieldProblem(Answer):

@@ -14,6 +14,7 @@ from werkzeug.routing import RequestRedirect
 
 from app import catalogue, db, web
 from app.api import (
+    audit_views,
     description,
     erasure_views,
     hook_views,
@@ -281,6 +282,7 @@ def _before_the_last(after: str) -> Any:
 
 promise_views.enter()
 hook_views.enter()
+audit_views.enter()
 
 
 @operation("GET", "/openapi.json", scope=None, answers={200: "OpenApi"})

@@ -313,7 +313,7 @@ def test_a_database_that_does_not_answer_is_said_in_words_without_its_own(load: 
 
 
 def _drop_customers(session: Session) -> None:
-    for table in ("call_notes", "contacts", "cases", "customer_numbers", "customers"):
+    for table in ("audit_subjects", "call_notes", "contacts", "cases", "customer_numbers", "customers"):
         session.connection().exec_driver_sql(f"DROP TABLE {table}")
 
 
