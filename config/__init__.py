@@ -55,8 +55,10 @@ class Keep:
 
     calls: int | None = 1095
     numbers: int | None = 365  # in calls and promises; then they name nobody
-    promises: int | None = None
+    promises: int | None = 1095
     messages: int | None = 365
+    notes: int | None = 365  # of calls that are no contact
+    recordings: int | None = 90  # whatever the rules say, once what was asked for is dealt with
     access: int | None = 365  # who signed in, was refused, or got other rights
     audit: int | None = 1827  # who changed what, and who looked at whom: five years
     situations: int | None = 365  # on what the steps of calls were decided
@@ -292,6 +294,8 @@ class _Reader:
             numbers=self._days("KEEP_NUMBERS_DAYS", usual.numbers),
             promises=self._days("KEEP_PROMISES_DAYS", usual.promises),
             messages=self._days("KEEP_MESSAGES_DAYS", usual.messages),
+            notes=self._days("KEEP_NOTES_DAYS", usual.notes),
+            recordings=self._days("KEEP_RECORDINGS_DAYS", usual.recordings, least=1),
             access=self._days("KEEP_ACCESS_DAYS", usual.access),
             audit=self._days("KEEP_AUDIT_DAYS", usual.audit),
             situations=self._days("KEEP_SITUATIONS_DAYS", usual.situations),

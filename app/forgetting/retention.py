@@ -22,8 +22,10 @@ from app.records.agents import DeskEvent, SignInAttempt
 from app.records.calls import HAS_SITUATION, IS_ENDED, Call, CallStep, Inbox
 from app.records.factors import SpentChallenge
 from app.records.jobs import WorkerSeen
-from app.records.messages import Message
+from app.records.messages import Message, TextRefusal
+from app.records.notes import CallNote
 from app.records.outgoing import Outbox
+from app.records.privacy import Erasure, ForgottenDay
 from app.records.promises import IS_OWED, Promise, Recording, RecordingState
 from config import Keep
 
@@ -42,6 +44,9 @@ KEEP_WORKERS = timedelta(hours=1)
 KEEP_CHALLENGES = timedelta(hours=1)
 # What other systems were told names people, and they have it themselves.
 KEEP_TOLD = timedelta(days=1)
+# Of which numbers the carrier takes no texts is tried again after a day.
+KEEP_REFUSALS = timedelta(days=30)
+KEEP_COUNTS = timedelta(days=400)
 
 Forget = Callable[[Session, datetime, datetime], int]
 
@@ -67,12 +72,16 @@ def everything(keep: Keep, now: datetime) -> Iterator[Old]:
     yield Old("sessions", now - KEEP_SESSIONS, _sessions)
     yield Old("challenges", now - KEEP_CHALLENGES, _challenges)
     yield Old("workers", now - KEEP_WORKERS, _workers)
+    yield Old("text_refusals", now - KEEP_REFUSALS, _text_refusals)
+    yield Old("forgotten_days", now - KEEP_COUNTS, _counts)
     for kind in outbox.GIVE_UP_AFTER:
         kept = KEEP_TOLD if kind == outbox.CALL_HOOK else timedelta(days=keep.sent)
         yield Old(kind, now - kept, partial(_sent, kind))
     kinds: tuple[tuple[str, int | None, Forget], ...] = (
         ("access", keep.access, _access),
         ("audit", keep.audit, _audit),
+        ("erasures", keep.access, _erasures),
+        ("notes", keep.notes, _notes),
         ("messages", keep.messages, _messages),
         ("situations", keep.situations, _situations),
         ("promises", keep.promises, _promises),
@@ -202,6 +211,27 @@ def _sessions(session: Session, before: datetime, now: datetime) -> int:
 
 def _challenges(session: Session, before: datetime, now: datetime) -> int:
     return _delete_oldest(session, SpentChallenge, (SpentChallenge.hash,), SpentChallenge.at, before)
+
+
+def _text_refusals(session: Session, before: datetime, now: datetime) -> int:
+    return _delete_oldest(session, TextRefusal, (TextRefusal.what,), TextRefusal.at, before)
+
+
+def _counts(session: Session, before: datetime, now: datetime) -> int:
+    keys = (ForgottenDay.day, ForgottenDay.kind)
+    return _delete_oldest(session, ForgottenDay, keys, ForgottenDay.last_at, before)
+
+
+def _erasures(session: Session, before: datetime, now: datetime) -> int:
+    """Delete receipts; a request that isn't done has no such moment."""
+    return _delete_oldest(session, Erasure, (Erasure.id,), Erasure.done_at, before)
+
+
+def _notes(session: Session, before: datetime, now: datetime) -> int:
+    """Delete what was noted of calls that are no contact, unless their number is owed a call."""
+    waits = exists().where(Promise.number == CallNote.number, IS_OWED)
+    keys = (CallNote.call_sid, CallNote.agent)
+    return _delete_oldest(session, CallNote, keys, CallNote.written_at, before, ~waits)
 
 
 def _access(session: Session, before: datetime, now: datetime) -> int:

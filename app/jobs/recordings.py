@@ -10,6 +10,7 @@ from app.carrier.rest import Carrier
 from app.clock import Clock, going_on_from
 from app.deployment import Deployment
 from app.errors import CarrierError
+from app.forgetting import counting
 from app.jobs import in_hand
 from app.promises import recordings
 from app.promises.recordings import Sound
@@ -94,7 +95,8 @@ def reconcile(carrier: Carrier, deployment: Deployment, now: datetime) -> int:
     return len(awaited)
 
 
-def forget_old(now: datetime) -> None:
-    """Forget what is old."""
+def forget_old(now: datetime, most_days: int | None = None) -> None:
+    """Forget what is old, and write down how much there was."""
     with db.patient_transaction() as session:
-        recordings.forget_old(session, now)
+        if count := recordings.forget_old(session, now, most_days):
+            counting.add(session, "recordings", count, now)

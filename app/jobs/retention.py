@@ -5,7 +5,7 @@ import time
 from datetime import datetime
 
 from app import db
-from app.forgetting import retention
+from app.forgetting import counting, retention
 from app.forgetting.retention import Old
 from config import Keep
 
@@ -36,6 +36,8 @@ def _forget(old: Old, now: datetime) -> int:
     while True:
         with db.patient_transaction() as session:
             some = old.some(session, now)
+            if some:
+                counting.add(session, old.name, some, now)
         count += some
         if some < retention.AT_A_TIME:
             return count

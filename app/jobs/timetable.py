@@ -171,7 +171,11 @@ class Timetable:
                 lambda moments: sounds.awaited(moments.ago(sounds.ASKED_AFTER)),
                 every_seconds=30.0,
             ),
-            "recordings_old": Job(Way.QUEUED, lambda: recordings.forget_old(utcnow()), every_seconds=AN_HOUR),
+            "recordings_old": Job(
+                Way.QUEUED,
+                lambda: recordings.forget_old(utcnow(), self.keep.recordings),
+                every_seconds=AN_HOUR,
+            ),
             "audit": Job(
                 Way.QUEUED,
                 lambda: audit.seal(utcnow()),

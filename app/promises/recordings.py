@@ -194,30 +194,36 @@ def awaited(ended_before: Moment) -> Select[str]:
 # --- forgotten ----------------------------------------------------------------------------------------
 
 
-def forget(session: Session, which: ColumnElement[bool], now: datetime) -> None:
-    """Forget the sound of some recordings, here at once and at the carrier as soon as it answers."""
+def forget(session: Session, which: ColumnElement[bool], now: datetime) -> int:
+    """Forget the sound of some recordings, here at once and at the carrier when it answers; how many."""
+    count = 0
     for states, state, next_at in (
         (AT_CARRIER, RecordingState.UNWANTED, now),
         ((RecordingState.KEPT,), RecordingState.GONE, None),
     ):
-        session.execute(
+        forgotten = session.execute(
             update(Recording)
             .where(which, IS_TO_BE_HEARD, Recording.state.in_(states))
             .values(sound=None, state=state, next_at=next_at, attempts=0)
+            .returning(Recording.sid)
             .execution_options(synchronize_session=False)
         )
+        count += len(forgotten.all())
     desk_events.ring_after_commit(session, bus.WORKERS, "recordings")
+    return count
 
 
-def forget_old(session: Session, now: datetime) -> None:
+def forget_old(session: Session, now: datetime, most_days: int | None = None) -> int:
     """Forget what was said once it has been dealt with for long enough; what is still owed is kept.
 
     How long that is was resolved for each call; for one of before that was written down, by the rules in
-    force.
+    force. None is kept longer than `most_days`. Return how many were forgotten.
     """
+    count = 0
     keep_days = func.coalesce(Recording.keep_days, rules.in_force(session).ladder.recordings_days)
     for days in session.scalars(select(keep_days).where(IS_TO_BE_HEARD).distinct()).all():
-        old = now - timedelta(days=days)
+        old = now - timedelta(days=min(days, days if most_days is None else most_days))
         dealt_with = exists().where(Promise.id == Recording.promise, Promise.finished_at < old)
         is_old = dealt_with | (Recording.promise.is_(None) & (Recording.made_at < old))
-        forget(session, (keep_days == days) & is_old, now)
+        count += forget(session, (keep_days == days) & is_old, now)
+    return count

@@ -256,10 +256,10 @@ def test_after_their_days_calls_and_promises_name_nobody_and_stay_as_facts() -> 
 # --- promises, messages, and what was sent ------------------------------------------------------------
 
 
-def test_promises_are_kept_unless_the_house_says_for_how_long() -> None:
+def test_promises_are_kept_as_long_as_the_house_says() -> None:
     over, young = promise(OLD), promise(YOUNG, BEN)
 
-    forget_old(Keep(), NOW + 20 * YEAR)
+    forget_old(Keep(promises=None), NOW + 20 * YEAR)
     assert found(Promise, over) is not None
 
     forget_old(SHORT, NOW)
@@ -402,9 +402,13 @@ def test_a_house_says_how_long_it_keeps_what() -> None:
         "KEEP_NUMBERS_DAYS": "90",
         "KEEP_PROMISES_DAYS": "400",
         "KEEP_SENT_DAYS": "1",
+        "KEEP_RECORDINGS_DAYS": "7",
+        "KEEP_NOTES_DAYS": "60",
     }
 
-    assert load(env).keep == Keep(calls=None, numbers=90, promises=400, messages=365, sent=1)
+    assert load(env).keep == Keep(
+        calls=None, numbers=90, promises=400, messages=365, sent=1, recordings=7, notes=60
+    )
     assert load({}).keep == Keep()
 
 
