@@ -201,7 +201,7 @@ def test_the_carrier_is_one_module_over_the_official_client() -> None:
 
 PURE = (
     *("decision", "candidates", "ringing_back", "resolving", "situation", "facts", "kept", "proof"),
-    *("conditions", "ladder", "mistakes", "heard", "walk"),
+    *("conditions", "ladder", "mistakes", "heard", "walk", "answers"),
 )
 
 

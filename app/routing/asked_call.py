@@ -13,8 +13,8 @@ from app.agents.presence import Reachability
 from app.callers.numbers import to_e164
 from app.catalogue import LANGUAGES
 from app.errors import ApplicationError
+from app.routing.answers import LONGEST_ANSWERS, Answer, AnswerKind
 from app.routing.mistakes import Mistake
-from app.routing.walk import LONGEST_ANSWERS, Answer, AnswerKind
 
 MOST_AGENTS = 200
 MOST_TAGS = 50

@@ -60,7 +60,7 @@ class Facts:
             self._asked(now), can_be_rung_back=can_be_rung_back, tried=tuple(tried), rung_seconds=rung_seconds
         )
         resolved = resolve(self.rules, known)
-        agents = self.agents if resolved.ladder.speaks_names else self._without_names()
+        agents = self.agents if resolved.ladder.speaks_names else self.without_names()
         owner = self.owner if self._is_recent(resolved.ladder.look_back_days, now) else None
         return replace(known, resolved=resolved, agents=agents, owner=owner)
 
@@ -97,7 +97,7 @@ class Facts:
         owner = self.agents.get(self.owner) if self.owner else None
         return owner.key if owner is not None and owner.reachability != Reachability.LEFT else None
 
-    def _without_names(self) -> dict[str, AgentFacts]:
+    def without_names(self) -> dict[str, AgentFacts]:
         """Leave the agents' names out of what is spoken."""
         nameless = text("say.a_colleague", self.language)
         return {key: replace(agent, spoken_name=nameless) for key, agent in self.agents.items()}

@@ -4,20 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from app.lines.hours import Calendar
-from app.routing import sentences
+from app.routing import resolving, sentences
 from app.routing.decision import Step
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
+from app.routing.situation import Situation
 
 # A caller who waits hears something true at least every 30 s; the sentence itself takes a few.
 SPEAK_AGAIN_AFTER = timedelta(seconds=20)
 
 
-def at_first(step: Step, facts: Facts, greeting: str, *, is_first: bool) -> list[Sentence | str]:
-    """Return what is said as a step begins: the line's own greeting as it stands, then what was decided.
+def at_first(step: Step, known: Situation, *, is_first: bool) -> list[Sentence | str]:
+    """Return what is said as a step begins: a greeting as it stands, then what was decided.
 
     The default is no greeting: the first voice is a human's.
     """
+    greeting = resolving.greeting(known.ladder, known.line)
     return [greeting, *step.say] if is_first and greeting else [*step.say]
 
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.deployment import Deployment
 from app.records.calls import Call, CallState
 from app.routing import heard, screen_pop, sentences, starting, walk
+from app.routing.answers import Answer
 from app.routing.asked_call import AskedCall
 from app.routing.decision import MakePromise, Ring, Step, Wait
 from app.routing.rules import Rules
@@ -136,6 +137,6 @@ def simulate(
     return go(starting.of(session, asked, rules, now, deployment), asked.answers)
 
 
-def go(start: Start, answers: Sequence[walk.Answer]) -> Simulated:
+def go(start: Start, answers: Sequence[Answer]) -> Simulated:
     """Go the way of a call from where it starts."""
     return Simulated(start, walk.walk(start.facts, start.at, answers, may_be_rung=start.may_be_rung))

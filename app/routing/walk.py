@@ -15,7 +15,17 @@ from app.callers.recognition import OwedPromise
 from app.carrier.words import dial_outcome
 from app.lines.hours import due_at
 from app.records.calls import StepKind, StepOutcome
-from app.routing import heard
+from app.routing import heard, resolving
+from app.routing.answers import (
+    OF_A_MESSAGE,
+    OF_A_PROMISE,
+    OF_A_QUESTION,
+    OF_A_RING,
+    OF_A_WAIT,
+    USUALLY_AFTER,
+    Answer,
+    AnswerKind,
+)
 from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, next_step
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
@@ -25,48 +35,6 @@ from app.routing.situation import AgentFacts, Situation, Tried
 CHARACTERS_A_SECOND = 15
 # More steps than any path can have; see routing/proof.py.
 MOST_STEPS = 50
-LONGEST_ANSWERS = 60
-
-
-class AnswerKind(StrEnum):
-    """What becomes of a step."""
-
-    ANSWERED = "answered"
-    NO_ANSWER = "no_answer"
-    DECLINED = "declined"
-    BUSY = "busy"
-    FAILED = "failed"
-    FREED = "freed"  # whom the caller waits for becomes free
-    TOO_LONG = "too_long"
-    GONE = "gone"  # whom the caller waits for is there no more
-    ANOTHER = "another"  # “iemand anders graag”
-    NUMBER = "number"  # they name one on which they can be rung
-    SAID = "said"  # what it is about
-    NOTHING = "nothing"
-    HUNG_UP = "hung_up"
-
-
-_K = AnswerKind
-OF_A_RING = (_K.ANSWERED, _K.NO_ANSWER, _K.DECLINED, _K.BUSY, _K.FAILED, _K.HUNG_UP)
-OF_A_WAIT = (_K.FREED, _K.TOO_LONG, _K.GONE, _K.ANOTHER, _K.HUNG_UP)
-OF_A_PROMISE = (_K.NOTHING, _K.SAID, _K.ANOTHER, _K.HUNG_UP)
-OF_A_QUESTION = (_K.NUMBER, _K.NOTHING, _K.HUNG_UP)
-OF_A_MESSAGE = (_K.NOTHING, _K.SAID, _K.HUNG_UP)
-# After so many seconds, where nobody says another number: of a ring, of a wait, after what is said.
-USUALLY_AFTER = {
-    _K.ANSWERED: 6.0,
-    _K.DECLINED: 5.0,
-    _K.BUSY: 1.0,
-    _K.FAILED: 1.0,
-    _K.FREED: 45.0,
-    _K.GONE: 45.0,
-    _K.ANOTHER: 15.0,
-    _K.HUNG_UP: 10.0,
-    _K.NUMBER: 6.0,
-    _K.SAID: 6.0,
-    _K.NOTHING: 6.0,
-}
-DECLINED_BECAUSE = ("meeting", "finishing", "not_now", "wrong_person")
 
 
 class End(StrEnum):
@@ -75,33 +43,6 @@ class End(StrEnum):
     MESSAGE = "message"
     # They hung up themselves, and there is no number on which they could be rung.
     NOTHING = "nothing"
-
-
-@dataclass(frozen=True)
-class Answer:
-    kind: AnswerKind
-    why: str = ""  # of who declines
-    after_seconds: float | None = None
-
-    @classmethod
-    def of(cls, text: str) -> "Answer | None":
-        """Read `no_answer`, `declined:meeting`, `hung_up:12`; None for what is neither."""
-        word, *details = text.strip().split(":")
-        if word not in list(AnswerKind) or len(details) > 2:
-            return None
-        why, seconds = "", None
-        for detail in details:
-            if detail.isascii() and detail.isdecimal() and len(detail) <= 4 and seconds is None:
-                seconds = float(detail)
-            elif word == AnswerKind.DECLINED and detail in DECLINED_BECAUSE:
-                why = detail
-            else:
-                return None
-        return cls(AnswerKind(word), why, seconds)
-
-    def __str__(self) -> str:
-        seconds = None if self.after_seconds is None else f"{self.after_seconds:.0f}"
-        return ":".join(one for one in (str(self.kind), self.why, seconds) if one)
 
 
 @dataclass(frozen=True)
@@ -169,7 +110,7 @@ def walk(facts: Facts, at: datetime, answers: Sequence[Answer], *, may_be_rung: 
     Where there is no answer for a step, or one that it can't have, nobody picks up, a wait is too long, and
     nothing is said.
     """
-    return _Walker(facts, at, may_be_rung, list(answers)).way()
+    return _Walker(replace(facts, came_in_at=at), at, may_be_rung, list(answers)).way()
 
 
 @dataclass
@@ -217,10 +158,10 @@ class _Walker:
         )
 
     def _opening(self, known: Situation, step: Step) -> list[Sentence | str]:
-        return heard.at_first(step, self.facts, self.facts.line.greeting, is_first=not self.walked)
+        return heard.at_first(step, known, is_first=not self.walked)
 
     def _records(self, known: Situation) -> bool:
-        return self.facts.line.records_messages
+        return resolving.records_messages(known.ladder, known.line)
 
     def _says(self, said: Sequence[Sentence | str]) -> tuple[Heard, ...]:
         """Let the caller hear sentences one after the other, from now on; the clock goes on meanwhile."""
@@ -275,7 +216,12 @@ class _Walker:
         if step.due_at is not None:
             # It is written down before it is said: who hangs up is owed it.
             self._owe(step.agent, step.team, step.due_at, known)
-        possible = OF_A_WAIT if step.agent else tuple(one for one in OF_A_WAIT if one != AnswerKind.ANOTHER)
+        becomes_free = self._becomes_free(step)
+        possible = tuple(
+            one
+            for one in OF_A_WAIT
+            if (one != AnswerKind.ANOTHER or step.agent) and (one != AnswerKind.FREED or becomes_free)
+        )
         answer, assumed = self._answer(possible, AnswerKind.TOO_LONG)
         limit = max(since + step.seconds - self.clock, 0.0)
         wanted = answer.after_seconds
@@ -285,22 +231,24 @@ class _Walker:
         spoken_at = began if said else since
         again = self._patience(step, spoken_at, self.clock, self.clock + lasted)
         self.clock += lasted
-        owes = self._after_wait(known, step, answer)
+        owes = self._after_wait(known, step, answer, becomes_free)
         self._note(known, step, began, said, possible, answer, assumed, again=again, owes=owes)
 
     def _patience(self, step: Wait, spoken_at: float, begins: float, ends: float) -> tuple[Heard, ...]:
         agent = self.facts.agents.get(step.agent) if step.agent else None
         name = self._situation().agents[agent.key].spoken_name if agent else None
-        due = self.owes.due_at if self.owes is not None else None
-        said = heard.patience(name, for_team=step.agent is None, due_at=due)
         every, told = heard.SPEAK_AGAIN_AFTER.total_seconds(), []
         at = max(spoken_at + every, begins)
         while at < ends:
-            told.append(Heard(at, said))
+            due = self.owes.due_at if self.owes is not None else None
+            due = due if due is not None and due > self._moment(at) else None
+            told.append(Heard(at, heard.patience(name, for_team=step.agent is None, due_at=due)))
             at += every
         return tuple(told)
 
-    def _after_wait(self, known: Situation, step: Wait, answer: Answer) -> Owes | None:
+    def _after_wait(
+        self, known: Situation, step: Wait, answer: Answer, becomes_free: AgentFacts | None
+    ) -> Owes | None:
         waited_for = self.facts.agents.get(step.agent) if step.agent else None
         match answer.kind:
             case AnswerKind.HUNG_UP:
@@ -310,16 +258,21 @@ class _Walker:
                 self._avoid(waited_for.key)
             case AnswerKind.FREED:
                 self.tried.append(Tried(StepKind.WAIT, step.agent, StepOutcome.FREED))
-                self._becomes(_free(waited_for) if waited_for is not None else self._first_of_the_team(known))
+                self._becomes(becomes_free)
             case _:
                 self.tried.append(Tried(StepKind.WAIT, step.agent, StepOutcome.WAITED_TOO_LONG))
                 if answer.kind == AnswerKind.GONE:
                     self._gone(known, waited_for)
         return None
 
-    def _first_of_the_team(self, known: Situation) -> AgentFacts | None:
-        """Return one of the busy who, once free, is rung: not everybody who is free is."""
+    def _becomes_free(self, step: Wait) -> AgentFacts | None:
+        """Return whom the wait is for, once free; of a team one of the busy who is rung then: not all are."""
+        waited_for = self.facts.agents.get(step.agent) if step.agent else None
+        if waited_for is not None:
+            return _free(waited_for) if waited_for.endpoint is not None else None
         for agent in self._busy():
+            if agent.endpoint is None:
+                continue
             agents = {**self.facts.agents, agent.key: _free(agent)}
             facts = replace(self.facts, agents=agents)
             after = facts.situation(
@@ -371,6 +324,7 @@ class _Walker:
             ([Sentence("number_again")], OF_A_QUESTION),
             ([], OF_A_MESSAGE),
         )
+        kept: Owes | None = None
         for question, possible in questions:
             began = self.clock
             if not question:
@@ -380,13 +334,17 @@ class _Walker:
             answer, assumed = self._answer(possible, AnswerKind.NOTHING)
             self._pause(answer)
             after: tuple[Heard, ...] = ()
+            if kept is None:
+                # From the first answer on, whatever it is, it is kept that they rang.
+                due = due_at(self.facts.line.calendar, self.now, known.ladder.promise_minutes)
+                kept = Owes(self.facts.owner, step.team, due)
             if answer.kind == AnswerKind.NUMBER:
                 # Read back digit by digit; which digits they are nobody knows here.
-                told = {"number": "…", "time": ("before", step.due_at)}
+                told = {"number": "…", "time": ("before", kept.due_at)}
                 after = self._says([Sentence("number_promised", told)])
-                self.ends, self.owes = End.PROMISE, Owes(step.agent, step.team, step.due_at)
+                self.ends, self.owes = End.PROMISE, kept
             elif answer.kind == AnswerKind.HUNG_UP or possible is OF_A_MESSAGE:
-                self.ends, self.owes = End.MESSAGE, Owes(step.agent, step.team, step.due_at)
+                self.ends, self.owes = End.MESSAGE, kept
                 said_something = answer.kind == AnswerKind.SAID
                 if answer.kind != AnswerKind.HUNG_UP:
                     after = self._says([Sentence("hidden_thanks" if said_something else "goodbye")])
@@ -443,7 +401,8 @@ class _Walker:
                 before = replace(before, due_at=due, agent=agent or before.agent)
         else:
             before = OwedPromise(
-                0, agent, case.key if case else None, customer.key if customer else None, due
+                *(0, agent, case.key if case else None, customer.key if customer else None, due),
+                made_at=self.now,
             )
         self.owes = Owes(before.agent, team or (case.team if case else self.facts.line.team), before.due_at)
         self.facts = replace(self.facts, caller=replace(caller, promise=before))

@@ -79,11 +79,7 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
     if call.bridged_at is None and not has_promise and places.may_ring(session, call.remote_e164):
         facts = facts_of(session, call, now, deployment)
         due = owing.due_for(session, call, facts, now)
-        debtor = facts.agents.get(facts.owner) if facts.owner else None
-        left = debtor is None or debtor.reachability == presence.Reachability.LEFT
-        owing.owe(
-            session, call, facts, None if left else facts.owner, due, "promise_hung_up_while_ringing", now
-        )
+        owing.owe(session, call, facts, facts.debtor, due, "promise_hung_up_while_ringing", now)
     elif call.bridged_at is None and call.promise is None and step and step.kind in withheld.NOBODY_LEFT:
         withheld.keep(session, call, facts_of(session, call, now, deployment), now)
     promise = session.get(Promise, call.promise) if call.promise is not None else None

@@ -21,7 +21,7 @@ from app.records import lifecycle
 from app.records.agents import DeskEvent
 from app.records.audit import AuditPending
 from app.records.calls import Call, CallState, CallStep, Inbox, StepKind, StepOutcome
-from app.routing import kept, resolving, screen_pop, sentences
+from app.routing import heard, kept, resolving, screen_pop, sentences
 from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, needs_others, next_step
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
@@ -135,11 +135,7 @@ def _begun(call: Call, facts: Facts, known: Situation, step: Step) -> CallStep:
 
 def _spoken(step: Step, facts: Facts, known: Situation, *, is_first: bool) -> list[str]:
     """Return what the caller hears first in a step."""
-    zone = facts.line.calendar.timezone
-    said = [sentences.words(sentence, facts.language, zone, known.now) for sentence in step.say]
-    # A line's own greeting is its own text; the default is none: the first voice is a human's.
-    greeting = resolving.greeting(known.ladder, facts.line)
-    return [greeting, *said] if is_first and greeting else said
+    return heard.in_words(heard.at_first(step, known, is_first=is_first), facts, known.now)
 
 
 def _plain(sentence: Sentence) -> dict[str, str]:
@@ -320,8 +316,8 @@ def _promise(
     stop_waiting(call)
     owe(session, call, facts, step.agent, step.due_at, f"{step.reason.code}", now)
     is_recorded = resolving.records_messages(known.ladder, facts.line)
-    asked = text("say.about_recorded" if is_recorded else "say.about", call.language)
-    said = [*said, *sentences.told(call, [asked], now)]
+    asked = heard.in_words([heard.what_about(is_recorded=is_recorded)], facts, now)
+    said = [*said, *sentences.told(call, asked, now)]
     if is_recorded:
         return record(call, said, addresses, now)
     return twiml.promise(said=said, language=call.language, addresses=addresses)

@@ -13,8 +13,8 @@ from app.messages.wishes import asks_for_another
 from app.promises import ledger
 from app.records.callers import Case
 from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
-from app.records.promises import Promise, PromiseState
-from app.routing import rules, sentences
+from app.records.promises import OWED, Promise
+from app.routing import heard, rules, sentences
 from app.routing.decision import Ring, Wait, next_step
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
@@ -23,8 +23,6 @@ from app.voice import steps as call_steps
 from app.voice.ending import finish
 from app.voice.held import advance, facts_of, held, reply_of_step, tell_desk
 
-# A caller who waits hears something true at least every 30 s; the sentence itself takes a few.
-SPEAK_AGAIN_AFTER = timedelta(seconds=20)
 # In between, so that nobody takes the line for dead; no music. Made by startup/sounds.py.
 SIGN_OF_LIFE = "/static/voice/waiting.wav"
 
@@ -52,10 +50,10 @@ def wait(
     said: list[str] = []
     # Before the queue asks for the first time a sentence was spoken, too.
     may_speak = queue_seconds is not None and queue_seconds <= 1
-    if now - _last_spoken(call) >= SPEAK_AGAIN_AFTER:
+    if now - _last_spoken(call) >= heard.SPEAK_AGAIN_AFTER:
         may_speak = True
         zone = facts.line.calendar.timezone
-        patience = sentences.words(_patience(call, facts, session), call.language, zone, now)
+        patience = sentences.words(_patience(session, call, step, facts, now), call.language, zone, now)
         said = sentences.told(call, [patience], now)
     addresses = twiml.Addresses(deployment.public_url, sid, number)
     hears_at = addresses.of("wish") if may_speak and call.waiting_for_agent is not None else ""
@@ -157,15 +155,18 @@ def _last_spoken(call: Call) -> datetime:
     return max([*spoken, call.waiting_since or call.created_at])
 
 
-def _patience(call: Call, facts: Facts, session: Session) -> Sentence:
+def _patience(session: Session, call: Call, step: CallStep, facts: Facts, now: datetime) -> Sentence:
+    ladder = rules.of_step(session, step, call.rule_version).ladder
+    agents = facts.agents if ladder.speaks_names else facts.without_names()
+    agent = agents.get(call.waiting_for_agent) if call.waiting_for_agent else None
     promise = session.get(Promise, call.promise) if call.promise is not None else None
-    code = "still_waiting" if call.waiting_for_agent else "team_still_waiting"
-    values: dict[str, object] = {}
-    if call.waiting_for_agent and call.waiting_for_agent in facts.agents:
-        values["agent"] = facts.agents[call.waiting_for_agent].spoken_name
-    if promise is not None and promise.state == PromiseState.OPEN:
-        return Sentence(f"{code}_or_hang_up", values | {"time": ("before", promise.due_at)})
-    return Sentence(code, values)
+    # Also once somebody else owes it: they are rung back all the same.
+    is_owed = promise is not None and promise.state in OWED and promise.due_at > now
+    return heard.patience(
+        agent.spoken_name if agent is not None else None,
+        for_team=not call.waiting_for_agent,
+        due_at=promise.due_at if promise is not None and is_owed else None,
+    )
 
 
 def left_queue(

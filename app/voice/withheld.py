@@ -13,7 +13,7 @@ from app.lines import places
 from app.promises import ledger, whose
 from app.records.calls import Call, StepKind
 from app.records.promises import OWED, Promise
-from app.routing import resolving, rules, sentences
+from app.routing import heard, resolving, rules, sentences
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
 from app.voice import owing, steps
@@ -82,20 +82,10 @@ def _take_message(
 ) -> Answer:
     """Say truly what is kept and when we are there, and listen to what it is about: recorded if it may be."""
     language = call.language
-    said = [text("say.hidden_noted", language), _spoken(facts, _when_we_are_there(facts, now), now)]
+    said = heard.in_words(heard.not_understood(facts.line.calendar, now, is_recorded=is_recorded), facts, now)
     if not is_recorded:
-        said = [*said, text("say.hidden_about", language)]
         return Answer(said, twiml.promise(said=said, language=language, addresses=addresses))
-    said = [*said, text("say.hidden_record", language)]
     return Answer(said, steps.record(call, said, addresses, now))
-
-
-def _when_we_are_there(facts: Facts, now: datetime) -> Sentence:
-    calendar = facts.line.calendar
-    opening = calendar.next_opening(now)
-    if opening is None or calendar.is_open(now):
-        return Sentence("hidden_call_again")
-    return Sentence("hidden_call_when_open", {"time": ("at", opening)})
 
 
 def _spoken(facts: Facts, sentence: Sentence, now: datetime) -> str:
