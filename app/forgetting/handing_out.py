@@ -10,8 +10,10 @@ from sqlalchemy.orm import Session
 
 from app.agents import access_log
 from app.agents.access_log import Place
+from app.audit import log as audit
+from app.audit.log import What
 from app.carrier.rest import Carrier
-from app.forgetting import export, requests
+from app.forgetting import export
 from app.forgetting.export import Open
 from app.forgetting.whom import Person
 from app.records.access import AccessKind
@@ -56,10 +58,12 @@ def write_down(
     place: Place = access_log.COMMAND,
     by: str = "",
 ) -> None:
-    """Keep that somebody asked for all of a person, or for their end; of whom only a mark tells.
+    """Write into the audit log that somebody took all of a person along; their end is, as it is done.
 
     `who` is the account; a token or an operator has none, and is named by `by`.
     """
+    if kind != AccessKind.EXPORTED:
+        return
     whose, value = of
-    about = f"{whose} {requests.mark(settings.secret_key, value)[:12]} {by}".strip()
-    access_log.note(session, kind, who, now, place, about=about)
+    subject = audit.number(value) if whose == Whom.NUMBER else audit.customer(value)
+    audit.record(session, audit.actor_called(who or by), What.PERSON_EXPORTED, now, subject)

@@ -33,6 +33,16 @@ NEVER = {
     "api_tokens": "work",
     "hooks": "work",
     "rule_versions": "why",
+    # With what people prove who they are, and what the organisation's directory says of them.
+    "authenticators": "work",
+    "passkeys": "work",
+    "recovery_codes": "work",
+    "user_identities": "work",
+    "directory_people": "work",
+    "directory_groups": "work",
+    "directory_members": "work",
+    "audit_keys": "seal",
+    "audit_head": "seal",
     "message_stops": "wish",
     # Told once more, however late, a message must do nothing again; it holds the carrier's name of it alone.
     "messages_heard": "twice",
@@ -57,6 +67,8 @@ def rules(keep: Keep) -> Iterator[Rule]:
     yield Rule("notes", ("call_notes",), "KEEP_NOTES_DAYS", days(keep.notes))
     yield Rule("messages", ("messages",), "KEEP_MESSAGES_DAYS", days(keep.messages))
     yield Rule("access", ("access_events",), "KEEP_ACCESS_DAYS", days(keep.access))
+    of_log = ("audit_pending", "audit_entries", "audit_subjects")
+    yield Rule("audit", of_log, "KEEP_AUDIT_DAYS", days(keep.audit))
     yield Rule("erasures", ("erasures",), "KEEP_ACCESS_DAYS", days(keep.access))
     yield Rule("sent", ("outbox",), "KEEP_SENT_DAYS", days(keep.sent))
     yield Rule(outbox.CALL_HOOK, ("outbox",), "", retention.KEEP_TOLD)
@@ -64,6 +76,7 @@ def rules(keep: Keep) -> Iterator[Rule]:
     yield Rule("inbox", ("inbox",), "", retention.KEEP_INBOX)
     yield Rule("sessions", ("user_sessions",), "", retention.KEEP_SESSIONS)
     yield Rule("sign_ins", ("sign_in_attempts",), "", retention.KEEP_SIGN_INS)
+    yield Rule("challenges", ("spent_challenges",), "", retention.KEEP_CHALLENGES)
     yield Rule("workers", ("workers_seen",), "", retention.KEEP_WORKERS)
     yield Rule("text_refusals", ("text_refusals",), "", retention.KEEP_REFUSALS)
     yield Rule("forgotten_days", ("forgotten_days",), "", retention.KEEP_COUNTS)

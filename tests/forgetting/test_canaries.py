@@ -103,6 +103,11 @@ MUST_HOLD_A_NUMBER = {
 }
 
 
+def filled_of(life: Life) -> set[str]:
+    """Return where they stand; what waits to be sealed into the audit log is on its way to another table."""
+    return {column for column in lives.columns_filled(life.mark) if not column.startswith("audit_")}
+
+
 def test_all_of_them_is_handed_out_and_nothing_of_them_is_left(
     house: House, everybody: dict[str, Life], log: io.StringIO
 ) -> None:
@@ -125,7 +130,7 @@ def test_all_of_them_is_handed_out_and_nothing_of_them_is_left(
             assert other is life or not [one for one in other.traces if one in everything], other.mark
 
     # --- erasure
-    before = {life.mark: lives.columns_filled(life.mark) for life in stay}
+    before = {life.mark: filled_of(life) for life in stay}
     at_carrier = {life.mark: house.archive.of(life.number) for life in stay}
     assert house.archive.of(KLANT)
     assert house.archive.of(STRANGER)
@@ -138,7 +143,7 @@ def test_all_of_them_is_handed_out_and_nothing_of_them_is_left(
     assert found(vreemd, house, log) == []
     assert (house.archive.of(KLANT), house.archive.of(STRANGER)) == (set(), set())
     for life in stay:
-        assert lives.columns_filled(life.mark) == before[life.mark]
+        assert filled_of(life) == before[life.mark]
         everything, _ = handed_out(house, f"/numbers/{life.number}/export")
         assert [word for word in theirs(life) if word.lower().encode() not in everything] == []
         assert house.archive.of(life.number) == at_carrier[life.mark]

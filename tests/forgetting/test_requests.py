@@ -8,12 +8,14 @@ import pytest
 from sqlalchemy import func, select
 
 from app import db
+from app.audit import sealing
+from app.audit.log import What
 from app.carrier.spool import Spool
 from app.forgetting import requests
 from app.jobs import deliver, erasures, recordings
 from app.messages import messages
 from app.outgoing import outbox
-from app.records.access import AccessEvent, AccessKind
+from app.records.audit import AuditEntry
 from app.records.calls import Call, CallState
 from app.records.messages import Message
 from app.records.outgoing import Outbox
@@ -199,9 +201,10 @@ def test_it_is_written_down_who_had_somebody_forgotten_or_took_all_of_them_out(h
     Life(house, "kanarie", STRANGER).talks()
     assert house.api.get(f"/numbers/{STRANGER}/export").status_code == 200
     assert house.api.delete(f"/numbers/{STRANGER}").status_code == 204
-    with db.reading() as session:
-        events = session.scalars(select(AccessEvent).order_by(AccessEvent.id)).all()
-    done = [one for one in events if one.kind in (AccessKind.EXPORTED, AccessKind.ERASED)]
-    assert [one.kind for one in done] == [AccessKind.EXPORTED, AccessKind.ERASED]
-    assert all("api:crm" in one.about and STRANGER[3:] not in one.about for one in done)
-    assert done[0].about == done[1].about, "of the same person"
+    with db.transaction() as session:
+        sealing.seal_all(session, lives.now())
+        told = (AuditEntry.what.in_([What.PERSON_EXPORTED, What.ERASED]),)
+        done = session.scalars(select(AuditEntry).where(*told).order_by(AuditEntry.number)).all()
+        assert [one.what for one in done] == [What.PERSON_EXPORTED, What.ERASED]
+        assert all(one.who == "api:crm" and STRANGER[3:] not in one.subject for one in done)
+        assert done[0].subject == done[1].subject, "of the same person"
