@@ -5,7 +5,7 @@ from flask import Flask
 from app import bus, cli, db, operations, web
 from app.admin import audit, front, leavers, promise_figures
 from app.admin import promises as admin_promises
-from app.agents import oidc_views
+from app.agents import mails, oidc_views
 from app.api import views as api
 from app.audit import keys as audit_keys
 from app.callbacks import webhooks as callback_webhooks
@@ -32,6 +32,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     caps.bind(settings.caps, settings.default_country)
     senders.bind(settings.text_sender)
     audit_keys.bind(settings.all_secret_keys)
+    mails.bind(settings.mail is not None)
     operations.register(app)
     webhooks.register(app)
     callback_webhooks.register(app)

@@ -15,6 +15,7 @@ _UNTOLD = (
     (re.compile(r"(?:\+|%2B)[0-9]{6,}", re.IGNORECASE), "+…"),
     (re.compile(r"\brd_[A-Za-z0-9_-]{8,}"), "rd_…"),
     (re.compile(r"(?<=/c/)[A-Za-z0-9._-]+"), "…"),
+    (re.compile(r"(?<=/login/password/)[A-Za-z0-9_-]+"), "…"),
 )
 
 

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 
-from config import directory, files
+from config import directory, files, mail
 from config.directory import Oidc
+from config.mail import Mail
 from config.numbers import EUROPE, is_ordinary
 
 # Known to everybody, so worth nothing: production refuses them by value.
@@ -111,6 +112,7 @@ class Settings:
     caps: Caps = Caps()
     session_hours: int = 14  # then one signs in again, whatever happened meanwhile
     session_idle_minutes: int = 60  # without a page or the pulse of an open desk
+    mail: Mail | None = None  # None: we can't write mails
     second_factor_roles: frozenset[str] = frozenset()  # who can't sign in with a password alone
     oidc: Oidc | None = None  # who says who somebody is, beside or instead of a password
     group_roles: tuple[tuple[str, str], ...] = ()  # which role a group of the organisation's directory gives
@@ -206,6 +208,7 @@ class _Reader:
             oidc=oidc,
             group_roles=group_roles,
             passwords=passwords,
+            mail=self._mail(),
         )
         if production and not settings.check_signatures:
             self.problems.append("CHECK_SIGNATURES: checking can't be switched off in production; remove it")
@@ -351,6 +354,11 @@ class _Reader:
             return number
         self.problems.append(f"{name}: “{text}” is no whole number from {least} to {most}")
         return default
+
+    def _mail(self) -> Mail | None:
+        server, problems = mail.read(self._text("SMTP_URL", ""), self._text("MAIL_FROM", ""))
+        self.problems += problems
+        return server
 
     def _second_factor_roles(self) -> frozenset[str]:
         usual = OVERSEEING_ROLES if self.environment is Environment.PRODUCTION else NO_ROLES

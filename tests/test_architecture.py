@@ -275,6 +275,7 @@ OPEN_TO_ALL = {
     *("second_step.passkey_options", "second_step.passkey"),
     # To the organisation's own provider and back; what it tells us by itself, it signs.
     *("oidc.leave", "oidc.come_back", "oidc.backchannel"),
+    *("passwords.forgot", "passwords.forgotten", "passwords.choose", "passwords.chosen"),
 }
 
 

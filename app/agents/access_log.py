@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.agents import mails
 from app.audit import log as audit
 from app.audit.log import Actor
 from app.records.access import AccessEvent, AccessKind
@@ -77,6 +78,8 @@ def note(
     if kind not in _NOT_IN:
         whose = [audit.user(email)] if email else []
         audit.record(session, by or Actor(email or "", Via.PAGE), kind, now, *whose, about=about or None)
+    if email is not None:
+        mails.tell(session, kind, email, about, now)
     log.info("at the door", extra={"kind": str(kind), "account": _unnamed(email)})
 
 

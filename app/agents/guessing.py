@@ -25,6 +25,9 @@ REMEMBERED = timedelta(hours=1)  # refused attempts
 FREE_FOR_ACCOUNT, FIRST_WAIT_FOR_ACCOUNT, LONGEST_WAIT_FOR_ACCOUNT = 5, 15, 900
 FREE_FOR_ADDRESS, FIRST_WAIT_FOR_ADDRESS, LONGEST_WAIT_FOR_ADDRESS = 50, 5, 300
 FREE_EVERYWHERE, FIRST_WAIT_EVERYWHERE, LONGEST_WAIT_EVERYWHERE = 20, 30, 900
+# Free in an hour, then first and longest wait: whoever asks for a mail has it, and needs no second one.
+MAILS_TO_ONE = (3, 900, 3600)
+MAILS_FROM_ONE = (20, 60, 900)
 
 DEVICE_FOR = timedelta(days=400)  # browsers keep no cookie for longer
 PEOPLE_ON_DEVICE = 8
@@ -76,6 +79,17 @@ class Throttle:
                 ),
                 Bound(account, FREE_EVERYWHERE, FIRST_WAIT_EVERYWHERE, LONGEST_WAIT_EVERYWHERE, False),
             ),
+        )
+
+    @classmethod
+    def of_mails(cls, email: str, address: str, key: str) -> "Throttle":
+        """Return it for asking us to mail somebody, which each time is one too many for who didn't ask."""
+        account = _keyed(key, f"mails to {email}")
+        network = _keyed(key, f"mails from {_network(address)}")
+        return cls(
+            account,
+            (Bound(account, *MAILS_TO_ONE, False), Bound(network, *MAILS_FROM_ONE, False)),
+            is_known=True,
         )
 
 

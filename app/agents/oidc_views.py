@@ -68,11 +68,13 @@ def _let_in(said: Said, asked: str) -> Response:
     for is_last in (False, True):
         try:
             with transaction() as db:
-                outcome = identities.settle(db, said, settings, sign_in.place(), utcnow())
+                outcome = identities.settle(db, said, settings, sign_in.place_of_request(), utcnow())
                 if outcome.user is not None:
                     goes_to = sign_in.enter(db, outcome.user, opened, asked)
                 else:
-                    access_log.note(db, AccessKind.REFUSED, outcome.email, utcnow(), sign_in.place())
+                    access_log.note(
+                        db, AccessKind.REFUSED, outcome.email, utcnow(), sign_in.place_of_request()
+                    )
             break
         except IntegrityError:
             # Another window of theirs was first.

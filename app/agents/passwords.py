@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import cache
@@ -10,6 +11,8 @@ from functools import cache
 from argon2 import PasswordHasher, Type
 from argon2.exceptions import Argon2Error, InvalidHashError
 
+from app.agents import common_passwords
+from app.agents.common_passwords import Weakness
 from app.errors import InvalidField
 
 LEAST_LENGTH = 12  # NIST SP 800-63B: length counts, rules about signs do not
@@ -22,18 +25,36 @@ NICENESS = 5
 _hasher = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4, type=Type.ID)
 
 
-def hash_password(password: str) -> str:
+class UnfitPassword(InvalidField):
+    """A password that isn't taken; `code` is why, in the catalogue of the door."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__("password", message)
+        self.code = code
+
+
+def hash_password(password: str, own: Iterable[str] = ()) -> str:
     """Return `password` as an argon2id hash in the PHC string form.
 
-    Raises InvalidField when it is too short to be worth keeping, or absurdly long.
+    Raises UnfitPassword when it is too short to be worth keeping, absurdly long, or among the first that
+    somebody would try who knows the words in `own`.
     """
     if len(password) < LEAST_LENGTH:
-        raise InvalidField(
-            "password", f"too short; use at least {LEAST_LENGTH} characters, a sentence is fine"
+        raise UnfitPassword(
+            "password_short", f"too short; use at least {LEAST_LENGTH} characters, a sentence is fine"
         )
     if len(password) > MOST_LENGTH:
-        raise InvalidField("password", f"too long; use at most {MOST_LENGTH} characters")
+        raise UnfitPassword("password_long", f"too long; use at most {MOST_LENGTH} characters")
+    if weakness := common_passwords.weakness_of(password, own, least_length=LEAST_LENGTH):
+        raise UnfitPassword(weakness, _IN_WORDS[weakness])
     return rehash(password)
+
+
+_IN_WORDS = {
+    Weakness.COMMON: "one that many people use, or such a word with something added; take several words",
+    Weakness.REPEATED: "the same again and again, or keys in a row; take several words",
+    Weakness.OWN: "the e-mail address or the organisation's name with little added; take several words",
+}
 
 
 def rehash(password: str) -> str:
@@ -44,8 +65,8 @@ def rehash(password: str) -> str:
 def fits(password_hash: str | None, password: str) -> bool:
     """Say whether `password` belongs to `password_hash`.
 
-    None or empty (nobody has this account, or it has no password) costs the same time as a wrong
-    password, so that the time taken does not tell which accounts exist.
+    None (nobody has this account), and the empty hash of who has chosen no password yet, cost the same time
+    as a wrong password, so that the time taken does not tell which accounts exist.
     """
     if len(password) > MOST_LENGTH:
         return False

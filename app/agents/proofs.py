@@ -85,8 +85,10 @@ def of_factor(email: str) -> Verdict:
 def of_either(email: str) -> Verdict:
     """Judge whichever proof this request's form holds: the password will do too."""
     password = request.form.get(PASSWORD, "")
-    if not password:
-        return of_factor(email)
+    return of_password(email, password) if password else of_factor(email)
+
+
+def of_password(email: str, password: str) -> Verdict:
     throttle = _throttle(email, "")
     if wait := _count(throttle, email):
         return Verdict(error=sign_in.wait_in_words(wait, throttle), wait=wait)

@@ -242,6 +242,18 @@ def end_others(session: Session, email: str, hashed: str) -> None:
     session.execute(delete(UserSession).where(UserSession.email == email, UserSession.hash != hashed))
 
 
+def end_others_for_good(session: Session, email: str, hashed: str) -> None:
+    """End all sessions of somebody but this one, and whatever was half-way to one."""
+    end_others(session, email, hashed)
+    number = session.scalar(
+        update(User)
+        .where(User.email == email)
+        .values(session_number=User.session_number + 1)
+        .returning(User.session_number)
+    )
+    session.execute(update(UserSession).where(UserSession.hash == hashed).values(number=number))
+
+
 def end_all(session: Session, email: str, now: datetime) -> None:
     """End all sessions of somebody; their desk isn't rung any more."""
     session.execute(delete(UserSession).where(UserSession.email == email))

@@ -27,6 +27,8 @@ from sqlalchemy.orm import Session
 from app import web
 from app.agents import (
     access_log,
+    ceremonies,
+    door_words,
     factors,
     first_pages,
     guessing,
@@ -57,6 +59,8 @@ View = Callable[P, Response]
 # What the session's cookie holds of it. The names without a row of ours are for a process of the release
 # before, beside which this one may run during an upgrade.
 SESSION = "session"
+# A code of what was done before, for the page where one signs in.
+NOTICE = "login_notice"
 
 
 @dataclass(frozen=True)
@@ -237,6 +241,8 @@ def login() -> Response:
 
 def _why_signed_out() -> str:
     """Say why somebody must sign in who was signed in here before; nothing to all others."""
+    if notice := session.pop(NOTICE, ""):
+        return door_words.say(str(notice))
     if SESSION in session:
         return web.t("login_ended")
     return web.t("login_renewed") if "user" in session else ""
@@ -315,11 +321,10 @@ def device_of_request() -> guessing.Device | None:
 def note(db: Session, kind: AccessKind, email: str, *, about: str = "") -> None:
     """Write down what somebody did at the door in this request; of who has no account, no name."""
     known = db.scalar(select(User.email).where(User.email == email))
-    access_log.note(db, kind, known, utcnow(), place())
+    access_log.note(db, kind, known, utcnow(), place_of_request(), about=about)
 
 
-def place() -> access_log.Place:
-    """Return from where this request comes, as coarsely as it is written down."""
+def place_of_request() -> access_log.Place:
     browser = sessions.browser_named(request.user_agent.string)
     return access_log.Place.of(browser, request.remote_addr or "")
 
@@ -416,6 +421,8 @@ def page(status: int = 200, *, error: str = "", notice: str = "", wait: int = 0)
         next=web.safe_next(asked),
         elsewhere=name_of_provider() if settings.oidc else "",
         passwords=settings.passwords,
+        has_passkeys_here=ceremonies.site() is not None,
+        d=door_words.say,
     )
     response = make_response(text, status)
     if wait:

@@ -10,8 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import db
-from app.agents import access_log, sessions
-from app.agents.passwords import fits, hash_password
+from app.agents import access_log, password_changes, sessions
+from app.agents.passwords import fits
 from app.api import auth, scopes
 from app.api.fields import Problem, Unusable, email
 from app.clock import utcnow
@@ -20,6 +20,7 @@ from app.errors import InvalidField
 from app.records.access import AccessKind
 from app.records.agents import Agent, Role, User
 from app.records.tokens import ApiToken, Noun, Scope
+from config import Settings
 
 PASSWORD = "RECHTDOOR_PASSWORD"
 
@@ -46,13 +47,17 @@ def create_user(context: click.Context, address: str, role: str, agent: str | No
     if role == Role.AGENT and not agent:
         raise refuse([Problem("--agent", "agent_needed_by_role")])
     with db.transaction() as session:
-        language = _language_of(session, agent) or settings.default_language
+        language = language_of(session, agent) or settings.default_language
         user = session.get(User, address)
         if user is None:
             password = os.environ.get(PASSWORD) or secrets.token_urlsafe(15)
             session.add(
                 User(
-                    email=address, password_hash=_hashed(password), role=role, agent=agent, language=language
+                    email=address,
+                    password_hash=_hashed(password, address, settings),
+                    role=role,
+                    agent=agent,
+                    language=language,
                 )
             )
             _note(session, AccessKind.ACCESS_CHANGED, address, role)
@@ -64,12 +69,12 @@ def create_user(context: click.Context, address: str, role: str, agent: str | No
         password = os.environ.get(PASSWORD, "")
         is_new = bool(password) and not fits(user.password_hash, password)
         if is_new:
-            user.password_hash = _hashed(password)
-            _note(session, AccessKind.PASSWORD_CHANGED, address)
+            new = _hashed(password, address, settings)
+            session.flush()
+            password_changes.change(session, address, new, utcnow(), access_log.COMMAND)
         if changes:
             _note(session, AccessKind.ACCESS_CHANGED, address, f"{role} {agent or ''}".strip())
-        if changes or is_new:
-            # Whoever knew the old password, or has a page open with the old rights, is signed out.
+            # Whoever has a page open with the old rights is signed out.
             session.flush()
             sessions.end_all(session, address, utcnow())
             user.role, user.agent = Role(role), agent
@@ -130,7 +135,7 @@ def create_token(name: str, scope: str, agent: str | None, until: datetime | Non
     if ends_at is not None and ends_at <= utcnow():
         raise refuse([Problem("--until", "in_the_past")])
     with db.transaction() as session:
-        _language_of(session, agent)
+        language_of(session, agent)
         if session.scalar(select(ApiToken.name).where(ApiToken.name == name)):
             raise refuse([Problem("NAME", "token_exists", {"text": name})])
         token = auth.create(session, name, scope, agent, utcnow(), ends_at)
@@ -180,7 +185,7 @@ def _note(session: Session, kind: AccessKind, email: str | None, about: str = ""
     access_log.note(session, kind, email, utcnow(), access_log.COMMAND, about=about, by=operator())
 
 
-def _language_of(session: Session, agent: str | None) -> str | None:
+def language_of(session: Session, agent: str | None) -> str | None:
     """Return the agent's language, None without an agent. Refuses one who doesn't exist."""
     if agent is None:
         return None
@@ -190,8 +195,8 @@ def _language_of(session: Session, agent: str | None) -> str | None:
     return language
 
 
-def _hashed(password: str) -> str:
+def _hashed(password: str, address: str, settings: Settings) -> str:
     try:
-        return hash_password(password)
+        return password_changes.hashed(password, address, settings)
     except InvalidField as error:
         raise click.ClickException(f"{PASSWORD}: {error.message}") from error

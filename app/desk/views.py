@@ -21,7 +21,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import catalogue, web
-from app.agents import account, desk_events, factor_views, second_step, sign_in, softphone
+from app.agents import account, desk_events, factor_views, password_views, second_step, sign_in, softphone
 from app.agents import desk as desk_of_agent
 from app.agents.desk import MINUTES_AWAY, PULSE_SECONDS, standing_of
 from app.agents.looking import looked_during_a_call
@@ -55,15 +55,8 @@ CHECKED_CALLS_REMEMBERED = 8
 
 def register(app: Flask) -> None:
     """Give the application its desk: signing in, presence and streams, and what the desk shows of calls."""
-    for blueprint in (
-        sign_in.bp,
-        second_step.bp,
-        account.bp,
-        factor_views.bp,
-        desk_of_agent.bp,
-        softphone.bp,
-        bp,
-    ):
+    of_the_door = (sign_in.bp, second_step.bp, account.bp, factor_views.bp, password_views.bp)
+    for blueprint in (*of_the_door, desk_of_agent.bp, softphone.bp, bp):
         app.register_blueprint(blueprint)
 
 

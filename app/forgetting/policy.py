@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
+from app.agents.mails import SEND_MAIL
 from app.forgetting import retention
 from app.outgoing import outbox
 from config import Keep
@@ -72,10 +73,12 @@ def rules(keep: Keep) -> Iterator[Rule]:
     yield Rule("erasures", ("erasures",), "KEEP_ACCESS_DAYS", days(keep.access))
     yield Rule("sent", ("outbox",), "KEEP_SENT_DAYS", days(keep.sent))
     yield Rule(outbox.CALL_HOOK, ("outbox",), "", retention.KEEP_TOLD)
+    yield Rule(SEND_MAIL, ("outbox",), "", retention.KEEP_TOLD)
     yield Rule("events", ("desk_events",), "", retention.KEEP_EVENTS)
     yield Rule("inbox", ("inbox",), "", retention.KEEP_INBOX)
     yield Rule("sessions", ("user_sessions",), "", retention.KEEP_SESSIONS)
     yield Rule("sign_ins", ("sign_in_attempts",), "", retention.KEEP_SIGN_INS)
+    yield Rule("links", ("one_time_links",), "", timedelta(0))
     yield Rule("challenges", ("spent_challenges",), "", retention.KEEP_CHALLENGES)
     yield Rule("workers", ("workers_seen",), "", retention.KEEP_WORKERS)
     yield Rule("text_refusals", ("text_refusals",), "", retention.KEEP_REFUSALS)
@@ -84,5 +87,5 @@ def rules(keep: Keep) -> Iterator[Rule]:
 
 def counted_as(kind: str) -> str:
     """Return under which rule what the job counts as `kind` belongs."""
-    is_sent = kind in outbox.GIVE_UP_AFTER and kind != outbox.CALL_HOOK
+    is_sent = kind in outbox.GIVE_UP_AFTER and kind not in (outbox.CALL_HOOK, SEND_MAIL)
     return "sent" if is_sent else kind

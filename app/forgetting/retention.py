@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, exists, null, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
+from app.agents.mails import SEND_MAIL
 from app.audit import ageing
 from app.db import table_of
 from app.forgetting import copies
@@ -22,6 +23,7 @@ from app.records.agents import DeskEvent, SignInAttempt
 from app.records.calls import HAS_SITUATION, IS_ENDED, Call, CallStep, Inbox
 from app.records.factors import SpentChallenge
 from app.records.jobs import WorkerSeen
+from app.records.links import OneTimeLink
 from app.records.messages import Message, TextRefusal
 from app.records.notes import CallNote
 from app.records.outgoing import Outbox
@@ -42,7 +44,7 @@ KEEP_SESSIONS = timedelta(days=2)
 KEEP_WORKERS = timedelta(hours=1)
 # A passkey answers within minutes, or not at all.
 KEEP_CHALLENGES = timedelta(hours=1)
-# What other systems were told names people, and they have it themselves.
+# What other systems and people were told names people, and they have it themselves.
 KEEP_TOLD = timedelta(days=1)
 # Of which numbers the carrier takes no texts is tried again after a day.
 KEEP_REFUSALS = timedelta(days=30)
@@ -71,11 +73,12 @@ def everything(keep: Keep, now: datetime) -> Iterator[Old]:
     yield Old("sign_ins", now - KEEP_SIGN_INS, _sign_ins)
     yield Old("sessions", now - KEEP_SESSIONS, _sessions)
     yield Old("challenges", now - KEEP_CHALLENGES, _challenges)
+    yield Old("links", now, _links)
     yield Old("workers", now - KEEP_WORKERS, _workers)
     yield Old("text_refusals", now - KEEP_REFUSALS, _text_refusals)
     yield Old("forgotten_days", now - KEEP_COUNTS, _counts)
     for kind in outbox.GIVE_UP_AFTER:
-        kept = KEEP_TOLD if kind == outbox.CALL_HOOK else timedelta(days=keep.sent)
+        kept = KEEP_TOLD if kind in (outbox.CALL_HOOK, SEND_MAIL) else timedelta(days=keep.sent)
         yield Old(kind, now - kept, partial(_sent, kind))
     kinds: tuple[tuple[str, int | None, Forget], ...] = (
         ("access", keep.access, _access),
@@ -232,6 +235,10 @@ def _notes(session: Session, before: datetime, now: datetime) -> int:
     waits = exists().where(Promise.number == CallNote.number, IS_OWED)
     keys = (CallNote.call_sid, CallNote.agent)
     return _delete_oldest(session, CallNote, keys, CallNote.written_at, before, ~waits)
+
+
+def _links(session: Session, before: datetime, now: datetime) -> int:
+    return _delete_oldest(session, OneTimeLink, (OneTimeLink.hash,), OneTimeLink.ends_at, before)
 
 
 def _access(session: Session, before: datetime, now: datetime) -> int:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from app import db
 from app.agents import authenticators, presence
+from app.agents.mails import SEND_MAIL
 from app.callbacks import due, late_news
 from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
@@ -21,11 +22,13 @@ from app.jobs import (
     deliver,
     erasures,
     hooks,
+    mails,
     recordings,
     retention,
     sweep,
     waiting,
 )
+from app.jobs.mails import Office
 from app.jobs.schedule import Job, Way
 from app.jobs.writable import Writable
 from app.outgoing import outbox
@@ -49,10 +52,17 @@ class Timetable:
     keep: Keep
     strict_hooks: bool = True
     secret_keys: Sequence[str] = ()  # the newest last
+    post_office: Office | None = None  # None: no mails leave
     _writable: Writable = field(default_factory=Writable)
 
     def jobs(self) -> dict[str, Job]:
-        return self._of_callers() | self._of_callbacks() | self._of_messages() | self._of_what_is_over()
+        return (
+            self._of_callers()
+            | self._of_callbacks()
+            | self._of_messages()
+            | self._of_mails()
+            | self._of_what_is_over()
+        )
 
     def _of_callers(self) -> dict[str, Job]:
         """Somebody is on the telephone."""
@@ -137,6 +147,22 @@ class Timetable:
                 lambda moments: hooks.due(moments.now),
                 every_seconds=2.0,
             ),
+        }
+
+    def _of_mails(self) -> dict[str, Job]:
+        """Somebody waits for a link, or is to know what happened with their account."""
+        office = self.post_office
+        if office is None:
+            return {}
+        return {
+            "mails": Job(
+                Way.QUEUED,
+                lambda: mails.deliver_due(
+                    office, utcnow(), left_over=self._may_take_over(), stopped=self.stopped.is_set
+                ),
+                lambda moments: outbox.due(SEND_MAIL, moments.now),
+                every_seconds=2.0,
+            )
         }
 
     def _of_what_is_over(self) -> dict[str, Job]:

@@ -17,11 +17,13 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from app import bus, db, logs
+from app.agents import mails
 from app.audit import keys as audit_keys
 from app.callers import numbers
 from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
 from app.deployment import Deployment
+from app.jobs.mails import Office
 from app.jobs.schedule import QUEUE, Schedule, listen
 from app.jobs.timetable import Timetable
 from app.messages import senders
@@ -53,6 +55,7 @@ def prepare(settings: Settings) -> Schedule:
     caps.bind(settings.caps, settings.default_country)
     senders.bind(settings.text_sender)
     audit_keys.bind(settings.all_secret_keys)
+    mails.bind(settings.mail is not None)
     stopped = threading.Event()
     timetable = Timetable(
         Carrier(settings),
@@ -62,6 +65,7 @@ def prepare(settings: Settings) -> Schedule:
         settings.keep,
         strict_hooks=settings.is_production,
         secret_keys=settings.all_secret_keys,
+        post_office=Office.of(settings),
     )
     _schedule = Schedule(timetable.jobs(), settings.redis_url, stopped)
     return _schedule

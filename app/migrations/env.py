@@ -11,6 +11,7 @@ import app.records.directory
 import app.records.factors
 import app.records.jobs
 import app.records.lines
+import app.records.links
 import app.records.messages
 import app.records.notes
 import app.records.outgoing

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
-from app.agents import desk_events
+from app.agents import desk_events, mails
 from app.db import Moment
 from app.records.outgoing import Outbox
 
@@ -36,6 +36,7 @@ GIVE_UP_AFTER = {
     CALL_HOOK: 34,
     # Who is forgotten is forgotten there too: asked for each hour, for a year.
     CARRIER_COPY: 8760,
+    mails.SEND_MAIL: 16,
 }
 
 

@@ -77,9 +77,9 @@ COUNTS = set(
 )
 NO_COUNTS = set(
     """about agent anchor asked at body browser choices columns day digits email end error events fate
-    field file first from from_number hash how_long id key kind last line methods moment name
-    network number outcome password phone problem reference result role row scope sid sids since
-    state team text time to_number url user where which who why""".split()
+    field file first from from_number hash how_long id key kind last line link methods moment name
+    network number organisation outcome password phone problem reference result role row scope sid
+    sids since state team text time to_number until url user where which who why""".split()
 )
 # Where a count stands by itself, and no word beside it is another for one than for two.
 BENDS_NOTHING = {
