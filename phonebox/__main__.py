@@ -32,6 +32,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[Settings, str, int]:
         default=0,
         help="where softphones connect, over TLS (default: any free one)",
     )
+    parser.add_argument("--mail-port", type=int, default=0, help="where mails are taken (default: any)")
     parser.add_argument("--app-url", default="http://127.0.0.1:8000", help="where the application answers")
     parser.add_argument("--speed", type=float, default=1.0, help="how much faster than life (default 1)")
     parser.add_argument("--account-sid", default=DEVELOPMENT_ACCOUNT_SID)
@@ -63,6 +64,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[Settings, str, int]:
         telephones=given.telephones,
         state_file=given.state_file,
         signal_port=given.signal_port,
+        mail_port=given.mail_port,
     )
     return settings, given.host, given.port
 
@@ -85,6 +87,7 @@ async def listen_for_softphones(world: World, host: str) -> web.AppRunner | None
 def say_where(world: World) -> None:
     """Print where phonebox listens, on the first line, and where softphones connect."""
     print(f"phonebox listens on {world.base_url}", flush=True)
+    print(f"mails are taken at smtp://{world.post.address}", flush=True)
     if missing := world.switchboard.missing():
         print(f"softphones can't connect: {' and '.join(missing)} not installed", flush=True)
     else:
@@ -102,11 +105,13 @@ async def serve(settings: Settings, host: str, port: int) -> None:
     listening_on = runner.addresses[0][1]
     world.base_url = f"http://{host}:{listening_on}"
     softphones = await listen_for_softphones(world, host)
+    await world.post.listen(host, settings.mail_port)
     say_where(world)
     stop = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, stop.set)
     await stop.wait()
+    await world.post.close()
     await runner.cleanup()
     if softphones is not None:
         await softphones.cleanup()
@@ -118,10 +123,10 @@ def main() -> None:
     try:
         asyncio.run(serve(settings, host, port))
     except OSError as error:
-        ports = f"{port} or {settings.signal_port}" if settings.signal_port else str(port)
+        ports = " or ".join(str(one) for one in (port, settings.signal_port, settings.mail_port) if one)
         sys.exit(
             f"phonebox can't listen on {host}:{ports}: {error.strerror}; "
-            "choose another with --port or --signal-port"
+            "choose another with --port, --signal-port or --mail-port"
         )
 
 

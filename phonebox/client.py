@@ -266,6 +266,28 @@ class Phonebox:
         first: Json = answer["messages"][0]
         return first
 
+    def wait_for_mail(self, to: str, containing: str = "", seconds: float = PATIENCE_SECONDS) -> Json:
+        """Return the first mail to somebody that contains a text, waiting for it."""
+        query = urlencode({"to": to, "containing": containing, "seconds": seconds})
+        status, answer = self._http.ask("GET", f"/phonebox/mails/wait?{query}", seconds=seconds)
+        if status == 408:
+            raise WaitedInVain(f"no mail with {containing!r} within {seconds} s")
+        first: Json = answer["mails"][0]
+        return first
+
+    def mails(self, to: str = "") -> list[Json]:
+        """Return the mails to somebody, or all, oldest first."""
+        return list(self._http.get("/phonebox/mails", to=to)["mails"])
+
+    @property
+    def smtp(self) -> str:
+        """Where mails are taken: `SMTP_URL`."""
+        return f"smtp://{self._http.get('/phonebox/mails')['address']}"
+
+    def refuse_mail(self, code: int | None) -> None:
+        """Refuse all mail with a code of SMTP; None takes it again."""
+        self._http.ask("PUT", "/phonebox/mails/refused", {"code": code})
+
     def undeliverable(self, *numbers: str, code: int = 30005) -> None:
         """Let no message be delivered to these numbers, for the reason that this error tells."""
         self._http.ask("PUT", "/phonebox/messages/undeliverable", {"numbers": numbers, "code": code})

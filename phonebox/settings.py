@@ -42,6 +42,8 @@ class Settings:
     state_file: Path | None = None
     # Where softphones connect; 0 is any free port.
     signal_port: int = 0
+    # Where mails are taken; 0 is any free port.
+    mail_port: int = 0
 
     def password_of(self, username: str) -> str | None:
         """Return the secret that goes with an account SID or an API key; None when there is no such user."""

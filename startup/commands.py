@@ -4,6 +4,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from startup.ports import LOOPBACK
+
 # Long enough for a webhook under way; open event streams never end by themselves and are resumed elsewhere.
 GRACEFUL_SECONDS = 3
 
@@ -51,12 +53,15 @@ def phonebox(port: int, app_url: str, settings: Mapping[str, str]) -> list[str]:
     Further options are appended by whoever needs them.
     """
     signal_port = settings.get("SOFTPHONE_SIGNAL", "").rpartition(":")[2] or "0"
+    # Mails go elsewhere where the deployment says so: then it takes none, at any free port.
+    mail_port = settings.get("SMTP_URL", "").removeprefix(f"smtp://{LOOPBACK}:")
+    mail_port = mail_port if mail_port.isdecimal() else "0"
     return [
         *(sys.executable, "-m", "phonebox", "--port", str(port), "--app-url", app_url),
         *("--account-sid", settings["TWILIO_ACCOUNT_SID"]),
         *("--auth-token", settings["TWILIO_AUTH_TOKEN"].split(",")[0]),
         *("--api-key", settings["TWILIO_API_KEY"], "--api-secret", settings["TWILIO_API_SECRET"]),
-        *("--signal-port", signal_port),
+        *("--signal-port", signal_port, "--mail-port", mail_port),
     ]
 
 

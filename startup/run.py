@@ -35,6 +35,7 @@ def _run(terminal: Terminal, *, fresh: bool) -> None:
         raise NotForProduction(f"ENV={env['ENV']}: `make run` fills the database with a demonstration")
     port, phonebox_port = number(env, "PORT", 8000), number(env, "PHONEBOX_PORT", 8001)
     signal_port = number(env, "SIGNAL_PORT", free_near(phonebox_port + 1, LOOPBACK, never=port))
+    mail_port = number(env, "MAIL_PORT", free_near(max(phonebox_port, signal_port) + 1, LOOPBACK, never=port))
     url, phonebox_url = f"http://{LOOPBACK}:{port}", f"http://{LOOPBACK}:{phonebox_port}"
     # The addresses are not the deployment's: the demonstration never speaks to a real carrier.
     ours = {
@@ -43,6 +44,13 @@ def _run(terminal: Terminal, *, fresh: bool) -> None:
         "SOFTPHONE_SIGNAL": f"{LOOPBACK}:{signal_port}",
     }
     env = development_secrets(SECRETS) | env | ours
+    if "SMTP_URL" not in env:
+        # Shown on the telephone's page: nothing leaves this machine.
+        ours |= {
+            "SMTP_URL": f"smtp://{LOOPBACK}:{mail_port}",
+            "MAIL_FROM": "Rechtdoor <rechtdoor@example.nl>",
+        }
+        env |= ours
     load_settings(env)
     with (
         only_one(VAR / "lock", f"the demonstration in {ROOT}"),
@@ -57,10 +65,8 @@ def _run(terminal: Terminal, *, fresh: bool) -> None:
         if "REDIS_URL" not in env:
             redis, env["REDIS_URL"] = redis_server(VAR / "redis", warden, output=subprocess.PIPE)
             supervisor.start(redis)
-        places = ("PUBLIC_URL", "TWILIO_API_URL", "SOFTPHONE_SIGNAL", "REDIS_URL")
-        write_file(
-            RUNNING, {name: env[name] for name in places}, "Where the parts of the last `make run` are."
-        )
+        places = {name: env[name] for name in (*ours, "REDIS_URL")}
+        write_file(RUNNING, places, "Where the parts of the last `make run` are.")
         parts = Parts(env, warden)
         supervisor.run(parts.step("migrate", commands.flask("db", "upgrade")))
         database_url = load_settings(env).database_url

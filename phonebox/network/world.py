@@ -14,6 +14,7 @@ from phonebox.network.endpoints import Endpoints
 from phonebox.network.messages import Messages
 from phonebox.network.mixing import Mixer
 from phonebox.network.numbers import OwnNumbers
+from phonebox.network.post import PostOffice
 from phonebox.network.queues import Queues
 from phonebox.network.recordings import Recordings
 from phonebox.network.softphones import Switchboard
@@ -54,6 +55,7 @@ class World:
         self.conferences = Conferences(self.application, self.events)
         self.recordings = Recordings()
         self.messages = Messages(self.events)
+        self.post = PostOffice(self.events)
         self._execute = execute
 
     # -- what its legs and telephones need (calls.Exchange)
@@ -133,6 +135,7 @@ class World:
         self.conferences.forget()
         self.recordings.forget()
         self.messages.forget()
+        self.post.forget()
         self.faults.rules.clear()
         self.debugger.entries.clear()
         self.webhooks.forget()

@@ -604,6 +604,26 @@ async function showCalls() {
   }));
 }
 
+let unreadMails = 0;
+async function showMails() {
+  const badge = $("#unread-mails");
+  if ($("#post").open) {
+    const { mails } = await ask("GET", "/mails");
+    unreadMails = 0;
+    const items = mails.toReversed().slice(0, 30).map((each) => {
+      const item = make("li", "mail");
+      item.append(make("small", "", word("mail_to", each.to.join(", "))), make("strong", "", each.subject));
+      const text = make("p");
+      text.append(...withLinks(each.text.trim()));
+      item.append(text);
+      return item;
+    });
+    $("#mails").replaceChildren(...(items.length > 0 ? items : [make("li", "", word("no_mails"))]));
+  }
+  badge.hidden = unreadMails === 0;
+  badge.textContent = String(unreadMails);
+}
+
 let planned = false;
 function refreshSoon() {
   if (planned) return;
@@ -646,6 +666,10 @@ function listen() {
     for (const { request } of about) showRequest(request);
   });
   events.addEventListener("reset", startAnew);
+  events.addEventListener("mail", () => {
+    unreadMails += 1;
+    attempt(showMails);
+  });
   events.addEventListener("message", ({ data }) => {
     if (!data) return;
     const message = JSON.parse(data);
@@ -807,6 +831,7 @@ function wire() {
     button.addEventListener("click", () => speak(button.dataset.language));
   }
   $("#recent").addEventListener("toggle", () => attempt(showCalls));
+  $("#post").addEventListener("toggle", () => attempt(showMails));
   $("#only-this").addEventListener("change", filterLog);
   $("#clear").addEventListener("click", () => {
     requests.clear();
