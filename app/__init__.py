@@ -3,7 +3,7 @@
 from flask import Flask
 
 from app import bus, cli, db, operations, web
-from app.admin import audit, front, leavers, promise_figures
+from app.admin import audit, front, leavers, privacy, promise_figures
 from app.admin import promises as admin_promises
 from app.agents import mails, oidc_views
 from app.api import views as api
@@ -51,6 +51,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     promise_figures.register(app)
     leavers.register(app)
     audit.register(app)
+    privacy.register(app)
     api.register(app)
     cli.register(app)
     return app

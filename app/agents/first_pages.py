@@ -25,6 +25,7 @@ PAGES = (
     Page("/admin/promises/figures", "figures", OVERSEERS),
     Page("/admin/promises/leaver", "leaver", (Role.SUPERVISOR, Role.ADMIN)),
     Page("/admin/audit", "audit", (Role.ADMIN, Role.AUDITOR)),
+    Page("/admin/privacy", "privacy", OVERSEERS),
     Page("/api/v1/docs", "api", (Role.ADMIN,)),
 )
 

@@ -14,7 +14,6 @@ from app.api.routes import READ, WRITE, defaults, operation, settings, who
 from app.clock import utcnow
 from app.forgetting import handing_out, requests, whom
 from app.outgoing.shapes import Answer, At, words
-from app.records.access import AccessKind
 from app.records.privacy import Whom
 from app.records.tokens import Noun
 
@@ -61,7 +60,6 @@ def _erased(kind: Whom, of: str) -> ResponseReturnValue:
     key, by, now = settings().secret_key, who(), utcnow()
     with db.patient_transaction() as session:
         request = requests.ask(session, kind, of, by, now, key)
-        handing_out.write_down(session, AccessKind.ERASED, (kind, of), None, settings(), now, by=by)
     with db.patient_transaction() as session:
         receipt = requests.carry_out(session, request, now)
     if receipt is None:
@@ -89,7 +87,7 @@ def _exported(kind: Whom, of: str) -> ResponseReturnValue:
             raise ApiProblem(404, "not_found")
         if person.customer is None and person.shared:
             raise ApiProblem(409, "several_customers")
-        handing_out.write_down(session, AccessKind.EXPORTED, (kind, of), None, settings(), now, by=who())
+        handing_out.note_export(session, kind, of, who(), now)
     file = handing_out.made(db.patient_reading, person, settings(), now)
     return Response(handing_out.pieces(file), mimetype="application/zip", headers=handing_out.HEADERS)
 

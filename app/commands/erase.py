@@ -8,10 +8,9 @@ from flask.cli import AppGroup
 from app import db
 from app.clock import utcnow
 from app.commands import number_of, say, settings_of
-from app.forgetting import handing_out, requests
+from app.forgetting import requests
 from app.forgetting.requests import Receipt
 from app.jobs import erasures
-from app.records.access import AccessKind
 from app.records.privacy import Whom
 from config import Settings
 
@@ -50,9 +49,7 @@ def status(erasure: int) -> None:
 def _forget(settings: Settings, kind: Whom, of: str) -> None:
     now = utcnow()
     with db.patient_transaction() as session:
-        who = getpass.getuser()
-        request = requests.ask(session, kind, of, who, now, settings.secret_key)
-        handing_out.write_down(session, AccessKind.ERASED, (kind, of), None, settings, now, by=who)
+        request = requests.ask(session, kind, of, getpass.getuser(), now, settings.secret_key)
     receipt = erasures.finish(request, now)
     if receipt is None:
         click.echo(say("erased_nothing"))

@@ -13,7 +13,6 @@ from app.api.fields import Problem
 from app.clock import utcnow
 from app.commands import number_of, refuse, say, settings_of
 from app.forgetting import handing_out, whom
-from app.records.access import AccessKind
 from app.records.privacy import Whom
 from config import Settings
 
@@ -49,8 +48,7 @@ def _export(settings: Settings, kind: Whom, of: str, path: Path) -> None:
             return
         if person.customer is None and person.shared:
             raise refuse([Problem("NUMBER", "several_customers")])
-        about, by = (kind, of), getpass.getuser()
-        handing_out.write_down(session, AccessKind.EXPORTED, about, None, settings, now, by=by)
+        handing_out.note_export(session, kind, of, getpass.getuser(), now)
         left_out = whom.doubts(session, person)
     with (
         handing_out.made(db.patient_reading, person, settings, now) as made,

@@ -104,6 +104,33 @@ def _write_down(session: Session, whom: Subject, erased: Erased, who: str, now: 
     sealing.seal_all(session, now)
 
 
+@dataclass(frozen=True)
+class Found:
+    """Under which keys there is something of somebody."""
+
+    cases: Sequence[str]
+    promises: Sequence[int]
+    calls: Sequence[str]
+    messages: Sequence[str]
+
+
+def all_of(session: Session, kind: Whom, of: str) -> Found:
+    """Return all that forgetting a number, or a customer, would find."""
+    if kind == Whom.NUMBER:
+        return _all_of(session, _Somebody([of]))
+    cases = session.scalars(select(Case.key).where(Case.customer == of)).all()
+    return _all_of(session, _Somebody(numbers_of_nobody_else(session, of), [of], cases))
+
+
+def _all_of(session: Session, somebody: _Somebody) -> Found:
+    promises = somebody.found(session, Promise, Promise.number, Promise.id)
+    calls = somebody.found(session, Call, Call.remote_e164, Call.sid)
+    # Who hid their number told it when they were promised a call.
+    calls = list(dict.fromkeys([*calls, *_holding(session, Call.sid, {Call.promise: promises})]))
+    messages = somebody.found(session, Message, Message.number, Message.sid)
+    return Found(somebody.cases, promises, calls, messages)
+
+
 def _leave_to_others(session: Session, customer: str, now: datetime) -> None:
     """What was owed at a number that is another's alone by now is theirs: the two were one, or it moved.
 
@@ -136,11 +163,8 @@ def forget_old_calls(session: Session, kind: Whom, of: str, now: datetime, erasu
 
 def _forget(session: Session, somebody: _Somebody, who: str, now: datetime, erasure: int) -> Erased:
     customer_too = bool(somebody.customers)
-    promises = somebody.found(session, Promise, Promise.number, Promise.id)
-    calls = somebody.found(session, Call, Call.remote_e164, Call.sid)
-    # Who hid their number told it when they were promised a call.
-    calls = list(dict.fromkeys([*calls, *_holding(session, Call.sid, {Call.promise: promises})]))
-    messages = somebody.found(session, Message, Message.number, Message.sid)
+    found = _all_of(session, somebody)
+    promises, calls, messages = found.promises, found.calls, found.messages
     withdrawn = _withdraw(session, promises, who, now)
     unname_promises(session, promises, now, customer_too=customer_too)
     unname_calls(session, calls, now, customer_too=customer_too, erasure=erasure)

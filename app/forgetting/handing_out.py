@@ -8,15 +8,12 @@ from typing import IO
 
 from sqlalchemy.orm import Session
 
-from app.agents import access_log
-from app.agents.access_log import Place
 from app.audit import log as audit
 from app.audit.log import What
 from app.carrier.rest import Carrier
 from app.forgetting import export
 from app.forgetting.export import Open
 from app.forgetting.whom import Person
-from app.records.access import AccessKind
 from app.records.privacy import Whom
 from config import Settings
 
@@ -48,22 +45,7 @@ def pieces(file: IO[bytes]) -> Iterator[bytes]:
             yield piece
 
 
-def write_down(
-    session: Session,
-    kind: AccessKind,
-    of: tuple[Whom, str],
-    who: str | None,
-    settings: Settings,
-    now: datetime,
-    place: Place = access_log.COMMAND,
-    by: str = "",
-) -> None:
-    """Write into the audit log that somebody took all of a person along; their end is, as it is done.
-
-    `who` is the account; a token or an operator has none, and is named by `by`.
-    """
-    if kind != AccessKind.EXPORTED:
-        return
-    whose, value = of
-    subject = audit.number(value) if whose == Whom.NUMBER else audit.customer(value)
-    audit.record(session, audit.actor_called(who or by), What.PERSON_EXPORTED, now, subject)
+def note_export(session: Session, kind: Whom, of: str, who: str, now: datetime) -> None:
+    """Write into the audit log that somebody takes all of a person along."""
+    subject = audit.number(of) if kind == Whom.NUMBER else audit.customer(of)
+    audit.record(session, audit.actor_called(who), What.PERSON_EXPORTED, now, subject)

@@ -70,9 +70,6 @@ class AccessKind(StrEnum):
     IDENTITY_LINKED = "identity_linked"
     TOKEN_CREATED = "token_created"
     TOKEN_REVOKED = "token_revoked"
-    # Of all that is known of somebody; `about` says in keyed letters of whom.
-    EXPORTED = "exported"
-    ERASED = "erased"
 
 
 class AccessEvent(Base):

@@ -78,8 +78,8 @@ COUNTS = set(
 NO_COUNTS = set(
     """about agent anchor asked at body browser choices columns day digits email end error events fate
     field file first from from_number hash how_long id key kind last line link methods moment name
-    network number organisation outcome password phone problem reference result role row scope sid
-    sids since state team text time to_number until url user where which who why""".split()
+    names network number numbers organisation outcome password phone problem reference result role
+    row scope sid sids since state team text time to_number until url user where which who why""".split()
 )
 # Where a count stands by itself, and no word beside it is another for one than for two.
 BENDS_NOTHING = {
@@ -87,7 +87,12 @@ BENDS_NOTHING = {
     ("command.would_load", "refused"),
     *(("command.calls_compared", value) for value in ("added", "closed", "live")),
     *(("command.erased", value) for value in ("calls", "messages", "promises")),
-    *(("command.exported_left_out", value) for value in ("calls", "messages", "notes", "promises")),
+    *(
+        (code, value)
+        for code in ("command.exported_left_out", "privacy.left_out")
+        for value in ("calls", "messages", "notes", "promises")
+    ),
+    ("privacy.copies_left", "left"),
     ("command.erased_at_carrier", "left"),
     *((f"problem.{code}", "most") for code in ("not_seconds", "too_many", "not_a_page")),
     *((f"problem.{code}", "expected") for code in ("too_few_cells", "too_many_cells")),
