@@ -8,6 +8,7 @@ from math import ceil
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
+from app.agents.teams import EVERYWHERE, Reach
 from app.records.promises import IS_OWED, SPOKEN_AT, AttemptOutcome, Promise, PromiseAttempt, PromiseState
 
 # How far the real moment lay from the spoken one, in minutes; each begins where the one before ends.
@@ -60,7 +61,9 @@ class Bar:
 # --- reading ------------------------------------------------------------------------------------------
 
 
-def outcomes(session: Session, since: datetime, until: datetime, team: str = "") -> list[Outcome]:
+def outcomes(
+    session: Session, since: datetime, until: datetime, reach: Reach = EVERYWHERE, team: str = ""
+) -> list[Outcome]:
     """Return the promises whose spoken moment lies in a period, and what became of each.
 
     Whoever withdrew in time, or rang us first before that moment, was kept nothing from them: not counted.
@@ -80,7 +83,7 @@ def outcomes(session: Session, since: datetime, until: datetime, team: str = "")
         Promise.due_at,
         Promise.finished_at,
         bridged.label("bridged_at"),
-    ).where(counted, since <= SPOKEN_AT, until > SPOKEN_AT)
+    ).where(counted, since <= SPOKEN_AT, until > SPOKEN_AT, reach.of(Promise.team, Promise.agent))
     if team:
         wanted = wanted.where(Promise.team == team)
     return [

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Response, make_response, render_template, request
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app.admin import leaving
 from app.admin.leaving import Share
 from app.admin.promises import MAY_ACT, words
-from app.agents.sign_in import actor, current, has_desk, require_role
+from app.agents.sign_in import actor, current, has_desk, reach, require_role
 from app.agents.step_up import require_fresh
 from app.audit import log as audit
 from app.audit.log import What
@@ -47,6 +48,7 @@ def preview() -> Response:
         return _page(asked)
     try:
         with patient_transaction() as session:
+            _check_reach(session, asked.leaves)
             leaving.check(session, asked.leaves, asked.to)
             shares = leaving.shared_out(leaving.left_by(session, asked.leaves), asked.to)
     except InvalidField as error:
@@ -65,6 +67,7 @@ def leaver() -> Response:
         return _page(asked, error="leaver_is_you")
     try:
         with patient_transaction() as session:
+            _check_reach(session, asked.leaves)
             shares = leaving.hand_over(session, asked.leaves, asked.to, who, now)
             if disables:
                 leaving.disable(session, asked.leaves, now)
@@ -78,16 +81,25 @@ def leaver() -> Response:
     return _page(asked, shares, is_done=True)
 
 
+def _check_reach(session: Session, leaves: str) -> None:
+    """Raise InvalidField for an agent of another team, as for one who never was."""
+    team = session.scalar(select(Agent.team).where(Agent.key == leaves))
+    if team is not None and not reach(session).covers(team):
+        raise InvalidField("leaves", "leaver_unknown")
+
+
 def _page(asked: Asked, shares: Sequence[Share] = (), *, is_done: bool = False, error: str = "") -> Response:
     with reading() as session:
         order = (Agent.enabled.desc(), Agent.name)
         agents = session.execute(
             select(Agent.key, Agent.name, Agent.team, Agent.enabled).order_by(*order)
         ).all()
+        seen = reach(session)
     page = render_template(
         "admin/leaver.html",
         agents=agents,
         names={agent.key: agent.name for agent in agents},
+        seen={agent.key for agent in agents if seen.covers(agent.team)},
         leaver=next((agent for agent in agents if agent.key == asked.leaves), None),
         chosen=asked.to,
         shares=shares,

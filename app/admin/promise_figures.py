@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from app import catalogue, web
 from app.admin import keeping
+from app.agents import sign_in
 from app.agents.sign_in import OVERSEERS, has_desk, require_role
 from app.clock import utcnow
 from app.db import patient_reading
@@ -33,9 +34,11 @@ def words(code: str, **values: object) -> str:
 def page() -> Response:
     now, days, team = utcnow(), _days(), request.args.get("team", "")
     with patient_reading() as session:
-        found = keeping.outcomes(session, now - timedelta(days=days), now, team)
+        reach = sign_in.reach(session)
+        found = keeping.outcomes(session, now - timedelta(days=days), now, reach, team)
         names = ledger.names_of(session)
-        teams = session.scalars(select(Agent.team).distinct().order_by(Agent.team)).all()
+        seen = select(Agent.team).where(reach.of(Agent.team)).distinct().order_by(Agent.team)
+        teams = session.scalars(seen).all()
     return make_response(
         render_template(
             "admin/promise_figures.html",

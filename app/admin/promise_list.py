@@ -10,6 +10,7 @@ from sqlalchemy import ColumnElement, Select, and_, exists, select, true
 from sqlalchemy.orm import Session, aliased
 
 from app.admin.office_file import Form
+from app.agents.teams import Reach
 from app.callers.numbers import mask
 from app.carrier.delivery import NOT_DELIVERED
 from app.db import reading
@@ -65,14 +66,19 @@ class Choice:
     over: ColumnElement[bool] | None = None
 
 
-def chosen(view: str, agent: str, team: str, now: datetime) -> Choice:
-    """Return what a reader's choices ask of a promise."""
+def chosen(view: str, agent: str, team: str, now: datetime, reach: Reach) -> Choice:
+    """Return what a reader's choices ask of a promise, of those that they see at all."""
     choice = _view(view, now)
-    ours = and_(true(), *[Promise.agent == agent] * bool(agent), *[Promise.team == team] * bool(team))
+    ours = and_(seen_by(reach), *[Promise.agent == agent] * bool(agent), *[Promise.team == team] * bool(team))
     return Choice(
         None if choice.owed is None else choice.owed & ours,
         None if choice.over is None else choice.over & ours,
     )
+
+
+def seen_by(reach: Reach) -> ColumnElement[bool]:
+    """Return what is true of the promises that somebody sees: of their teams, or owed by their agents."""
+    return reach.of(Promise.team, Promise.agent)
 
 
 def _view(view: str, now: datetime) -> Choice:

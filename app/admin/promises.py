@@ -24,10 +24,11 @@ from app import catalogue, web
 from app.admin import keeping, promise_list
 from app.admin.office_file import PLAIN, for_office
 from app.admin.promise_list import VIEWS, Choice, Words
+from app.agents import sign_in
 from app.agents.looking import looked
 from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
 from app.agents.step_up import require_fresh
-from app.agents.teams import deserted
+from app.agents.teams import EVERYWHERE, Reach, deserted
 from app.audit import log as audit
 from app.audit.log import What
 from app.carrier.delivery import NOT_DELIVERED, TOLD_APART, why_not
@@ -36,7 +37,7 @@ from app.db import patient_reading, reading, transaction
 from app.deployment import Deployment
 from app.desk import threads
 from app.desk.card import zone_of_house
-from app.errors import ApplicationError
+from app.errors import ApplicationError, InvalidField
 from app.lines import places
 from app.promises import ledger, numbers, playing, recordings, second_thoughts
 from app.records.agents import Agent, Role
@@ -105,16 +106,20 @@ def overview() -> Response:
     looked(What.PROMISES_LISTED, **_asked_for())
     with patient_reading() as session:
         _use_zone(session)
+        reach = sign_in.reach(session)
         page = render_template(
             "admin/promises.html",
             receipt=_receipt(session, now),
-            rows=promise_list.rows(session, _chosen(now), now, _words_for(session), SHOWN),
-            deserted=deserted(session, cases=False),
-            unanswered=threads.still_waiting(session, _of_team()),
+            rows=promise_list.rows(session, _chosen(now, reach), now, _words_for(session), SHOWN),
+            deserted=[one for one in deserted(session, cases=False) if reach.covers(one.team)],
+            unanswered=threads.still_waiting(session, _of_team(reach)),
             has_desk=has_desk(),
-            figures=figures(session, now),
+            figures=figures(session, now, reach),
             agents=_agents(session),
-            teams=session.scalars(select(Agent.team).distinct().order_by(Agent.team)).all(),
+            seen_agents=_agents(session, reach.of(Agent.team)),
+            teams=session.scalars(
+                select(Agent.team).where(reach.of(Agent.team)).distinct().order_by(Agent.team)
+            ).all(),
             views=VIEWS,
             view=_view(),
             query=request.args,
@@ -134,7 +139,8 @@ def export() -> Response:
     """The same list as a file, whole: as an office opens it, or `plain` with commas, for programs."""
     now = utcnow()
     with patient_reading() as session:
-        found, told = promise_list.ids(session, _chosen(now)), _words_for(session)
+        chosen = _chosen(now, sign_in.reach(session))
+        found, told = promise_list.ids(session, chosen), _words_for(session)
     looked(What.PROMISES_EXPORTED, promises=len(found), **_asked_for())
     headers = {"Content-Disposition": 'attachment; filename="promises.csv"'}
     country = current_app.config["SETTINGS"].default_country
@@ -148,7 +154,7 @@ def story(promise_id: int) -> Response:
     """Everything that one promise went through, in plain words."""
     now = utcnow()
     with reading() as session:
-        promise = session.get(Promise, promise_id)
+        promise = _seen(session, promise_id)
         if promise is None:
             abort(404)
         looked(What.PROMISE_READ, *audit.person(promise.customer, promise.number), promise=promise.id)
@@ -183,7 +189,7 @@ def story(promise_id: int) -> Response:
 def listen(promise_id: int, sid: str) -> Response:
     """Play what the caller said after the tone; it is written down who listened."""
     with transaction() as session:
-        promise = session.get(Promise, promise_id)
+        promise = _seen(session, promise_id)
         sound = playing.heard(session, promise, sid, _who(), utcnow()) if promise is not None else None
     if sound is None:
         abort(404)
@@ -212,6 +218,8 @@ def act() -> Response:
     for promise_id in chosen:
         try:
             with transaction() as session:
+                if _seen(session, promise_id) is None:
+                    raise InvalidField("promise", "there is no such promise")
                 _act(session, action, promise_id, agent, now)
             done.append(promise_id)
         except ApplicationError:
@@ -250,7 +258,8 @@ def _ask_whether(chosen: Sequence[int], now: datetime) -> Response:
 
 
 def _shown(session: Session, ids: Sequence[int], now: datetime) -> list[promise_list.Row]:
-    found = session.scalars(select(Promise).where(Promise.id.in_(ids)).order_by(Promise.due_at)).all()
+    seen = promise_list.seen_by(sign_in.reach(session))
+    found = session.scalars(select(Promise).where(Promise.id.in_(ids), seen).order_by(Promise.due_at)).all()
     return promise_list.shown(session, found, now, _words_for(session))
 
 
@@ -307,28 +316,34 @@ def _asked_for() -> dict[str, str | None]:
     return {"view": _view(), "agent": agent, "team": team}
 
 
-def _chosen(now: datetime) -> Choice:
+def _seen(session: Session, promise_id: int) -> Promise | None:
+    """Return a promise that the reader may see; None for another team's, as for none."""
+    seen = promise_list.seen_by(sign_in.reach(session))
+    return session.scalar(select(Promise).where(Promise.id == promise_id, seen))
+
+
+def _chosen(now: datetime, reach: Reach) -> Choice:
     """Return what the reader's choices ask of a promise."""
     agent, team = request.args.get("agent", ""), request.args.get("team", "")
-    return promise_list.chosen(_view(), agent, team, now)
+    return promise_list.chosen(_view(), agent, team, now, reach)
 
 
 def _words_for(session: Session) -> Words:
     return Words(ledger.names_of(session), words("number_unknown"))
 
 
-def _of_team() -> list[ColumnElement[bool]]:
-    """Return what the reader's choice of a team asks of a message."""
+def _of_team(reach: Reach) -> list[ColumnElement[bool]]:
+    """Return what the reader's choice of a team asks of a message, of those that they see at all."""
     team = request.args.get("team")
-    return [Message.team == team] if team else []
+    return [reach.of(Message.team, Message.agent), *([Message.team == team] if team else [])]
 
 
-def figures(session: Session, now: datetime) -> Figures:
+def figures(session: Session, now: datetime, reach: Reach = EVERYWHERE) -> Figures:
     """Count what is owed now, and what became of the promises that were due in the last thirty days."""
     return Figures(
-        owed=_count(session, IS_OWED),
-        late=_count(session, IS_OWED, Promise.due_at <= now),
-        lately=keeping.line_of("", keeping.outcomes(session, now - COUNTED_OVER, now)),
+        owed=_count(session, IS_OWED, promise_list.seen_by(reach)),
+        late=_count(session, IS_OWED, Promise.due_at <= now, promise_list.seen_by(reach)),
+        lately=keeping.line_of("", keeping.outcomes(session, now - COUNTED_OVER, now, reach)),
     )
 
 
@@ -370,8 +385,8 @@ def _in_words(message: Message, language: str) -> str:
     )
 
 
-def _agents(session: Session) -> list[tuple[str, str]]:
-    listed = session.execute(select(Agent.key, Agent.name).where(Agent.enabled).order_by(Agent.name))
+def _agents(session: Session, *which: ColumnElement[bool]) -> list[tuple[str, str]]:
+    listed = session.execute(select(Agent.key, Agent.name).where(Agent.enabled, *which).order_by(Agent.name))
     return [(row.key, row.name) for row in listed]
 
 

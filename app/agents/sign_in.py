@@ -37,6 +37,7 @@ from app.agents import (
     passwords,
     presence,
     sessions,
+    teams,
 )
 from app.agents.first_pages import OVERSEERS as OVERSEERS
 from app.agents.guessing import Throttle
@@ -167,6 +168,11 @@ def actor() -> Actor:
     if reader is None:
         raise RuntimeError("actor() was asked outside a guard")
     return Actor(reader.email, Via.PAGE)
+
+
+def reach(db: Session) -> teams.Reach:
+    """Return of which teams the reader sees what others do. Only beneath a guard."""
+    return teams.reach_of(db, actor().name)
 
 
 def has_desk() -> bool:

@@ -1,23 +1,107 @@
-"""Which team has nobody in it? A line, a case or a promise of such a team finds nobody free, ever.
+"""Which teams does somebody see, and which team has nobody in it?
 
-Most often it is spelled otherwise than at the agents: “balie” and “Balie” are two teams.
+A supervisor sees their own team, or those that were given to them; admins and auditors see all. What belongs
+to no team is everybody's to see to. A line, a case or a promise of a team without an agent finds nobody free,
+ever: most often it is spelled otherwise than at the agents, “balie” and “Balie” being two teams.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import ColumnElement, func, or_, select, true
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.records.agents import Agent
+from app.db import table_of
+from app.records.agents import Agent, Role, User
 from app.records.callers import IS_OPEN, Case
 from app.records.lines import Line
 from app.records.promises import IS_OWED, Promise
 
 # So many are named; who mends these finds the rest.
 MOST_NAMED = 20
+
+
+# In users.teams: every team, also those to come.
+ALL = "*"
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Of which teams somebody sees what others do; None: of all."""
+
+    teams: frozenset[str] | None
+
+    @property
+    def is_all(self) -> bool:
+        return self.teams is None
+
+    def covers(self, team: str) -> bool:
+        return self.teams is None or team in self.teams or team == ""
+
+    def of(
+        self,
+        team: ColumnElement[str] | InstrumentedAttribute[str],
+        agent: ColumnElement[Any] | InstrumentedAttribute[Any] | None = None,
+    ) -> ColumnElement[bool]:
+        """Return what is true of a row of these teams or, with its column, of one of their agents."""
+        if self.teams is None:
+            return true()
+        theirs = team.in_([*sorted(self.teams), ""])
+        return theirs if agent is None else or_(theirs, self.of_agent(agent))
+
+    def of_agent(self, agent: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+        """Return what is true of a row of one of these teams' agents."""
+        if self.teams is None:
+            return true()
+        return agent.in_(select(_agents.c.key).where(_agents.c.team.in_(sorted(self.teams))))
+
+
+EVERYWHERE, NOWHERE = Reach(None), Reach(frozenset())
+_agents = table_of(Agent).alias("of_their_teams")
+
+
+def reach_of(session: Session, email: str) -> Reach:
+    """Return what an account sees of others: as it is now, whatever it was when they signed in."""
+    row = session.execute(
+        select(User.role, User.teams, Agent.team)
+        .outerjoin(Agent, Agent.key == User.agent)
+        .where(User.email == email)
+    ).one_or_none()
+    return NOWHERE if row is None else _reach(row.role, row.teams, row.team)
+
+
+def reach_at_desk(session: Session, agent: str) -> Reach:
+    """Return what who sits at this desk supervises; nothing for whoever doesn't."""
+    found = [reach for key, reach in _supervisors(session) if key == agent]
+    return found[0] if found else NOWHERE
+
+
+def supervising(session: Session, team: str) -> list[str]:
+    """Return the supervisors with a desk who see a team."""
+    return [agent for agent, reach in _supervisors(session) if reach.covers(team)]
+
+
+def _supervisors(session: Session) -> list[tuple[str, Reach]]:
+    rows = session.execute(
+        select(Agent.key, Agent.team, User.teams)
+        .join(User, User.agent == Agent.key)
+        .where(User.role == Role.SUPERVISOR, Agent.enabled)
+        .order_by(Agent.key)
+    )
+    return [(row.key, _reach(Role.SUPERVISOR, row.teams, row.team)) for row in rows]
+
+
+def _reach(role: str, given: list[str] | None, own: str | None) -> Reach:
+    if role in (Role.ADMIN, Role.AUDITOR):
+        return EVERYWHERE
+    if role != Role.SUPERVISOR:
+        return NOWHERE
+    if given is None:
+        return Reach(frozenset([own] if own else []))
+    return EVERYWHERE if ALL in given else Reach(frozenset(given))
 
 
 @dataclass(frozen=True)

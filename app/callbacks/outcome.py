@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from app.agents import teams
 from app.callbacks import verdict
 from app.catalogue import text
 from app.forgetting import naming
@@ -137,7 +138,7 @@ def _was_spoken_to(session: Session, attempt: PromiseAttempt, now: datetime) -> 
 def _ask_who_talked(session: Session, promise: Promise, attempt: PromiseAttempt, now: datetime) -> None:
     """Who may have spoken isn't rung again by itself, nor is a debt forgotten: the agent knows."""
     promise.next_at = None
-    desks = {attempt.agent, *messages.supervisors(session)}
+    desks = {attempt.agent, *teams.supervising(session, promise.team)}
     ledger.show_at(session, promise, sorted(desks), now, asks_human=True)
 
 

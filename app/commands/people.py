@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import db
-from app.agents import access_log, password_changes, sessions
+from app.agents import access_log, password_changes, sessions, teams
 from app.agents.passwords import fits
 from app.api import auth, scopes
 from app.api.fields import Problem, Unusable, email
@@ -19,6 +19,7 @@ from app.commands import operator, refuse, say, settings_of
 from app.errors import InvalidField
 from app.records.access import AccessKind
 from app.records.agents import Agent, Role, User
+from app.records.lines import Line
 from app.records.tokens import ApiToken, Noun, Scope
 from config import Settings
 
@@ -32,9 +33,12 @@ token_commands = AppGroup("tokens", help="Other systems that may ask us.")
 @click.argument("address", metavar="EMAIL")
 @click.option("--role", type=click.Choice([str(role) for role in Role]), required=True)
 @click.option("--agent", help="The agent whose desk they sit at.")
+@click.option("--teams", "named", help="A supervisor's: which they see, with commas, or “all”.")
 @click.pass_context
-def create_user(context: click.Context, address: str, role: str, agent: str | None) -> None:
-    """Let somebody sign in, or change their role, agent or password.
+def create_user(
+    context: click.Context, address: str, role: str, agent: str | None, named: str | None
+) -> None:
+    """Let somebody sign in, or change their role, agent, teams or password.
 
     The password is taken from RECHTDOOR_PASSWORD; without it a new user gets one, printed once, and a known
     user keeps theirs.
@@ -49,6 +53,7 @@ def create_user(context: click.Context, address: str, role: str, agent: str | No
     with db.transaction() as session:
         language = language_of(session, agent) or settings.default_language
         user = session.get(User, address)
+        seen = _teams(session, role, agent, named, user)
         if user is None:
             password = os.environ.get(PASSWORD) or secrets.token_urlsafe(15)
             session.add(
@@ -58,14 +63,16 @@ def create_user(context: click.Context, address: str, role: str, agent: str | No
                     role=role,
                     agent=agent,
                     language=language,
+                    teams=seen,
                 )
             )
-            _note(session, AccessKind.ACCESS_CHANGED, address, role)
+            _note(session, AccessKind.ACCESS_CHANGED, address, _access(role, None, seen))
+            _tell_of_all(role, seen)
             click.echo(say("user_created", email=address, role=role))
             if not os.environ.get(PASSWORD):
                 click.echo(say("password_once", password=password))
             return
-        changes = (user.role, user.agent) != (role, agent)
+        changes = (user.role, user.agent, user.teams) != (role, agent, seen)
         password = os.environ.get(PASSWORD, "")
         is_new = bool(password) and not fits(user.password_hash, password)
         if is_new:
@@ -73,11 +80,12 @@ def create_user(context: click.Context, address: str, role: str, agent: str | No
             session.flush()
             password_changes.change(session, address, new, utcnow(), access_log.COMMAND)
         if changes:
-            _note(session, AccessKind.ACCESS_CHANGED, address, f"{role} {agent or ''}".strip())
+            _note(session, AccessKind.ACCESS_CHANGED, address, _access(role, agent, seen))
             # Whoever has a page open with the old rights is signed out.
             session.flush()
             sessions.end_all(session, address, utcnow())
-            user.role, user.agent = Role(role), agent
+            user.role, user.agent, user.teams = Role(role), agent, seen
+        _tell_of_all(role, seen)
         click.echo(say("user_updated", email=address, role=role))
 
 
@@ -179,6 +187,38 @@ def revoke_token(name: str) -> None:
             raise refuse([Problem("NAME", "no_such_token", {"text": name})])
         _note(session, AccessKind.TOKEN_REVOKED, None, name.strip())
     click.echo(say("token_revoked", name=name))
+
+
+def _teams(
+    session: Session, role: str, agent: str | None, named: str | None, user: User | None
+) -> list[str] | None:
+    """Return what stands in users.teams: None for one's own team, and for whom it means nothing."""
+    if role != Role.SUPERVISOR:
+        if named is not None:
+            raise refuse([Problem("--teams", "teams_of_supervisor")])
+        return None
+    if named is None and user is not None and user.role == Role.SUPERVISOR:
+        return user.teams
+    if named is None:
+        # Without a desk there is no team of their own.
+        return None if agent else [teams.ALL]
+    wanted = list(dict.fromkeys(one.strip() for one in named.split(",") if one.strip()))
+    if wanted == ["all"]:
+        return [teams.ALL]
+    known = set(session.scalars(select(Agent.team).union(select(Line.team))))
+    if unknown := [one for one in wanted if one not in known]:
+        raise refuse([Problem("--teams", "no_such_team", {"text": ", ".join(unknown)})])
+    return wanted or None
+
+
+def _access(role: str, agent: str | None, seen: list[str] | None) -> str:
+    parts = [role, agent or "", ", ".join(seen).replace(teams.ALL, "all") if seen else ""]
+    return " ".join(part for part in parts if part)
+
+
+def _tell_of_all(role: str, seen: list[str] | None) -> None:
+    if role == Role.SUPERVISOR and seen == [teams.ALL]:
+        click.echo(say("user_sees_all"))
 
 
 def _note(session: Session, kind: AccessKind, email: str | None, about: str = "") -> None:

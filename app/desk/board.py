@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, ScalarSelect, or_, select
 from sqlalchemy.orm import Session
 
+from app.agents import teams
 from app.desk import threads
 from app.desk.promise_cards import PromiseCard, promise_cards, texts
 from app.desk.threads import Conversation
-from app.messages import messages
 from app.promises import ledger, second_thoughts
 from app.records.agents import Agent
 from app.records.callers import Case, Customer
@@ -48,7 +48,7 @@ class WaitingCaller:
 class Board:
     promises: tuple[PromiseCard, ...]
     done: tuple[PromiseCard, ...]  # what the agent ended by their word a moment ago
-    asking: tuple[PromiseCard, ...]  # for supervisors: everybody's that wait for a decision
+    asking: tuple[PromiseCard, ...]  # for supervisors: those of their teams that wait for a decision
     waiting: tuple[WaitingCaller, ...]
     messages: tuple[Conversation, ...]
     recent: tuple[RecentCall, ...]
@@ -117,11 +117,17 @@ def _asks_the_team(team: ScalarSelect[str]) -> ColumnElement[bool]:
 
 def _asking(session: Session, agent: str) -> Sequence[Promise]:
     """Return the promises that wait for a decision, for somebody who supervises; none for anybody else."""
-    if agent not in messages.supervisors(session):
+    reach = teams.reach_at_desk(session, agent)
+    if reach == teams.NOWHERE:
         return ()
     return session.scalars(
         select(Promise)
-        .where(IS_OWED, Promise.state != PromiseState.CALLING, Promise.next_at.is_(None))
+        .where(
+            reach.of(Promise.team, Promise.agent),
+            IS_OWED,
+            Promise.state != PromiseState.CALLING,
+            Promise.next_at.is_(None),
+        )
         .order_by(Promise.due_at)
         .limit(ASKING_SHOWN)
     ).all()

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
+from app.agents import teams
 from app.carrier import delivery
 from app.desk.masking import masked_phone
 from app.desk.promise_cards import texts
@@ -79,8 +80,10 @@ def at_desk(session: Session, agent: str, now: datetime) -> tuple[Conversation, 
         Message.agent.is_(None) & (Message.team == team),
     )
     waiting = or_(theirs, (Message.team == team) & (Message.at < now - TEAM_SEES_AFTER))
-    if agent in messages.supervisors(session):
-        waiting = or_(waiting, Message.at < now - SUPERVISORS_SEE_AFTER, Message.team == "")
+    reach = teams.reach_at_desk(session, agent)
+    if reach != teams.NOWHERE:
+        for_long = (Message.at < now - SUPERVISORS_SEE_AFTER) & reach.of(Message.team, Message.agent)
+        waiting = or_(waiting, for_long, Message.team == "")
     unseen = session.scalars(
         select(Message).where(Message.handled_at.is_(None), waiting).order_by(Message.at).limit(SHOWN_AT_DESK)
     ).all()
@@ -154,7 +157,11 @@ def may_read(session: Session, to: Message | Promise, agent: str) -> bool:
         )
         if session.scalar(written.limit(1)) is not None:
             return True
-    return agent in messages.supervisors(session)
+    reach = teams.reach_at_desk(session, agent)
+    if reach == teams.NOWHERE:
+        return False
+    owner = session.get(Agent, to.agent) if to.agent else None
+    return reach.covers(to.team) or (owner is not None and reach.covers(owner.team))
 
 
 def thread_of(session: Session, to: Message | Promise, names: Mapping[str, str], now: datetime) -> Thread:

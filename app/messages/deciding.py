@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from sqlalchemy.orm import Session
 
-from app.messages import messages
+from app.agents import teams
 from app.promises import ledger
 from app.records.promises import Promise
 
@@ -21,4 +21,4 @@ def ask_a_human(
     """Leave it to people: nothing rings any more until somebody decides; supervisors are told."""
     promise.next_at = None
     ledger.note(session, promise, why, now, details=details)
-    ledger.show_at(session, promise, messages.supervisors(session), now, asks_human=True)
+    ledger.show_at(session, promise, teams.supervising(session, promise.team), now, asks_human=True)

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.agents import desk_events
+from app.agents import desk_events, teams
 from app.callers.numbers import can_receive_texts
 from app.carrier import delivery
 from app.errors import InvalidField
@@ -17,7 +17,7 @@ from app.messages import senders
 from app.outgoing import outbox
 from app.outgoing.announce import record_contact
 from app.promises import caps, ledger, owed
-from app.records.agents import Agent, Role, User
+from app.records.agents import Agent
 from app.records.callers import Channel, Direction
 from app.records.lines import Line
 from app.records.messages import Message, MessageChannel, MessageStop
@@ -416,16 +416,4 @@ def _who_sees(session: Session, message: Message) -> list[str]:
     if message.agent is not None:
         return [message.agent]
     team = select(Agent.key).where(Agent.team == message.team, Agent.enabled).order_by(Agent.key)
-    return list(session.scalars(team)) or supervisors(session)
-
-
-def supervisors(session: Session) -> list[str]:
-    """Return the supervisors who have a desk."""
-    return list(
-        session.scalars(
-            select(Agent.key)
-            .join(User, User.agent == Agent.key)
-            .where(User.role == Role.SUPERVISOR, Agent.enabled)
-            .order_by(Agent.key)
-        )
-    )
+    return list(session.scalars(team)) or teams.supervising(session, message.team)

@@ -137,6 +137,8 @@ class User(Base):
     role: Mapped[Role] = mapped_column(String(12))
     agent: Mapped[str | None] = mapped_column(ForeignKey("agents.key", ondelete="SET NULL"))
     language: Mapped[str] = mapped_column(String(2), default="nl")
+    # Of which teams a supervisor sees what others do: ["*"] of all, None of their agent's own.
+    teams: Mapped[list[str] | None] = mapped_column(Json)
     # Signing out everywhere is a step of this number; it stands in the session.
     session_number: Mapped[int] = mapped_column(Integer, default=0)
     # False: the organisation's directory says that they have left.

@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 
 from app.agents import desk_events, passwords
 from app.agents.streams import Hub
+from app.agents.teams import ALL
 from app.db import transaction
 from app.deployment import Deployment
 from app.doors import Patient
@@ -31,9 +32,18 @@ PASSWORD = "een zin die niemand raadt"
 
 
 def user(
-    session: Session, agent: str | None, role: Role = Role.AGENT, language: str = "nl", email: str = ""
+    session: Session,
+    agent: str | None,
+    role: Role = Role.AGENT,
+    language: str = "nl",
+    email: str = "",
+    *,
+    teams: list[str] | None = None,
 ) -> str:
-    """Let somebody sign in, at the desk of `agent` if they have one; return their e-mail address."""
+    """Let somebody sign in, at the desk of `agent` if they have one; return their e-mail address.
+
+    A supervisor without a desk sees all teams, unless told otherwise.
+    """
     email = email or f"{agent or role}@example.nl"
     session.add(
         User(
@@ -42,6 +52,7 @@ def user(
             role=role,
             agent=agent,
             language=language,
+            teams=[ALL] if role == Role.SUPERVISOR and agent is None and teams is None else teams,
         )
     )
     session.flush()

@@ -178,7 +178,8 @@ def test_a_message_is_only_for_its_agent_and_their_team(
         assert carla.get(path).status_code == 404
     assert post(carla, f"{thread}/answer", body="Ik ook")[0] == 404
     with transaction() as session:
-        session.scalars(select(User).where(User.agent == "carla")).one().role = Role.SUPERVISOR
+        carla_user = session.scalars(select(User).where(User.agent == "carla")).one()
+        carla_user.role, carla_user.teams = Role.SUPERVISOR, ["*"]
     assert thread in carla.get("/desk/board").text
 
 
@@ -235,7 +236,8 @@ def test_a_promise_that_waits_for_a_human_stands_at_the_supervisors_desk(
 ) -> None:
     promise, now = owe(), utcnow()
     with transaction() as session:
-        session.scalars(select(User).where(User.agent == "carla")).one().role = Role.SUPERVISOR
+        carla_user = session.scalars(select(User).where(User.agent == "carla")).one()
+        carla_user.role, carla_user.teams = Role.SUPERVISOR, ["*"]
         owed = session.get_one(Promise, promise)
         owed.number, owed.state = "+31909123456", PromiseState.DUE  # must not be rung
         owed.created_at, owed.due_at = now - timedelta(hours=1), now + timedelta(minutes=10)

@@ -1,0 +1,26 @@
+"""Of which teams a supervisor sees what others do, and what finds a call among many"""
+
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import op
+
+import app.db
+
+revision = "0024"
+down_revision = "0023"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # It stands already where an upgrade was broken off.
+    is_postgres = op.get_bind().dialect.name == "postgresql"
+    column: sa.Column[Any] = sa.Column("teams", app.db.Json, nullable=True)
+    op.add_column("users", column, if_not_exists=is_postgres or None)
+    # Whoever supervised everybody goes on doing so until somebody says otherwise.
+    op.execute("UPDATE users SET teams = '[\"*\"]' WHERE role = 'supervisor' AND teams IS NULL")
+
+
+def downgrade() -> None:
+    op.drop_column("users", "teams")
