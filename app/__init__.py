@@ -14,6 +14,7 @@ from app.desk import callers_page, message_views, promise_views, refusals, views
 from app.messages import senders
 from app.messages import webhooks as message_webhooks
 from app.promises import caps
+from app.scim import views as scim
 from app.voice import ring_test_webhooks, webhooks
 from config import Settings, load
 
@@ -53,5 +54,6 @@ def create_app(settings: Settings | None = None) -> Flask:
     audit.register(app)
     privacy.register(app)
     api.register(app)
+    app.register_blueprint(scim.bp)
     cli.register(app)
     return app

@@ -56,6 +56,8 @@ def share_of(method: str, path: str) -> str:
         return "sign_in"
     if path.startswith("/login/oidc"):
         return "elsewhere"
+    if path.startswith("/scim/"):
+        return "api"
     if path.startswith("/api/"):
         if path.endswith("/export"):
             return "reports"

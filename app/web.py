@@ -43,7 +43,7 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 REPORTS_OF_BROWSERS = "/csp-reports"
 # The organisation's provider signs what it tells us.
 SIGNED_OUT_THERE = "/login/oidc/backchannel"
-WITHOUT_SESSION = ("/voice/", "/messages/", "/api/", REPORTS_OF_BROWSERS, SIGNED_OUT_THERE)
+WITHOUT_SESSION = ("/voice/", "/messages/", "/api/", "/scim/", REPORTS_OF_BROWSERS, SIGNED_OUT_THERE)
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 LARGEST_IN_COLUMN = 2**31 - 1

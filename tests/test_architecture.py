@@ -26,6 +26,7 @@ ROOMS = (
         "desk",
         "admin",
         "api",
+        "scim",
         "jobs",
         "migrations",
         "commands",

@@ -100,6 +100,19 @@ def hand_over(session: Session, agent: str, to: Sequence[str], who: str, now: da
     return shares
 
 
+def leave_to_team(session: Session, agent: str, who: str, now: datetime) -> None:
+    """Let the teams take over what `agent` owes, where nobody has chosen who does: all see it at once.
+
+    A case stays under their name, for a supervisor to give away; who calls about it meanwhile reaches the
+    colleagues who know it, and then the team.
+    """
+    for one in left_by(session, agent, held=True):
+        for promise_id in one.promises:
+            ledger.leave_to_team(session, promise_id, who, now)
+    session.flush()
+    _hand_over_messages(session, agent, (), now)
+
+
 def check(session: Session, agent: str, to: Sequence[str]) -> None:
     """Raise InvalidField, with a code of the catalogue, when this can't be handed over so."""
     if session.get(Agent, agent) is None:
@@ -125,8 +138,8 @@ def _hand_over_messages(session: Session, agent: str, shares: Sequence[Share], n
         messages.show(session, message, now)
 
 
-def disable(session: Session, agent: str, now: datetime) -> None:
+def disable(session: Session, agent: str, now: datetime, *, about: str = "") -> None:
     """The agent has left: never rung again, and signed out wherever they are. A conversation goes on."""
     session.execute(update(Agent).where(Agent.key == agent).values(enabled=False))
-    sessions.end_all_of_agent(session, agent, now)
+    sessions.end_all_of_agent(session, agent, now, about=about)
     presence.set_intent(session, agent, Intent.OFF, now, why="left")

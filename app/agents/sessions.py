@@ -267,8 +267,8 @@ def end_all(session: Session, email: str, now: datetime) -> None:
         presence.signs_out(session, agent, now)
 
 
-def end_all_of_agent(session: Session, agent: str, now: datetime) -> None:
-    """End all sessions at the desk of an agent who has left."""
+def end_all_of_agent(session: Session, agent: str, now: datetime, *, about: str = "") -> None:
+    """End all sessions at the desk of an agent who has left; `about` says by whose doing."""
     emails = session.scalars(
         update(User)
         .where(User.agent == agent)
@@ -277,7 +277,7 @@ def end_all_of_agent(session: Session, agent: str, now: datetime) -> None:
     ).all()
     session.execute(delete(UserSession).where(UserSession.email.in_(emails)))
     for email in emails:
-        access_log.note(session, AccessKind.LEFT, email, now, access_log.COMMAND)
+        access_log.note(session, AccessKind.LEFT, email, now, access_log.COMMAND, about=about)
 
 
 def opened_by(session: Session, hashed: str) -> Opened:

@@ -3,7 +3,7 @@
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import wraps
@@ -79,6 +79,11 @@ def revoke(session: Session, name: str) -> bool:
     """End a token at once; False when there is none of that name."""
     found = session.scalars(delete(ApiToken).where(ApiToken.name == name).returning(ApiToken.hash))
     return found.one_or_none() is not None
+
+
+def revoke_all_of(session: Session, agent: str) -> Sequence[str]:
+    """End all tokens of an agent's own desk at once; return their names."""
+    return session.scalars(delete(ApiToken).where(ApiToken.agent == agent).returning(ApiToken.name)).all()
 
 
 def all_tokens(session: Session) -> list[ApiToken]:

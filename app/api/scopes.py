@@ -1,4 +1,4 @@
-"""What may a token do, to what? `read`, `write`, `desk`, or some nouns: `read:contacts,write:cases,calls`."""
+"""What may a token do, to what? `read`, `write`, `desk`, `directory`, or nouns: `read:calls,write:cases`."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,10 @@ _ENOUGH = {
     Scope.READ: frozenset({Scope.READ, Scope.WRITE}),
     Scope.WRITE: frozenset({Scope.WRITE}),
     Scope.DESK: frozenset({Scope.DESK}),
+    Scope.DIRECTORY: frozenset({Scope.DIRECTORY}),
 }
+# For one thing alone, which has no nouns.
+_ALONE = frozenset({Scope.DESK, Scope.DIRECTORY})
 
 
 class NotAScope(ApplicationError):
@@ -28,11 +31,12 @@ def read(text: str) -> str:
     """
     said: set[tuple[Scope, str | None]] = set()
     for part, scope, noun in _each(text.lower()):
-        if scope not in list(Scope) or (noun is not None and (scope == Scope.DESK or noun not in list(Noun))):
+        if scope not in list(Scope) or (noun is not None and (scope in _ALONE or noun not in list(Noun))):
             raise NotAScope(part)
         said.add((Scope(scope), noun))
-    if (Scope.DESK, None) in said and len(said) > 1:
-        raise NotAScope(Scope.DESK)
+    for alone in _ALONE if len(said) > 1 else ():
+        if (alone, None) in said:
+            raise NotAScope(alone)
     least = {one for one in said if not any(_includes(other, one) for other in said - {one})}
     groups = []
     for scope in Scope:

@@ -106,11 +106,14 @@ def _owed(session: Session, agent: str, team: ScalarSelect[str]) -> Sequence[Pro
 
 
 def _asks_the_team(team: ScalarSelect[str]) -> ColumnElement[bool]:
-    """Nothing rings by itself for these and nobody in particular owes them: the team has to look."""
+    """Nobody in particular owes these, and the team has to look.
+
+    Nothing rings by itself for them; or a colleague left them, and whoever knows more may take them at once.
+    """
     return (
         Promise.agent.is_(None)
         & or_(Promise.team == team, Promise.team == "")
-        & Promise.next_at.is_(None)
+        & or_(Promise.next_at.is_(None), ledger.was_left(Promise.id))
         & (Promise.state != PromiseState.CALLING)
     )
 

@@ -6,9 +6,9 @@ from datetime import datetime
 from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.agents import desk_events
 from app.audit import log as audit
@@ -42,6 +42,8 @@ FOLLOWS: dict[PromiseState, frozenset[PromiseState]] = {
 LONGEST_ABOUT = 2000
 # Why it is a colleague's: whose it was leaves, and is never rung for it again.
 LEFT_BEHIND = "promise_left_behind"
+# Why it is the team's: whose it was works here no more, and nobody has chosen who takes over.
+LEFT_TO_TEAM = "promise_left_to_team"
 
 ANOTHER_WANTED = "promise_another_wanted"
 
@@ -259,7 +261,7 @@ def is_spoken_about(session: Session, promise: Promise) -> bool:
 
 def given_away_by(session: Session, promise_id: int, since: datetime) -> set[str]:
     """Return who aren't rung for what was theirs: who gave it away since then, left, or isn't wanted."""
-    gone = PromiseEvent.why.in_((LEFT_BEHIND, ANOTHER_WANTED))
+    gone = PromiseEvent.why.in_((LEFT_BEHIND, LEFT_TO_TEAM, ANOTHER_WANTED))
     lately = (PromiseEvent.why == "promise_handed_over") & (PromiseEvent.at > since)
     details = session.scalars(
         select(PromiseEvent.details).where(PromiseEvent.promise == promise_id, or_(gone, lately))
@@ -269,20 +271,37 @@ def given_away_by(session: Session, promise_id: int, since: datetime) -> set[str
 
 def give_to_team(session: Session, promise_id: int, now: datetime) -> None:
     """The customer wants somebody else: the rest of the team owes it, unless the promise is settled."""
+    _to_team(session, promise_id, ANOTHER_WANTED, "", now)
+
+
+def leave_to_team(session: Session, promise_id: int, who: str, now: datetime) -> None:
+    """Whose it was works here no more: it is shown to the whole team at once, and any of them may take it."""
+    promise = _to_team(session, promise_id, LEFT_TO_TEAM, who, now)
+    if promise is not None:
+        show_at(session, promise, _team_of(session, promise), now)
+
+
+def _to_team(session: Session, promise_id: int, why: str, who: str, now: datetime) -> Promise | None:
     promise = session.get(Promise, promise_id, with_for_update=True, populate_existing=True)
     if promise is None or promise.state not in OWED or promise.agent is None:
-        return
+        return None
     before, promise.agent = promise.agent, None
     details = {"from": before}
     if is_spoken_about(session, promise):
-        note(session, promise, ANOTHER_WANTED, now, details=details)
+        note(session, promise, why, now, who, details)
     else:
         look_at(promise, now)
         if promise.state == PromiseState.BROKEN:
-            note(session, promise, ANOTHER_WANTED, now, details=details)
+            note(session, promise, why, now, who, details)
         else:
-            move(session, promise, PromiseState.REASSIGNED, ANOTHER_WANTED, now, details=details)
+            move(session, promise, PromiseState.REASSIGNED, why, now, who, details)
     _show(session, promise, now, to=before)
+    return promise
+
+
+def was_left(promise: InstrumentedAttribute[int]) -> ColumnElement[bool]:
+    """Return whether a promise was somebody's who works here no more."""
+    return exists().where(PromiseEvent.promise == promise, PromiseEvent.why == LEFT_TO_TEAM)
 
 
 def ring_now(session: Session, promise_id: int, who: str, now: datetime) -> Promise:
@@ -418,13 +437,16 @@ def _show(session: Session, promise: Promise, now: datetime, to: str | None = No
     if agent is not None:
         agents: Sequence[str] = [agent]
     elif promise.next_at is None:
-        everybody = select(Agent.key).where(Agent.enabled).order_by(Agent.key)
-        # On a line that nobody described whoever is there answers.
-        team = everybody.where(Agent.team == promise.team) if promise.team else everybody
-        agents = session.scalars(team).all()
+        agents = _team_of(session, promise)
     else:
         return
     show_at(session, promise, agents, now)
+
+
+def _team_of(session: Session, promise: Promise) -> Sequence[str]:
+    everybody = select(Agent.key).where(Agent.enabled).order_by(Agent.key)
+    # On a line that nobody described whoever is there answers.
+    return session.scalars(everybody.where(Agent.team == promise.team) if promise.team else everybody).all()
 
 
 def show_at(session: Session, promise: Promise, agents: Sequence[str], now: datetime, **more: bool) -> None:

@@ -39,6 +39,7 @@ class Person(Base):
     email: Mapped[str | None] = mapped_column(ForeignKey("users.email", ondelete="SET NULL"))
     agent: Mapped[str | None] = mapped_column(ForeignKey("agents.key", ondelete="SET NULL"))
     is_active: Mapped[bool] = mapped_column(default=True)
+    role: Mapped[str | None] = mapped_column(String(12))  # that the directory gave last; None: it gives none
     told: Mapped[dict[str, Any]] = mapped_column(Json)  # what the directory said of them, in SCIM's words
     version: Mapped[int] = mapped_column(Integer, default=1)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -13,6 +13,7 @@ class Scope(StrEnum):
     READ = "read"
     WRITE = "write"  # includes reading
     DESK = "desk"  # one agent's own desk: presence, heartbeat, events
+    DIRECTORY = "directory"  # people and groups, by the organisation's own directory: app/scim
 
 
 class Noun(StrEnum):

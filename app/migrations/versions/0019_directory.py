@@ -64,6 +64,7 @@ def _tables(may_stand: bool) -> None:
         sa.Column("email", sa.String(length=254), nullable=True),
         sa.Column("agent", sa.String(length=121), nullable=True),
         sa.Column("is_active", sa.Boolean(), nullable=False),
+        sa.Column("role", sa.String(length=12), nullable=True),
         sa.Column("told", app.db.Json, nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("created_at", moment, nullable=False),
@@ -104,6 +105,7 @@ def _tables(may_stand: bool) -> None:
 
 
 def downgrade() -> None:
+    op.execute("DELETE FROM api_tokens WHERE scope = 'directory'")
     for table in ("directory_members", "directory_groups", "directory_people", "user_identities"):
         op.drop_table(table)
     drop_index(SIDS, "user_sessions")
