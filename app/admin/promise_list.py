@@ -41,6 +41,7 @@ class Row:
     about: str
     tries: int
     waits_for_human: bool
+    to_review: bool
     untold: bool  # the customer could not be told of it
 
 
@@ -163,7 +164,11 @@ def _row(
         case=promise.case or "",
         about=promise.about,
         tries=promise.tries,
-        waits_for_human=owed and promise.next_at is None and promise.state != PromiseState.CALLING,
+        to_review=owed and promise.to_review,
+        waits_for_human=owed
+        and not promise.to_review
+        and promise.next_at is None
+        and promise.state != PromiseState.CALLING,
         untold=promise.id in lost,
     )
 

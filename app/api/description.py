@@ -245,7 +245,7 @@ def _problems(operation: Operation) -> list[int]:
         found.add(422)
     if "<" in operation.rule:
         found.add(404)
-    if operation.method == "POST" or operation.id == "put_presence":
+    if operation.method == "POST" or operation.id in ("put_presence", "put_rules_draft"):
         found.add(409)
     return sorted(found)
 

@@ -22,8 +22,17 @@ PROBLEM_JSON = "application/problem+json"
 class ApiProblem(ApplicationError):
     """A request that can't be met: its status, and a code of the catalogue for why."""
 
-    def __init__(self, status: int, code: str, *, retry_after: int | None = None, **values: object) -> None:
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        *,
+        retry_after: int | None = None,
+        more: Mapping[str, object] | None = None,
+        **values: object,
+    ) -> None:
         super().__init__(f"{status} {code}")
+        self.more = more or {}  # what the problem holds beside what every problem does
         self.status = status
         self.code = code
         self.retry_after = retry_after
@@ -40,7 +49,7 @@ def register(bp: Blueprint) -> None:
 
 
 def answer(problem: ApiProblem) -> Response:
-    response = _response(problem.status, problem.code, problem.values_said)
+    response = _response(problem.status, problem.code, problem.values_said, more=problem.more)
     if problem.status == HTTPStatus.UNAUTHORIZED:
         error = "" if problem.code == "no_token" else ', error="invalid_token"'
         response.headers["WWW-Authenticate"] = f'Bearer realm="rechtdoor"{error}'
@@ -55,7 +64,11 @@ def answer(problem: ApiProblem) -> Response:
 
 
 def _response(
-    status: int, code: str, values: Mapping[str, object], errors: Iterable[tuple[str, str]] | None = None
+    status: int,
+    code: str,
+    values: Mapping[str, object],
+    errors: Iterable[tuple[str, str]] | None = None,
+    more: Mapping[str, object] | None = None,
 ) -> Response:
     body: dict[str, object] = {
         "type": f"/api/v1/docs#problem-{code}",
@@ -63,6 +76,7 @@ def _response(
         "status": status,
         "detail": catalogue.text(f"problem.{code}", web.language_asked_for(), **values),
         "instance": request.path,
+        **(more or {}),
     }
     if errors is not None:
         body["errors"] = [{"field": field, "message": message} for field, message in errors]

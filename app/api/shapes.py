@@ -19,6 +19,7 @@ from app.records.calls import Call as CallRow
 from app.records.calls import CallStep, StepKind, StepOutcome
 from app.records.promises import Promise as PromiseRow
 from app.records.promises import PromiseEvent, PromiseState
+from app.routing.proof import ProblemKind
 
 
 class Agent(Answer):
@@ -212,6 +213,73 @@ class FieldProblem(Answer):
     message: str
 
 
+class Piece(Answer):
+    """A piece of a sentence; with a field, the value that can be changed there."""
+
+    text: str
+    field: str = Field(description="about_rule_piece_field")
+
+
+class RuleInWords(Answer):
+    rule: str
+    words: str
+    pieces: list[Piece]
+
+
+class RuleDifference(Answer):
+    kind: Annotated[str, words(["added", "removed", "moved", "changed", "ladder"])]
+    rule: str = Field(description="about_rule_id")
+    words: str
+
+
+class RuleDraft(Answer):
+    rules: list[Json] = Field(description="about_rules")
+    ladder: Json = Field(description="about_rules_ladder")
+    based_on: int = Field(description="about_based_on")
+    revision: int = Field(description="about_revision")
+    saved_at: At | None
+    saved_by: str
+    sentences: list[RuleInWords]
+
+
+class RuleProblem(Answer):
+    rule: str = Field(description="about_rule_id")
+    kind: Annotated[str, words(ProblemKind)]
+    words: str
+    situation: str
+    steps: list[str]
+
+
+class RuleCheck(Answer):
+    ok: bool
+    problems: list[RuleProblem]
+    notes: list[Json]
+
+
+class RuleChanges(Answer):
+    changes: list[RuleDifference]
+    situations: list[Json]
+
+
+class RuleVersion(Answer):
+    version: int
+    published_at: At | None
+    published_by: str
+    why: str
+    restores: int | None = Field(description="about_restores")
+    rules: list[Json]
+    ladder: Json
+    changes: list[RuleDifference] = Field(description="about_version_changes")
+
+
+class RuleClash(Answer):
+    rule: str = Field(description="about_rule_id")
+    mine: Json | None
+    theirs: Json | None
+    mine_words: str
+    theirs_words: str
+
+
 class Problem(Answer):
     type: str
     title: str
@@ -219,6 +287,8 @@ class Problem(Answer):
     detail: str
     instance: str
     errors: list[FieldProblem] = Field(default_factory=list)
+    clashes: list[RuleClash] = Field(default_factory=list, description="about_clashes")
+    problems: list[RuleProblem] = Field(default_factory=list, description="about_rule_problems")
 
 
 # One of each that can be written; they fit together, and the tests send them.
@@ -275,6 +345,20 @@ EXAMPLES: dict[str, Json] = {
         "agent": "anna",
         "about": "Wil weten of de kopie is aangekomen.",
     },
+    "RuleDraftWritten": {
+        "rules": [
+            {
+                "id": "vip",
+                "name": "VIP's eerst naar Anna",
+                "enabled": True,
+                "when": [{"fact": "customer.tag", "is": ["vip"]}],
+                "then": {"first": {"agent": "anna"}, "wait_for_owner_seconds": 120},
+            }
+        ],
+        "based_on": 1,
+    },
+    "RulesWhy": {"why": "VIP's spreken Anna"},
+    "RulesRollback": {"version": 1, "why": "toch niet"},
     "HookWritten": {
         "url": "https://crm.example.nl/rechtdoor",
         "events": ["call.ended", "promise.made", "promise.kept", "promise.broken"],

@@ -23,6 +23,7 @@ from app.api import (
     presence_views,
     problems,
     promise_views,
+    rule_views,
     shapes,
     store,
 )
@@ -283,6 +284,7 @@ def _before_the_last(after: str) -> Any:
 promise_views.enter()
 hook_views.enter()
 audit_views.enter()
+rule_views.enter()
 
 
 @operation("GET", "/openapi.json", scope=None, answers={200: "OpenApi"})

@@ -2,70 +2,146 @@
 
 import getpass
 import json
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import click
 from flask.cli import AppGroup
+from sqlalchemy.orm import Session
 
 from app import db
 from app.clock import utcnow
-from app.commands import language, trials
-from app.routing import proof, rules
-from app.routing.ladder import Ladder
+from app.commands import language, say, trials
+from app.routing import publishing, rule_sentences, rules
 from app.routing.mistakes import InvalidRules
+from app.routing.proof import Problem
+from app.routing.rules import Rules
 
 rules_commands = AppGroup("rules", help="The rules by which calls are routed.")
 
 
 @rules_commands.command("show")
-def show() -> None:
-    """Print the rules in force as JSON."""
-    current = _current()
-    click.echo(json.dumps({"version": current.version, "rules": current.ladder.as_json()}, indent=2))
+@click.argument("version", required=False, type=int)
+@click.option("--words", is_flag=True, help="as sentences, not as JSON")
+def show(version: int | None, words: bool) -> None:
+    """Print the rules in force, or those of VERSION, as JSON that `publish` takes."""
+    with db.reading() as session:
+        shown = _known(lambda: publishing.version(session, version)) if version else rules.in_force(session)
+    if words:
+        for number, rule in enumerate(shown.rules, 1):
+            said = rule_sentences.words(rule_sentences.sentence(rule.written, language()))
+            click.echo(
+                f"{number}. {rule.name or rule.id}: {said}" + ("" if rule.enabled else " " + say("rule_off"))
+            )
+        click.echo(say("rules_ladder_last"))
+    else:
+        document = shown.as_json()
+        # `rules` holds them as the API has them; the ladder stands beside them.
+        click.echo(json.dumps({"version": shown.version, **document}, indent=2, ensure_ascii=False))
 
 
 @rules_commands.command("check")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def check(file: Path | None) -> None:
-    """Prove that every path ends in a human or a promise: of the rules in force, or of those in FILE."""
-    _prove(_read(file) if file else _current().ladder)
-    click.echo("every path ends in a human or a promise within its limit")
+    """Prove that every path ends in a human or a promise: of the draft, else those in force, or of FILE."""
+    with db.reading() as session:
+        proposed = _read(session, file) if file else publishing.draft(session).rules
+        _refuse_unproven(proposed, publishing.problems(session, proposed))
+    click.echo(say("rules_proven"))
 
 
 @rules_commands.command("publish")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--why", required=True, help="what this version is for")
-def publish(file: Path, why: str) -> None:
-    """Put the rules in FILE (as `show` prints them) in force, once they are proven."""
-    ladder = _read(file)
-    _prove(ladder)
+def publish(file: Path | None, why: str) -> None:
+    """Put the draft, or the rules in FILE (as `show` prints them), in force, once they are proven."""
+    who, now = getpass.getuser(), utcnow()
     with db.transaction() as session:
-        version = rules.publish(session, ladder, getpass.getuser(), why, utcnow())
-    click.echo(f"version {version} is in force")
+        before = rules.in_force(session)
+        proposed = _read(session, file) if file else publishing.draft(session).rules
+        if proposed.as_json() == before.as_json():
+            click.echo(say("rules_as_they_are", number=before.version))
+            return
+        try:
+            if file:
+                version = publishing.publish(session, proposed, who, why, now)
+            else:
+                version = publishing.publish_draft(session, who, why, now)
+        except publishing.NotProven as found:
+            _refuse_unproven(proposed, found.problems)
+    _tell(version, before, proposed)
+
+
+@rules_commands.command("rollback")
+@click.argument("version", type=int)
+@click.option("--why", default="", help="what for")
+def rollback(version: int, why: str) -> None:
+    """Put the rules of an earlier VERSION in force again."""
+    with db.transaction() as session:
+        before, again = rules.in_force(session), _known(lambda: publishing.version(session, version))
+        if again.as_json() == before.as_json():
+            click.echo(say("rules_as_they_are", number=before.version))
+            return
+        number = publishing.roll_back(session, version, getpass.getuser(), why, utcnow())
+    _tell(number, before, again)
+
+
+@rules_commands.command("versions")
+def versions() -> None:
+    """List the versions, the newest first: who, when, why, and what became different."""
+    with db.reading() as session:
+        for one in publishing.versions(session, before=None, limit=50):
+            when = one.published_at.isoformat(timespec="minutes") if one.published_at else "–"
+            click.echo(f"{one.rules.version}  {when}  {one.published_by or '–'}  {one.why}".rstrip())
+            for difference in rule_sentences.differences(one.before, one.rules, language()):
+                click.echo(f"   {difference.words}")
 
 
 rules_commands.add_command(trials.simulate)
 
 
-def _current() -> rules.Rules:
-    with db.reading() as session:
-        return rules.in_force(session)
+def _known(find: Callable[[], Rules]) -> Rules:
+    try:
+        return find()
+    except publishing.UnknownVersion:
+        raise click.ClickException(say("rules_unknown_version")) from None
 
 
-def _read(file: Path) -> Ladder:
+def _read(session: Session, file: Path) -> Rules:
+    """Read a file of rules; what it leaves out of the ladder has its default, and no rules are none.
+
+    A ladder alone is read too, as `show` printed it before there were rules.
+    """
     try:
         values = json.loads(file.read_text(encoding="utf-8"))
-        if not isinstance(values, dict):
-            raise click.ClickException(f"{file}: must hold an object, as `rules show` prints it")
-        return Ladder.from_json(values.get("rules", values))
     except ValueError as error:
-        raise click.ClickException(f"{file}: is no JSON ({error})") from None
+        raise click.ClickException(f"{file}: " + say("rules_no_json", error=error)) from None
+    if not isinstance(values, dict):
+        raise click.ClickException(f"{file}: " + say("rules_no_object"))
+    values.pop("version", None)
+    if isinstance(values.get("rules"), dict):
+        values = {"ladder": values["rules"]}
+    elif not values.keys() & {"rules", "ladder"}:
+        values = {"ladder": values}
+    try:
+        return Rules.written(values, rules.in_force(session).version)
     except InvalidRules as invalid:
         wrong = "\n".join(f"{file}: {one.field}: {one.say(language())}" for one in invalid.mistakes)
         raise click.ClickException(wrong) from None
 
 
-def _prove(ladder: Ladder) -> None:
-    if problems := proof.problems(ladder):
-        shown = "\n".join(problem.words for problem in problems[:20])
-        raise click.ClickException(f"{len(problems)} paths break the rule of rules:\n{shown}")
+def _refuse_unproven(proposed: Rules, problems: Sequence[Problem]) -> None:
+    """End the command when something is wrong, with what it is."""
+    if not problems:
+        return
+    called = {rule.id: rule.name or rule.id for rule in proposed.rules}
+    shown = "\n".join(
+        f"{called.get(one.rule, say('rules_ladder'))}: {one.say(language())}" for one in problems[:20]
+    )
+    raise click.ClickException(say("rules_not_proven", count=len(problems)) + "\n" + shown)
+
+
+def _tell(version: int, before: Rules, after: Rules) -> None:
+    click.echo(say("rules_in_force", number=version))
+    for difference in rule_sentences.differences(before, after, language()):
+        click.echo(f"   {difference.words}")

@@ -114,6 +114,7 @@ def _asks_the_team(team: ScalarSelect[str]) -> ColumnElement[bool]:
         Promise.agent.is_(None)
         & or_(Promise.team == team, Promise.team == "")
         & or_(Promise.next_at.is_(None), ledger.was_left(Promise.id))
+        & ~Promise.to_review
         & (Promise.state != PromiseState.CALLING)
     )
 

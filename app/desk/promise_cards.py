@@ -39,6 +39,7 @@ class PromiseCard:
     recordings: tuple[RecordingCard, ...]
     not_before: datetime | None  # as the customer wished
     no_messages: bool  # the customer wants none
+    to_review: bool  # before anybody is rung for it
 
 
 def promise_cards(
@@ -65,6 +66,7 @@ def promise_cards(
             recordings=tuple(_recording_card(row) for row in heard.get(one.id, ())),
             not_before=one.not_before,
             no_messages=one.number in wanting_none,
+            to_review=one.to_review,
         )
         for one in promises
     )

@@ -71,13 +71,13 @@ def make(
     now: datetime,
     about: str = "",
     guessed: bool = False,
+    to_review: bool = False,
 ) -> Promise:
     """Owe a callback, and return it; it counts from the commit of this transaction on, not before.
 
     Who is already owed one about this is owed that same one: the earlier time stands, since it was spoken.
-    One whose time has passed was broken, which stays written, and is promised anew for the new time. `origin`
-    makes asking twice harmless; `guessed`: whom it is about is known from the number alone. Without a number
-    nobody can be dialled: it asks a human of the team at once.
+    One whose time has passed was broken, and is promised anew. `origin` makes asking twice harmless;
+    `guessed`: whom it is about is known from the number alone; `to_review`: a supervisor looks at it first.
     """
 
     def owed_before() -> Promise | None:
@@ -101,9 +101,10 @@ def make(
         state=PromiseState.OPEN,
         about=about,
         created_at=now,
-        next_at=now if number else None,  # whoever works promises off finds out when its time comes
+        to_review=to_review,
         tries=0,
     )
+    look_at(promise, now)
     try:
         with session.begin_nested():
             session.add(promise)
@@ -151,8 +152,8 @@ def _owe_by(promise: Promise, due_at: datetime, now: datetime) -> None:
 
 
 def look_at(promise: Promise, at: datetime) -> None:
-    """Let it be looked at by itself; one without a number waits for a human all the same."""
-    promise.next_at = at if promise.number else None
+    """Let it be looked at by itself; one without a number, or to review, waits for a human all the same."""
+    promise.next_at = at if promise.number and not promise.to_review else None
 
 
 def of_origin(session: Session, origin: str) -> Promise | None:
@@ -213,6 +214,7 @@ def set_time(session: Session, promise_id: int, due_at: datetime, who: str, now:
     promise = still_owed(session, promise_id)
     if promise.due_at <= now:
         promise.broken_at = promise.broken_at or promise.due_at
+    promise.to_review = False
     _owe_by(promise, due_at, now)
     move(session, promise, PromiseState.OPEN, "promise_moved", now, who, {"time": due_at.isoformat()})
     return promise
@@ -236,7 +238,7 @@ def hand_over(
     promise = still_owed(session, promise_id)
     if promise.agent == agent:
         return promise
-    before, promise.agent = promise.agent, agent
+    before, promise.agent, promise.to_review = promise.agent, agent, False
     details = {"agent": agent, "from": before or ""}
     if is_spoken_about(session, promise):
         note(session, promise, why, now, who, details)
@@ -313,7 +315,7 @@ def ring_now(session: Session, promise_id: int, who: str, now: datetime) -> Prom
     if promise.number is None:
         raise InvalidField("number", "the caller hid their number; fill in the one they said")
     if promise.state != PromiseState.CALLING:
-        promise.next_at = now
+        promise.next_at, promise.to_review = now, False
         if promise.state in (PromiseState.OPEN, PromiseState.REASSIGNED):
             promise.state = PromiseState.DUE
         note(session, promise, "promise_now", now, who, shows=False)

@@ -40,7 +40,7 @@ def give_number(
     if promise.due_at <= now:
         promise.broken_at = promise.broken_at or promise.due_at
         promise.due_at = due_at
-    promise.next_at = now
+    ledger.look_at(promise, now)
     ledger.move(session, promise, PromiseState.OPEN, "promise_number_given", now, who)
     return promise
 

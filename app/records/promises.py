@@ -13,6 +13,7 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
     func,
     literal_column,
     select,
@@ -155,6 +156,8 @@ class Promise(Base):
     about: Mapped[str] = mapped_column(Text, default="")  # in the caller's own words
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    # A rule put nobody through: a supervisor looks at it before anybody is rung for it.
+    to_review: Mapped[bool] = mapped_column(default=False, server_default=false())
     # When it is looked at next; None: it waits for a human.
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     tries: Mapped[int] = mapped_column(Integer, default=0, server_default="0")  # at the customer

@@ -3,18 +3,21 @@
 The walk asks the very function that decides calls, with each way in which a step can end, until it promises.
 """
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from itertools import product
 
 from app.agents.presence import Endpoint, Reachability
 from app.callers.recognition import Caller, KnownCustomer, OpenCase
+from app.catalogue import text
 from app.lines.hours import calendar
 from app.records.calls import StepKind, StepOutcome
 from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, next_step
-from app.routing.ladder import Ladder, Resolved
+from app.routing.ladder import First, FirstKind, Ladder, Resolved
+from app.routing.rules import Rules
 from app.routing.situation import AgentFacts, LineFacts, Situation, Tried
 
 Decide = Callable[[Situation], Step]
@@ -28,6 +31,25 @@ class ProblemKind(StrEnum):
     TOO_LONG = "too_long"  # longer than the rules allow
     SILENT = "silent"  # somebody waits without a word
     NOBODY_THERE = "nobody_there"  # rings who can't be rung
+    NEVER_MATCHES = "never_matches"  # a rule that no call can come to
+    UNKNOWN_NAME = "unknown_name"  # an agent or a team that there isn't (any more)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Who calls, whether the line is open, and where everybody is: what is said of a path that breaks."""
+
+    caller: str  # a code of the catalogue, as are the others: rule.caller_…, rule.line_…, rule.is_…
+    hours: str
+    places: tuple[tuple[str, str], ...]  # of each person
+
+    def say(self, language: str) -> str:
+        people = ", ".join(
+            f"{text(f'rule.person_{key}', language)} {text(f'rule.is_{place}', language)}"
+            for key, place in self.places
+        )
+        who = text(f"rule.caller_{self.caller}", language)
+        return f"{who}, {text(f'rule.line_{self.hours}', language)}; {people}"
 
 
 @dataclass(frozen=True)
@@ -35,18 +57,25 @@ class Problem:
     """One path that breaks the rule of rules, the first of its kind in its situation."""
 
     kind: ProblemKind
-    situation: str
-    steps: tuple[str, ...]  # up to the one that breaks it
+    scene: Scene | None = None
+    steps: tuple[str, ...] = ()  # up to the one that breaks it
+    rule: str = ""  # its id; empty: the default ladder
+    name: str = ""  # that isn't known, and of what
+
+    def say(self, language: str) -> str:
+        what = text(f"rule.problem_{self.kind}", language, name=self.name)
+        if self.scene is None:
+            return what
+        path = " → ".join(self.steps)
+        return f"{self.scene.say(language)}: {what} ({path})"
+
+    @property
+    def situation(self) -> str:
+        return self.scene.say("en") if self.scene is not None else ""
 
     @property
     def words(self) -> str:
-        what = {
-            ProblemKind.NO_END: "never ends in a human or a promise",
-            ProblemKind.TOO_LONG: "takes longer than the rules allow",
-            ProblemKind.SILENT: "lets the caller wait without a word",
-            ProblemKind.NOBODY_THERE: "rings somebody who can't be rung",
-        }[self.kind]
-        return f"{self.situation}: {what} ({' → '.join(self.steps) or 'at once'})"
+        return self.say("en")
 
 
 def problems(ladder: Ladder, decide: Decide = next_step) -> list[Problem]:
@@ -55,10 +84,80 @@ def problems(ladder: Ladder, decide: Decide = next_step) -> list[Problem]:
     Every caller, every presence of the owner, a colleague who knows the case and a member of the team, and
     every way in which each ring and each wait may end.
     """
-    found: dict[tuple[str, ProblemKind], Problem] = {}
-    for situation, what in _every_situation(Resolved(ladder)):
-        for problem in _Walk(decide, what).problems(situation):
-            found.setdefault((what, problem.kind), problem)
+    return _broken(_every_situation(Resolved(ladder)), decide)
+
+
+@dataclass(frozen=True)
+class Names:
+    """What there is for a rule to name."""
+
+    agents: frozenset[str]
+    teams: frozenset[str]
+
+
+def problems_of(rules: Rules, names: Names | None = None) -> list[Problem]:
+    """Return what breaks the rule of rules in a whole version, each with its rule; what is off is not asked.
+
+    Each outcome is walked once, however many rules come to it; `names`: what they may name.
+    """
+    found = list(_proven(_shape(rules.ladder)))
+    for rule, ladder in rules.in_use:
+        found += [replace(one, rule=rule.id) for one in _unknown(ladder, names)]
+        found += [replace(one, rule=rule.id) for one in _proven_outcome(_shape(ladder))]
+    return [*found, *_unknown(rules.ladder, names)] if not rules.in_use else found
+
+
+def _unknown(ladder: Ladder, names: Names | None) -> Iterator[Problem]:
+    if names is None:
+        return
+    if ladder.first is not None and ladder.first.agent is not None and ladder.first.key not in names.agents:
+        yield Problem(ProblemKind.UNKNOWN_NAME, name=ladder.first.key)
+    for team in ladder.teams:
+        if team not in names.teams:
+            yield Problem(ProblemKind.UNKNOWN_NAME, name=team)
+
+
+def _shape(ladder: Ladder) -> Ladder:
+    """Return a ladder with the same paths: what only words, moments and names differ in is proven once."""
+    usual = Ladder()
+    first = ladder.first
+    if first is not None and first.key:
+        first = First(first.kind, "named" if first.agent is not None else "named_team")
+    return replace(
+        ladder,
+        **{name: getattr(usual, name) for name in _CHANGES_NO_PATH},
+        # A wait is taken or it isn't; that there are no more of them than there may be shows at any length.
+        wait_for_owner_seconds=min(ladder.wait_for_owner_seconds, 1),
+        wait_for_team_seconds=min(ladder.wait_for_team_seconds, 1),
+        first=first,
+        extra_teams=("another",) * bool(ladder.extra_teams),
+    )
+
+
+_CHANGES_NO_PATH = (
+    *("look_back_days", "wrap_up_seconds", "promise_minutes", "speaks_names", "recordings_days"),
+    *("greeting", "records_messages"),
+)
+
+
+@lru_cache(maxsize=64)
+def _proven(ladder: Ladder) -> tuple[Problem, ...]:
+    return tuple(problems(ladder))
+
+
+@lru_cache(maxsize=1024)
+def _proven_outcome(ladder: Ladder) -> tuple[Problem, ...]:
+    """Walk what a rule comes to, with fewer sorts of people: the ladder itself is proven for all of them."""
+    closed = replace(ladder, rings_when_closed=ladder.first is not None)
+    return tuple(_broken(_situations_of_a_rule(Resolved(ladder), Resolved(closed)), next_step))
+
+
+def _broken(situations: Iterable[tuple[Situation, Scene]], decide: Decide) -> list[Problem]:
+    found: dict[tuple[Scene, ProblemKind], Problem] = {}
+    proven: set[Hashable] = set()
+    for situation, scene in situations:
+        for problem in _Walk(decide, scene, proven).problems(situation):
+            found.setdefault((scene, problem.kind), problem)
     return list(found.values())
 
 
@@ -68,7 +167,8 @@ def problems(ladder: Ladder, decide: Decide = next_step) -> list[Problem]:
 @dataclass(frozen=True)
 class _Walk:
     decide: Decide
-    what: str
+    scene: Scene
+    proven: set[Hashable] = field(default_factory=set)  # from where nothing breaks, by whichever way one came
 
     def problems(
         self, known: Situation, waited: float = 0.0, path: tuple[str, ...] = ()
@@ -77,6 +177,17 @@ class _Walk:
         if len(path) >= _NO_END:
             yield self._problem(ProblemKind.NO_END, path)
             return
+        seen = _state(known, waited)
+        if seen in self.proven:
+            return
+        is_proven = True
+        for problem in self._onwards(known, waited, path):
+            is_proven = False
+            yield problem
+        if is_proven:
+            self.proven.add(seen)
+
+    def _onwards(self, known: Situation, waited: float, path: tuple[str, ...]) -> Iterator[Problem]:
         step = self.decide(known)
         path = (*path, _in_a_word(step))
         ladder = known.ladder
@@ -107,7 +218,23 @@ class _Walk:
                         yield from self.problems(after, waited + seconds, path)
 
     def _problem(self, kind: ProblemKind, path: tuple[str, ...]) -> Problem:
-        return Problem(kind, self.what, path)
+        return Problem(kind, self.scene, path)
+
+
+def _state(known: Situation, waited: float) -> Hashable:
+    """Return on what the way from here depends: of what was tried the last, and what came of each."""
+    return (
+        known.tried[-1:],
+        frozenset(known.tried),
+        len(known.tried),
+        tuple((one.key, one.reachability, one.makes_way) for one in known.agents.values()),
+        known.rung_seconds,
+        waited,
+        known.caller.is_known,
+        known.can_be_rung_back,
+        known.line.calendar.hours.text,
+        known.ladder.rings_when_closed,
+    )
 
 
 def _in_a_word(step: Step) -> str:
@@ -163,49 +290,77 @@ _OF_OTHERS = tuple(
 _CASE = OpenCase("case", "", "team", "open", "", _AT, "owner", _AT - timedelta(days=1))
 _CALLERS = {
     "known": Caller("+31612345678", (KnownCustomer("customer", "", "nl", (), (_CASE,)),)),
-    "known, nothing open": Caller("+31612345678", (KnownCustomer("customer", "", "nl", (), ()),)),
+    "nothing_open": Caller("+31612345678", (KnownCustomer("customer", "", "nl", (), ()),)),
     "unknown": Caller("+31612345678"),
     "withheld": Caller(None),
 }
 
 
-def _every_situation(resolved: Resolved) -> Iterator[tuple[Situation, str]]:
+def _every_situation(resolved: Resolved) -> Iterator[tuple[Situation, Scene]]:
     for owner, colleague, member in product(_PLACES, _OF_OTHERS, _OF_OTHERS):
-        agents = {
-            "owner": _agent("owner", *owner, handled_at=_AT - timedelta(days=1)),
-            "colleague": _agent("colleague", *colleague, handled_at=_AT - timedelta(days=2)),
-            "member": _agent("member", *member),
-        }
-        presence = ", ".join(
-            _place(key, *where) for key, where in zip(agents, (owner, colleague, member), strict=True)
-        )
-        for (when, hours), (who, caller) in product(_HOURS.items(), _CALLERS.items()):
-            situation = Situation(
-                now=_AT,
-                line=LineFacts("+31200000000", "team", "nl", calendar(hours, "Europe/Amsterdam", "NL")),
-                caller=caller,
-                owner="owner" if caller.is_known else None,
-                agents=agents,
-                resolved=resolved,
-                can_be_rung_back=caller.e164 is not None,
-            )
-            yield situation, f"{who} caller, {when}; {presence}"
+        places = {"owner": owner, "colleague": colleague, "member": member}
+        for hours, who in product(_HOURS, _CALLERS):
+            yield _situation(resolved, who, hours, places)
 
 
-def _agent(
-    key: str, reachability: Reachability, makes_way: bool, handled_at: datetime | None = None
-) -> AgentFacts:
+_FREE, _BUSY, _OFF = (Reachability.FREE, False), (Reachability.BUSY, False), (Reachability.OFF, False)
+_MAKES_WAY = (Reachability.WRAPPING_UP, True)
+
+
+def _situations_of_a_rule(resolved: Resolved, when_closed: Resolved) -> Iterator[tuple[Situation, Scene]]:
+    first = resolved.ladder.first
+    is_named = first is not None and first.kind not in (FirstKind.OWNER, FirstKind.KNOWS_CASE)
+    each = (_FREE, _BUSY, _OFF)
+    others = ((_FREE, _FREE), (_OFF, _BUSY), (_OFF, _OFF))
+    scenes = [
+        *product(("known",), each, others),
+        ("known", _MAKES_WAY, (_OFF, _OFF)),
+        *(("unknown", _OFF, (_OFF, member)) for member in (_FREE, _BUSY, _OFF)),
+        ("withheld", _OFF, (_OFF, _OFF)),
+    ]
+    for (who, owner, (colleague, member)), one in product(scenes, each if is_named else (None,)):
+        places = {"owner": owner, "colleague": colleague, "member": member}
+        if one is not None:
+            places["named"] = one
+        yield _situation(resolved, who, "open", places)
+        if (colleague, member) == (_OFF, _OFF):
+            yield _situation(resolved, who, "closed", places)
+            yield _situation(when_closed, who, "closed", places)
+
+
+Place = tuple[Reachability, bool]
+
+
+def _situation(
+    resolved: Resolved, who: str, hours: str, places: Mapping[str, Place]
+) -> tuple[Situation, Scene]:
+    caller = _CALLERS[who]
+    situation = Situation(
+        now=_AT,
+        line=LineFacts("+31200000000", "team", "nl", calendar(_HOURS[hours], "Europe/Amsterdam", "NL")),
+        caller=caller,
+        owner="owner" if caller.is_known else None,
+        agents={key: _agent(key, *place) for key, place in places.items()},
+        resolved=resolved,
+        can_be_rung_back=caller.e164 is not None,
+    )
+    seen = tuple((key, "makes_way" if makes_way else str(how)) for key, (how, makes_way) in places.items())
+    return situation, Scene(who, hours, seen)
+
+
+_HANDLED = {"owner": _AT - timedelta(days=1), "colleague": _AT - timedelta(days=2)}
+
+
+@lru_cache(maxsize=256)
+def _agent(key: str, reachability: Reachability, makes_way: bool) -> AgentFacts:
     return AgentFacts(
         key=key,
         spoken_name=key,
-        team="team",
+        team="named_team" if key == "named" else "team",
         reachability=reachability,
         endpoint=Endpoint("client", key),
         phone="+31612345679",
-        handled_at=handled_at,
+        handled_at=_HANDLED.get(key),
         makes_way=makes_way,
+        is_supervisor=key == "named",
     )
-
-
-def _place(key: str, reachability: Reachability, makes_way: bool) -> str:
-    return f"{key} {'makes way' if makes_way else reachability}"

@@ -105,6 +105,15 @@ class Rules:
     def as_json(self) -> Json:
         return {"ladder": self.ladder.as_json(), "rules": [dict(rule.written) for rule in self.rules]}
 
+    def with_(self, rules: list[Any] | None, ladder: Mapping[str, Any] | None) -> "Rules":
+        """Return these with what somebody wrote instead of it; None: as it is. Raises InvalidRules."""
+        document = self.as_json()
+        if rules is not None:
+            document["rules"] = rules
+        if ladder is not None:
+            document["ladder"] = {**document["ladder"], **ladder}
+        return self.written(document, self.version)
+
     @classmethod
     def written(cls, document: Mapping[str, Any], version: int = 0) -> "Rules":
         """Read what somebody wrote: `{"ladder": {..}, "rules": [..]}`, each of which may be left out.
@@ -154,7 +163,8 @@ def rule_of(written: Mapping[str, Any]) -> Rule:
         enabled=written.get("enabled", True),
         when=tuple(Condition.of(one) for one in written.get("when", ())),
         then=Then.of(written.get("then", {})),
-        written=written,
+        # As it is written back: what was left out stands in it.
+        written={"id": written["id"], "name": "", "enabled": True, "when": [], "then": {}, **written},
     )
 
 
@@ -260,12 +270,25 @@ def forget_published() -> None:
     _published.clear()
 
 
-def publish(session: "Session", ladder: Ladder, who: str, why: str, now: datetime) -> int:
-    """Put a new version in force; return its number."""
+def publish(
+    session: "Session",
+    rules: Rules | Ladder,
+    who: str,
+    why: str,
+    now: datetime,
+    restores: int | None = None,
+) -> int:
+    """Put a new version in force; return its number. Whoever asks has proven it: see publishing.py."""
     version = (session.scalar(select(newest_version)) or DEFAULT.version) + 1
+    document = rules.as_json() if isinstance(rules, Rules) else {"ladder": rules.as_json(), "rules": []}
     session.add(
         RuleVersion(
-            version=version, rules={"ladder": ladder.as_json()}, published_at=now, published_by=who, why=why
+            version=version,
+            rules=document,
+            published_at=now,
+            published_by=who,
+            why=why,
+            restores=restores,
         )
     )
     by = audit.actor_called(who)

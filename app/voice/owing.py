@@ -12,6 +12,7 @@ from app.records.calls import Call
 from app.records.promises import Promise, PromiseState
 from app.routing import rules
 from app.routing.facts import Facts
+from app.routing.ladder import Only
 
 
 def owe(
@@ -24,8 +25,11 @@ def owe(
     now: datetime,
     number: str | None = None,
     about: str = "",
+    to_review: bool | None = None,
 ) -> None:
     """Promise this call's caller a callback, once however often it is asked, and confirm it by SMS.
+
+    `to_review`: None for what the rules said of the call's step.
 
     To their own number or the one they named; a number that must not be called is none. Of a caller without
     any, what is known is kept for people to see to, and `about`, what they said.
@@ -47,8 +51,14 @@ def owe(
         now=now,
         about=about,
         guessed=True,
+        to_review=is_refused(session, call) if to_review is None else to_review,
     )
     call.promise = promise.id
+
+
+def is_refused(session: Session, call: Call) -> bool:
+    """Tell whether a rule lets nobody be rung for this call before a supervisor has looked at it."""
+    return rules.of_call(session, call).ladder.only == Only.REFUSE
 
 
 def has_promise(session: Session, call: Call) -> bool:

@@ -24,6 +24,7 @@ from app.records.calls import Call, CallState, CallStep, Inbox, StepKind, StepOu
 from app.routing import heard, kept, resolving, screen_pop, sentences
 from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, needs_others, next_step
 from app.routing.facts import Facts
+from app.routing.ladder import Only
 from app.routing.sentences import Sentence
 from app.routing.situation import Situation, Tried
 from app.voice.owing import owe
@@ -294,7 +295,7 @@ def _wait(
     call.waiting_for_agent, call.waiting_for_team = step.agent, step.team
     if step.due_at is not None:
         # Written down before it is spoken: whoever hangs up is owed a call from that moment on.
-        owe(session, call, facts, step.agent, step.due_at, "promise_while_waiting", now)
+        owe(*(session, call, facts, step.agent, step.due_at, "promise_while_waiting", now), to_review=False)
     if step.agent is not None:
         data = {"call_sid": call.sid, "state": str(CallState.WAITING), "customer": call.customer}
         desk_events.tell(session, step.agent, "call", data, now)
@@ -314,7 +315,8 @@ def _promise(
     now = known.now
     lifecycle.move(call, CallState.PROMISING)
     stop_waiting(call)
-    owe(session, call, facts, step.agent, step.due_at, f"{step.reason.code}", now)
+    to_review = known.ladder.only == Only.REFUSE
+    owe(*(session, call, facts, step.agent, step.due_at, f"{step.reason.code}", now), to_review=to_review)
     is_recorded = resolving.records_messages(known.ladder, facts.line)
     asked = heard.in_words([heard.what_about(is_recorded=is_recorded)], facts, now)
     said = [*said, *sentences.told(call, asked, now)]

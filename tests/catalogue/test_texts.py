@@ -76,10 +76,11 @@ COUNTS = set(
     promises refused seconds seen""".split()
 )
 NO_COUNTS = set(
-    """about agent anchor asked at body browser choices columns day digits email end error events fate
-    field file first from from_number hash how_long id key kind last line link methods moment name
-    names network number numbers organisation outcome password phone problem reference result role
-    row scope sid sids since state team text time to_number until url user where which who why""".split()
+    """about agent anchor asked at before begin body browser choices columns day digits email end error
+    events fact fate field file first from from_number hash how_long id item items key kind last
+    line link methods moment name names network now number numbers organisation outcome password
+    phone place problem reference result role row scope sid sids since state team text then time
+    to_number until url user value what when where which who why""".split()
 )
 # Where a count stands by itself, and no word beside it is another for one than for two.
 BENDS_NOTHING = {

@@ -42,13 +42,13 @@ def test_the_rules_in_force_are_shown_as_they_may_be_published_again(
     flask_command: Command, written: Callable[[object], str]
 ) -> None:
     shown = json.loads(flask_command("rules", "show").stdout)
-    shown["rules"]["owner_ring_seconds"] = 40
+    shown["ladder"]["owner_ring_seconds"] = 40
 
     done = flask_command("rules", "publish", written(shown), "--why", "longer")
 
     assert (done.exit_code, shown["version"]) == (0, 1)
     again = json.loads(flask_command("rules", "show").stdout)
-    assert (again["version"], again["rules"]["owner_ring_seconds"]) == (2, 40)
+    assert (again["version"], again["ladder"]["owner_ring_seconds"]) == (2, 40)
     with db.reading() as session:
         assert session.get_one(RuleVersion, 2).why == "longer"
 

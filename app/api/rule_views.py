@@ -1,0 +1,315 @@
+"""By which rules are calls treated, and on which does somebody work? The requests of /api/v1/rules."""
+
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated, Any, TypeVar
+
+from flask import Response, jsonify
+from flask.typing import ResponseReturnValue
+from pydantic import Field, PlainValidator, WithJsonSchema
+
+from app import db, web
+from app.api import shapes
+from app.api.fields import Problem, Refused, Said, Unusable
+from app.api.problems import ApiProblem
+from app.api.routes import Asked, Filters, asked, operation, said_in_body, who
+from app.clock import utcnow
+from app.records.tokens import Scope
+from app.routing import publishing, rule_sentences
+from app.routing.merging import LADDER, Clash
+from app.routing.mistakes import InvalidRules
+from app.routing.publishing import Draft, Published
+from app.routing.rules import Rules
+
+T = TypeVar("T")
+Json = dict[str, Any]
+
+# A small number of ours: of a version or a draft.
+_LARGEST = 2**31 - 1
+
+
+def _a_list(said: Any) -> list[Any]:
+    if not isinstance(said, list):
+        raise Unusable("wrong_type", expected="array")
+    return said
+
+
+def _an_object(said: Any) -> Json:
+    if not isinstance(said, dict):
+        raise Unusable("wrong_type", expected="object")
+    return said
+
+
+def _a_version(said: Any) -> int:
+    if not isinstance(said, int) or isinstance(said, bool) or not 0 <= said <= _LARGEST:
+        raise Unusable("wrong_type", expected="integer")
+    return said
+
+
+def _why(said: Any) -> str:
+    if not isinstance(said, str):
+        raise Unusable("wrong_type", expected="string")
+    if len(said) > 500:
+        raise Unusable("too_long", most=500)
+    if not said.replace("\n", " ").isprintable():
+        raise Unusable("control_characters")
+    return said
+
+
+_OBJECTS = WithJsonSchema({"type": "array", "items": {"type": "object"}})
+_OBJECT = WithJsonSchema({"type": "object"})
+_NUMBER = WithJsonSchema({"type": "integer", "minimum": 0})
+RuleList = Annotated[list[Any], PlainValidator(_a_list), _OBJECTS]
+LadderWritten = Annotated[Json, PlainValidator(_an_object), _OBJECT]
+Number = Annotated[int, PlainValidator(_a_version), _NUMBER]
+Why = Annotated[str, PlainValidator(_why), WithJsonSchema({"type": "string", "maxLength": 500})]
+
+
+class RuleDraftWritten(Said):
+    rules: RuleList = Field(description="about_rules")
+    based_on: Number = Field(description="about_based_on")
+    ladder: LadderWritten | None = Field(None, description="about_rules_ladder")
+    revision: Number | None = Field(None, description="about_revision")
+
+
+class RulesToCheck(Said):
+    rules: RuleList | None = Field(None, description="about_rules_to_check")
+    ladder: LadderWritten | None = Field(None, description="about_rules_ladder")
+
+
+class RulesWhy(Said):
+    why: Why
+    revision: Number | None = Field(None, description="about_revision")
+
+
+class RulesRollback(Said):
+    version: Number
+    why: Why
+
+
+# --- the draft ----------------------------------------------------------------------------------------
+
+
+def get_rules_draft() -> ResponseReturnValue:
+    asked(Asked)
+    with db.reading() as session:
+        return _in_words(_draft(publishing.draft(session)))
+
+
+def put_rules_draft() -> ResponseReturnValue:
+    said = said_in_body(RuleDraftWritten)
+    written: Json = {"rules": named(said.rules)}
+    if said.ladder is not None:
+        written["ladder"] = said.ladder
+    try:
+        with db.transaction() as session:
+            saved = _readable(
+                lambda: publishing.save(
+                    session,
+                    written,
+                    based_on=said.based_on,
+                    revision=said.revision,
+                    who=who(),
+                    now=utcnow(),
+                )
+            )
+            return _in_words(_draft(saved))
+    except publishing.Clashes as found:
+        more = {"clashes": [_clash(one) for one in found.clashes]}
+        raise ApiProblem(409, "rules_clash", more=more, name=found.draft.saved_by or "–") from None
+    except publishing.UnknownVersion:
+        field = "revision" if said.revision else "based_on"
+        raise Refused([Problem(field, "rules_unknown_version")]) from None
+    except publishing.ChangedMeanwhile:
+        raise ApiProblem(409, "conflict", retry_after=1) from None
+
+
+def named(written: Iterable[Any]) -> list[Any]:
+    """Give a rule that came without one an id of its own."""
+    return [{"id": f"r{secrets.token_hex(4)}", **one} if isinstance(one, dict) else one for one in written]
+
+
+def _readable(work: Callable[[], T]) -> T:
+    """Do what reads rules; say what is wrong with them as of any field."""
+    try:
+        return work()
+    except InvalidRules as invalid:
+        raise Refused(Problem(one.field, one.code, one.values) for one in invalid.mistakes) from None
+
+
+def _draft(draft: Draft) -> Json:
+    document = draft.document
+    return shapes.RuleDraft.of(
+        draft,
+        **document,
+        based_on=draft.rules.version,
+        sentences=[_sentence(rule) for rule in document["rules"]],
+    )
+
+
+def _sentence(rule: Mapping[str, Any]) -> Json:
+    pieces = rule_sentences.sentence(rule, web.language_asked_for())
+    return {
+        "rule": rule["id"],
+        "words": rule_sentences.words(pieces),
+        "pieces": [{"text": one.text, "field": one.field} for one in pieces],
+    }
+
+
+def _clash(clash: Clash) -> Json:
+    language = web.language_asked_for()
+
+    def say(one: Mapping[str, Any] | None, place: int | None) -> str:
+        if one is None:
+            return rule_sentences.gone(language)
+        if clash.rule == LADDER:
+            return rule_sentences.of_the_ladder(one, language)
+        said = rule_sentences.words(rule_sentences.sentence(one, language))
+        return said if place is None else f"{place}. {said}"
+
+    mine, theirs = clash.place or (None, None)
+    return {
+        "rule": clash.rule,
+        "mine": clash.mine,
+        "theirs": clash.theirs,
+        "mine_words": say(clash.mine, mine),
+        "theirs_words": say(clash.theirs, theirs),
+    }
+
+
+# --- whether it holds, and what is different --------------------------------------------------------------
+
+
+def check_rules() -> ResponseReturnValue:
+    said = said_in_body(RulesToCheck)
+    with db.reading() as session:
+        proposed = publishing.draft(session).rules
+        if said.rules is not None or said.ladder is not None:
+            proposed = _readable(lambda: proposed.with_(named_or_none(said.rules), said.ladder))
+        problems = shown(publishing.problems(session, proposed))
+    return _in_words({"ok": not problems, "problems": problems, "notes": []})
+
+
+def named_or_none(written: list[Any] | None) -> list[Any] | None:
+    return None if written is None else named(written)
+
+
+def shown(problems: Iterable[publishing.Problem]) -> list[Json]:
+    language = web.language_asked_for()
+    return [
+        {
+            "rule": one.rule,
+            "kind": str(one.kind),
+            "words": one.say(language),
+            "situation": one.scene.say(language) if one.scene is not None else "",
+            "steps": list(one.steps),
+        }
+        for one in problems
+    ]
+
+
+def get_rules_changes() -> ResponseReturnValue:
+    asked(Asked)
+    with db.reading() as session:
+        proposed = publishing.draft(session).rules
+        in_force = publishing.version(session, proposed.version)
+    return _in_words({"changes": _differences(in_force, proposed), "situations": []})
+
+
+def _differences(before: Rules, after: Rules) -> list[Json]:
+    found = rule_sentences.differences(before, after, web.language_asked_for())
+    return [{"kind": one.kind, "rule": one.rule, "words": one.words} for one in found]
+
+
+# --- versions -----------------------------------------------------------------------------------------
+
+
+def publish_rules() -> ResponseReturnValue:
+    said = said_in_body(RulesWhy)
+    try:
+        with db.transaction() as session:
+            publishing.publish_draft(session, who(), said.why, utcnow(), said.revision)
+    except publishing.NotProven as found:
+        more = {
+            "problems": shown(found.problems),
+            "errors": [
+                {"field": one["rule"] or "ladder", "message": one["words"]} for one in shown(found.problems)
+            ],
+        }
+        raise ApiProblem(422, "rules_not_proven", more=more) from None
+    except publishing.NothingToPublish:
+        raise ApiProblem(409, "rules_nothing_to_publish") from None
+    except publishing.ChangedMeanwhile:
+        raise ApiProblem(409, "rules_changed_meanwhile") from None
+    return _newest()
+
+
+def roll_back_rules() -> ResponseReturnValue:
+    said = said_in_body(RulesRollback)
+    try:
+        with db.transaction() as session:
+            publishing.roll_back(session, said.version, who(), said.why, utcnow())
+    except publishing.UnknownVersion:
+        raise Refused([Problem("version", "rules_unknown_version")]) from None
+    return _newest()
+
+
+def _newest() -> Response:
+    with db.reading() as session:
+        return _in_words(_version(publishing.versions(session, before=None, limit=1)[0]))
+
+
+def list_rules_versions() -> ResponseReturnValue:
+    said = asked(Filters)
+    after = said.after
+    if after is not None and not (after.isascii() and after.isdigit() and len(after) < 10):
+        raise Refused([Problem("after", "unknown_after", {"text": after[:60]})])
+    with db.reading() as session:
+        found = publishing.versions(
+            session, before=int(after) if after is not None else None, limit=said.limit + 1
+        )
+        items = [_version(one) for one in found[: said.limit]]
+    following = str(items[-1]["version"]) if len(found) > said.limit else None
+    return _in_words({"items": items, "next": following})
+
+
+def get_rules_version(version: int) -> ResponseReturnValue:
+    with db.reading() as session:
+        found = publishing.versions(session, before=version + 1, limit=1)
+        if not found or found[0].rules.version != version:
+            raise ApiProblem(404, "not_found")
+        return _in_words(_version(found[0]))
+
+
+def _version(one: Published) -> Json:
+    return shapes.RuleVersion.of(
+        one, **one.rules.as_json(), version=one.rules.version, changes=_differences(one.before, one.rules)
+    )
+
+
+def _in_words(answer: Any) -> Response:
+    """Answer with what holds sentences in the language of who asks."""
+    response = jsonify(answer)
+    response.headers["Content-Language"] = web.language_asked_for()
+    response.vary.add("Accept-Language")
+    return response
+
+
+def enter() -> None:
+    """Enter the requests where the description is to show them."""
+    read, write = Scope.READ, Scope.WRITE
+    draft, version = {200: shapes.RuleDraft}, {200: shapes.RuleVersion}
+    operation("GET", "/rules/draft", scope=read, answers=draft)(get_rules_draft)
+    operation("PUT", "/rules/draft", scope=write, body=RuleDraftWritten, answers=draft)(put_rules_draft)
+    operation("POST", "/rules/check", scope=read, body=RulesToCheck, answers={200: shapes.RuleCheck})(
+        check_rules
+    )
+    operation("GET", "/rules/changes", scope=read, answers={200: shapes.RuleChanges})(get_rules_changes)
+    operation("POST", "/rules/publish", scope=write, body=RulesWhy, answers=version)(publish_rules)
+    operation("POST", "/rules/rollback", scope=write, body=RulesRollback, answers=version)(roll_back_rules)
+    operation(*("GET", "/rules/versions"), scope=read, answers=version, is_page=True, query=Filters)(
+        list_rules_versions
+    )
+    operation("GET", f"/rules/versions/<int(max={_LARGEST - 1}):version>", scope=read, answers=version)(
+        get_rules_version
+    )
