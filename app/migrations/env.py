@@ -18,7 +18,8 @@ import app.records.outgoing
 import app.records.privacy
 import app.records.promises
 import app.records.rules
-import app.records.tokens  # noqa: F401  # each import puts its tables into the metadata
+import app.records.tokens
+import app.records.trials  # noqa: F401  # each import puts its tables into the metadata
 from app.db import Base
 
 context.configure(

@@ -69,7 +69,7 @@ def _short(text: object) -> str:
     return "".join(one if one.isprintable() else "�" for one in str(text))[:60]
 
 
-def _one_of(choices: Mapping[str, Any] | type[StrEnum]) -> BeforeValidator:
+def one_of(choices: Mapping[str, Any] | type[StrEnum]) -> BeforeValidator:
     known = {str(one): one for one in choices} if isinstance(choices, type) else choices
 
     def read(said: Any) -> Any:
@@ -115,7 +115,7 @@ def _plain(text: str) -> str:
 Text = Annotated[str, Field(max_length=200), AfterValidator(_plain)]
 Key = Annotated[str, Field(max_length=121), AfterValidator(_plain)]
 Place = Annotated[
-    Reachability, _one_of(PLACES), Field(json_schema_extra={"type": "string", "enum": list(PLACES)})
+    Reachability, one_of(PLACES), Field(json_schema_extra={"type": "string", "enum": list(PLACES)})
 ]
 AnswerSaid = Annotated[
     Any, BeforeValidator(_answer), Field(json_schema_extra={"type": "string", "examples": ["no_answer"]})
@@ -127,39 +127,39 @@ Whole = Annotated[int, Field(strict=True, ge=0)]
 # --- the shapes -------------------------------------------------------------------------------------------
 
 
-class _Shape(BaseModel):
+class Shape(BaseModel):
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
 
-class MadeUpCase(_Shape):
+class MadeUpCase(Shape):
     """An open case of a caller who doesn't exist."""
 
     team: Text | None = None  # None: the line's
-    status: Annotated[str, _one_of({"open": "open", "waiting": "waiting"})] = "open"
+    status: Annotated[str, one_of({"open": "open", "waiting": "waiting"})] = "open"
     priority: Text = "normal"
     age_days: Annotated[Whole, Field(le=3650)] = 7
     owner: Key | None = None
     subject: Text = ""
 
 
-class MadeUp(_Shape):
+class MadeUp(Shape):
     """A caller who doesn't exist."""
 
-    kind: Annotated[CallerKind, _one_of(CallerKind)] = CallerKind.KNOWN
+    kind: Annotated[CallerKind, one_of(CallerKind)] = CallerKind.KNOWN
     name: Text = ""
     language: Annotated[str, Field(pattern="^[a-z]{2}$")] = LANGUAGES[0]
     tags: Annotated[list[Text], Field(max_length=MOST_TAGS)] = []
     country: Annotated[str, Field(pattern="^[A-Z]{2}$")] | None = None
-    attestation: Annotated[str, _one_of({"a": "A", "b": "B", "c": "C", "none": "none"})] = "none"
+    attestation: Annotated[str, one_of({"a": "A", "b": "B", "c": "C", "none": "none"})] = "none"
     case: MadeUpCase | None = None
     calls: Annotated[Whole, Field(le=100)] = 0  # earlier ones about the case, within `calls_days`
     calls_days: Annotated[Whole, Field(ge=1, le=90)] = 7
     handled_by: Annotated[list[Key], Field(max_length=MOST_AGENTS)] = []  # the last one first
-    promise: Annotated[OwedKind, _one_of(OwedKind)] = OwedKind.NONE
+    promise: Annotated[OwedKind, one_of(OwedKind)] = OwedKind.NONE
     promised_by: Key | None = None
 
 
-class AskedCall(_Shape):
+class AskedCall(Shape):
     """A call that didn't take place: by a number, or by somebody made up."""
 
     number: Annotated[str, Field(max_length=200)] | None = Field(None, alias="from")

@@ -38,6 +38,7 @@ class Facts:
     calls_within: Mapping[int, int] = field(default_factory=dict)  # by days, where rules ask for it
     attestation: str = ""
     came_in_at: datetime | None = None  # None: now
+    country: str = ""  # of the caller; empty: that of their number
 
     @property
     def language(self) -> str:
@@ -80,7 +81,7 @@ class Facts:
             calls_lately=self.calls_lately,
             calls_within=self.calls_within,
             attestation=self.attestation,
-            country=country_of(self.caller.e164),
+            country=self.country or country_of(self.caller.e164),
             came_in_at=self.came_in_at,
         )
 

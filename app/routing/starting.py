@@ -14,10 +14,14 @@ from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise
 from app.deployment import Deployment
 from app.lines import places
 from app.records.agents import Agent
+from app.records.calls import CallStep
 from app.records.lines import Line
-from app.routing import reading
+from app.routing import kept, reading
+from app.routing import rules as rule_versions
 from app.routing.asked_call import AskedCall, CallerKind, MadeUp, NotACall, OwedKind
+from app.routing.conditions import A_WEEK
 from app.routing.facts import Facts, LastContact
+from app.routing.ladder import BY_DEFAULT
 from app.routing.mistakes import Mistake
 from app.routing.rules import Rules
 from app.routing.situation import AgentFacts
@@ -36,11 +40,18 @@ class Start:
 
 
 def of(
-    session: Session, asked: AskedCall, rules: Rules | None, now: datetime, deployment: Deployment
+    session: Session,
+    asked: AskedCall,
+    rules: Rules | None,
+    now: datetime,
+    deployment: Deployment,
+    *,
+    others_are_there: bool = False,
 ) -> Start:
     """Return from where an asked call starts, by the rules in force or `rules`; people are where they are.
 
-    Raises NotACall for a line or an agent that isn't there.
+    With `others_are_there` whoever isn't named in `presence` can be rung. Raises NotACall for a line or an
+    agent that isn't there.
     """
     line = _line(session, asked.line)
     at = asked.at or now
@@ -48,7 +59,8 @@ def of(
         start = _of_number(session, asked.number or "", line, at, now, rules, deployment)
     else:
         start = _of_made_up(session, asked.caller, line, at, now, rules, deployment)
-    return replace(start, facts=_placed(session, start.facts, asked.presence, now))
+    facts = _everybody_there(start.facts) if others_are_there else start.facts
+    return replace(start, facts=_placed(session, facts, asked.presence, now))
 
 
 def _line(session: Session, asked: str | None) -> str:
@@ -109,7 +121,12 @@ def _of_made_up(
         agents=agents,
         owner=owner,
         last_contact=contact,
-        calls_lately=1 + (made_up.calls if made_up.calls_days <= 7 else 0),
+        calls_lately=1 + (made_up.calls if made_up.calls_days <= A_WEEK else 0),
+        calls_within={
+            days: 1 + (made_up.calls if made_up.calls_days <= days else 0)
+            for days in {*facts.calls_within, made_up.calls_days}
+        },
+        attestation=f"TN-Validation-Passed-{made_up.attestation}" if made_up.attestation != "none" else "",
     )
     return Start(facts, at, made_up.kind != CallerKind.WITHHELD)
 
@@ -145,6 +162,7 @@ def _case(made_up: MadeUp, known: Facts, at: datetime) -> OpenCase:
         subject=case.subject if case else "",
         team=(case.team if case else None) or known.line.team or "",
         status=case.status if case else "open",
+        priority=case.priority if case else "normal",
         url="",
         opened_at=at - timedelta(days=case.age_days if case else 7),
         owner=(case.owner if case else None) or last,
@@ -161,6 +179,30 @@ def _require(agents: Mapping[str, AgentFacts], named: Iterable[tuple[str, str | 
         raise NotACall(*missing)
 
 
+def of_kept(
+    session: Session, step: CallStep, rules: Rules | None, now: datetime, deployment: Deployment
+) -> Start:
+    """Return from where a call started of which a step was kept. Raises kept.UnknownForm."""
+    if step.situation is None:
+        raise kept.UnknownForm("no decision was kept")
+    known = kept.situation_of(step.situation, BY_DEFAULT)
+    line = reading.line_of(session, known.line.number, deployment.defaults)
+    facts = Facts(
+        line=replace(line, calendar=known.line.calendar, team=known.line.team),
+        line_name="",
+        caller=known.caller,
+        owner=known.owner,
+        agents=known.agents,
+        last_contact=None,
+        rules=rules or rule_versions.in_force(session),
+        calls_lately=known.calls_lately,
+        calls_within=known.calls_within,
+        attestation=known.attestation,
+        country=known.country,
+    )
+    return Start(_named(session, facts), known.now, known.can_be_rung_back)
+
+
 # --- who is there -------------------------------------------------------------------------------------------
 
 
@@ -173,6 +215,16 @@ def _placed(session: Session, facts: Facts, presence: Mapping[str, Reachability]
     _require(known, [(f"presence.{key}", key) for key in presence])
     agents = {key: placed(agent, presence.get(key)) for key, agent in facts.agents.items()}
     return replace(facts, agents=agents)
+
+
+def _everybody_there(facts: Facts) -> Facts:
+    """Return the facts with all who work here free, and of a day on which nothing else has happened."""
+    agents = {
+        key: replace(placed(agent, Reachability.FREE), idle_since=None, direct_calls=0)
+        for key, agent in facts.agents.items()
+        if agent.reachability != Reachability.LEFT
+    }
+    return replace(facts, agents={**facts.agents, **agents})
 
 
 def placed(agent: AgentFacts, reachability: Reachability | None) -> AgentFacts:
@@ -190,7 +242,7 @@ def placed(agent: AgentFacts, reachability: Reachability | None) -> AgentFacts:
     )
 
 
-def named(session: Session, facts: Facts) -> Facts:
+def _named(session: Session, facts: Facts) -> Facts:
     """Return facts that were kept without names with those of now; who is gone has their key."""
     rows = session.execute(
         select(Agent.key, Agent.spoken_name, Agent.language).where(Agent.key.in_(list(facts.agents)))
