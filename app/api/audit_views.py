@@ -15,6 +15,7 @@ from app.api.routes import READ, Asked, Filters, asked, operation, read
 from app.audit import log, logbook, searching
 from app.audit.log import Activity
 from app.audit.searching import Wanted
+from app.records.tokens import Noun
 
 
 def _number(text: str) -> int:
@@ -80,11 +81,18 @@ def enter() -> None:
         "GET",
         "/consultations",
         scope=READ,
+        noun=Noun.AUDIT,
         answers={200: shapes.Consultation},
         is_page=True,
         query=_OfConsultations,
     )(list_consultations)
-    operation("GET", "/processing-activities", scope=READ, answers={200: shapes.Activities})(list_activities)
-    operation("GET", "/processing-activities/<activity>", scope=READ, answers={200: shapes.Activity})(
-        get_activity
+    operation("GET", "/processing-activities", scope=READ, noun=Noun.AUDIT, answers={200: shapes.Activities})(
+        list_activities
     )
+    operation(
+        "GET",
+        "/processing-activities/<activity>",
+        scope=READ,
+        noun=Noun.AUDIT,
+        answers={200: shapes.Activity},
+    )(get_activity)

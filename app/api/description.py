@@ -357,6 +357,9 @@ def _entry(operation: Operation, language: str) -> OperationEntry:
 
 def _field_lines(model: type[BaseModel] | None, language: str) -> tuple[FieldLine, ...]:
     schema = _components()[_name(model)] if model else {}
+    if schema.get("type") == "array":
+        # Of a list the page shows what one of it holds.
+        schema = _components()[schema["items"]["$ref"].rpartition("/")[2]]
     required = set(schema.get("required", ()))
     return tuple(
         FieldLine(field, _type(one), field in required, about(one.get("description", ""), language))

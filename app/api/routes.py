@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeVar
 
 from flask import Response, current_app, g, jsonify, request
 from flask.typing import ResponseReturnValue
-from pydantic import BeforeValidator, Field
+from pydantic import BaseModel, BeforeValidator, Field
 from sqlalchemy import Select
 
 from app import db
@@ -17,7 +17,6 @@ from app.api.problems import ApiProblem
 from app.audit import log as audit
 from app.audit.log import Actor, Subject, What
 from app.clock import utcnow
-from app.outgoing.shapes import Answer
 from app.records.audit import Via
 from app.records.tokens import Noun, Scope
 from config import Settings
@@ -30,7 +29,7 @@ USUAL_ITEMS = 100
 View = Callable[..., ResponseReturnValue]
 Condition = Callable[[Any], Any]
 # What is answered: a shape, another sort of answer by its name, or nothing.
-Shown = type[Answer] | str | None
+Shown = type[BaseModel] | str | None
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Operation:
     scope: Scope | None  # None: open to everybody
     noun: Noun | None  # what it is about; None: a token for some nouns never does
     own_desk: bool  # an agent's own desk token does as well
-    body: type[Said] | None
+    body: type[BaseModel] | None
     answers: Mapping[int, Shown]  # by status; None: no body
     is_page: bool  # answers a page of such items
     query: type[Said] | None
@@ -60,7 +59,7 @@ def operation(
     scope: Scope | None,
     noun: Noun | None = None,
     answers: Mapping[int, Shown],
-    body: type[Said] | None = None,
+    body: type[BaseModel] | None = None,
     own_desk: bool = False,
     is_page: bool = False,
     query: type[Said] | None = None,

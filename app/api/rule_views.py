@@ -9,12 +9,12 @@ from flask.typing import ResponseReturnValue
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from app import db, web
-from app.api import shapes
+from app.api import rule_shapes
 from app.api.fields import Problem, Refused, Said, Unusable
 from app.api.problems import ApiProblem
 from app.api.routes import Asked, Filters, asked, operation, said_in_body, who
 from app.clock import utcnow
-from app.records.tokens import Scope
+from app.records.tokens import Noun, Scope
 from app.routing import publishing, rule_sentences
 from app.routing.merging import LADDER, Clash
 from app.routing.mistakes import InvalidRules
@@ -139,7 +139,7 @@ def _readable(work: Callable[[], T]) -> T:
 
 def _draft(draft: Draft) -> Json:
     document = draft.document
-    return shapes.RuleDraft.of(
+    return rule_shapes.RuleDraft.of(
         draft,
         **document,
         based_on=draft.rules.version,
@@ -282,7 +282,7 @@ def get_rules_version(version: int) -> ResponseReturnValue:
 
 
 def _version(one: Published) -> Json:
-    return shapes.RuleVersion.of(
+    return rule_shapes.RuleVersion.of(
         one, **one.rules.as_json(), version=one.rules.version, changes=_differences(one.before, one.rules)
     )
 
@@ -298,18 +298,35 @@ def _in_words(answer: Any) -> Response:
 def enter() -> None:
     """Enter the requests where the description is to show them."""
     read, write = Scope.READ, Scope.WRITE
-    draft, version = {200: shapes.RuleDraft}, {200: shapes.RuleVersion}
-    operation("GET", "/rules/draft", scope=read, answers=draft)(get_rules_draft)
-    operation("PUT", "/rules/draft", scope=write, body=RuleDraftWritten, answers=draft)(put_rules_draft)
-    operation("POST", "/rules/check", scope=read, body=RulesToCheck, answers={200: shapes.RuleCheck})(
-        check_rules
+    draft, version = {200: rule_shapes.RuleDraft}, {200: rule_shapes.RuleVersion}
+    operation("GET", "/rules/draft", scope=read, noun=Noun.RULES, answers=draft)(get_rules_draft)
+    operation("PUT", "/rules/draft", scope=write, noun=Noun.RULES, body=RuleDraftWritten, answers=draft)(
+        put_rules_draft
     )
-    operation("GET", "/rules/changes", scope=read, answers={200: shapes.RuleChanges})(get_rules_changes)
-    operation("POST", "/rules/publish", scope=write, body=RulesWhy, answers=version)(publish_rules)
-    operation("POST", "/rules/rollback", scope=write, body=RulesRollback, answers=version)(roll_back_rules)
-    operation(*("GET", "/rules/versions"), scope=read, answers=version, is_page=True, query=Filters)(
-        list_rules_versions
+    operation(
+        "POST",
+        "/rules/check",
+        scope=read,
+        noun=Noun.RULES,
+        body=RulesToCheck,
+        answers={200: rule_shapes.RuleCheck},
+    )(check_rules)
+    operation("GET", "/rules/changes", scope=read, noun=Noun.RULES, answers={200: rule_shapes.RuleChanges})(
+        get_rules_changes
     )
-    operation("GET", f"/rules/versions/<int(max={_LARGEST - 1}):version>", scope=read, answers=version)(
-        get_rules_version
+    operation("POST", "/rules/publish", scope=write, noun=Noun.RULES, body=RulesWhy, answers=version)(
+        publish_rules
     )
+    operation("POST", "/rules/rollback", scope=write, noun=Noun.RULES, body=RulesRollback, answers=version)(
+        roll_back_rules
+    )
+    operation(
+        *("GET", "/rules/versions"), scope=read, noun=Noun.RULES, answers=version, is_page=True, query=Filters
+    )(list_rules_versions)
+    operation(
+        "GET",
+        f"/rules/versions/<int(max={_LARGEST - 1}):version>",
+        scope=read,
+        noun=Noun.RULES,
+        answers=version,
+    )(get_rules_version)

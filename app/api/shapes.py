@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from app import catalogue
+from app.api.rule_shapes import RuleClash, RuleProblem
 from app.outgoing.hooks import Event
 from app.outgoing.shapes import Answer, At, CallInList, Json, Promise, words
 from app.outgoing.shapes import Case as Case  # so that the views find all of them here
@@ -19,7 +20,6 @@ from app.records.calls import Call as CallRow
 from app.records.calls import CallStep, StepKind, StepOutcome
 from app.records.promises import Promise as PromiseRow
 from app.records.promises import PromiseEvent, PromiseState
-from app.routing.proof import ProblemKind
 
 
 class Agent(Answer):
@@ -213,73 +213,6 @@ class FieldProblem(Answer):
     message: str
 
 
-class Piece(Answer):
-    """A piece of a sentence; with a field, the value that can be changed there."""
-
-    text: str
-    field: str = Field(description="about_rule_piece_field")
-
-
-class RuleInWords(Answer):
-    rule: str
-    words: str
-    pieces: list[Piece]
-
-
-class RuleDifference(Answer):
-    kind: Annotated[str, words(["added", "removed", "moved", "changed", "ladder"])]
-    rule: str = Field(description="about_rule_id")
-    words: str
-
-
-class RuleDraft(Answer):
-    rules: list[Json] = Field(description="about_rules")
-    ladder: Json = Field(description="about_rules_ladder")
-    based_on: int = Field(description="about_based_on")
-    revision: int = Field(description="about_revision")
-    saved_at: At | None
-    saved_by: str
-    sentences: list[RuleInWords]
-
-
-class RuleProblem(Answer):
-    rule: str = Field(description="about_rule_id")
-    kind: Annotated[str, words(ProblemKind)]
-    words: str
-    situation: str
-    steps: list[str]
-
-
-class RuleCheck(Answer):
-    ok: bool
-    problems: list[RuleProblem]
-    notes: list[Json]
-
-
-class RuleChanges(Answer):
-    changes: list[RuleDifference]
-    situations: list[Json]
-
-
-class RuleVersion(Answer):
-    version: int
-    published_at: At | None
-    published_by: str
-    why: str
-    restores: int | None = Field(description="about_restores")
-    rules: list[Json]
-    ladder: Json
-    changes: list[RuleDifference] = Field(description="about_version_changes")
-
-
-class RuleClash(Answer):
-    rule: str = Field(description="about_rule_id")
-    mine: Json | None
-    theirs: Json | None
-    mine_words: str
-    theirs_words: str
-
-
 class Problem(Answer):
     type: str
     title: str
@@ -292,7 +225,7 @@ class Problem(Answer):
 
 
 # One of each that can be written; they fit together, and the tests send them.
-EXAMPLES: dict[str, Json] = {
+EXAMPLES: dict[str, Any] = {
     "AgentWritten": {
         "name": "Anna Bakker",
         "spoken_name": "Anna",
@@ -359,6 +292,31 @@ EXAMPLES: dict[str, Json] = {
     },
     "RulesWhy": {"why": "VIP's spreken Anna"},
     "RulesRollback": {"version": 1, "why": "toch niet"},
+    "CallToSimulate": {
+        "caller": {
+            "language": "nl",
+            "tags": ["vip"],
+            "case": {"team": "Burgerzaken"},
+            "handled_by": ["anna"],
+        },
+        "line": "+31201234567",
+        "at": "2026-11-27T16:10:00+01:00",
+        "presence": {"anna": "break"},
+        "answers": ["no_answer", "hung_up:12"],
+    },
+    "RuleTestsWritten": [
+        {
+            "name": "mevrouw De Vries, vrijdag 16:10, Anna op pauze → Bram",
+            "call": {
+                "caller": {"case": {"team": "Burgerzaken"}, "handled_by": ["anna", "bram"]},
+                "line": "+31201234567",
+                "at": "2026-11-27T16:10:00+01:00",
+                "presence": {"anna": "break"},
+            },
+            "expect": {"first": "bram", "says": ["owner_on_break"]},
+        }
+    ],
+    "PeriodToReplay": {"since": "2026-11-16T00:00:00+01:00", "until": "2026-11-23T00:00:00+01:00"},
     "HookWritten": {
         "url": "https://crm.example.nl/rechtdoor",
         "events": ["call.ended", "promise.made", "promise.kept", "promise.broken"],

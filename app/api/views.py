@@ -26,6 +26,7 @@ from app.api import (
     rule_views,
     shapes,
     store,
+    trial_views,
 )
 from app.api.fields import AgentKey, Key, Moment, Phone, Problem, Refused, Team, one_of
 from app.api.problems import ApiProblem
@@ -285,6 +286,7 @@ promise_views.enter()
 hook_views.enter()
 audit_views.enter()
 rule_views.enter()
+trial_views.enter()
 
 
 @operation("GET", "/openapi.json", scope=None, answers={200: "OpenApi"})

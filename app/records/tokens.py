@@ -20,6 +20,7 @@ class Noun(StrEnum):
     """What an address of the API is about: a token may be for some of these alone."""
 
     AGENTS = "agents"
+    AUDIT = "audit"  # who looked at whom
     CALLS = "calls"
     CASES = "cases"
     CONTACTS = "contacts"
@@ -31,6 +32,7 @@ class Noun(StrEnum):
     NUMBERS = "numbers"  # that are nobody's own
     PRESENCE = "presence"
     PROMISES = "promises"
+    RULES = "rules"
 
 
 class ApiToken(Base):

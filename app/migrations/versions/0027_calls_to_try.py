@@ -5,8 +5,8 @@ from alembic import op
 
 import app.db
 
-revision = "0028"
-down_revision = "0017"
+revision = "0027"
+down_revision = "0026"
 branch_labels = None
 depends_on = None
 
