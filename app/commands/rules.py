@@ -97,7 +97,8 @@ def versions() -> None:
                 click.echo(f"   {difference.words}")
 
 
-rules_commands.add_command(trials.simulate)
+for _command in (trials.simulate, trials.test, trials.replay):
+    rules_commands.add_command(_command)
 
 
 def _known(find: Callable[[], Rules]) -> Rules:
