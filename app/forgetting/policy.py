@@ -34,6 +34,8 @@ NEVER = {
     "api_tokens": "work",
     "hooks": "work",
     "rule_versions": "why",
+    "rule_drafts": "why",
+    "rule_tests": "work",
     # With what people prove who they are, and what the organisation's directory says of them.
     "authenticators": "work",
     "passkeys": "work",
