@@ -1,13 +1,14 @@
 """Which teams does somebody see, and which team has nobody in it?
 
-A supervisor sees their own team, or those that were given to them; admins and auditors see all. What belongs
-to no team is everybody's to see to. A line, a case or a promise of a team without an agent finds nobody free,
-ever: most often it is spelled otherwise than at the agents, “balie” and “Balie” being two teams.
+A supervisor sees their own team, or those that were given to them; admins and auditors see all. What no team
+has, or none that somebody supervises, is every supervisor's to see to. A line, a case or a promise of a team
+without an agent finds nobody free, ever: most often it is spelled otherwise than at the agents, “balie” and
+“Balie” being two teams.
 """
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,16 +31,17 @@ ALL = "*"
 
 @dataclass(frozen=True)
 class Reach:
-    """Of which teams somebody sees what others do; None: of all."""
+    """Of which teams somebody sees what others do: of `teams` or, where that is None, of all but `hidden`."""
 
     teams: frozenset[str] | None
+    hidden: frozenset[str] = frozenset()
 
     @property
     def is_all(self) -> bool:
-        return self.teams is None
+        return self.teams is None and not self.hidden
 
     def covers(self, team: str) -> bool:
-        return self.teams is None or team in self.teams or team == ""
+        return team == "" or (team not in self.hidden if self.teams is None else team in self.teams)
 
     def of(
         self,
@@ -47,16 +49,19 @@ class Reach:
         agent: ColumnElement[Any] | InstrumentedAttribute[Any] | None = None,
     ) -> ColumnElement[bool]:
         """Return what is true of a row of these teams or, with its column, of one of their agents."""
-        if self.teams is None:
+        if self.is_all:
             return true()
-        theirs = team.in_([*sorted(self.teams), ""])
+        theirs = or_(team == "", self._is_of(team))
         return theirs if agent is None else or_(theirs, self.of_agent(agent))
 
     def of_agent(self, agent: ColumnElement[Any] | InstrumentedAttribute[Any]) -> ColumnElement[bool]:
         """Return what is true of a row of one of these teams' agents."""
-        if self.teams is None:
+        if self.is_all:
             return true()
-        return agent.in_(select(_agents.c.key).where(_agents.c.team.in_(sorted(self.teams))))
+        return agent.in_(select(_agents.c.key).where(self._is_of(_agents.c.team)))
+
+    def _is_of(self, team: ColumnElement[str] | InstrumentedAttribute[str]) -> ColumnElement[bool]:
+        return team.not_in(sorted(self.hidden)) if self.teams is None else team.in_(sorted(self.teams))
 
 
 EVERYWHERE, NOWHERE = Reach(None), Reach(frozenset())
@@ -65,43 +70,60 @@ _agents = table_of(Agent).alias("of_their_teams")
 
 def reach_of(session: Session, email: str) -> Reach:
     """Return what an account sees of others: as it is now, whatever it was when they signed in."""
-    row = session.execute(
-        select(User.role, User.teams, Agent.team)
-        .outerjoin(Agent, Agent.key == User.agent)
-        .where(User.email == email)
-    ).one_or_none()
-    return NOWHERE if row is None else _reach(row.role, row.teams, row.team)
+    role = session.scalar(select(User.role).where(User.email == email))
+    if role in (Role.ADMIN, Role.AUDITOR):
+        return EVERYWHERE
+    return _reach(_supervisors(session), lambda one: one.email == email)
 
 
 def reach_at_desk(session: Session, agent: str) -> Reach:
     """Return what who sits at this desk supervises; nothing for whoever doesn't."""
-    found = [reach for key, reach in _supervisors(session) if key == agent]
-    return found[0] if found else NOWHERE
+    return _reach(_supervisors(session), lambda one: one.agent == agent)
+
+
+def reach_of_agent(session: Session, agent: str) -> Reach:
+    """Return what whoever sits at this desk may see, also as an admin, of whom no desk asks anything."""
+    email = session.scalar(select(User.email).where(User.agent == agent).order_by(User.email).limit(1))
+    return reach_of(session, email) if email is not None else NOWHERE
 
 
 def supervising(session: Session, team: str) -> list[str]:
     """Return the supervisors with a desk who see a team."""
-    return [agent for agent, reach in _supervisors(session) if reach.covers(team)]
+    found = _supervisors(session)
+    return [one.agent for one in found if one.agent and _reach(found, one.__eq__).covers(team)]
 
 
-def _supervisors(session: Session) -> list[tuple[str, Reach]]:
+@dataclass(frozen=True)
+class _Supervisor:
+    email: str
+    agent: str | None
+    teams: frozenset[str]  # what was given to them, else their own
+
+
+def _supervisors(session: Session) -> list[_Supervisor]:
     rows = session.execute(
-        select(Agent.key, Agent.team, User.teams)
-        .join(User, User.agent == Agent.key)
-        .where(User.role == Role.SUPERVISOR, Agent.enabled)
-        .order_by(Agent.key)
+        select(User.email, User.agent, User.teams, Agent.team)
+        .outerjoin(Agent, Agent.key == User.agent)
+        .where(User.role == Role.SUPERVISOR, User.is_active, or_(User.agent.is_(None), Agent.enabled))
+        .order_by(User.agent, User.email)
     )
-    return [(row.key, _reach(Role.SUPERVISOR, row.teams, row.team)) for row in rows]
+    return [
+        _Supervisor(row.email, row.agent, frozenset([row.team] if row.team else []))
+        if row.teams is None
+        else _Supervisor(row.email, row.agent, frozenset(row.teams))
+        for row in rows
+    ]
 
 
-def _reach(role: str, given: list[str] | None, own: str | None) -> Reach:
-    if role in (Role.ADMIN, Role.AUDITOR):
-        return EVERYWHERE
-    if role != Role.SUPERVISOR:
+def _reach(supervisors: list[_Supervisor], is_meant: Callable[[_Supervisor], bool]) -> Reach:
+    """Return what one of them sees: what nobody supervises is every supervisor's, lest it be nobody's."""
+    mine = next((one.teams for one in supervisors if is_meant(one)), None)
+    if mine is None:
         return NOWHERE
-    if given is None:
-        return Reach(frozenset([own] if own else []))
-    return EVERYWHERE if ALL in given else Reach(frozenset(given))
+    if ALL in mine:
+        return EVERYWHERE
+    everybodys = frozenset[str]().union(*(one.teams for one in supervisors))
+    return Reach(mine) if ALL in everybodys else Reach(None, everybodys - mine)
 
 
 @dataclass(frozen=True)

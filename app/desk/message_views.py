@@ -94,7 +94,7 @@ def _thread(kind: str, reference: str, *, problem: str = "", body: str = "", sta
     with reading() as session:
         _use_zone(session, agent)
         to = _theirs(session, kind, reference, agent)
-        found = threads.thread_of(session, to, ledger.names_of(session), now)
+        found = threads.thread_of(session, to, ledger.names_of(session), now, agent)
         whose = audit.person(to.customer, to.number)
     looked(What.THREAD_READ, *whose)
     part = "desk/thread_said.html" if request.args.get("part") == "said" else "desk/thread.html"

@@ -11,7 +11,7 @@ from app.agents import teams
 from app.carrier import delivery
 from app.desk.masking import masked_phone
 from app.desk.promise_cards import texts
-from app.messages import messages
+from app.messages import messages, readers
 from app.records.agents import Agent
 from app.records.callers import Case, Customer, Direction
 from app.records.messages import Message
@@ -67,6 +67,7 @@ class Thread:
     waits: bool
     channel: str
     why_not: str  # a code of the catalogue for why nothing can be sent; empty when it can
+    elsewhere: tuple[tuple[str, datetime], ...]  # other teams that wrote with this number, and when last
 
 
 # --- the desk's list ----------------------------------------------------------------------------------
@@ -147,28 +148,30 @@ def _why_not(message: Message) -> int | str | None:
 
 
 def may_read(session: Session, to: Message | Promise, agent: str) -> bool:
-    """Say whether this is a customer of the agent's, of their team's, or of anybody's when they supervise."""
+    """Say whether this is the agent's, their team's, or anybody's when they supervise."""
+    if isinstance(to, Message):
+        theirs = select(Message.sid).where(Message.sid == to.sid, readers.read_by(session, agent))
+        return session.scalar(theirs) is not None
     team = session.scalar(select(Agent.team).where(Agent.key == agent))
-    if agent in (to.agent,) or to.team == team:
+    if to.agent == agent or to.team == team:
         return True
-    if to.number:
-        written = select(Message.sid).where(
-            Message.number == to.number, or_(Message.agent == agent, Message.team == team)
-        )
-        if session.scalar(written.limit(1)) is not None:
-            return True
-    reach = teams.reach_at_desk(session, agent)
+    reach = teams.reach_of_agent(session, agent)
     if reach == teams.NOWHERE:
         return False
     owner = session.get(Agent, to.agent) if to.agent else None
     return reach.covers(to.team) or (owner is not None and reach.covers(owner.team))
 
 
-def thread_of(session: Session, to: Message | Promise, names: Mapping[str, str], now: datetime) -> Thread:
-    """Return what went to and fro with the number of a message or a promise, oldest first."""
+def thread_of(
+    session: Session, to: Message | Promise, names: Mapping[str, str], now: datetime, agent: str
+) -> Thread:
+    """Return what of that which went to and fro with a number the agent reads, oldest first."""
     number = to.number or ""
     found = session.scalars(
-        select(Message).where(Message.number == number).order_by(Message.at.desc()).limit(SHOWN_IN_THREAD)
+        select(Message)
+        .where(Message.number == number, readers.read_by(session, agent))
+        .order_by(Message.at.desc())
+        .limit(SHOWN_IN_THREAD)
     ).all()
     customer = session.get(Customer, to.customer) if to.customer else None
     case = session.get(Case, to.case) if to.case else None
@@ -181,6 +184,7 @@ def thread_of(session: Session, to: Message | Promise, names: Mapping[str, str],
         waits=any(message.handled_at is None for message in found),
         channel=channel,
         why_not=why_not,
+        elsewhere=tuple(readers.elsewhere(session, number, agent)),
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events, teams
@@ -13,7 +13,7 @@ from app.callers.numbers import can_receive_texts
 from app.carrier import delivery
 from app.errors import InvalidField
 from app.lines import places
-from app.messages import senders
+from app.messages import readers, senders
 from app.outgoing import outbox
 from app.outgoing.announce import record_contact
 from app.promises import caps, ledger, owed
@@ -189,8 +189,9 @@ def way_to(session: Session, to: Message | Promise, now: datetime) -> tuple[Mess
     number = to.number
     if not number or not number.startswith("+"):
         return MessageChannel.SMS, None, "no_number"
-    channel = channel_to(session, number, now)
-    newest = _newest_from(session, number)
+    # What is answered on a line arrives there, so it is one of this team's.
+    newest = _newest_from(session, number, Message.team == to.team)
+    channel = _channel_of(newest, now)
     line = (newest.line if newest else None) or to.line or _any_line(session, to.team)
     if wants_none(session, number):
         return channel, line, "wants_none"
@@ -202,8 +203,15 @@ def way_to(session: Session, to: Message | Promise, now: datetime) -> tuple[Mess
 
 
 def see_to(session: Session, number: str, who: str, now: datetime) -> None:
-    """Whatever of this number waits for a human has been seen to; every desk that showed it hears so."""
-    waiting = select(Message).where(Message.number == number, Message.handled_at.is_(None)).with_for_update()
+    """What of this number waits for them, or their team, was seen to; every desk that showed it hears so.
+
+    What waits for another team still does: whoever saw to the one can't have seen to what they don't read.
+    """
+    waiting = (
+        select(Message)
+        .where(Message.number == number, Message.handled_at.is_(None), readers.read_by(session, who))
+        .with_for_update(of=Message)
+    )
     seers: dict[str, Message] = {}
     for message in session.scalars(waiting).all():
         seers |= dict.fromkeys(_who_sees(session, message), message)
@@ -227,7 +235,10 @@ def not_seen_to(session: Session, number: str, who: str, handled_at: datetime) -
 
 def channel_to(session: Session, number: str, now: datetime) -> MessageChannel:
     """Return the channel that they last wrote on; after a day that is SMS again."""
-    newest = _newest_from(session, number)
+    return _channel_of(_newest_from(session, number), now)
+
+
+def _channel_of(newest: Message | None, now: datetime) -> MessageChannel:
     if newest is None or newest.channel == MessageChannel.SMS or newest.at < now - WHATSAPP_WINDOW:
         return MessageChannel.SMS
     return MessageChannel.WHATSAPP
@@ -242,10 +253,10 @@ def newest_to(session: Session, promise: Promise) -> datetime | None:
     )
 
 
-def _newest_from(session: Session, number: str) -> Message | None:
+def _newest_from(session: Session, number: str, *which: ColumnElement[bool]) -> Message | None:
     return session.scalar(
         select(Message)
-        .where(Message.number == number, Message.direction == Direction.INBOUND)
+        .where(Message.number == number, Message.direction == Direction.INBOUND, *which)
         .order_by(Message.at.desc())
         .limit(1)
     )

@@ -86,6 +86,7 @@ def _kept(
     facts = reading.read(session, "", line, number, now, deployment.defaults)
     customer, case, promise = facts.caller.customer, facts.caller.case, facts.caller.promise
     owner = session.get(Agent, facts.owner) if facts.owner else None
+    team = (case.team if case else facts.line.team) or ""
     message = Message(
         sid=incoming.sid,
         direction=Direction.INBOUND,
@@ -97,14 +98,36 @@ def _kept(
         case=(promise.case if promise else None) or (case.key if case else None),
         # Whoever has left reads nothing: then it is the team's.
         agent=owner.key if owner is not None and owner.enabled else None,
-        team=(case.team if case else facts.line.team) or "",
+        team=team,
         promise=promise.id if promise else None,
         status="received",
         at=now,
     )
+    _goes_to_whom_it_answers(session, message, now)
     session.add(message)
     session.flush()
     return message, facts
+
+
+def _goes_to_whom_it_answers(session: Session, message: Message, now: datetime) -> None:
+    """Whoever was written to by a human answers that human, whatever else we guess that it may be about."""
+    asked = session.scalar(
+        select(Message)
+        .where(
+            Message.number == message.number,
+            Message.line == message.line,
+            Message.author.is_not(None),
+            Message.at > now - TALKS_FOR,
+        )
+        .order_by(Message.at.desc())
+        .limit(1)
+    )
+    if asked is None or asked.team == message.team:
+        return
+    author = session.get(Agent, asked.author)
+    message.agent = author.key if author is not None and author.enabled else None
+    message.team, message.promise = asked.team, asked.promise
+    message.customer, message.case = asked.customer, asked.case
 
 
 def _body(incoming: IncomingMessage, language: str) -> str:

@@ -22,6 +22,7 @@ from tests.desk import office
 from tests.factories import ADA, BEN
 
 OWN, OTHER = "Burgerzaken", "Belastingen"
+LINE_OF_OTHER = "+31201234600"
 
 
 @pytest.fixture(autouse=True)
@@ -29,7 +30,8 @@ def house(flask_app: Flask) -> None:
     """Two teams, each with an agent who owes a callback, of which something is recorded and written."""
     now = datetime.now(UTC)
     with db.transaction() as session:
-        factories.line(session)
+        factories.line(session, team=OWN)
+        factories.line(session, LINE_OF_OTHER, team=OTHER)
         for team, agent, number in ((OWN, "anna", ADA), (OTHER, "bram", BEN)):
             factories.agent(session, agent, team=team)
             factories.customer(session, f"of_{agent}", number, name=f"Customer of {agent}")
@@ -54,7 +56,7 @@ def house(flask_app: Flask) -> None:
                     sid=f"SM{agent}",
                     direction=Direction.INBOUND,
                     number=number,
-                    line=factories.LINE,
+                    line=factories.LINE if team == OWN else LINE_OF_OTHER,
                     body=f"Message to {agent}",
                     customer=f"of_{agent}",
                     agent=agent,
@@ -204,3 +206,13 @@ def test_teams_are_kept_until_others_are_named_and_are_those_that_there_are(
     auditor = ("users", "create", "new@example.nl", "--role", "auditor")
     assert "--teams" in flask_command(*auditor, "--teams", OTHER).output
     assert flask_command(*auditor).exit_code == 0
+
+
+def test_what_nobody_supervises_is_every_supervisors_to_see(client: FlaskClient) -> None:
+    with db.transaction() as session:
+        for email in ("given@example.nl", "all@example.nl"):
+            session.delete(session.get_one(User, email))
+    with db.reading() as session:
+        assert teams.supervising(session, OTHER) == ["eva"]
+    office.sign_in(client, "eva@example.nl")
+    assert shown(client.get("/admin/promises").text) == ("anna", "bram")
