@@ -21,11 +21,13 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.clock import utcnow
+from app.forgetting import counting
 from app.outgoing import outbox
 from app.promises import caps
 from app.records.calls import IS_ENDED, IS_LIVE, Call, CallState
 from app.records.jobs import CarrierLook
 from app.records.outgoing import Outbox
+from app.records.privacy import Erasure
 from app.records.promises import IS_KEPT, Promise
 
 ANSWER_SECONDS = 1.0
@@ -113,11 +115,26 @@ def _gauge(name: str, about: str, value: float) -> Metric:
     return GaugeMetricFamily(name, about, value=value)
 
 
+def _forgotten(session: Session) -> Iterator[Metric]:
+    gone = GaugeMetricFamily(
+        "rechtdoor_forgotten_rows",
+        "How much grew old and went by itself since yesterday began, by kind.",
+        labels=["kind"],
+    )
+    for kind, rows in counting.lately(session, utcnow())[0].items():
+        gone.add_metric([kind], rows)
+    yield gone
+    waiting = select(func.count()).where(Erasure.done_at.is_(None))
+    about = "Requests to forget somebody that are not done."
+    yield _gauge("rechtdoor_erasures_waiting", about, session.scalar(waiting) or 0)
+
+
 # The quickest first: where time runs out it is the last that are missing.
 FIGURES: dict[str, Callable[[Session], Iterator[Metric]]] = {
     "outbox": _outbox,
     "caps": _caps,
     "carrier": _carrier,
+    "forgotten": _forgotten,
     "promises": _promises,
     "lateness": _lateness,
     "calls": _calls,

@@ -22,16 +22,20 @@ from app.commands.carrier import in_words as carrier_in_words
 from app.commands.failures import FAILURES, in_words
 from app.errors import CarrierError
 from app.messages import senders
+from app.outgoing import outbox
 from app.promises import caps
 from app.records.agents import Agent
 from app.records.jobs import WorkerSeen
 from app.records.lines import Line
-from app.records.outgoing import Hook
+from app.records.outgoing import Hook, Outbox
+from app.records.privacy import Erasure
 from config import Settings
 
 WORKER_SEEN_WITHIN = timedelta(seconds=20)
 CLOCK_MAY_DIFFER = timedelta(seconds=5)
 MOST_NAMED = 20
+FORGOTTEN_WITHIN = timedelta(minutes=2)
+CARRIER_FORGETS_WITHIN = timedelta(days=1)
 
 
 class Sick(Exception):
@@ -74,9 +78,33 @@ def _checks(settings: Settings, offline: bool) -> Iterator[tuple[str, Callable[[
     yield "texts", _texts
     yield "caps", _caps
     yield "hooks", _hooks
+    yield "forgetting", _forgetting
     if not offline:
         yield "carrier", lambda: _carrier(settings)
         yield "public address and clock", lambda: _public_address(settings)
+
+
+def _forgetting() -> str:
+    """Whoever asked to be forgotten is, within a minute; the carrier may take longer, and not for days."""
+    now = utcnow()
+    with db.reading() as session:
+        waits = session.scalar(
+            select(func.count()).where(Erasure.done_at.is_(None), Erasure.asked_at < now - FORGOTTEN_WITHIN)
+        )
+        copies = session.scalar(
+            select(func.count()).where(
+                Outbox.kind == outbox.CARRIER_COPY,
+                Outbox.done_at.is_(None),
+                Outbox.created_at < now - CARRIER_FORGETS_WITHIN,
+            )
+        )
+    if waits:
+        raise Sick(f"{waits} who asked to be forgotten are not yet: is a worker running? Its log says more")
+    if copies:
+        raise Sick(
+            f"the carrier has kept {copies} copies for a day that it should delete; our log says with what code"
+        )
+    return ""
 
 
 def _database() -> str:
