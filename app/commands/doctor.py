@@ -101,9 +101,7 @@ def _forgetting() -> str:
     if waits:
         raise Sick(f"{waits} who asked to be forgotten are not yet: is a worker running? Its log says more")
     if copies:
-        raise Sick(
-            f"the carrier has kept {copies} copies for a day that it should delete; our log says with what code"
-        )
+        raise Sick(f"{copies} copies that the carrier should delete are there for a day; our log says why")
     return ""
 
 

@@ -1,4 +1,4 @@
-"""Which callbacks do we owe? A promise is made in one place, moves by one table, and is never deleted."""
+"""Which callbacks do we owe? A promise is made in one place, moves by one table, and goes by age alone."""
 
 import hashlib
 from collections.abc import Mapping, Sequence

@@ -2,7 +2,7 @@
 
 from aiohttp import web
 
-from phonebox.network.messages import REFUSALS
+from phonebox.network.messages import REFUSALS, MessageStatus
 from phonebox.rest import pictures
 from phonebox.rest.forms import CREATED, ApiError, Form, Resource, Route, not_found, within
 from phonebox.texting import send
@@ -53,7 +53,10 @@ class Messages(Resource):
         return self._message_json(request.match_info["sid"], request)
 
     async def delete_message(self, request: web.Request, form: Form) -> web.Response:
-        """Delete a message."""
+        """Delete a message; one that is under way can't be. https://www.twilio.com/docs/api/errors/20009"""
+        message = self._world.messages.find(request.match_info["sid"])
+        if message is not None and message.status is MessageStatus.QUEUED:
+            raise ApiError(409, 20009, "Cannot delete message because delivery has not been completed")
         if not self._world.messages.delete(request.match_info["sid"]):
             raise not_found(request)
         return web.Response(status=204)

@@ -165,7 +165,9 @@ def town(product: Product) -> Iterator[Town]:
 def undecided_again(session: Session) -> list[tuple[str, int, str]]:
     """Return the steps of all calls of a story that aren't decided again from what was kept of them."""
     wrong = []
-    steps = session.scalars(select(CallStep).options(undefer(CallStep.situation)))
+    # Of whom is forgotten nothing is kept on which to decide.
+    known = select(CallStep).join(Call, Call.sid == CallStep.call_sid).where(Call.forgotten_at.is_(None))
+    steps = session.scalars(known.options(undefer(CallStep.situation)))
     for step in steps.all():
         if step.kind == StepKind.FALLBACK:
             continue  # nobody decided it: there was no database to ask

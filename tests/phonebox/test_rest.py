@@ -311,6 +311,23 @@ def test_recordings_are_listed_and_deleted(app: App, phone: Phonebox, twilio: Cl
     assert twilio.recordings.list() == []
 
 
+def test_messages_and_calls_are_deleted_once_they_are_over(app: App, phone: Phonebox, twilio: Client) -> None:
+    app.on("/voice/incoming", "<Pause length='600'/>")
+    call = phone.call_in(ADA, LINE)
+    with pytest.raises(TwilioRestException) as refused:
+        twilio.calls(call.sid).delete()
+    assert refused.value.status == 409
+    call.hang_up()
+    call.wait("settled")
+    assert twilio.calls(call.sid).delete()
+    assert [one.sid for one in twilio.calls.list()] == []
+
+    phone.write(ADA, LINE, "Hallo daar.")
+    [message] = twilio.messages.list()
+    assert message.delete()
+    assert twilio.messages.list() == []
+
+
 def test_inline_twiml_needs_whole_addresses(app: App, phone: Phonebox, twilio: Client) -> None:
     app.on("/voice/incoming", "<Pause length='600'/>")
     call = phone.call_in(ADA, LINE)
