@@ -222,7 +222,13 @@ def test_what_decides_knows_no_session_no_clock_and_no_outside(name: str) -> Non
             "typing",
         ),
         # Of these it takes values and pure functions only.
-        *("app.agents.presence", "app.callers.recognition", "app.lines.hours", "app.records.calls"),
+        *(
+            "app.agents.presence",
+            "app.callers.recognition",
+            "app.lines.dates",
+            "app.lines.hours",
+            "app.records.calls",
+        ),
         *("app.callers.numbers", "app.catalogue", "app.errors"),
         *("app.routing.rules", "app.routing.sentences"),
         # A rule that can't be asked is told to the operator.

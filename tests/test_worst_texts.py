@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from app.api.fields import Defaults
-from app.api.records import KINDS
+from app.api.records import IN_FILES
 from app.callers import named_numbers, spoken_numbers
 from app.callers.numbers import to_e164
 from app.carrier import twiml
@@ -37,7 +37,7 @@ PIECES = [
 
 
 def _record(name: str) -> Callable[[str], object]:
-    kind = KINDS[name]
+    kind = IN_FILES[name]
     return lambda text: kind.from_cells([text] * len(kind.columns), NL)
 
 
@@ -54,7 +54,7 @@ READERS: dict[str, Callable[[str], object]] = {
     "a yes": lambda text: twiml.is_yes("", text),
     "opening hours": Hours.parse,
     "a number to be masked": lambda text: masking.written(text, masked=True),
-    **{f"a row of {name}": _record(name) for name in KINDS},
+    **{f"a row of {name}": _record(name) for name in IN_FILES},
 }
 
 

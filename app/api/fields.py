@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Annotated, Any, ClassVar, NoReturn, Self
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -27,10 +27,12 @@ from pydantic_core.core_schema import no_info_after_validator_function
 from app import catalogue
 from app.callers.numbers import may_be_called, to_e164
 from app.errors import ApplicationError
-from app.lines.hours import Hours, NotHours
+from app.lines.dates import LONGEST_WHY, MOST_DATES, Dates, OwnDate, SaidTwice, day_of
+from app.lines.hours import Hours, NotHours, said_twice
 from app.outgoing.shapes import words
 from config import Settings
 
+_OF_A_DATE = ("date", "until", "hours", "why")
 SEPARATOR = "|"  # between the phones or tags of one cell
 MOST_ITEMS = 50
 MOST_SECONDS = 7 * 24 * 3600  # a visit that lasted a week is a mistake
@@ -273,7 +275,61 @@ def hours(text: str) -> str:
         Hours.parse(text)
     except NotHours as error:
         raise Unusable("not_hours", text=_short(error.part)) from error
+    if day := said_twice(text):
+        raise Unusable("day_said_twice", text=day)
     return text
+
+
+def _dates(said: Any) -> str:
+    """Days with hours of their own, as they are kept."""
+    if not isinstance(said, list) or not all(isinstance(one, dict) for one in said):
+        raise Unusable("wrong_type", expected="array")
+    if len(said) > MOST_DATES:
+        raise Unusable("too_many", most=MOST_DATES)
+    try:
+        return str(Dates.of(_own_date(one) for one in said))
+    except SaidTwice as twice:
+        raise Unusable("date_said_twice", text=str(twice.day), which=str(twice.one)) from twice
+
+
+def _own_date(said: Mapping[str, Any]) -> OwnDate:
+    if unknown := next((name for name in said if name not in _OF_A_DATE), None):
+        raise Unusable("unknown_in_date", text=_short(str(unknown)), choices=", ".join(_OF_A_DATE))
+    texts = {name: "" if value is None else value for name, value in said.items()}
+    if not all(isinstance(value, str) for value in texts.values()):
+        raise Unusable("wrong_type", expected="string")
+    return own_date(*(one_line(texts.get(name, "")) for name in _OF_A_DATE))
+
+
+def own_date(day: str, until: str, hours: str, why: str) -> OwnDate:
+    """Read a day, or a row of them, with hours of its own. Raises Unusable."""
+    first, last = calendar_day(day), calendar_day(until) if until.strip() else None
+    if len(why) > LONGEST_WHY:
+        raise Unusable("too_long", most=LONGEST_WHY)
+    try:
+        return OwnDate.of(first, last, hours, why)
+    except NotHours as error:
+        raise Unusable("not_own_hours", text=_short(error.part)) from error
+
+
+def own_hours(text: str) -> str:
+    """Hours of one day, as they are kept."""
+    return own_date("2000-01-01", "", text, "").hours
+
+
+def calendar_day(text: str) -> date:
+    found = day_of(text)
+    if found is None:
+        raise Unusable("not_a_date", text=_short(text))
+    return found
+
+
+def dates_as_said(kept: str) -> list[dict[str, str]]:
+    """Return a line's dates as they were, or could have been, sent."""
+    return [
+        {"date": str(one.first), "until": str(one.last), "hours": one.hours, "why": one.why}
+        for one in Dates.parse(kept).each
+    ]
 
 
 def moment(text: str) -> datetime:
@@ -364,6 +420,21 @@ OurLanguage = Annotated[str, one_of(catalogue.LANGUAGES), words(catalogue.LANGUA
 AnyLanguage = Annotated[str, AfterValidator(any_language), _described(maxLength=2)]
 Country = Annotated[str, AfterValidator(country), _described(maxLength=2)]
 TimeZone = Annotated[str, AfterValidator(timezone), _described(maxLength=64)]
+CalendarDay = Annotated[date, BeforeValidator(calendar_day), _described(type="string", format="date")]
+OwnHours = Annotated[str, AfterValidator(own_hours)]
+_DATE = {
+    "type": "object",
+    "additionalProperties": False,
+    "properties": {
+        "date": {"type": "string", "format": "date"},
+        "until": {"type": "string", "format": "date"},
+        "hours": {"type": "string"},
+        "why": {"type": "string", "maxLength": LONGEST_WHY},
+    },
+    "required": ["date", "hours"],
+}
+DATES: Any = _described(type="array", items=_DATE, maxItems=MOST_DATES)
+OwnDates = Annotated[str, PlainValidator(_dates), DATES]
 OpeningHours = Annotated[str, AfterValidator(hours), _described(maxLength=1000)]
 Moment = Annotated[
     datetime,

@@ -14,6 +14,7 @@ from app.api.fields import (
     AgentKey,
     AgentsPhone,
     AnyLanguage,
+    CalendarDay,
     Country,
     Defaults,
     Email,
@@ -23,6 +24,8 @@ from app.api.fields import (
     NumberOfALine,
     OpeningHours,
     OurLanguage,
+    OwnDates,
+    OwnHours,
     Phone,
     Phones,
     Problem,
@@ -36,6 +39,7 @@ from app.api.fields import (
     YesOrNo,
     one_of,
 )
+from app.lines.dates import LONGEST_WHY, OwnDate
 from app.outgoing.shapes import words
 from app.records.callers import CaseStatus, Channel, Direction
 
@@ -62,7 +66,7 @@ class AgentRecord(Record):
 
 
 class LineRecord(Record):
-    only_api = frozenset({"greeting", "records_messages"})
+    only_api = frozenset({"greeting", "records_messages", "dates"})
 
     number: NumberOfALine = Field(description="about_phone", json_schema_extra={"maxLength": 32})
     name: Name
@@ -75,6 +79,22 @@ class LineRecord(Record):
         None, description="about_greeting"
     )
     records_messages: YesOrNo | None = Field(None, description="about_records_messages")
+    dates: OwnDates | None = Field(None, description="about_dates")
+
+
+class DateRecord(Record):
+    """A day of a line, or a row of days, with hours of its own."""
+
+    line: Phone
+    date: CalendarDay
+    until: CalendarDay | None = None
+    hours: OwnHours
+    why: Annotated[str, Field(max_length=LONGEST_WHY), ONE_LINE] = ""
+
+    @property
+    def own(self) -> OwnDate:
+        """Raises NotHours for a row of days that goes backward, or on for too long."""
+        return OwnDate.of(self.date, self.until, self.hours, self.why)
 
 
 class CustomerRecord(Record):
@@ -119,6 +139,7 @@ class Kind(Generic[R]):
     name: str
     record: type[R]
     key_type: Any
+    beside: tuple[str, ...] = ()  # what tells records with one key apart
 
     @cached_property
     def key(self) -> str:
@@ -171,8 +192,11 @@ def _of_the_line(said: dict[str, Any], defaults: Defaults) -> Defaults:
 
 AGENTS = Kind("agents", AgentRecord, AgentKey)
 LINES = Kind("lines", LineRecord, Phone)
+DATES = Kind("dates", DateRecord, Phone, beside=("date",))
 CUSTOMERS = Kind("customers", CustomerRecord, Key)
 CASES = Kind("cases", CaseRecord, Key)
 CONTACTS = Kind("contacts", ContactRecord, Key)
 
 KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (AGENTS, CUSTOMERS, CASES, CONTACTS, LINES)}
+# What comes as files: beside the records, what is a part of one.
+IN_FILES: dict[str, Kind[Any]] = {**KINDS, DATES.name: DATES}

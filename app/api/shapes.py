@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 
 from app import catalogue
+from app.api.fields import DATES, dates_as_said
 from app.api.rule_shapes import RuleClash, RuleProblem
 from app.outgoing.hooks import Event
 from app.outgoing.shapes import Answer, At, CallInList, Json, Promise, words
@@ -43,6 +44,11 @@ class Line(Answer):
     hours: str
     greeting: str
     records_messages: bool
+    dates: Annotated[list[dict[str, str]], DATES]
+
+    @classmethod
+    def of(cls, row: Any, /, **more: Any) -> Json:
+        return super().of(row, dates=dates_as_said(row.dates), **more)
 
 
 class Customer(Answer):
@@ -241,6 +247,9 @@ EXAMPLES: dict[str, Any] = {
         "team": "Burgerzaken",
         "timezone": "Europe/Amsterdam",
         "hours": "Mo-Fr 09:00-17:30; Sa 10:00-14:00",
+        "dates": [
+            {"date": "2026-12-24", "until": "2026-12-24", "hours": "until 12:00", "why": "de kerstborrel"}
+        ],
     },
     "CustomerWritten": {
         "name": "Ada de Vries",

@@ -34,17 +34,20 @@ from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.agents import sessions
+from app.api import own_dates
 from app.api.fields import Problem
 from app.api.records import (
     AGENTS,
     CASES,
     CONTACTS,
     CUSTOMERS,
+    DATES,
     LINES,
     AgentRecord,
     CaseRecord,
     ContactRecord,
     CustomerRecord,
+    DateRecord,
     Kind,
     LineRecord,
     Record,
@@ -72,6 +75,8 @@ def key_of(kind: Kind[R], record: R) -> str:
 
 def refused(session: Session, kind: Kind[R], records: Sequence[R]) -> dict[int, list[Problem]]:
     """Tell which records can't be written beside what is there: their position, and what to mend."""
+    if kind is DATES:
+        return own_dates.refused(session, cast("Sequence[DateRecord]", records))
     problems = _missing_references(session, kind, records)
     for name, code, in_the_way in _CLASHES.get(kind.name, ()):
         found = in_the_way(session, {value for record in records if (value := getattr(record, name))})
@@ -130,7 +135,7 @@ def write(session: Session, kind: Kind[R], records: Sequence[R]) -> None:
 
     Of several with the same key the last one counts. What they refer to must exist.
     """
-    key = attrgetter(kind.key)
+    key = attrgetter(kind.key, *kind.beside)
     latest = {key(record): record for record in records}
     if not latest:
         return
@@ -167,7 +172,7 @@ def _write_agents(session: Session, records: list[AgentRecord]) -> None:
 
 
 def _write_lines(session: Session, records: list[LineRecord]) -> None:
-    new = {"greeting": "", "records_messages": False}
+    new = {"greeting": "", "records_messages": False, "dates": ""}
     rows = [row | new for row in _rows(records)]
     _upsert(session, _table(Line), rows, key=("number",), keep=new.keys())
     for record in records:
@@ -276,6 +281,7 @@ _WRITERS: dict[str, Any] = {
     CUSTOMERS.name: _write_customers,
     CASES.name: _write_cases,
     CONTACTS.name: _write_contacts,
+    DATES.name: own_dates.write,
 }
 
 _KEY_COLUMNS: dict[str, InstrumentedAttribute[str]] = {

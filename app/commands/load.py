@@ -11,7 +11,7 @@ from app.agents import teams
 from app.api import encodings, loading
 from app.api.fields import Defaults, Problem
 from app.api.loading import RefusedRow, Report, UnusableFile
-from app.api.records import AGENTS, CASES, KINDS, LINES, Kind
+from app.api.records import AGENTS, CASES, IN_FILES, LINES, Kind
 from app.audit import log as audit
 from app.audit.log import What
 from app.clock import utcnow
@@ -38,7 +38,7 @@ def _command(kind: Kind[Any]) -> click.Command:
     return command
 
 
-for _kind in KINDS.values():
+for _kind in IN_FILES.values():
     load_commands.add_command(_command(_kind))
 
 

@@ -1,14 +1,17 @@
-"""When is a line open? Weekly hours, public holidays, and how long open time takes."""
+"""When is a line open? Weekly hours, public holidays, dates of their own, and how long open time takes."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import lru_cache
-from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import holidays
+
+from app.lines import dates as own_dates
+from app.lines.dates import Dates
+from app.lines.spans import WHOLE_DAY, NotHours, Span, overlap, spans
 
 DAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
 # Longer than any series of holidays and weekends; a line that doesn't open within it never does.
@@ -17,26 +20,6 @@ LOOK_AHEAD_DAYS = 60
 QUARTER = timedelta(minutes=15)
 
 _DAY_RANGE = re.compile(r"(Mo|Tu|We|Th|Fr|Sa|Su)(?:-(Mo|Tu|We|Th|Fr|Sa|Su))?")
-_TIME_RANGE = re.compile(r"([01]\d|2[0-3]):([0-5]\d)-(?:([01]\d|2[0-3]):([0-5]\d)|24:00)")
-
-
-class NotHours(ValueError):
-    """These are no opening hours; `part` is the piece of them that can't be used."""
-
-    def __init__(self, part: str, why: str) -> None:
-        super().__init__(f"“{part}” {why}")
-        self.part = part
-
-
-@dataclass(frozen=True)
-class Span:
-    """From `start` to `end` on one day, in minutes after midnight; `end` is not included."""
-
-    start: int
-    end: int
-
-
-_WHOLE_DAY = (Span(0, 1440),)
 _HOLIDAY = 7  # stands behind the seven weekdays
 
 
@@ -58,9 +41,9 @@ class Hours:
         `24/7` is always, on holidays too. Raises NotHours, which names the piece that makes no sense.
         """
         if not text.strip():
-            return cls(week=(_WHOLE_DAY,) * 7, text=text)
+            return cls(week=(WHOLE_DAY,) * 7, text=text)
         if text.strip() == "24/7":
-            return cls(week=(_WHOLE_DAY,) * 7, holiday=_WHOLE_DAY, text=text)
+            return cls(week=(WHOLE_DAY,) * 7, holiday=WHOLE_DAY, text=text)
         week: dict[int, tuple[Span, ...]] = {}
         for part in text.split(";"):
             if not part.strip():
@@ -68,22 +51,39 @@ class Hours:
             words = part.split()
             if len(words) != 2:
                 raise NotHours(part.strip(), "is not days and times such as Mo-Fr 09:00-17:30")
-            spans = tuple(sorted((_span(item, part) for item in words[1].split(",")), key=lambda s: s.start))
-            if any(one.end > other.start for one, other in pairwise(spans)):
-                raise NotHours(part.strip(), "has times that overlap")
+            times = spans(words[1], part)
             for item in words[0].split(","):
                 for day in _days(item, part):
-                    week[day] = _with(week.get(day, ()), spans)
+                    week[day] = _with(week.get(day, ()), times)
         return cls(
             week=tuple(week.get(day, ()) for day in range(7)), holiday=week.get(_HOLIDAY, ()), text=text
         )
 
 
-def _with(before: tuple[Span, ...], spans: tuple[Span, ...]) -> tuple[Span, ...]:
+def said_twice(text: str) -> str | None:
+    """Return a day of which one time would be lost because another overlaps it, None when there is none.
+
+    Fewer days may have their own times: `Mo-Fr 09:00-17:00; Fr 09:00-12:00` loses nothing. Only for hours
+    that can be parsed.
+    """
+    before: list[tuple[set[int], tuple[Span, ...]]] = []
+    for part in filter(str.strip, text.split(";")):
+        if len(words := part.split()) != 2:
+            continue  # always
+        days = {day for item in words[0].split(",") for day in _days(item, part)}
+        times = spans(words[1], part)
+        for others, theirs in before:
+            both = sorted((*theirs, *times), key=lambda span: span.start)
+            if (twice := days & others) and overlap(both) and len(days) >= len(others):
+                return (*DAYS, "PH")[min(twice)]
+        before.append((days, times))
+    return None
+
+
+def _with(before: tuple[Span, ...], times: tuple[Span, ...]) -> tuple[Span, ...]:
     """Return a day's times when it is named once more: beside the others, or instead when they overlap."""
-    both = sorted((*before, *spans), key=lambda span: span.start)
-    overlap = any(one.end > other.start for one, other in pairwise(both))
-    return spans if overlap else tuple(both)
+    both = tuple(sorted((*before, *times), key=lambda span: span.start))
+    return times if overlap(both) else both
 
 
 def _days(item: str, part: str) -> list[int]:
@@ -96,32 +96,33 @@ def _days(item: str, part: str) -> list[int]:
     return [day % 7 for day in range(first, last + 1 if last >= first else last + 8)]
 
 
-def _span(item: str, part: str) -> Span:
-    if not (match := _TIME_RANGE.fullmatch(item)):
-        raise NotHours(item, f"in “{part.strip()}” is no time such as 09:00-17:30")
-    start = int(match[1]) * 60 + int(match[2])
-    end = int(match[3]) * 60 + int(match[4]) if match[3] else 1440
-    if end <= start:
-        raise NotHours(item, f"in “{part.strip()}” ends before it begins")
-    return Span(start, end)
-
-
 @dataclass(frozen=True)
 class Calendar:
-    """Hours in a place: the time zone says when, the country which days are public holidays."""
+    """Hours in a place: the time zone says when, the country which days are public holidays.
+
+    What was said of a day by itself counts before both.
+    """
 
     hours: Hours
     timezone: ZoneInfo
     country: str
+    dates: Dates = own_dates.NONE
 
     def is_open(self, at: datetime) -> bool:
         local = at.astimezone(self.timezone)
-        minute = local.hour * 60 + local.minute
-        return any(span.start <= minute < span.end for span in self._spans(local.date()))
+        return _holds(self.times_on(local.date()), local)
 
     def holiday(self, at: datetime) -> str | None:
         """Return the name of the public holiday that closes the line on that day, None when none does."""
-        return None if self.hours.holiday else _holiday(self.country, at.astimezone(self.timezone).date())
+        day = at.astimezone(self.timezone).date()
+        return None if self.hours.holiday or self._opens_by_itself(day) else _holiday(self.country, day)
+
+    def closed_because(self, at: datetime) -> str | None:
+        """Return why the line is closed that would be open then on another such day, None for no reason."""
+        local = at.astimezone(self.timezone)
+        own = self.dates.on(local.date())
+        would_be = _holds(self.usual(local.date()), local)
+        return own.why if own and own.why and would_be and not self.is_open(at) else None
 
     def is_holiday(self, at: datetime) -> bool:
         """Tell whether that day is a public holiday there, whatever hours the line has on it."""
@@ -150,16 +151,29 @@ class Calendar:
             left -= end - start
         return None
 
-    def _spans(self, day: date) -> tuple[Span, ...]:
+    def usual(self, day: date) -> tuple[Span, ...]:
+        """Return when it is open on such a day, by its weekday or as a public holiday."""
         if _holiday(self.country, day):
             return self.hours.holiday
         return self.hours.week[day.weekday()]
+
+    def times_on(self, day: date) -> tuple[Span, ...]:
+        """Return when it is open on that very day."""
+        own = self.dates.on(day)
+        return own.on_top_of(self.usual(day)) if own else self.usual(day)
+
+    def holiday_on(self, day: date) -> str | None:
+        """Return the name of the public holiday that a day is, whether or not the line is open then."""
+        return _holiday(self.country, day)
+
+    def _opens_by_itself(self, day: date) -> bool:
+        return self.dates.on(day) is not None and bool(self.times_on(day))
 
     def _open_spans(self, at: datetime) -> Iterator[tuple[datetime, datetime]]:
         first = at.astimezone(self.timezone).date()
         for offset in range(LOOK_AHEAD_DAYS):
             day = first + timedelta(days=offset)
-            for span in self._spans(day):
+            for span in self.times_on(day):
                 start, end = self._moment(day, span.start), self._moment(day, span.end)
                 if end > start:  # an hour that the clock leaves out in spring never comes
                     yield start, end
@@ -171,10 +185,15 @@ class Calendar:
         return wall.astimezone(ZoneInfo("UTC"))
 
 
+def _holds(times: tuple[Span, ...], local: datetime) -> bool:
+    minute = local.hour * 60 + local.minute
+    return any(span.start <= minute < span.end for span in times)
+
+
 @lru_cache(maxsize=100)
-def calendar(hours: str, timezone: str, country: str) -> Calendar:
+def calendar(hours: str, timezone: str, country: str, dates: str = "") -> Calendar:
     """Return the calendar of a line's own texts. Raises ValueError when one of them makes no sense."""
-    return Calendar(Hours.parse(hours), ZoneInfo(timezone), country)
+    return Calendar(Hours.parse(hours), ZoneInfo(timezone), country, Dates.parse(dates))
 
 
 @lru_cache(maxsize=100)

@@ -18,5 +18,6 @@ class Line(Base):
     team: Mapped[str] = mapped_column(String(120))
     timezone: Mapped[str] = mapped_column(String(64))
     hours: Mapped[str] = mapped_column(Text, default="")  # as in the CSV; empty = always
+    dates: Mapped[str] = mapped_column(Text, default="", server_default="")  # of their own: lines/dates.py
     greeting: Mapped[str] = mapped_column(Text, default="")  # spoken before the ring; the default is none
     records_messages: Mapped[bool] = mapped_column(default=False)

@@ -395,6 +395,8 @@ def _closed(situation: Situation) -> Sentence:
     holiday = situation.line.calendar.holiday(situation.now)
     if opening is None:
         return Sentence("closed")
+    if why := situation.line.calendar.closed_because(situation.now):
+        return Sentence("closed_because", {"time": ("at", opening), "why": why})
     return Sentence("closed_holiday" if holiday else "closed_until", {"time": ("at", opening)})
 
 

@@ -6,11 +6,13 @@ could not change it are left out when there are very many, and what nobody asks 
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from app.agents.presence import Endpoint, Reachability
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise
+from app.lines.dates import OwnDate
 from app.lines.hours import calendar
 from app.records.calls import StepKind, StepOutcome
 from app.routing import decision, ringing_back
@@ -25,7 +27,8 @@ FORM = 1
 # A decision takes no more than this, in bytes of JSON, however many people there are.
 LONGEST = 8 * 1024
 # What is left for people and cases once the rest, at its longest, is written.
-_FOR_AGENTS = 5000
+_FOR_AGENTS = 4500
+_FOR_DATES = 500
 _FOR_CUSTOMERS = 2000
 
 _ANYBODY = "a number"  # of a caller who had one: which one it was changes nothing
@@ -42,7 +45,7 @@ def situation_as_json(known: Situation) -> Json:
     return {
         "form": FORM,
         "at": known.now.isoformat(),
-        "line": _line(known.line),
+        "line": _line(known.line, known.now),
         "number": known.caller.e164 is not None,
         "customers": _customers(known.caller.customers),
         "promise": promise
@@ -256,7 +259,8 @@ def _agent_of(key: str, stored: Json) -> AgentFacts:
 # --- the line and the customers -----------------------------------------------------------------------
 
 
-def _line(line: LineFacts) -> Json:
+def _line(line: LineFacts, now: datetime) -> Json:
+    dates = _dates(line, now)
     return {
         "number": line.number,
         "team": line.team,
@@ -264,7 +268,21 @@ def _line(line: LineFacts) -> Json:
         "hours": line.calendar.hours.text,
         "timezone": line.calendar.timezone.key,
         "country": line.calendar.country,
+        **({"dates": dates} if dates else {}),
     }
+
+
+def _dates(line: LineFacts, now: datetime) -> str:
+    """Return the dates on which the next opening may depend, the nearest; that day's with its reason."""
+    day = now.astimezone(line.calendar.timezone).date()
+    near: list[OwnDate] = []
+    for one in line.calendar.dates.since(day):
+        bare = one if day in one else replace(one, why="")
+        if near and near[-1].goes_on_with(bare):
+            near[-1] = replace(near[-1], last=bare.last)
+        else:
+            near.append(bare)
+    return "\n".join(one for one, _ in _fitting(((str(one), {}) for one in near), _FOR_DATES))
 
 
 def _line_of(stored: Json) -> LineFacts:
@@ -272,7 +290,7 @@ def _line_of(stored: Json) -> LineFacts:
         number=stored["number"],
         team=stored["team"],
         language=stored["language"],
-        calendar=calendar(stored["hours"], stored["timezone"], stored["country"]),
+        calendar=calendar(stored["hours"], stored["timezone"], stored["country"], stored.get("dates", "")),
     )
 
 

@@ -331,7 +331,7 @@ def _line(row: Row[Any], number: str, defaults: Defaults) -> LineFacts:
         number=row.line,
         team=row.line_team,
         language=row.line_language,
-        calendar=calendar(row.line_hours, row.line_timezone, row.line_country),
+        calendar=calendar(row.line_hours, row.line_timezone, row.line_country, row.line_dates),
         greeting=row.line_greeting,
         records_messages=row.line_records,
     )

@@ -62,6 +62,7 @@ _line_columns = (
     _lines.c.team.label("line_team"),
     _lines.c.timezone.label("line_timezone"),
     _lines.c.hours.label("line_hours"),
+    _lines.c.dates.label("line_dates"),
     _lines.c.greeting.label("line_greeting"),
     _lines.c.records_messages.label("line_records"),
 )

@@ -265,7 +265,19 @@ def test_the_columns_are_those_that_were_agreed() -> None:
 
 @pytest.mark.parametrize("code", catalogue.codes("problem"))
 def test_every_problem_is_told_in_both_languages(code: str) -> None:
-    names = ("text", "most", "choices", "why", "columns", "cells", "expected", "key", "scope", "seconds")
+    names = (
+        "text",
+        "most",
+        "choices",
+        "why",
+        "columns",
+        "cells",
+        "expected",
+        "key",
+        "scope",
+        "seconds",
+        "which",
+    )
     values = dict.fromkeys((*names, "methods", "reference", "who"), "…") | dict.fromkeys(("count", "days"), 2)
     assert Problem("field", code, values).say("nl") != Problem("field", code, values).say("en")
 

@@ -106,6 +106,55 @@ def test_the_same_file_again_changes_nothing(load: Command, stored: Callable[...
     assert (how_many(Customer), how_many(CustomerNumber)) == (2, 2)
 
 
+DATES = "line;date;until;hours;why\n"
+
+
+def test_days_of_lines_are_loaded_beside_those_that_stand(load: Command, stored: Callable[..., Any]) -> None:
+    load("lines", LINES + "0201234567,Algemeen,nl,NL,Balie,Europe/Amsterdam,Mo-Fr 09:00-17:30\n")
+    first = (
+        DATES + "020 123 4567;2026-12-24;;tot 12:00;de kerstborrel\n0201234567;2026-12-28;2026-12-31;dicht;\n"
+    )
+    for _ in range(2):
+        assert load("dates", first).exit_code == 0
+        assert stored(Line, "+31201234567").dates == (
+            "2026-12-24 until 12:00 | de kerstborrel\n2026-12-28/2026-12-31 closed"
+        )
+    load("lines", LINES + "0201234567,Algemeen,nl,NL,Balie,Europe/Amsterdam,Mo-Fr 09:00-17:00\n")
+    assert load("dates", DATES + "0201234567;2026-12-24;;tot 15:00;\n").exit_code == 0
+    assert stored(Line, "+31201234567").dates == "2026-12-24 until 15:00\n2026-12-28/2026-12-31 closed"
+
+
+@pytest.mark.parametrize(
+    ("row", "complaint"),
+    [
+        ("0201234567;2026-12-30;;open;", "row 2: hours: “open” doesn't fit"),
+        ("0201234567;30-12-2026;;closed;", "row 2: date: “30-12-2026” is no day"),
+        (
+            "0201234567;2026-12-30;;closed;",
+            "row 2: date: 2026-12-30 stands there twice; there is “2026-12-28/",
+        ),
+        ("0201234567;2026-11-30;2026-11-29;closed;", "row 2: until: “2026-11-29” isn't within a year"),
+        ("0209999999;2026-12-30;;closed;", "row 2: line: there is no line"),
+        (
+            "0201234567;2027-01-02;;closed;\n020 1234567;2027-01-02;;tot 12:00;",
+            "row 3: date: 2027-01-02 stands there twice; there is “2027-01-02 closed”",
+        ),
+        (
+            "0201234567;2027-01-02;2027-01-04;closed;\n0201234567;2027-01-03;;tot 12:00;",
+            "row 3: date: 2027-01-03 stands there twice; there is “2027-01-02/2027-01-04 closed”",
+        ),
+    ],
+)
+def test_a_day_that_cannot_stand_beside_the_others_is_named(
+    load: Command, stored: Callable[..., Any], row: str, complaint: str
+) -> None:
+    load("lines", LINES + "0201234567,Algemeen,nl,NL,Balie,Europe/Amsterdam,Mo-Fr 09:00-17:30\n")
+    load("dates", DATES + "0201234567;2026-12-28;2026-12-31;dicht;\n")
+    done = load("dates", DATES + row + "\n")
+    assert done.exit_code == 1
+    assert complaint in done.stderr
+
+
 def test_a_new_file_replaces_what_was_known(load: Command, stored: Callable[..., Any]) -> None:
     load("customers", CUSTOMERS + "K1,Ada,0612345678|0687654321,,,vip\nK2,Bob,0612345678,,,\n")
     load("customers", CUSTOMERS + "K1,Ada de Vries,0687654321|+32475123456,en,,\n")

@@ -115,6 +115,36 @@ def test_leaving_the_house_is_a_field_that_other_writes_keep(api: Api) -> None:
     assert api.put("/lines/+31201234567", LINE | {"greeting": ""}).json["greeting"] == "Goedemiddag"
 
 
+def test_days_with_hours_of_their_own_stay_until_they_are_named(api: Api) -> None:
+    days = [
+        {"date": "2026-12-28", "until": "2026-12-31", "hours": "dicht"},
+        {"date": "2026-12-24", "hours": "tot 12:00", "why": "de kerstborrel"},
+    ]
+    kept = api.put("/lines/+31201234567", LINE | {"dates": days}).json["dates"]
+    assert kept == [
+        {"date": "2026-12-24", "until": "2026-12-24", "hours": "until 12:00", "why": "de kerstborrel"},
+        {"date": "2026-12-28", "until": "2026-12-31", "hours": "closed", "why": ""},
+    ]
+    assert api.put("/lines/+31201234567", LINE).json["dates"] == kept
+    assert api.put("/lines/+31201234567", LINE | {"dates": kept}).json["dates"] == kept
+    twice = [*days, {"date": "2026-12-30", "hours": "closed"}]
+    said = errors_of(api.put("/lines/+31201234567", LINE | {"dates": twice}))
+    assert "2026-12-30 stands there twice; there is “2026-12-28/2026-12-31 closed” already" in said["dates"]
+    assert api.put("/lines/+31201234567", LINE | {"dates": []}).json["dates"] == []
+
+
+@pytest.mark.parametrize(
+    "dates",
+    ["2026-12-24", [1], [{}], [{"date": "24 dec", "hours": "closed"}], [{"date": "2026-12-24"}],
+     [{"date": "2026-12-24", "hours": "maybe"}], [{"date": "2026-12-24", "hours": "closed", "open": "no"}],
+     [{"date": "2026-12-24", "hours": 12}],
+     [{"date": "2026-12-24", "until": "2026-12-23", "hours": "closed"}],
+     [{"date": f"20{y}-01-01", "hours": "closed"} for y in range(10, 99)] * 3],
+)  # fmt: skip
+def test_a_day_that_makes_no_sense_is_refused(api: Api, dates: object) -> None:
+    assert errors_of(api.put("/lines/+31201234567", LINE | {"dates": dates})).keys() == {"dates"}
+
+
 @pytest.mark.parametrize(
     ("path", "change", "field", "message"),
     [
@@ -128,6 +158,12 @@ def test_leaving_the_house_is_a_field_that_other_writes_keep(api: Api) -> None:
         ("/agents/an-na", {}, "agent", "may hold only letters"),
         ("/lines/12", {}, "number", "“12” isn't a valid telephone number"),
         ("/lines/+31201234567", {"hours": "9-17"}, "hours", "write for example Mo-Fr 09:00-17:30"),
+        (
+            "/lines/+31201234567",
+            {"hours": "Mo 09:00-12:00; Mo 11:00-15:00"},
+            "hours",
+            "Mo stands there twice",
+        ),
         ("/cases/Z1", {"last_contact": None}, "last_contact", "doesn't exist; take it out"),
     ],
 )

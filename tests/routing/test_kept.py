@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.agents.presence import Endpoint
 from app.callers.recognition import KnownCustomer
+from app.lines.hours import calendar
 from app.routing import kept
 from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, next_step
 from app.routing.rules import Ladder, Resolved
@@ -41,6 +42,38 @@ def read_back(known: Situation) -> Situation:
 @settings(max_examples=400, deadline=None)
 def test_whatever_was_decided_is_decided_again_from_what_was_kept(known: Situation) -> None:
     assert taken(next_step(read_back(known))) == taken(next_step(known))
+
+
+CHRISTMAS = "2026-12-24 until 12:00 | de kerstborrel\n2026-12-28/2026-12-31 closed | de verhuizing"
+
+
+@pytest.mark.parametrize("hour", ["11:00", "14:00", "18:00"])
+def test_what_a_day_of_its_own_decided_is_decided_again(hour: str) -> None:
+    now = datetime.fromisoformat(f"2026-12-24T{hour}:00+01:00")
+    place = calendar("Mo-Fr 09:00-17:00", "Europe/Amsterdam", "NL", CHRISTMAS)
+    known = replace(USUAL, now=now, line=replace(USUAL.line, calendar=place))
+
+    assert taken(next_step(read_back(known))) == taken(next_step(known))
+    assert next_step(read_back(known)).say[:1] == next_step(known).say[:1]
+
+
+def test_a_line_without_such_days_is_kept_as_before_and_one_kept_before_is_read() -> None:
+    stored = kept.situation_as_json(USUAL)
+    assert "dates" not in stored["line"]
+    assert read_back(USUAL).line.calendar == USUAL.line.calendar
+
+
+def test_hundreds_of_such_days_leave_room_for_the_rest() -> None:
+    days = "\n".join(
+        f"{date(2026, 11, 1) + timedelta(days=n)} closed | {'reden ' * 16}".strip() for n in range(200)
+    )
+    place = calendar("Mo-Fr 09:00-17:00", "Europe/Amsterdam", "NL", days)
+    crowd = crowded(
+        replace(USUAL, line=replace(USUAL.line, calendar=place)), [*USUAL.agents.values()], 300, 200
+    )
+
+    assert len(json.dumps(kept.situation_as_json(crowd), ensure_ascii=False).encode()) <= kept.LONGEST
+    assert taken(next_step(read_back(crowd))) == taken(next_step(crowd))
 
 
 def crowded(known: Situation, several: list[AgentFacts], people: int, customers: int) -> Situation:
