@@ -5,9 +5,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from app.api.records import CASES, CONTACTS, CUSTOMERS, LINES, Kind
-from app.api.routes import Filters, actor
+from app.api.routes import Filters
 from app.audit import log as audit
-from app.audit.log import Subject, What
+from app.audit.log import Actor, Subject, What
 from app.clock import utcnow
 from app.records.agents import Agent
 from app.records.lines import Line
@@ -53,7 +53,7 @@ def settings_of(session: Session, kind: Kind[Any], key: str | None) -> dict[str,
     return {name: str(getattr(row, name)) for name in _SETTINGS[kind.name]} if row is not None else {}
 
 
-def note_change(session: Session, kind: Kind[Any], key: str, before: dict[str, str]) -> None:
+def note_change(session: Session, kind: Kind[Any], key: str, before: dict[str, str], who: Actor) -> None:
     """Write down that a record was told to us; of our own settings also what they were before."""
     session.flush()
     session.expire_all()
@@ -65,4 +65,4 @@ def note_change(session: Session, kind: Kind[Any], key: str, before: dict[str, s
         told |= {"before": [f"{name}: {before.get(name, '')}" for name in changed]}
         told |= {"after": [f"{name}: {after[name]}" for name in changed]}
     whom = [of(key)] if of else [Subject("line", key)] if kind is LINES else []
-    audit.record(session, actor(), What.RECORD_WRITTEN, utcnow(), *whom, **told)
+    audit.record(session, who, What.RECORD_WRITTEN, utcnow(), *whom, **told)

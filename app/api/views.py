@@ -25,8 +25,8 @@ from app.api import (
     promise_views,
     rule_views,
     shapes,
-    store,
     trial_views,
+    writing,
 )
 from app.api.fields import AgentKey, Key, Moment, Phone, Problem, Refused, Team, one_of
 from app.api.problems import ApiProblem
@@ -38,6 +38,7 @@ from app.api.routes import (
     WRITE,
     Condition,
     Filters,
+    actor,
     asked,
     body,
     defaults,
@@ -49,7 +50,6 @@ from app.api.routes import (
 )
 from app.audit import log as audit
 from app.db import UtcDateTime
-from app.outgoing import announce
 from app.outgoing.shapes import Answer
 from app.records.agents import Agent
 from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNumber
@@ -113,10 +113,8 @@ def _serve(
     @operation("PUT", path, scope=WRITE, noun=noun, body=kind.record, answers=either, name=f"put_{one}")
     def put(**arguments: str) -> ResponseReturnValue:
         with db.transaction() as session:
-            before = noting.settings_of(session, kind, kind.read_key(arguments[one], defaults()))
-            key, is_known = _written(session, kind, arguments[one])
+            key, is_known = writing.put(session, kind, arguments[one], body(), defaults(), actor())
             answer = shown.of(find(session, key))
-            noting.note_change(session, kind, key, before)
         if is_known:
             return jsonify(answer)
         return jsonify(answer), 201, {"Location": url_for(f"api.get_{one}", _external=False, **{one: key})}
@@ -146,29 +144,6 @@ def _serve(
         statement = narrowed(statement, model, said, after=column.__gt__, **conditions)
         of, about = noting.listed(kind), noting.meant(said)
         return page(statement, said, shown.of, lambda row: getattr(row, column.key), of=of, about=about)
-
-
-def _written(session: Session, kind: Kind[Any], said: str) -> tuple[str, bool]:
-    """Write down the record of a request; return its key, and whether there was one before."""
-    record = kind.from_json(said, body(), defaults())
-    key = store.key_of(kind, record)
-    if missing := store.refused(session, kind, [record]):
-        raise Refused(missing[0])
-    is_known = store.exists_already(session, kind, key)
-    with announce.watching(session, _cases_of(session, kind, record, key)):
-        store.write(session, kind, [record])
-    if kind is CONTACTS and not is_known:
-        announce.contact_created(session, key)
-    return key, is_known
-
-
-def _cases_of(session: Session, kind: Kind[Any], record: Any, key: str) -> set[str]:
-    """Return the cases that may get another owner by a record; one that is new has had none."""
-    if kind is CASES:
-        return {key} if store.exists_already(session, kind, key) else set()
-    if kind is CONTACTS:
-        return {record.case, session.scalar(select(Contact.case).where(Contact.key == key)) or record.case}
-    return set()
 
 
 def _loaded(statement: Select[Any]) -> Select[Any]:

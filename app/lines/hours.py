@@ -121,8 +121,13 @@ class Calendar:
         """Return why the line is closed that would be open then on another such day, None for no reason."""
         local = at.astimezone(self.timezone)
         own = self.dates.on(local.date())
-        would_be = _holds(self.usual(local.date()), local)
-        return own.why if own and own.why and would_be and not self.is_open(at) else None
+        is_because = own and own.why and self.would_be_open(at) and not self.is_open(at)
+        return own.why if own and is_because else None
+
+    def would_be_open(self, at: datetime) -> bool:
+        """Tell whether the line would be open if nothing were said of that very day."""
+        local = at.astimezone(self.timezone)
+        return _holds(self.usual(local.date()), local)
 
     def is_holiday(self, at: datetime) -> bool:
         """Tell whether that day is a public holiday there, whatever hours the line has on it."""

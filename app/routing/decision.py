@@ -7,6 +7,7 @@ from datetime import datetime
 from app.agents.presence import Endpoint, Reachability
 from app.lines.hours import due_at
 from app.records.calls import StepKind, StepOutcome
+from app.routing import closed
 from app.routing.candidates import (
     Candidate,
     busy_of_the_teams,
@@ -391,13 +392,7 @@ def _team_wait(situation: Situation, said: tuple[Sentence, ...]) -> Wait | None:
 
 
 def _closed(situation: Situation) -> Sentence:
-    opening = situation.line.calendar.next_opening(situation.now)
-    holiday = situation.line.calendar.holiday(situation.now)
-    if opening is None:
-        return Sentence("closed")
-    if why := situation.line.calendar.closed_because(situation.now):
-        return Sentence("closed_because", {"time": ("at", opening), "why": why})
-    return Sentence("closed_holiday" if holiday else "closed_until", {"time": ("at", opening)})
+    return closed.sentence(situation.line.calendar, situation.now)
 
 
 def _promise(situation: Situation, why: str, say: tuple[Sentence, ...]) -> MakePromise | AskForNumber:
