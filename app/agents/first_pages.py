@@ -26,6 +26,7 @@ PAGES = (
     Page("/admin/promises/leaver", "leaver", (Role.SUPERVISOR, Role.ADMIN)),
     Page("/admin/audit", "audit", (Role.ADMIN, Role.AUDITOR)),
     Page("/admin/privacy", "privacy", OVERSEERS),
+    Page("/admin/lines", "lines", (Role.ADMIN,)),
     Page("/api/v1/docs", "api", (Role.ADMIN,)),
 )
 

@@ -17,7 +17,7 @@ _ABOUT_PEOPLE = (CUSTOMERS, CASES, CONTACTS)
 # Of these it is kept what they were before; not a telephone number, nor a name.
 _SETTINGS = {
     "agents": ("team", "enabled", "language"),
-    "lines": ("team", "hours", "timezone", "language", "country", "greeting", "records_messages"),
+    "lines": ("team", "hours", "timezone", "language", "country", "greeting", "records_messages", "dates"),
 }
 
 

@@ -80,7 +80,7 @@ NO_COUNTS = set(
     events fact fate field file first from from_number hash how_long id item items key kind last
     line link methods moment name names network now number numbers organisation outcome password
     phone place problem reference result role row scope sid sids since state team text then time
-    to_number until url user value what when where which who why""".split()
+    times to_number until url user value what when where which who why""".split()
 )
 # Where a count stands by itself, and no word beside it is another for one than for two.
 BENDS_NOTHING = {

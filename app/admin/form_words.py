@@ -1,0 +1,45 @@
+"""How do the admin's forms speak? Texts of lines and people, and what is wrong beside each field."""
+
+from collections.abc import Iterable
+from datetime import date
+
+from flask import current_app
+
+from app import catalogue, web
+from app.api.fields import Defaults, Problem
+from app.catalogue import times
+from app.lines.dates import OwnDate
+
+
+def house(code: str, **values: object) -> str:
+    """Return a text about lines and people in the reader's language."""
+    return catalogue.text(f"house.{code}", web.language(), **values)
+
+
+def defaults() -> Defaults:
+    return Defaults.of(current_app.config["SETTINGS"])
+
+
+def by_field(problems: Iterable[Problem]) -> dict[str, str]:
+    """Return what is wrong with each field, in the reader's words."""
+    said: dict[str, str] = {}
+    for problem in problems:
+        before = f"{said[problem.field]}; " if problem.field in said else ""
+        said[problem.field] = before + problem.say(web.language())
+    return said
+
+
+def day_of(day: date) -> str:
+    """Return a day where there is little room, `ma 23 nov`."""
+    return times.short_date(day, web.language(), with_year=False)
+
+
+def own_hours(own: OwnDate) -> str:
+    """Return the hours of a day of its own as people read them."""
+    word, _, rest = own.hours.partition(" ")
+    code = f"date_{word}" if word in ("until", "from") else "date_closed"
+    if word == "closed" and rest:
+        code = "date_closed_between"
+    if word not in ("closed", "until", "from"):
+        code, rest = "date_between", own.hours
+    return house(f"{code}_said", times=rest.replace(",", ", "))
