@@ -3,7 +3,7 @@
 from flask import Flask
 
 from app import bus, cli, db, operations, web
-from app.admin import audit, front, leavers, line_pages, privacy, promise_figures
+from app.admin import audit, front, leavers, line_pages, people_pages, privacy, promise_figures
 from app.admin import promises as admin_promises
 from app.agents import mails, oidc_views
 from app.api import views as api
@@ -54,6 +54,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     audit.register(app)
     privacy.register(app)
     line_pages.register(app)
+    people_pages.register(app)
     api.register(app)
     app.register_blueprint(scim.bp)
     cli.register(app)

@@ -8,6 +8,7 @@ from flask import current_app
 from app import catalogue, web
 from app.api.fields import Defaults, Problem
 from app.catalogue import times
+from app.lines import notation
 from app.lines.dates import OwnDate
 
 
@@ -25,7 +26,7 @@ def by_field(problems: Iterable[Problem]) -> dict[str, str]:
     said: dict[str, str] = {}
     for problem in problems:
         before = f"{said[problem.field]}; " if problem.field in said else ""
-        said[problem.field] = before + problem.say(web.language())
+        said[problem.field] = before + _in_words(problem)
     return said
 
 
@@ -43,3 +44,11 @@ def own_hours(own: OwnDate) -> str:
     if word not in ("closed", "until", "from"):
         code, rest = "date_between", own.hours
     return house(f"{code}_said", times=rest.replace(",", ", "))
+
+
+def _in_words(problem: Problem) -> str:
+    """Say a problem; days of the week are called as in the form."""
+    if problem.field == "hours" and "text" in problem.values:
+        text = notation.as_shown(str(problem.values["text"]), web.language())
+        problem = Problem(problem.field, problem.code, {**problem.values, "text": text})
+    return problem.say(web.language())

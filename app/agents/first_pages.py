@@ -27,6 +27,7 @@ PAGES = (
     Page("/admin/audit", "audit", (Role.ADMIN, Role.AUDITOR)),
     Page("/admin/privacy", "privacy", OVERSEERS),
     Page("/admin/lines", "lines", (Role.ADMIN,)),
+    Page("/admin/people", "people", (Role.ADMIN,)),
     Page("/api/v1/docs", "api", (Role.ADMIN,)),
 )
 

@@ -16,7 +16,7 @@ from app.records.lines import Line
 _ABOUT_PEOPLE = (CUSTOMERS, CASES, CONTACTS)
 # Of these it is kept what they were before; not a telephone number, nor a name.
 _SETTINGS = {
-    "agents": ("team", "enabled", "language"),
+    "agents": ("team", "enabled", "language", "absent_from", "absent_until"),
     "lines": ("team", "hours", "timezone", "language", "country", "greeting", "records_messages", "dates"),
 }
 

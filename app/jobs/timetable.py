@@ -16,6 +16,7 @@ from app.clock import utcnow
 from app.deployment import Deployment
 from app.forgetting import requests
 from app.jobs import (
+    absences,
     audit,
     backfill,
     callbacks,
@@ -197,6 +198,7 @@ class Timetable:
                 lambda moments: sounds.awaited(moments.ago(sounds.ASKED_AFTER)),
                 every_seconds=30.0,
             ),
+            "absences": Job(Way.QUEUED, lambda: absences.keep(utcnow()), every_seconds=60.0),
             "recordings_old": Job(
                 Way.QUEUED,
                 lambda: recordings.forget_old(utcnow(), self.keep.recordings),

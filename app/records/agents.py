@@ -1,10 +1,10 @@
 """Who can answer? Agents, what each is doing this moment, what their desk was told, who may sign in."""
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, Text, case, null, select, true
+from sqlalchemy import ColumnElement, Date, ForeignKey, Index, Integer, String, Text, case, null, select, true
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from app.db import Base, Json, UtcDateTime, table_of
@@ -74,6 +74,8 @@ class Agent(Base):
     rings_on: Mapped[str | None] = column_property(phone_to_ring(phone))
     language: Mapped[str] = mapped_column(String(2))
     enabled: Mapped[bool] = mapped_column(default=True)  # False: left the organisation
+    absent_from: Mapped[date | None] = mapped_column(Date)  # None also once it has begun: agents/absences.py
+    absent_until: Mapped[date | None] = mapped_column(Date)  # its last day
 
     presence: Mapped["Presence"] = relationship(
         back_populates="of", cascade="all, delete-orphan", lazy="joined"
