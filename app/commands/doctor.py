@@ -13,7 +13,7 @@ import redis as redis_client
 from sqlalchemy import func, select, text
 
 from app import db, migrations
-from app.agents import teams
+from app.agents import sealing, teams
 from app.callers.numbers import mask, may_be_called
 from app.carrier.rest import Carrier
 from app.clock import utcnow
@@ -25,6 +25,7 @@ from app.messages import senders
 from app.outgoing import outbox
 from app.promises import caps
 from app.records.agents import Agent
+from app.records.factors import Authenticator
 from app.records.jobs import WorkerSeen
 from app.records.lines import Line
 from app.records.outgoing import Hook, Outbox
@@ -77,6 +78,8 @@ def _checks(settings: Settings, offline: bool) -> Iterator[tuple[str, Callable[[
     yield "organisation", lambda: _organisation(settings)
     yield "texts", _texts
     yield "caps", _caps
+    yield "mail", lambda: _mail(settings)
+    yield "second factors", lambda: _second_factors(settings)
     yield "hooks", _hooks
     yield "forgetting", _forgetting
     if not offline:
@@ -248,6 +251,34 @@ def _texts() -> str:
     if wrong:
         raise Sick("; ".join(wrong))
     return f": another number sends for {', '.join(map(mask, silent))}" if silent else ""
+
+
+def _mail(settings: Settings) -> str:
+    if settings.mail is None and settings.is_production:
+        raise Incomplete(
+            "no SMTP_URL and MAIL_FROM: who forgets a password has to ask, and nobody is told what changes "
+            "their account"
+        )
+    return f": {settings.mail.host}" if settings.mail else ": none"
+
+
+def _second_factors(settings: Settings) -> str:
+    newest, *older = (sealing.name_of(key) for key in reversed(settings.all_secret_keys))
+    with db.reading() as session:
+        asked = select(Authenticator.seal, func.count()).where(Authenticator.seal != newest)
+        others = {seal: count for seal, count in session.execute(asked.group_by(Authenticator.seal))}
+    lost = sum(count for seal, count in others.items() if seal not in older)
+    if lost:
+        raise Sick(
+            f"{lost} apps were sealed with a SECRET_KEY that is gone: put it back behind the new one, with a "
+            "comma, or users reset-factors for each of their owners"
+        )
+    if others:
+        raise Incomplete(
+            f"{sum(others.values())} apps are sealed with the old SECRET_KEY: leave it there until a worker "
+            "has sealed them anew, within the hour"
+        )
+    return f": for {', '.join(sorted(settings.second_factor_roles)) or 'nobody'}"
 
 
 def _hooks() -> str:

@@ -429,3 +429,26 @@ def test_an_operator_who_mistypes_is_told(flask_app: Flask, flask_command: Calla
 
     assert done.exit_code == 1
     assert "nobody@example.nl" in done.output
+
+
+def test_the_doctor_says_when_the_old_key_may_go(
+    admin: str, settings: Settings, flask_app: Flask, flask_command: Callable[..., Result]
+) -> None:
+    with_app(settings)
+
+    def second_factors(**keys: object) -> str:
+        flask_app.config["SETTINGS"] = replace(settings, **keys)  # type: ignore[arg-type]  # names of keys
+        [line] = [
+            line
+            for line in flask_command("doctor", "--offline").output.splitlines()
+            if "second factors" in line
+        ]
+        return line
+
+    assert second_factors() == "ok    second factors: for nobody"
+    new = "n" * 40
+    rotating = second_factors(secret_key=new, old_secret_keys=(settings.secret_key,))
+    assert rotating.startswith("NOTE  second factors: 1 apps are sealed with the old SECRET_KEY")
+    assert second_factors(secret_key=new).startswith(
+        "SICK  second factors: 1 apps were sealed with a SECRET_KEY that is gone"
+    )
