@@ -265,8 +265,8 @@ def _mail(settings: Settings) -> str:
 def _second_factors(settings: Settings) -> str:
     newest, *older = (sealing.name_of(key) for key in reversed(settings.all_secret_keys))
     with db.reading() as session:
-        asked = select(Authenticator.seal, func.count()).where(Authenticator.seal != newest)
-        others = {seal: count for seal, count in session.execute(asked.group_by(Authenticator.seal))}
+        asked = select(Authenticator.seal, func.count().label("apps")).where(Authenticator.seal != newest)
+        others = {row.seal: row.apps for row in session.execute(asked.group_by(Authenticator.seal))}
     lost = sum(count for seal, count in others.items() if seal not in older)
     if lost:
         raise Sick(
