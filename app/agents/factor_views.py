@@ -75,8 +75,7 @@ def require_fresh_owner(view: View[P]) -> View[P]:
 def _for_owner(view: View[P], when_signed_in: View[P]) -> View[P]:
     @wraps(view)
     def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
-        if reader := current():
-            g.owner = Owner(reader.email, reader.session, "/account/factors")
+        if current():
             return when_signed_in(*args, **kwargs)
         half = half_in.current()
         if half is None or not _must_set_up(half):
@@ -266,6 +265,8 @@ def renew_codes() -> Response:
 
 
 def _owner() -> Owner:
+    if reader := current():
+        return Owner(reader.email, reader.session, "/account/factors")
     return cast(Owner, g.owner)
 
 
@@ -283,13 +284,12 @@ def _may_remove(db: Session, owner: Owner) -> bool:
 
 def _added(db: Session, owner: Owner) -> Sequence[str]:
     """Let this session have shown the new factor; return the recovery codes that come with the first."""
-    now = utcnow()
     if owner.session is not None:
-        sessions.proven(db, owner.session, now, Proven.FACTOR)
+        sign_in.renew_session(db, Proven.FACTOR)
     if recovery_codes.left(db, owner.email):
         return ()
     sign_in.note(db, AccessKind.RECOVERY_CODES_MADE, owner.email)
-    return recovery_codes.renew(db, owner.email, now)
+    return recovery_codes.renew(db, owner.email, utcnow())
 
 
 def _let_on(owner: Owner, done: str, codes: Sequence[str]) -> Response:

@@ -1,4 +1,4 @@
-"""Who gave a password, or came from elsewhere, and owes a second factor? This browser knows, for ten minutes.
+"""Who gave a password, or came from elsewhere, and owes a second factor? This browser knows, for a while.
 
 It is no session: nothing but the pages of the second factor asks for it.
 """
@@ -16,6 +16,7 @@ from app.records.agents import User
 
 HALF = "half_in"
 FOR_SO_LONG = timedelta(minutes=10)
+TO_SET_UP = timedelta(minutes=30)  # whoever has to find an app first
 
 
 @dataclass(frozen=True)
@@ -23,17 +24,17 @@ class HalfIn:
     email: str
     number: int  # of users.session_number: what ends all sessions ends this too
     goes_to: str
-    at: int
+    until: int
     opened: Opened  # by what they came so far
 
 
-def begin(user: User, goes_to: str, now: datetime, opened: Opened) -> None:
+def begin(user: User, goes_to: str, until: datetime, opened: Opened) -> None:
     """Remember in this browser what they showed so far. Whatever it held before must be gone."""
     session[HALF] = [
         user.email,
         user.session_number,
         goes_to[:1000],
-        int(now.timestamp()),
+        int(until.timestamp()),
         [opened.how, opened.provider_sid, opened.provider_sub],
     ]
     session["language"] = user.language
@@ -45,11 +46,10 @@ def current() -> HalfIn | None:
     kept = session.get(HALF)
     if not isinstance(kept, list) or len(kept) != 5:
         return None
-    email, number, goes_to, at, (how, provider_sid, provider_sub) = kept
+    email, number, goes_to, until, (how, provider_sid, provider_sub) = kept
     opened = Opened(str(how), provider_sid=provider_sid, provider_sub=provider_sub)
-    half = HalfIn(str(email), int(number), web.safe_next(str(goes_to)), int(at), opened)
-    age = utcnow() - datetime.fromtimestamp(half.at, tz=utcnow().tzinfo)
-    return half if timedelta(minutes=-1) < age < FOR_SO_LONG else None
+    half = HalfIn(str(email), int(number), web.safe_next(str(goes_to)), int(until), opened)
+    return half if utcnow().timestamp() < half.until else None
 
 
 def user_of(db: Session, half: HalfIn) -> User | None:

@@ -12,7 +12,6 @@ from app.agents import (
     one_time_links,
     password_changes,
     proofs,
-    sessions,
     sign_in,
 )
 from app.agents.guessing import Throttle
@@ -50,7 +49,7 @@ def changed() -> Response:
         return _page_to_change(422, error=door_words.about(error))
     with transaction() as db:
         password_changes.change(db, reader.email, new, now, sign_in.place_of_request(), keep=reader.session)
-        sessions.proven(db, reader.session, now)
+        sign_in.renew_session(db)
         session["number"] = db.scalar(select(User.session_number).where(User.email == reader.email))
     session["account_done"] = "password"
     return make_response(redirect("/account", 303))

@@ -24,6 +24,8 @@ from config import Settings
 SEEN_EVERY = timedelta(minutes=1)
 # Seen within so long, somebody is still there: twice as long as it takes to be written down, and a bit.
 IS_THERE = timedelta(seconds=150)
+# So long after a session got a new secret its old one does what it did.
+OLD_WORKS_FOR = timedelta(seconds=20)
 IN_QUERY = 500
 
 # Which of them a User-Agent names; the first that fits, since most name the others too.
@@ -201,21 +203,48 @@ def seen(session: Session, hashed: str, now: datetime) -> None:
     )
 
 
-def proven(session: Session, hashed: str, now: datetime, by: Proven | None = None) -> None:
-    """Write down that they showed once more who they are; `by` when that was more than before."""
-    values: dict[str, object] = {"proven_at": now} | ({"proven_by": by} if by is not None else {})
-    session.execute(update(UserSession).where(UserSession.hash == hashed).values(values))
+def renew(
+    session: Session, hashed: str, now: datetime, limits: Limits, by: Proven | None = None
+) -> tuple[str, str] | None:
+    """Go on with a session under a new secret, since they showed once more who they are.
+
+    `by` says with what, when that was more than before. Return the new secret and its hash; None when the
+    session is over. The old secret works on for a moment: other windows may have just sent it.
+    """
+    old = session.get(UserSession, hashed, with_for_update=True, populate_existing=True)
+    if old is None:
+        return None
+    secret = secrets.token_urlsafe(32)
+    session.add(
+        UserSession(
+            hash=hash_of(secret),
+            email=old.email,
+            number=old.number,
+            started_at=old.started_at,
+            seen_at=now,
+            browser=old.browser,
+            proven_by=by or old.proven_by,
+            proven_at=now,
+            how=old.how,
+            provider_sid=old.provider_sid,
+            provider_sub=old.provider_sub,
+            id_token=old.id_token,
+        )
+    )
+    # Not by its silence, which the next request would end.
+    old.started_at = min(old.started_at, now - limits.longest + OLD_WORKS_FOR)
+    return secret, hash_of(secret)
 
 
 def of_user(session: Session, email: str, now: datetime, limits: Limits) -> Sequence[UserSession]:
-    """Return where somebody is signed in, the latest first."""
+    """Return where somebody is signed in, the latest first; not under secrets that were renewed."""
     rows = session.scalars(
         select(UserSession)
         .join(User, User.email == UserSession.email)
         .where(
             UserSession.email == email,
             UserSession.number == User.session_number,
-            UserSession.started_at > now - limits.longest,
+            UserSession.started_at > now - limits.longest + OLD_WORKS_FOR,
             UserSession.seen_at > now - limits.idle,
             limits.is_proven(),
         )
@@ -235,6 +264,12 @@ def end(session: Session, email: str, hashed: str) -> bool:
         .returning(UserSession.hash)
     )
     return ended.one_or_none() is not None
+
+
+def end_renewed(session: Session, email: str, now: datetime, limits: Limits) -> None:
+    """End at once what works on for a moment under secrets that were renewed; see `renew`."""
+    over_soon = UserSession.started_at <= now - limits.longest + OLD_WORKS_FOR
+    session.execute(delete(UserSession).where(UserSession.email == email, over_soon))
 
 
 def end_others(session: Session, email: str, hashed: str) -> None:

@@ -52,6 +52,7 @@ from config import Settings
 
 bp = Blueprint("sign_in", __name__)
 log = logging.getLogger(__name__)
+SECOND = "/login/second"  # where the second factor is asked for
 
 P = ParamSpec("P")
 View = Callable[P, Response]
@@ -296,7 +297,8 @@ def enter(db: Session, user: User, opened: Opened, where: str) -> str:
     """
     if rest := _rest_to_show(db, user, opened):
         _end_session(db)
-        half_in.begin(user, where, utcnow(), opened)
+        for_so_long = half_in.FOR_SO_LONG if rest == SECOND else half_in.TO_SET_UP
+        half_in.begin(user, where, utcnow() + for_so_long, opened)
         return rest
     _start_session(db, user, opened)
     note(db, AccessKind.SIGNED_IN, user.email)
@@ -308,7 +310,7 @@ def _rest_to_show(db: Session, user: User, opened: Opened) -> str:
     if opened.by is Proven.FACTOR:
         return ""
     if factors.of(db, user.email).any:
-        return "/login/second"
+        return SECOND
     return "/account/factors" if factors.are_needed(user.role, settings) else ""
 
 
@@ -378,6 +380,18 @@ def _start_session(db: Session, user: User, opened: Opened) -> None:
     session["number"] = user.session_number
     session["since"] = int(now.timestamp())
     session["language"] = user.language
+
+
+def renew_session(db: Session, by: Proven | None = None) -> None:
+    """Give the reader's session a new secret: they showed once more who they are; see sessions.renew."""
+    reader = current()
+    if reader is None:
+        raise RuntimeError("renew_session() was asked outside a guard")
+    now = utcnow()
+    renewed = sessions.renew(db, reader.session, now, _limits(), by)
+    if renewed is not None:
+        session[SESSION], hashed = renewed
+        g.signed_in = replace(reader, session=hashed, proven_at=now)
 
 
 # --- for another way in: see app/agents/oidc_views.py ------------------------------------------------
@@ -459,6 +473,7 @@ def logout() -> Response:
                 note(db, AccessKind.SIGNED_OUT_EVERYWHERE, reader.email)
             else:
                 sessions.end(db, reader.email, reader.session)
+                sessions.end_renewed(db, reader.email, now, _limits())
                 note(db, AccessKind.SIGNED_OUT, reader.email)
                 if reader.agent and not sessions.is_elsewhere(db, reader.agent, reader.session, now):
                     presence.signs_out(db, reader.agent, now)

@@ -26,7 +26,7 @@ from urllib.parse import urlencode, urlsplit
 from flask import Response, current_app, make_response, redirect, render_template, request
 
 from app import web
-from app.agents import door_words, proofs, sessions, sign_in
+from app.agents import door_words, proofs, sign_in
 from app.agents.proofs import Verdict
 from app.agents.sign_in import SignedIn, View
 from app.clock import utcnow
@@ -47,10 +47,11 @@ def require_fresh(view: View[P]) -> View[P]:
         reader = sign_in.current()
         if reader is None:
             return sign_in.ask_to_sign_in()
-        if not is_fresh(reader):
-            question = _ask(reader)
-            if question is not None:
-                return question
+        if not is_fresh(reader) and (question := _ask(reader)) is not None:
+            return question
+        # The view gets the form as its page sent it: also from whoever answered in another window meanwhile.
+        if proofs.is_given(request.form):
+            request.form = proofs.without(request.form)
         return view(*args, **kwargs)
 
     return guarded
@@ -64,7 +65,6 @@ def _ask(reader: SignedIn) -> Response | None:
     """Return what to answer instead of the view; None when the request itself holds the proof."""
     if proofs.is_given(request.form):
         verdict = judged(reader)
-        request.form = proofs.without(request.form)
         return None if verdict.by is not None else question(reader, request.full_path.rstrip("?"), verdict)
     if not web.wants_page():
         return _for_script()
@@ -81,7 +81,7 @@ def judged(reader: SignedIn) -> Verdict:
         # A factor that is shown now makes more of a session that began with a password.
         by = verdict.by if verdict.by is Proven.FACTOR else None
         with transaction() as db:
-            sessions.proven(db, reader.session, utcnow(), by)
+            sign_in.renew_session(db, by)
     return verdict
 
 

@@ -8,9 +8,9 @@ import pyotp
 import pytest
 from flask import Flask, Response, request
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 
-from app.agents import authenticators, guessing, step_up
+from app.agents import authenticators, guessing, sessions, step_up
 from app.agents.sign_in import require_role
 from app.agents.step_up import require_fresh
 from app.clock import utcnow
@@ -114,6 +114,48 @@ def test_a_code_of_the_app_will_do_and_counts_once(client: FlaskClient, settings
     again = client.post("/erasures", data={"csrf": token(client), "again_code": code}, headers=PAGE)
 
     assert (done.status_code, again.status_code) == (200, 401)
+
+
+def test_who_answers_goes_on_under_another_secret_and_the_old_one_is_soon_over(
+    client: FlaskClient, flask_app: Flask
+) -> None:
+    copied = flask_app.test_client()
+    cookie = client.get_cookie("rechtdoor")
+    assert cookie is not None
+    copied.set_cookie("rechtdoor", cookie.value)
+    wait(6)
+
+    client.post("/login/again?next=/exports", data={"csrf": token(client), "again_password": PASSWORD})
+
+    # Another window may have just sent it, but it can't do what was asked about.
+    assert copied.get("/account").status_code == 200
+    assert copied.get("/exports", headers=PAGE).status_code == 303
+    with transaction() as session:
+        for row in session.scalars(select(UserSession)):
+            row.started_at -= sessions.OLD_WORKS_FOR
+    assert copied.get("/account").status_code == 401
+    assert client.get("/exports", headers=PAGE).text == "the export"
+
+
+def test_signing_out_ends_the_old_secret_at_once(client: FlaskClient, flask_app: Flask) -> None:
+    copied = flask_app.test_client()
+    cookie = client.get_cookie("rechtdoor")
+    assert cookie is not None
+    copied.set_cookie("rechtdoor", cookie.value)
+    wait(6)
+    client.post("/login/again", data={"csrf": token(client), "again_password": PASSWORD})
+
+    client.post("/logout", data={"csrf": token(client)})
+
+    assert copied.get("/account").status_code == 401
+
+
+def test_a_proof_is_never_handed_to_the_view(client: FlaskClient) -> None:
+    # Answered in another window meanwhile: nothing is asked any more.
+    done = client.post("/erasures", data={"csrf": token(client), "again_password": PASSWORD}, headers=PAGE)
+
+    assert PASSWORD not in done.text
+    assert "again_" not in done.text
 
 
 def test_a_script_is_told_where_the_question_is(client: FlaskClient) -> None:
