@@ -5,7 +5,7 @@ from flask import Flask
 from app import bus, cli, db, operations, web
 from app.admin import audit, front, leavers, line_pages, people_pages, privacy, promise_figures
 from app.admin import promises as admin_promises
-from app.agents import mails, oidc_views
+from app.agents import mails, oidc_views, once
 from app.api import views as api
 from app.audit import keys as audit_keys
 from app.callbacks import webhooks as callback_webhooks
@@ -47,6 +47,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     promise_views.register(app)
     message_views.register(app)
     app.register_blueprint(oidc_views.bp)
+    app.register_blueprint(once.bp)
     front.register(app)
     admin_promises.register(app)
     promise_figures.register(app)

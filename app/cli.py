@@ -13,6 +13,7 @@ _COMMANDS = {
     "audit": ("app.commands.audit", "audit_commands"),
     "carrier": ("app.commands.carrier", "carrier_commands"),
     "db": ("app.commands.database", "db_commands"),
+    "directory": ("app.commands.directory", "directory_commands"),
     "doctor": ("app.commands.doctor", "doctor"),
     "export": ("app.commands.export", "export_commands"),
     "erase": ("app.commands.erase", "erase_commands"),

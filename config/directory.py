@@ -44,7 +44,7 @@ def read(
     oidc = _oidc(text, problems, is_production=is_production) if text.get("OIDC_ISSUER") else None
     if oidc is None:
         problems += [f"{name}: says nothing without OIDC_ISSUER" for name in _OIDC if text.get(name)]
-    elif not roles:
+    elif not text.get("OIDC_ROLES"):
         problems.append("OIDC_ROLES: missing; which group gives which role, such as Balie=agent;Beheer=admin")
     passwords = text.get("PASSWORDS", "") or "on"
     if passwords not in ("on", "off"):

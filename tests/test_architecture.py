@@ -283,6 +283,8 @@ OPEN_TO_ALL = {
     # To the organisation's own provider and back; what it tells us by itself, it signs.
     *("oidc.leave", "oidc.come_back", "oidc.backchannel"),
     *("passwords.forgot", "passwords.forgotten", "passwords.choose", "passwords.chosen"),
+    # The link that an operator made is the proof.
+    *("once.ask", "once.come_in"),
 }
 
 

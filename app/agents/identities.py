@@ -11,7 +11,7 @@ from app.agents.access_log import Place
 from app.agents.oidc import Said
 from app.records.access import AccessKind
 from app.records.agents import Agent, Role, User
-from app.records.directory import Identity
+from app.records.directory import Identity, Person
 from config import Settings
 from config.directory import role_of
 
@@ -32,7 +32,7 @@ def settle(session: Session, said: Said, settings: Settings, place: Place, now: 
     e-mail address, which said.email only holds when it can be believed.
     """
     identity = session.get(Identity, (said.issuer, said.subject))
-    email = identity.email if identity is not None else said.email
+    email = identity.email if identity is not None else _told_of(session, said.email) or said.email
     if not _can_be_an_address(email):
         return Outcome(None, "no_email")
     user = session.get(User, email, with_for_update=True)
@@ -88,6 +88,11 @@ def _with(
         session.flush()
         session.refresh(user)
     return user
+
+
+def _told_of(session: Session, name: str) -> str | None:
+    """Return the account of whom the directory calls so: their address may have been another before."""
+    return session.scalar(select(Person.email).where(Person.name_key == name)) if name else None
 
 
 def _can_be_an_address(email: str) -> bool:

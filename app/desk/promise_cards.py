@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.desk.masking import masked_phone
-from app.promises import recordings
+from app.promises import ledger, recordings
 from app.records.callers import Case, Customer
 from app.records.messages import MessageStop
 from app.records.promises import Promise, Recording, RecordingState
@@ -28,6 +28,7 @@ class PromiseCard:
     id: int
     due_at: datetime
     agent: str | None  # a name; None: the team
+    left_by: str | None  # whose it was who works here no more: a name
     by_reader: bool
     team: str
     about: str
@@ -48,6 +49,7 @@ def promise_cards(
     """Return promises as the desk of `agent` shows them; `names` says how agents are called."""
     subjects = texts(session, Case.key, Case.subject, [one.case for one in promises])
     customers = texts(session, Customer.key, Customer.name, [one.customer for one in promises])
+    left = ledger.left_by(session, [one.id for one in promises if one.agent is None])
     heard = recordings.of_promises(session, [one.id for one in promises])
     wanting_none = texts(session, MessageStop.number, MessageStop.how, [one.number for one in promises])
     return tuple(
@@ -55,6 +57,7 @@ def promise_cards(
             id=one.id,
             due_at=one.due_at,
             agent=names.get(one.agent, one.agent) if one.agent else None,
+            left_by=names.get(left[one.id], left[one.id]) if one.id in left else None,
             by_reader=one.agent == agent,
             team=one.team,
             about=one.about,

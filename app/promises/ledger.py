@@ -301,6 +301,18 @@ def _to_team(session: Session, promise_id: int, why: str, who: str, now: datetim
     return promise
 
 
+def left_by(session: Session, promises: Sequence[int]) -> dict[int, str]:
+    """Return whose these were who work here no more, by the promise; asks nothing of none."""
+    if not promises:
+        return {}
+    rows = session.execute(
+        select(PromiseEvent.promise, PromiseEvent.details)
+        .where(PromiseEvent.promise.in_(promises), PromiseEvent.why == LEFT_TO_TEAM)
+        .order_by(PromiseEvent.id)
+    )
+    return {row.promise: str(row.details.get("from", "")) for row in rows}
+
+
 def was_left(promise: InstrumentedAttribute[int]) -> ColumnElement[bool]:
     """Return whether a promise was somebody's who works here no more."""
     return exists().where(PromiseEvent.promise == promise, PromiseEvent.why == LEFT_TO_TEAM)

@@ -1,4 +1,4 @@
-"""Which links let somebody choose a password?"""
+"""Which links let somebody choose a password, or come in?"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -12,10 +12,11 @@ from app.db import Base, UtcDateTime
 class Purpose(StrEnum):
     RESET = "reset"  # they forgot theirs
     INVITATION = "invitation"  # they have none yet
+    SIGN_IN = "sign_in"  # their usual way in is shut
 
 
 class OneTimeLink(Base):
-    """A link that lets whoever has it choose one person's password; its row goes when it is used."""
+    """A link that does one thing for whoever has it, as one person; its row goes when it is used."""
 
     __tablename__ = "one_time_links"
     __table_args__ = (

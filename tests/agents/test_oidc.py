@@ -4,10 +4,12 @@ import base64
 import hmac
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import pytest
+from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
 from joserfc import jwk, jwt
@@ -18,11 +20,11 @@ import app.db
 import config
 from app import create_app
 from app.agents import oidc
-from app.agents.sign_in import utcnow
+from app.clock import utcnow
 from app.db import reading, transaction
 from app.records.access import AccessEvent, AccessKind, UserSession
 from app.records.agents import Agent, Role, User
-from app.records.directory import Identity
+from app.records.directory import Identity, Person
 from app.voice import webhooks
 from config.directory import Oidc
 from tests import factories
@@ -518,6 +520,64 @@ def test_without_a_provider_there_is_no_such_address(settings: config.Settings) 
     try:
         assert application.test_client().get("/login/oidc").status_code == 404
         assert "oidc" not in application.test_client().get("/login", headers=HTML).text
-        assert utcnow() is not None
     finally:
         webhooks.stop(application)
+
+
+# --- with what an operator can do -----------------------------------------------------------------------
+
+
+def test_an_operator_lets_somebody_in_once_when_there_is_no_other_way(
+    client: FlaskClient, ada: str, flask_command: Callable[..., Result], flask_app: Flask
+) -> None:
+    with transaction() as session:
+        office.user(session, "ada", email=ada)
+    made = flask_command("directory", "let-in", ada)
+    link = urlsplit(made.stdout.strip().splitlines()[-1]).path
+
+    page = client.get(link, headers=HTML)
+    assert ada in page.text
+    assert client.get(link).status_code == 200, "looking at it doesn't use it up"
+    came_in = client.post(link, data={"csrf": office.token_in(page.text)})
+    assert (came_in.status_code, came_in.location) == (303, "/desk")
+    assert is_signed_in(client)
+    another = flask_app.test_client()
+    assert another.get(link, headers=HTML).status_code == 403, "a second time"
+    assert another.get(f"{link}x", headers=HTML).status_code == 403
+    assert flask_command("directory", "let-in", "nobody@example.nl").exit_code == 1
+
+
+def test_an_operator_releases_an_account_for_who_has_its_address_now(
+    client: FlaskClient, provider: Issuer, ada: str, flask_command: Callable[..., Result]
+) -> None:
+    come_in(client, provider)
+    provider.person |= {"sub": "another-ada"}
+    assert come_in(client, provider).status_code == 403
+
+    assert flask_command("directory", "unlink", ada).exit_code == 0
+
+    assert come_in(client, provider).status_code == 303
+
+
+def test_whom_the_directory_told_of_comes_to_the_account_that_it_made(
+    client: FlaskClient, provider: Issuer, ada: str
+) -> None:
+    now = utcnow()
+    with transaction() as session:
+        office.user(session, "ada", email="ada.before@example.nl")
+        told = {"userName": ada}
+        session.add(
+            Person(
+                id="1",
+                name_key=ada,
+                email="ada.before@example.nl",
+                told=told,
+                created_at=now,
+                changed_at=now,
+                version=1,
+            )
+        )
+
+    assert come_in(client, provider).location == "/desk"
+    with reading() as session:
+        assert session.scalars(select(User.email)).all() == ["ada.before@example.nl"]

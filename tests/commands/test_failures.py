@@ -29,6 +29,8 @@ FILE = "FILE"  # stands for a file that is there
 ASKING = {
     "carrier reconcile": (),
     "db upgrade": (),
+    "directory let-in": ("anna@example.nl",),
+    "directory unlink": ("anna@example.nl",),
     "doctor": ("--offline",),
     "erase customer": ("K1",),
     "erase number": ("0612345678",),

@@ -1,0 +1,59 @@
+"""What does an operator do when the organisation's own sign-in doesn't? `flask --app wsgi directory …`."""
+
+from datetime import timedelta
+
+import click
+from flask.cli import AppGroup
+from sqlalchemy import delete, select
+
+from app import db
+from app.agents import access_log, one_time_links
+from app.api.fields import Problem
+from app.clock import utcnow
+from app.commands import operator, refuse, say, settings_of
+from app.records.access import AccessKind
+from app.records.agents import User
+from app.records.directory import Identity
+from app.records.links import Purpose
+
+directory_commands = AppGroup("directory", help="Signing in at the organisation's own provider.")
+
+
+@directory_commands.command("let-in")
+@click.argument("address", metavar="EMAIL")
+@click.pass_context
+def let_in(context: click.Context, address: str) -> None:
+    """Print a link that lets somebody in once, within a quarter of an hour: when there is no other way in."""
+    with db.transaction() as session:
+        user = session.get(User, address.strip().lower())
+        if user is None or not user.is_active:
+            raise refuse([Problem("EMAIL", "no_such_user", {"text": address})])
+        now = utcnow()
+        path = one_time_links.make(session, user.email, Purpose.SIGN_IN, now)
+        access_log.note(
+            session, AccessKind.LINK_MADE, user.email, now, access_log.COMMAND, about="let-in", by=operator()
+        )
+    minutes = one_time_links.WORKS_FOR[Purpose.SIGN_IN] // timedelta(minutes=1)
+    click.echo(say("directory_let_in", email=user.email, minutes=minutes), err=True)
+    click.echo(settings_of(context).public_url + path)
+
+
+@directory_commands.command("unlink")
+@click.argument("address", metavar="EMAIL")
+def unlink(address: str) -> None:
+    """Release an account from its identity at the provider: the next who comes with its address gets it."""
+    email = address.strip().lower()
+    with db.transaction() as session:
+        if session.scalar(select(User.email).where(User.email == email)) is None:
+            raise refuse([Problem("EMAIL", "no_such_user", {"text": address})])
+        session.execute(delete(Identity).where(Identity.email == email))
+        access_log.note(
+            session,
+            AccessKind.ACCESS_CHANGED,
+            email,
+            utcnow(),
+            access_log.COMMAND,
+            about="unlink",
+            by=operator(),
+        )
+    click.echo(say("directory_unlinked", email=email))
