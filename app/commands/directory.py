@@ -1,7 +1,5 @@
 """What does an operator do when the organisation's own sign-in doesn't? `flask --app wsgi directory …`."""
 
-from datetime import timedelta
-
 import click
 from flask.cli import AppGroup
 from sqlalchemy import delete, select
@@ -33,8 +31,7 @@ def let_in(context: click.Context, address: str) -> None:
         access_log.note(
             session, AccessKind.LINK_MADE, user.email, now, access_log.COMMAND, about="let-in", by=operator()
         )
-    minutes = one_time_links.WORKS_FOR[Purpose.SIGN_IN] // timedelta(minutes=1)
-    click.echo(say("directory_let_in", email=user.email, minutes=minutes), err=True)
+    click.echo(say("directory_let_in", email=user.email), err=True)
     click.echo(settings_of(context).public_url + path)
 
 

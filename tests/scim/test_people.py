@@ -241,9 +241,8 @@ def test_whoever_is_off_has_nothing_open_and_owes_nothing_a_moment_later(
         event = session.scalars(select(PromiseEvent).order_by(PromiseEvent.id.desc())).first()
         assert event is not None
         assert (event.why, event.details, event.who) == (ledger.LEFT_TO_TEAM, {"from": "anna"}, "scim:entra")
-        assert [one.id for one in board_of(session, "ben", now).promises] == [owed], (
-            "on every colleague's board"
-        )
+        shown = [(one.id, one.left_by) for one in board_of(session, "ben", now).promises]
+        assert shown == [(owed, "Anna Jansen")], "on every colleague's board"
         noted = session.execute(select(AccessEvent.kind, AccessEvent.about)).all()
         assert ("left", "scim:entra") in [tuple(one) for one in noted]
         assert ("token_revoked", "annas telephone scim:entra") in [tuple(one) for one in noted]
