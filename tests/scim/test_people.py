@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -47,13 +48,12 @@ def ask(flask_app: Flask) -> Ask:
     """Ask as the organisation's directory does: ask("POST", "/Users", {...})."""
     with transaction() as session:
         token = auth.create(session, "entra", Scope.DIRECTORY, None, utcnow())
-    client = flask_app.test_client()
 
-    def run(method: str, path: str, body: Json | None = None, **headers: str) -> Any:
-        return client.open(
+    def run(method: str, path: str, body: Json | str | None = None, **headers: str) -> Any:
+        return flask_app.test_client().open(
             f"/scim/v2{path}",
             method=method,
-            data=json.dumps(body) if body is not None else None,
+            data=json.dumps(body) if isinstance(body, dict) else body,
             content_type="application/scim+json",
             headers={"Authorization": f"Bearer {token}"}
             | {k.replace("_", "-"): v for k, v in headers.items()},
@@ -424,3 +424,36 @@ def test_no_other_token_speaks_for_the_directory_and_its_own_for_nothing_else(
     assert status("/scim/v2/Users", "") == status("/scim/v2/ServiceProviderConfig", "") == 401
     assert status("/scim/v2/Users", directory) == 200
     assert status("/api/v1/agents", directory) == 403
+
+
+def test_members_that_are_added_at_the_same_time_are_all_there(ask: Ask, flask_app: Flask) -> None:
+    people = [made(ask, anna(userName=f"u{number}", emails=[], externalId=None)) for number in range(4)]
+    group = ask("POST", "/Groups", {"schemas": [GROUP], "displayName": "Zwemclub"}).json["id"]
+
+    def add(person: str) -> int:
+        change = patch({"op": "Add", "path": "members", "value": [{"value": person}]})
+        return int(ask("PATCH", f"/Groups/{group}", change).status_code)
+
+    with ThreadPoolExecutor(len(people)) as threads:
+        assert set(threads.map(add, people)) == {200}
+
+    found = ask("GET", f"/Groups/{group}").json["members"]
+    assert {one["value"] for one in found} == set(people)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (f"/Users?filter={'(' * 2000}userName eq 1{')' * 2000}", None),
+        (f"/Users?filter={'not (' * 500}active eq true{')' * 500}", None),
+        ("/Users?startIndex=99999999999999999999", None),
+        ("/Users/%00", None),
+        ("/Users", "[" * 5000 + "]" * 5000),
+        ("/Users", "\xff"),
+    ],
+)
+def test_what_nobody_means_is_no_failure_of_ours(ask: Ask, path: str, body: str | None) -> None:
+    answer = ask("POST" if body else "GET", path, body)
+
+    assert answer.status_code in (400, 404)
+    assert answer.mimetype == "application/scim+json"
