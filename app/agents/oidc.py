@@ -288,6 +288,9 @@ class Provider:
             raise ProviderError("untrue", f"logout_token: {_what(error)}") from error
         _check_age(payload, now)
         events, subject, sid = payload.get("events"), payload.get("sub"), payload.get("sid")
+        kind = str(header.get("typ") or "JWT").lower()
+        if kind not in ("jwt", "logout+jwt"):
+            raise ProviderError("untrue", "logout_token: of another kind")
         is_one = isinstance(events, dict) and isinstance(events.get(LOGOUT), dict) and "nonce" not in payload
         if not is_one or not (subject or sid) or not payload.get("jti"):
             raise ProviderError("untrue", "logout_token: it is none")
