@@ -31,6 +31,7 @@ SKEW = 60  # seconds that its clock may differ from ours
 LONGEST_AGO = 600  # seconds since a token was made that is handed to us now
 LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
 MOST_GROUPS = 2000
+LONGEST_SUBJECT = 255  # as OpenID Connect has it, and our column
 
 
 @dataclass(frozen=True)
@@ -267,8 +268,10 @@ class Provider:
             claims.validate(now=int(now.timestamp()), leeway=SKEW)
         except (JoseError, ValueError, TypeError) as error:
             raise ProviderError("untrue", f"id_token: {_what(error)}") from error
-        if not hmac.compare_digest(str(payload.get("nonce", "")), asked.nonce):
+        if not hmac.compare_digest(str(payload.get("nonce", "")).encode(), asked.nonce.encode()):
             raise ProviderError("untrue", "id_token: nonce")
+        if not 0 < len(str(payload["sub"])) <= LONGEST_SUBJECT:
+            raise ProviderError("untrue", "id_token: sub")
         _check_age(payload, now)
         return payload
 

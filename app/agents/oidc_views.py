@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 # Between going there and coming back somebody may look for their telephone.
 VISIT_SECONDS = 600
 # Each window that waits at the provider is one; a cookie holds no more than some.
-MOST_VISITS = 4
+MOST_VISITS = 3
 Visit = tuple[Asked, str]
 
 
@@ -47,7 +47,9 @@ def come_back() -> Response:
     """Let in whom the provider sends back, in the browser that went there and in no other."""
     provider = sign_in.provider() or abort(404)
     state, visits = request.args.get("state", ""), _visits()
-    visit = next((one for one in visits if secrets.compare_digest(one[0].state, state)), None)
+    visit = next(
+        (one for one in visits if secrets.compare_digest(one[0].state.encode(), state.encode())), None
+    )
     if visit is None:
         return _refused("untrue", "nobody went there from this browser")
     try:

@@ -35,6 +35,22 @@ def let_in(context: click.Context, address: str) -> None:
     click.echo(settings_of(context).public_url + path)
 
 
+@directory_commands.command("reopen")
+@click.argument("address", metavar="EMAIL")
+def reopen(address: str) -> None:
+    """Open an account that the directory closed by mistake. Its agent is let back in by the API."""
+    email = address.strip().lower()
+    with db.transaction() as session:
+        user = session.get(User, email)
+        if user is None:
+            raise refuse([Problem("EMAIL", "no_such_user", {"text": address})])
+        user.is_active = True
+        access_log.note(
+            session, AccessKind.ACCESS_CHANGED, email, utcnow(), access_log.COMMAND, about="reopen"
+        )
+    click.echo(say("directory_reopened", email=email))
+
+
 @directory_commands.command("unlink")
 @click.argument("address", metavar="EMAIL")
 def unlink(address: str) -> None:

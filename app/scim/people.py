@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import func, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.admin import leaving
@@ -64,6 +64,7 @@ def follow(session: Session, person: Person, directory: Directory) -> None:
 def forget(session: Session, person: Person, directory: Directory) -> None:
     """The directory knows them no more: they leave, and only the row that it named them by goes."""
     _leave(session, person, _account(session, person, telling.read(person.told)), directory)
+    session.execute(delete(Member).where(Member.person == person.id))
     session.delete(person)
     session.flush()
 

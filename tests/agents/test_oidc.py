@@ -279,6 +279,10 @@ FORGED = {
     "not yet": lambda claims: claims | {"nbf": int(time.time()) + 7200},
     "without an end": lambda claims: claims | {"exp": None},
     "of nobody": lambda claims: claims | {"sub": None},
+    "of somebody whose name is endless": lambda claims: claims | {"sub": "x" * 256},
+    "a nonce of another alphabet": lambda claims: claims | {"nonce": "é"},
+    "for a list of nothing": lambda claims: claims | {"aud": []},
+    "with words for times": lambda claims: claims | {"exp": "tomorrow"},
     "with another access token": lambda claims: claims | {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
 }
 
@@ -332,6 +336,24 @@ def test_what_another_provider_sends_back_is_not_taken_for_ours(
     for more, status in (("", 400), ("&iss=https://another.example", 400), (f"&iss={provider.url}", 303)):
         back = provider.visit(client.get("/login/oidc").location)
         assert client.get(back + more).status_code == status
+
+
+@pytest.mark.parametrize("state", ["", "x", "é", "%00", "x" * 5000])
+def test_a_state_that_nobody_was_given_opens_nothing(
+    client: FlaskClient, provider: Issuer, ada: str, state: str
+) -> None:
+    client.get("/login/oidc")
+
+    assert client.get(f"/login/oidc/callback?code=x&state={state}", headers=HTML).status_code == 400
+
+
+def test_a_code_that_the_provider_does_not_know_opens_nothing(
+    client: FlaskClient, provider: Issuer, ada: str
+) -> None:
+    back = provider.visit(client.get("/login/oidc").location)
+    provider.codes.clear()
+
+    assert client.get(back, headers=HTML).status_code == 403
 
 
 def test_a_visit_that_took_too_long_begins_anew(
@@ -545,6 +567,18 @@ def test_an_operator_lets_somebody_in_once_when_there_is_no_other_way(
     assert another.get(link, headers=HTML).status_code == 403, "a second time"
     assert another.get(f"{link}x", headers=HTML).status_code == 403
     assert flask_command("directory", "let-in", "nobody@example.nl").exit_code == 1
+
+
+def test_an_operator_opens_an_account_that_was_closed_by_mistake(
+    client: FlaskClient, provider: Issuer, ada: str, flask_command: Callable[..., Result]
+) -> None:
+    come_in(client, provider)
+    with transaction() as session:
+        session.get_one(User, ada).is_active = False
+
+    assert flask_command("directory", "reopen", ada).exit_code == 0
+
+    assert come_in(client, provider).status_code == 303
 
 
 def test_an_operator_releases_an_account_for_who_has_its_address_now(

@@ -30,6 +30,7 @@ ASKING = {
     "carrier reconcile": (),
     "db upgrade": (),
     "directory let-in": ("anna@example.nl",),
+    "directory reopen": ("anna@example.nl",),
     "directory unlink": ("anna@example.nl",),
     "doctor": ("--offline",),
     "erase customer": ("K1",),
