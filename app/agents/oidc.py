@@ -156,6 +156,11 @@ class Provider:
                 raise
         return known.value
 
+    def check(self) -> None:
+        """Ask all that a sign-in needs to know beforehand. Raises ProviderError."""
+        self.metadata()
+        self._key_set()
+
     # --- there and back ------------------------------------------------------------------------------
 
     def address_to_ask(self, asked: Asked, language: str) -> str:

@@ -14,6 +14,8 @@ from sqlalchemy import func, select, text
 
 from app import db, migrations
 from app.agents import sealing, teams
+from app.agents.oidc import Provider
+from app.agents.oidc_wire import ProviderError
 from app.callers.numbers import mask, may_be_called
 from app.carrier.rest import Carrier
 from app.clock import utcnow
@@ -82,6 +84,8 @@ def _checks(settings: Settings, offline: bool) -> Iterator[tuple[str, Callable[[
     yield "second factors", lambda: _second_factors(settings)
     yield "hooks", _hooks
     yield "forgetting", _forgetting
+    if settings.oidc is not None and not offline:
+        yield "directory", lambda: _directory(settings)
     if not offline:
         yield "carrier", lambda: _carrier(settings)
         yield "public address and clock", lambda: _public_address(settings)
@@ -294,6 +298,15 @@ def _hooks() -> str:
     if failing:
         raise Sick(f"nothing arrives at {', '.join(failing)}: flask --app wsgi hooks test ID")
     return f": {len(hooks)}"
+
+
+def _directory(settings: Settings) -> str:
+    try:
+        if settings.oidc is not None:
+            Provider(settings, settings.oidc).check()
+    except ProviderError as error:
+        raise Sick(f"{error.why}: check OIDC_ISSUER, and what stands between here and there") from None
+    return ""
 
 
 def _carrier(settings: Settings) -> str:

@@ -581,6 +581,13 @@ def test_an_operator_opens_an_account_that_was_closed_by_mistake(
     assert come_in(client, provider).status_code == 303
 
 
+def test_the_doctor_asks_the_provider_too(flask_command: Callable[..., Result], provider: Issuer) -> None:
+    assert "ok    directory" in flask_command("doctor").output
+    provider.is_away = True
+
+    assert "SICK  directory: it answered 500: check OIDC_ISSUER" in flask_command("doctor").output
+
+
 def test_an_operator_releases_an_account_for_who_has_its_address_now(
     client: FlaskClient, provider: Issuer, ada: str, flask_command: Callable[..., Result]
 ) -> None:
