@@ -42,7 +42,7 @@ def settle(session: Session, said: Said, settings: Settings, place: Place, now: 
         return Outcome(None, "taken", known)
     if user is not None and not user.is_active:
         return Outcome(None, "left", known)
-    role = role_of(said.groups, settings.group_roles)
+    role = role_of(said.groups, settings.group_roles) or _role_told(session, known)
     if role is None:
         if said.has_more_groups:
             return Outcome(None, "too_many_groups", known)
@@ -93,6 +93,12 @@ def _with(
 def _told_of(session: Session, name: str) -> str | None:
     """Return the account of whom the directory calls so: their address may have been another before."""
     return session.scalar(select(Person.email).where(Person.name_key == name)) if name else None
+
+
+def _role_told(session: Session, email: str | None) -> str | None:
+    """Return the role that the directory told of by itself, where it says nothing of groups at the door."""
+    told = select(Person.role).where(Person.email == email, Person.is_active)
+    return session.scalar(told) if email is not None else None
 
 
 def _can_be_an_address(email: str) -> bool:

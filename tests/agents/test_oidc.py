@@ -612,6 +612,7 @@ def test_whom_the_directory_told_of_comes_to_the_account_that_it_made(
                 id="1",
                 name_key=ada,
                 email="ada.before@example.nl",
+                role="agent",
                 told=told,
                 created_at=now,
                 changed_at=now,
@@ -619,6 +620,8 @@ def test_whom_the_directory_told_of_comes_to_the_account_that_it_made(
             )
         )
 
-    assert come_in(client, provider).location == "/desk"
+    for groups in (["Balie"], []):  # by the sign-in's groups, or by the role that was told
+        provider.person["groups"] = groups
+        assert come_in(client, provider).location == "/desk"
     with reading() as session:
         assert session.scalars(select(User.email)).all() == ["ada.before@example.nl"]
