@@ -30,6 +30,7 @@ AWAY_FOR = 5.0
 SKEW = 60  # seconds that its clock may differ from ours
 LONGEST_AGO = 600  # seconds since a token was made that is handed to us now
 LOGOUT = "http://schemas.openid.net/event/backchannel-logout"
+JUST_NOW = 300  # seconds since they showed once more who they are
 MOST_GROUPS = 2000
 LONGEST_SUBJECT = 255  # as OpenID Connect has it, and our column
 
@@ -41,6 +42,7 @@ class Asked:
     state: str
     nonce: str
     verifier: str
+    is_again: bool = False  # whoever is signed in there shows once more who they are
 
 
 @dataclass(frozen=True)
@@ -174,6 +176,7 @@ class Provider:
                 code_verifier=asked.verifier,
                 response_mode="query",
                 ui_locales=language,
+                **({"prompt": "login", "max_age": "0"} if asked.is_again else {}),
             )
         return str(address)
 
@@ -275,6 +278,12 @@ class Provider:
             raise ProviderError("untrue", f"id_token: {_what(error)}") from error
         if not hmac.compare_digest(str(payload.get("nonce", "")).encode(), asked.nonce.encode()):
             raise ProviderError("untrue", "id_token: nonce")
+        shown_at = payload.get("auth_time")
+        if asked.is_again and not (
+            isinstance(shown_at, int | float) and now.timestamp() - shown_at < JUST_NOW + SKEW
+        ):
+            # A browser may leave out what it was to ask.
+            raise ProviderError("untrue", "id_token: auth_time")
         if not 0 < len(str(payload["sub"])) <= LONGEST_SUBJECT:
             raise ProviderError("untrue", "id_token: sub")
         _check_age(payload, now)
@@ -337,7 +346,8 @@ class Provider:
         https://openid.net/specs/openid-connect-rpinitiated-1_0.html
         """
         try:
-            endpoint = self.metadata().get("end_session_endpoint")
+            # What was known of it once does as well: nobody waits for a slow provider to sign out here.
+            endpoint = (self._metadata.value or self.metadata()).get("end_session_endpoint")
         except ProviderError:
             return None
         if not isinstance(endpoint, str):

@@ -30,9 +30,13 @@ Visit = tuple[Asked, str]
 
 @bp.get("")
 def leave() -> Response:
-    """Send the browser to the provider, with what it must bring back."""
+    """Send the browser to the provider, with what it must bring back.
+
+    With `again` whoever is signed in there is asked once more who they are, as before what can't be undone.
+    """
     provider = sign_in.provider() or abort(404)
-    asked = Asked(*(secrets.token_urlsafe(32) for _ in range(3)))
+    state, nonce, verifier = (secrets.token_urlsafe(32) for _ in range(3))
+    asked = Asked(state, nonce, verifier, "again" in request.args)
     try:
         address = provider.address_to_ask(asked, web.language())
     except ProviderError as error:
@@ -116,11 +120,17 @@ def _visits() -> list[Visit]:
         kept = _signer().loads(request.cookies.get(_cookie(), ""), max_age=VISIT_SECONDS)
     except BadData:
         return []
-    return [(Asked(*visit[:3]), str(visit[3])) for visit in cast(list[list[str]], kept)]
+    return [
+        (Asked(state, nonce, verifier, bool(again)), goes_to)
+        for goes_to, state, nonce, verifier, again in cast(list[list[str]], kept)
+    ]
 
 
 def _remember(response: Response, visits: list[Visit]) -> Response:
-    kept = [[asked.state, asked.nonce, asked.verifier, goes_to] for asked, goes_to in visits]
+    kept = [
+        [goes_to, asked.state, asked.nonce, asked.verifier, "again" if asked.is_again else ""]
+        for asked, goes_to in visits
+    ]
     response.set_cookie(
         _cookie(),
         str(_signer().dumps(kept)) if kept else "",

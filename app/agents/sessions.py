@@ -334,7 +334,7 @@ def end_elsewhere(session: Session, subject: str | None, sid: str | None, now: d
     which += [UserSession.provider_sid == sid] if sid is not None else []
     which += [UserSession.provider_sub == subject] if subject is not None else []
     ended = session.execute(delete(UserSession).where(*which).returning(UserSession.hash, UserSession.email))
-    emails = [row.email for row in ended.all()]
+    emails = sorted({row.email for row in ended.all()})
     agents = select(User.agent).where(User.email.in_(emails), User.agent.is_not(None))
     for agent in session.scalars(agents).all():
         if agent is not None and not is_elsewhere(session, agent, "", now):

@@ -222,6 +222,18 @@ def test_an_address_that_was_given_out_anew_does_not_open_the_account_of_who_had
     assert "iemand anders" in refused.text
 
 
+@pytest.mark.parametrize(("seconds_ago", "status"), [(5, 303), (3600, 400), (None, 400)])
+def test_who_is_asked_once_more_shows_it_now(
+    client: FlaskClient, provider: Issuer, ada: str, seconds_ago: int | None, status: int
+) -> None:
+    come_in(client, provider)
+    leaving = client.get("/login/oidc?again=1&next=/account").location
+    assert "prompt=login" in leaving
+    provider.person |= {"auth_time": int(time.time()) - seconds_ago if seconds_ago is not None else None}
+
+    assert client.get(provider.visit(leaving), headers=HTML).status_code == status
+
+
 @pytest.mark.parametrize(
     ("said", "is_strong"),
     [({"amr": ["pwd", "mfa"]}, True), ({"acr": "phr"}, True), ({"amr": ["pwd"]}, False)],
