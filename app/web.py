@@ -179,7 +179,7 @@ def register(app: Flask) -> None:
     app.before_request(refuse_foreign_forms)
     app.after_request(add_security_headers)
     app.context_processor(_for_templates)
-    for template_filter in (clock_time, day, day_and_time, due, duration):
+    for template_filter in (clock_time, seconds_clock, day, day_and_time, due, duration):
         app.add_template_filter(template_filter)
     app.register_error_handler(FormRefused, _form_refused)
     app.register_error_handler(HTTPException, _error_page)
@@ -234,6 +234,11 @@ def in_their_zone(moment: datetime) -> datetime:
 
 def clock_time(moment: datetime) -> str:
     return times.figures(in_their_zone(moment), language())
+
+
+def seconds_clock(moment: datetime) -> str:
+    """Return “14:05:09”, for what goes on within a minute."""
+    return in_their_zone(moment).strftime("%H:%M:%S")
 
 
 def due(moment: datetime, now: datetime) -> str:

@@ -23,6 +23,7 @@ PAGES = (
     Page("/desk", "desk", needs_desk=True),
     Page("/admin/promises", "promises", OVERSEERS),
     Page("/admin/promises/figures", "figures", OVERSEERS),
+    Page("/admin/calls", "calls", OVERSEERS),
     Page("/admin/promises/leaver", "leaver", (Role.SUPERVISOR, Role.ADMIN)),
     Page("/admin/audit", "audit", (Role.ADMIN, Role.AUDITOR)),
     Page("/admin/privacy", "privacy", OVERSEERS),

@@ -92,6 +92,15 @@ def find(
     return Findings(asked, found, more=len(keys) > FOUND_SHOWN, is_too_short=False)
 
 
+def keys_of(session: Session, asked: str) -> list[str]:
+    """Return the keys of the customers who are called so: by their key, else by words of their name."""
+    asked = " ".join(asked[:LONGEST].split())
+    if keys := session.scalars(select(Customer.key).where(Customer.key.in_(_spellings(asked)))).all():
+        return list(keys)
+    words = _words_of(asked) if len(asked) >= SHORTEST else []
+    return list(session.scalars(_named(session, words))) if words else []
+
+
 def _spellings(key: str) -> set[str]:
     return {key, key.upper(), key.lower()}
 

@@ -66,6 +66,10 @@ class Call(Base):
         Index("ix_calls_created_at_sid", "created_at", "sid"),
         partial_index("ix_calls_customer_created_at", "customer", "created_at", where="customer IS NOT NULL"),
         partial_index("ix_calls_promise", "promise", where="promise IS NOT NULL"),
+        partial_index(
+            "ix_calls_outcome_created_at", "outcome", "created_at", "sid", where="outcome IS NOT NULL"
+        ),
+        Index("ix_calls_rule_version_created_at", "rule_version", "created_at"),
         partial_index("ix_calls_waiting", "waiting_since", where="waiting_since IS NOT NULL"),
         partial_index("ix_calls_unfinished", "created_at", where="state <> 'ended'"),
         partial_index("ix_calls_ended_outcome", "outcome", where="state = 'ended'"),
@@ -121,6 +125,7 @@ class CallStep(Base):
     __tablename__ = "call_steps"
     __table_args__ = (
         Index("ix_call_steps_agent_started_at", "agent", "started_at"),
+        partial_index("ix_call_steps_rule_started_at", "rule", "started_at", where="rule <> ''"),
         partial_index("ix_call_steps_with_situation", "started_at", where="situation IS NOT NULL"),
     )
 
