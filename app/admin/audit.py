@@ -5,6 +5,7 @@ Asked for by POST, so that nobody's number or name stands in an address, which o
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
@@ -210,11 +211,33 @@ def about_in_words(whom: Named) -> str:
     return f"{whom.name} ({whom.key})" if whom.name else f"{in_words('about', whom.kind)} {whom.key}"
 
 
-def details_in_words(line: AuditEntry) -> str:
-    """Return the rest of a line, short."""
+@dataclass(frozen=True)
+class Detail:
+    """One of the rest of a line; with `href` where it can be read."""
+
+    name: str
+    words: str
+    href: str = ""
+
+
+def details_in_words(line: AuditEntry) -> list[Detail]:
+    """Return the rest of a line, what was before what became of it."""
     told = searching.details_of(line)
-    parts = []
-    for name, value in told.items():
-        text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
-        parts.append(f"{in_words('detail', name)}: {in_words('value', text) if name == 'how' else text}")
-    return " · ".join(parts)
+    found = []
+    for name in sorted(told, key=lambda one: (one in ("before", "after"), one != "before", one)):
+        value = told[name]
+        if name in _READ_AT:
+            found.append(Detail("", in_words("detail", name), f"{_READ_AT[name]}/{value}"))
+            continue
+        values = [_value(str(one)) for one in (value if isinstance(value, list) else [value])]
+        found.append(Detail(in_words("detail", name), ", ".join(values)))
+    return found
+
+
+_READ_AT = {"call": "/admin/calls", "promise": "/admin/promises"}
+
+
+def _value(text: str) -> str:
+    """Return a value in words where it is a code of ours, or a setting with its name before it."""
+    name, mark, rest = text.partition(": ")
+    return f"{in_words('value', name)} {rest}" if mark else in_words("value", text)

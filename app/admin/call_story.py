@@ -248,7 +248,7 @@ def _to_tell(session: Session, call: Call, steps: Sequence[CallStep], told: _Tol
     parts = [told.say("tell_callback" if callback else "tell_came", when=when, line=line)]
     if not callback and call.remote_e164 is None and call.forgotten_at is None:
         parts.append(told.say("tell_hidden"))
-    elif not callback and not any(step.kind == StepKind.OWNER for step in steps):
+    elif not callback:
         parts.append(told.say("tell_known" if call.customer else "tell_unknown"))
     for step in steps:
         parts += _step_to_tell(step, told)
