@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Select, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, literal, literal_column, or_, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.agents.teams import Reach
@@ -54,9 +54,9 @@ def seen_by(reach: Reach) -> ColumnElement[bool]:
     lines = select(Line.number).where(reach.of(Line.team))
     step = table_of(CallStep).alias("seen")
     of_call = step.c.call_sid == Call.sid
-    rung = select(step.c.call_sid).where(
-        of_call, or_(reach.of_agent(step.c.agent), step.c.team.in_(sorted(reach.teams)))
-    )
+    theirs = or_(reach.of_agent(step.c.agent), step.c.team.in_(sorted(reach.teams)))
+    # With an offset PostgreSQL asks of each call that it comes across; without, of all that ever were.
+    rung = select(step.c.call_sid).where(of_call, theirs).offset(0)
     return or_(Call.line.in_(lines), rung.exists())
 
 
@@ -99,7 +99,9 @@ def _with(what: ColumnElement[bool], wanted: Wanted) -> Select[str]:
 def _by_rule(wanted: Wanted) -> ColumnElement[bool]:
     if wanted.rule.isdecimal() and len(wanted.rule) < 10:
         return Call.rule_version == int(wanted.rule)
-    return Call.sid.in_(_with(CallStep.rule == wanted.rule, wanted))
+    # As the index has it.
+    named = (CallStep.rule == wanted.rule) & (CallStep.rule != literal_column("''"))
+    return Call.sid.in_(_with(named, wanted))
 
 
 def _after(session: Session, statement: Select[Call], before: str | None) -> Select[Call]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, exists, select, true
+from sqlalchemy import ColumnElement, Select, exists, false, select, true
 from sqlalchemy.orm import Session, aliased
 
 from app.admin.office_file import Form
@@ -70,7 +70,9 @@ class Choice:
 def chosen(view: str, agent: str, team: str, now: datetime, reach: Reach) -> Choice:
     """Return what a reader's choices ask of a promise, of those that they see at all."""
     choice = _view(view, now)
-    ours = and_(seen_by(reach), *[Promise.agent == agent] * bool(agent), *[Promise.team == team] * bool(team))
+    # Who asks for a team sees all of it, or nothing.
+    of_team = Promise.team == team if reach.covers(team) else false()
+    ours = (of_team if team else seen_by(reach)) & (Promise.agent == agent if agent else true())
     return Choice(
         None if choice.owed is None else choice.owed & ours,
         None if choice.over is None else choice.over & ours,
