@@ -5,6 +5,7 @@ Asked for by POST, so that nobody's number or name stands in an address, which o
 
 import json
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
@@ -20,7 +21,7 @@ from app.audit.log import Subject, What
 from app.audit.searching import Named, Wanted
 from app.callers.numbers import to_e164
 from app.clock import utcnow
-from app.db import patient_reading, reading, transaction
+from app.db import OUT_OF_REACH, patient_reading, reading, transaction
 from app.desk.card import zone_of_house
 from app.promises import ledger
 from app.records.access import AccessKind
@@ -182,12 +183,10 @@ def _page() -> Response:
 
 
 def _seal() -> None:
-    """Show also what was just written down; where that can't be sealed, the rest is shown."""
-    try:
-        with transaction() as session:
-            sealing.seal_all(session, utcnow())
-    except keys.KeyUnknown:
-        current_app.logger.error("the audit log can't be sealed: no SECRET_KEY opens its key")
+    """Show also what was just written down; where that can't be sealed now, the rest is shown."""
+    # A worker says so, and tries again.
+    with suppress(keys.KeyUnknown, *OUT_OF_REACH), transaction() as session:
+        sealing.seal_all(session, utcnow())
 
 
 def _kinds() -> list[tuple[str, str]]:

@@ -12,6 +12,7 @@ from app.callers.numbers import mask
 from app.db import UtcDateTime, table_of
 from app.desk import finding
 from app.desk.promise_cards import texts
+from app.records.agents import Agent
 from app.records.callers import Case, Customer, Direction
 from app.records.calls import Call, CallState, CallStep
 from app.records.lines import Line
@@ -64,7 +65,10 @@ def found(
     session: Session, wanted: Wanted, reach: Reach, before: str | None, limit: int = SHOWN
 ) -> Sequence[Call]:
     """Return calls, newest first; `before` is the last one that was seen."""
-    statement = select(Call).where(seen_by(reach))
+    if wanted.agent and not _is_seen(session, wanted.agent, reach):
+        return ()
+    # What rang at one of theirs they see: nothing else has to be asked then.
+    statement = select(Call) if wanted.agent else select(Call).where(seen_by(reach))
     if wanted.number is not None:
         statement = statement.where(Call.remote_e164 == wanted.number)
     if wanted.withheld:
@@ -86,6 +90,11 @@ def found(
         statement = statement.where(Call.created_at < wanted.until)
     statement = _after(session, statement, before)
     return session.scalars(statement.order_by(Call.created_at.desc(), Call.sid.desc()).limit(limit)).all()
+
+
+def _is_seen(session: Session, agent: str, reach: Reach) -> bool:
+    team = session.scalar(select(Agent.team).where(Agent.key == agent))
+    return reach.is_all or (team is not None and reach.covers(team))
 
 
 def _with(what: ColumnElement[bool], wanted: Wanted) -> Select[str]:

@@ -17,7 +17,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import web
+from app.agents.looking import looked_during_a_call
 from app.agents.sign_in import desk_of_reader, require_agent
+from app.audit import log as audit
+from app.audit.log import What
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
@@ -70,6 +73,8 @@ def _page(promise_id: int, problem: str = "", status: int = 200) -> Response:
         [shown] = promise_cards(session, [promise], agent, now, ledger.names_of(session))
         is_owed = promise.state in OWED
         may_act = is_owed and _is_own(session, promise, agent)
+        whose = audit.person(promise.customer, promise.number)
+    looked_during_a_call(What.PROMISE_READ, *whose, promise=promise_id)
     html = render_template(
         "desk/promise_page.html", promise=shown, is_owed=is_owed, may_act=may_act, problem=problem, now=now
     )

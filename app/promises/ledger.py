@@ -427,7 +427,8 @@ def note(
         PromiseEvent(promise=promise.id, at=now, state=promise.state, why=why, who=who, details=dict(details))
     )
     if who not in ("", CUSTOMER) and why not in _BY_TALKING:
-        by = Actor(who, Via.PAGE) if who == promise.agent else audit.actor_called(who)
+        is_agent = session.get(Agent, who) is not None
+        by = Actor(who, Via.PAGE) if is_agent else audit.actor_called(who)
         whose = audit.person(promise.customer, promise.number)
         audit.record(session, by, What.PROMISE_CHANGED, now, *whose, promise=promise.id, how=why)
     if shows:

@@ -1,6 +1,7 @@
 """Can those who answer for it see who changed what and who looked at whom? Is that they looked there too?"""
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -12,16 +13,19 @@ from werkzeug.test import TestResponse
 
 from app import db
 from app.api import auth
-from app.audit import log, proving
+from app.audit import log, proving, searching
 from app.audit.log import Actor, What
 from app.jobs import audit as sealing_job
 from app.records.agents import Role
 from app.records.audit import AuditEntry, Via
 from app.records.tokens import Scope
+from config import Settings
 from tests import factories
 from tests.api.conftest import Api
 from tests.desk import office
 from tests.factories import ADA, BEN
+from tests.parts import ROOT
+from tests.telephone import Line
 
 EVA = Actor("eva@example.nl", Via.PAGE)
 
@@ -33,6 +37,7 @@ def house(flask_app: Flask) -> None:
         factories.line(session)
         factories.agent(session, "anna")
         factories.customer(session, "K1", ADA, name="Ada <b>Lovelace</b>")
+        factories.case(session, "Z1", "K1", handled_by=("anna",))
         office.user(session, "anna")
         office.user(session, None, Role.AUDITOR)
         office.user(session, None, Role.SUPERVISOR)
@@ -181,6 +186,42 @@ def test_other_systems_read_who_was_looked_at_and_that_is_written_down_too(
     assert named in {one["id"] for one in register}
     assert api.get("/processing-activities/answering").json["id"] == named
     assert api.get("/processing-activities/nothing").status_code == 404
+
+
+def test_a_card_that_comes_with_a_call_is_a_look_up_of_whom_it_shows(
+    client: FlaskClient, settings: Settings
+) -> None:
+    entries()
+    call = Line(client, settings).comes_in()
+
+    assert ("anna", "screen_pop") in entries()[-1:]
+    with db.reading() as session:
+        line = session.scalars(select(AuditEntry).order_by(AuditEntry.number.desc())).first()
+        assert line is not None
+        assert searching.details_of(line) == {"call": call.sid}
+        assert searching.named(session, [line])[line.number].key == "K1"
+
+
+def test_no_card_is_sent_to_a_desk_but_by_what_writes_it_down() -> None:
+    senders = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "app").rglob("*.py")
+        if re.search(r"""(append|tell)\(.*"screen_pop"|"kind": "screen_pop\"""", path.read_text("utf-8"))
+    }
+    assert senders == {"app/agents/desk_events.py", "app/voice/steps.py"}
+
+
+def test_an_agent_who_opens_and_reveals_is_written_down(client: FlaskClient, settings: Settings) -> None:
+    call = Line(client, settings).comes_in()
+    token = office.sign_in(client, "anna@example.nl")
+    entries()
+    client.get(f"/desk/calls/{call.sid}/card")
+    client.post(f"/desk/calls/{call.sid}/checked", data={"csrf": token})
+    client.post(f"/desk/calls/{call.sid}/find", data={"csrf": token, "asked": "ada"})
+
+    assert [what for who, what in entries() if who == "anna@example.nl"][-3:] == [
+        *("card_opened", "number_revealed", "customers_searched"),
+    ]
 
 
 def test_what_a_supervisor_does_and_reads_gets_into_it(client: FlaskClient) -> None:
