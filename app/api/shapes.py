@@ -21,6 +21,7 @@ from app.records.calls import Call as CallRow
 from app.records.calls import CallStep, StepKind, StepOutcome
 from app.records.promises import Promise as PromiseRow
 from app.records.promises import PromiseEvent, PromiseState
+from app.routing.publishing import Published
 
 
 class Agent(Answer):
@@ -95,6 +96,8 @@ class Step(Answer):
     reason_code: str = Field(validation_alias="reason")
     rule_version: int | None = Field(description="about_step_rule_version")
     rule: str | None = Field(description="about_step_rule")
+    rule_name: str | None = Field(description="about_step_rule_name")
+    rules_changed: str | None = Field(description="about_step_rules_changed")
     started_at: At
     ended_at: At | None
     outcome: Annotated[str, words(StepOutcome)] | None
@@ -110,18 +113,38 @@ class Call(CallInList):
     said: list[str] = Field(description="about_said")
 
 
-def call(row: CallRow, steps: Sequence[CallStep], language: str) -> Json:
-    """The whole story of one call, with the reasons in words."""
-    told = [
-        Step.read(
-            step,
-            target=step.agent or step.team,
-            in_words=_in_words(step.reason, language, step.reason_values),
-            rule=step.rule or None,
+def call(row: CallRow, steps: Sequence[CallStep], language: str, by_version: Mapping[int, Published]) -> Json:
+    """The whole story of one call, with the reasons in words, and the rules that decided each step."""
+    told = []
+    before = row.rule_version
+    for step in steps:
+        by = step.rule_version or before
+        told.append(
+            Step.read(
+                step,
+                target=step.agent or step.team,
+                in_words=_in_words(step.reason, language, step.reason_values),
+                rule=step.rule or None,
+                rule_name=_rule_name(by_version.get(by), step.rule),
+                rules_changed=_rules_changed(by_version.get(by), language) if by != before else None,
+            )
         )
-        for step in steps
-    ]
+        before = by
     return Call.of(row, steps=told, said=[one["text"] for one in row.said])
+
+
+def _rule_name(published: Published | None, rule: str) -> str | None:
+    if published is None or not rule:
+        return None
+    return next((one.name or None for one in published.rules.rules if one.id == rule), None)
+
+
+def _rules_changed(published: Published | None, language: str) -> str | None:
+    """Say that other rules came into force since the step before; None where nobody knows them any more."""
+    if published is None:
+        return None
+    who, why = published.published_by or "–", published.why or "–"
+    return catalogue.text("reason.rules_changed", language, number=published.rules.version, who=who, why=why)
 
 
 def _in_words(code: str, language: str, values: Mapping[str, Any]) -> str:

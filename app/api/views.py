@@ -56,6 +56,7 @@ from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNum
 from app.records.calls import Call, CallStep
 from app.records.lines import Line
 from app.records.tokens import Noun
+from app.routing import publishing
 
 LONGEST_BODY = 256 * 1024
 
@@ -216,7 +217,8 @@ def get_call(call_sid: str) -> ResponseReturnValue:
         steps = session.scalars(
             select(CallStep).where(CallStep.call_sid == call_sid).order_by(CallStep.number)
         ).all()
-        response = jsonify(shapes.call(call, steps, web.language_asked_for()))
+        by_version = publishing.of_steps(session, call, steps)
+        response = jsonify(shapes.call(call, steps, web.language_asked_for(), by_version))
         whose = audit.person(call.customer, call.remote_e164)
     read(*whose, call=call_sid)
     response.headers["Content-Language"] = web.language_asked_for()

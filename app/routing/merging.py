@@ -94,16 +94,21 @@ def _order(
         if _before(own, key, kept) != _before(other, key, kept) and not any(c.rule == key for c in clashes):
             place = own.index(key) + 1, other.index(key) + 1
             clashes.append(Clash(key, kept[key], kept[key], place))
-    for key in own:
-        if key not in kept or key in moved_by_them:
-            continue
-        if key in order:
-            if key not in moved_by_me:
-                continue
-            order.remove(key)
-        before = _before(own, key, order)
-        order.insert(order.index(before) + 1 if before is not None else 0, key)
+    mine = [key for key in own if key in kept and (key in moved_by_me - moved_by_them or key not in order)]
+    order = [key for key in order if key not in mine]
+    for key in mine:
+        # What they moved says nothing of where I wanted it, if there is anything else to go by.
+        staying = [one for one in order if one not in moved_by_them]
+        order.insert(_place(own, key, order, staying or order), key)
     return order
+
+
+def _place(own: list[str], key: str, order: list[str], anchors: list[str]) -> int:
+    """Return where a rule goes: behind what precedes it in mine, or before what follows it there; or last."""
+    before, behind = _before(own, key, anchors), _before(own[::-1], key, anchors)
+    if before is not None:
+        return order.index(before) + 1
+    return order.index(behind) if behind is not None else len(order)
 
 
 def _before(order: Sequence[str], key: str, among: Any) -> str | None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.errors import ApplicationError
 from app.records.agents import Agent
+from app.records.calls import Call, CallStep
 from app.records.lines import Line
 from app.records.rules import RuleDraft, RuleVersion
 from app.routing import merging, proof, rules
@@ -206,17 +207,27 @@ def version(session: Session, number: int) -> Rules:
     return rules.of_version(session, number)
 
 
+def of_steps(session: Session, call: Call, steps: Sequence[CallStep]) -> dict[int, Published]:
+    """Return the versions that decided the steps of a call, by their numbers; one question, however many."""
+    numbers = {call.rule_version, *(step.rule_version for step in steps if step.rule_version is not None)}
+    rows = session.scalars(select(RuleVersion).where(RuleVersion.version.in_(numbers)))
+    found = {row.version: _published(row, DEFAULT) for row in rows}
+    return {DEFAULT.version: Published(DEFAULT, DEFAULT), **found}
+
+
+def _published(row: RuleVersion, before: Rules) -> Published:
+    read = Rules.kept(row.version, row.rules)
+    return Published(read, before, row.published_at, row.published_by, row.why, row.restores)
+
+
 def versions(session: Session, *, before: int | None, limit: int) -> list[Published]:
     """Return versions, the newest first: those with a smaller number than `before`."""
     statement = select(RuleVersion).order_by(RuleVersion.version.desc()).limit(limit + 1)
     if before is not None:
         statement = statement.where(RuleVersion.version < before)
     rows = list(session.scalars(statement))
-    read = [*(Rules.kept(row.version, row.rules) for row in rows), DEFAULT]
-    found = [
-        Published(one, earlier, row.published_at, row.published_by, row.why, row.restores)
-        for row, one, earlier in zip(rows, read, read[1:], strict=False)
-    ]
+    earlier = [*(Rules.kept(row.version, row.rules) for row in rows[1:]), DEFAULT]
+    found = [_published(row, before_it) for row, before_it in zip(rows, earlier, strict=False)]
     # What stands before all that was published.
     if before is None or before > DEFAULT.version:
         found.append(Published(DEFAULT, DEFAULT))

@@ -34,11 +34,13 @@ def _for(rule: Rule, ladder: Ladder, situation: Situation) -> Ladder:
     ladder = _of_the_line(ladder, rule.then.values, situation.line)
     if ladder.first is None:
         return ladder
+    if _is_about_closed(rule):
+        return replace(ladder, rings_when_closed=True)
     owed = situation.caller.promise
     if owed is not None and owed.agent is not None and not rule.looks_at("promise"):
         # Whoever promised to ring back goes before whomever a rule names that doesn't know of it.
         return replace(ladder, first=None)
-    return replace(ladder, rings_when_closed=True) if _is_about_closed(rule) else ladder
+    return ladder
 
 
 def _is_about_closed(rule: Rule) -> bool:

@@ -90,6 +90,8 @@ def test_a_call_tells_each_step_with_its_reason_in_words(called: Api) -> None:
                 "reason_code": "owner_free",
                 "rule_version": 3,
                 "rule": "weekend",
+                "rule_name": None,  # of a version that nobody kept
+                "rules_changed": None,
                 "started_at": "2026-05-01T12:00:01+00:00",
                 "ended_at": None,
                 "outcome": "no_answer",
@@ -103,6 +105,8 @@ def test_a_call_tells_each_step_with_its_reason_in_words(called: Api) -> None:
                 "reason_code": "colleague_handled",
                 "rule_version": None,
                 "rule": None,
+                "rule_name": None,
+                "rules_changed": None,
                 "started_at": "2026-05-01T12:00:02+00:00",
                 "ended_at": None,
                 "outcome": "answered",

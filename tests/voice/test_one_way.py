@@ -21,7 +21,8 @@ from app.records.callers import CaseStatus
 from app.records.calls import Call, CallState, CallStep, Inbox
 from app.records.promises import Promise, PromiseAttempt, PromiseState
 from app.routing import rules
-from app.routing.rules import Ladder
+from app.routing.ladder import Ladder
+from app.routing.rules import Rules
 from app.voice import incoming, webhooks
 from app.voice.incoming import IncomingCall
 from config import Settings
@@ -46,6 +47,7 @@ class Town:
     calls_lately: int = 0
     direct_calls: int = 0  # how often Anna was rung as an owner within the hour
     ladder: Ladder | None = None
+    rules: tuple[dict[str, Any], ...] = ()
     hours: str = ""
     greeting: str = ""
     records_messages: bool = False
@@ -73,8 +75,11 @@ class Town:
                 factories.customer(session, "eva", ADA)
             for number, values in enumerate(self.cases):
                 self._case(session, number, **values)
-            if self.ladder is not None:
-                rules.publish(session, self.ladder, "test", "", NOW)
+            if self.ladder is not None or self.rules:
+                ladder = self.ladder or Ladder()
+                numbered = [{"id": f"r{place}", **rule} for place, rule in enumerate(self.rules)]
+                proposed = Rules.written({"ladder": ladder.as_json(), "rules": numbered})
+                rules.publish(session, proposed, "test", "", NOW)
             if self.waits_for is not None:
                 self._waits(session, self.waits_for)
             for number in range(self.calls_lately):
@@ -190,6 +195,34 @@ any_ladder = st.builds(
     owner_ring_seconds=st.sampled_from([10, 25]),
     total_seconds=st.sampled_from([10, 180]),
 )
+any_condition = st.sampled_from(
+    [
+        {"fact": "case.calls", "at_least": 2},
+        {"fact": "case.calls", "at_most": 2, "days": 30},
+        {"fact": "case.agents", "at_least": 2},
+        {"fact": "caller.kind", "is": ["known", "unknown"]},
+        {"fact": "case.team", "is_not": ["Belastingen"]},
+        {"fact": "promise", "is": ["owed", "broken"]},
+        {"fact": "hours", "is": ["closed"]},
+        {"fact": "weekday", "is": ["tu"]},
+    ]
+)
+any_outcome = st.sampled_from(
+    [
+        {},
+        {"first": "knows_case"},
+        {"first": "supervisor", "speaks_names": False},
+        {"first": {"agent": "carla"}, "wait_for_owner_seconds": 60},
+        {"first": {"agent": "nobody"}},
+        {"first": {"team": "Belastingen"}},
+        {"only": "promise", "records_messages": True},
+        {"only": "refuse"},
+        {"teams": ["Belastingen"], "greeting": "Welkom."},
+    ]
+)
+any_rule = st.builds(
+    lambda when, then: {"when": when, "then": then}, st.lists(any_condition, max_size=2), any_outcome
+)
 any_town = st.builds(
     Town,
     statuses=st.tuples(*(any_presence() for _ in AGENTS)),
@@ -200,6 +233,7 @@ any_town = st.builds(
     calls_lately=st.integers(0, 3),
     direct_calls=st.integers(0, 2),
     ladder=st.none() | any_ladder,
+    rules=st.just(()) | st.lists(any_rule, max_size=3).map(tuple),
     hours=st.sampled_from(["", "", "Mo-Fr 09:00-17:30", "Sa 10:00-14:00"]),
     greeting=st.sampled_from(["", "Gemeente Duinwijk."]),
     records_messages=st.booleans(),
@@ -217,6 +251,17 @@ RUNG_OFTEN_ENOUGH = Town(
     cases=({"handled_by": ("bram", "anna")},),
     direct_calls=2,
     ladder=Ladder(direct_calls_per_hour=1),
+)
+COMES_BACK_ONCE_MORE = Town(
+    statuses=(FREE, FREE, FREE, FREE),
+    cases=({"handled_by": ("bram", "anna")},),
+    calls_lately=2,
+    rules=(
+        {
+            "when": [{"fact": "case.calls", "at_least": 3, "days": 30}],
+            "then": {"first": {"agent": "dirk"}},
+        },
+    ),
 )
 
 
@@ -294,6 +339,7 @@ def compare(
 
 @example(town=TO_BE_RUNG_BY_A_COLLEAGUE)
 @example(town=RUNG_OFTEN_ENOUGH)
+@example(town=COMES_BACK_ONCE_MORE)
 @given(town=any_town)
 @settings(
     max_examples=40,
