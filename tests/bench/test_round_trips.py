@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -16,6 +17,8 @@ from flask import Flask
 
 import config
 from app import bus, create_app, db
+from app.routing import rules
+from app.routing.rules import Rules
 from app.voice import webhooks
 from startup.postgres_server import PostgresServer
 from startup.process import Process
@@ -155,6 +158,37 @@ def test_a_usual_call_takes_two_round_trips_to_the_database_and_one_to_redis(
     call = Line(client, settings, from_="+31610000019").comes_in()
 
     assert call.rings == "client:agent19"
+    assert (database.round_trips - before[0], redis.round_trips - before[1]) == (2, 1)
+
+
+FIFTY_RULES = [
+    {
+        "id": f"r{number}",
+        "when": [{"fact": "customer.tag", "is": [f"tag{number}"]}, {"fact": "case.calls", "at_least": 3}],
+        "then": {"first": "supervisor"},
+    }
+    for number in range(49)
+] + [{"id": "last", "when": [{"fact": "case.team", "is_not": ["Zorg"]}], "then": {"owner_ring_seconds": 33}}]
+
+
+def test_fifty_rules_that_look_at_nothing_more_of_this_call_cost_no_round_trip(
+    wired_app: tuple[Flask, config.Settings],
+    to_database: tuple[Wire, str],
+    to_redis: tuple[Wire, str],
+) -> None:
+    application, settings = wired_app
+    client = application.test_client()
+    with db.transaction() as session:
+        rules.publish(session, Rules.written({"rules": FIFTY_RULES}), "test", "", datetime.now(UTC))
+    for i in range(CALLS_UNTIL_IT_IS_AS_EVER):
+        Line(client, settings, from_=f"+316100000{i:02}").comes_in()
+    application.extensions["voice"].keeper.stop()
+    database, redis = to_database[0], to_redis[0]
+    before = database.round_trips, redis.round_trips
+
+    call = Line(client, settings, from_="+31610000019").comes_in()
+
+    assert (call.rings, call.attribute("Dial", "timeout")) == ("client:agent19", "28")
     assert (database.round_trips - before[0], redis.round_trips - before[1]) == (2, 1)
 
 
