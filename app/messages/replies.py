@@ -29,6 +29,7 @@ from app.records.messages import Message, MessageChannel, MessageHeard
 from app.records.promises import Promise, PromiseState
 from app.routing import reading
 from app.routing.facts import Facts
+from app.routing.ladder import Only
 
 # Whoever was written to by a human answers that human.
 TALKS_FOR = timedelta(hours=24)
@@ -228,7 +229,8 @@ def _move(
 
 def _make(session: Session, message: Message, wish: Wish, facts: Facts, now: datetime) -> str:
     when = _agreed(wish, facts, now)
-    if when is None:
+    is_refused = facts.situation(now, can_be_rung_back=True).ladder.only == Only.REFUSE
+    if when is None or is_refused:  # a rule has a supervisor look at it first
         return ""
     promise = ledger.make(
         session,

@@ -415,7 +415,9 @@ def _promise(situation: Situation, why: str, say: tuple[Sentence, ...]) -> MakeP
 def _refused(situation: Situation) -> MakePromise | AskForNumber:
     """Ring nobody: a supervisor sees what they say, and answers. What was owed before stays owed."""
     say = Sentence("not_put_through")
-    if situation.caller.promise is not None or not situation.can_be_rung_back:
+    owed, customer = situation.caller.promise, situation.caller.customer
+    is_theirs = owed is not None and owed.customer in (None, customer.key if customer else None)
+    if is_theirs or not situation.can_be_rung_back:
         return _promise(situation, "refused", (say,))
     case, due_at = situation.caller.case, promised_by(situation)
     team = case.team if case else situation.line.team

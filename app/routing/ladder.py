@@ -261,10 +261,12 @@ class Then:
 
     @classmethod
     def of(cls, written: Mapping[str, Any]) -> "Then":
-        """Read what was checked before; what this version doesn't know is left out, and said in the log."""
-        if unknown := sorted(written.keys() - OF_A_RULE.keys()):
+        """Read what was checked before; what this version can't use is left out, and said in the log."""
+        values = {
+            name: value for name, value in written.items() if _wrong_with(name, value, OF_A_RULE) is None
+        }
+        if unknown := sorted(written.keys() - values.keys()):
             log.warning("rules hold what this version doesn't know", extra={"parameters": unknown})
-        values = {name: value for name, value in written.items() if name in OF_A_RULE}
         if "teams" in values:
             values["extra_teams"] = values.pop("teams")
         return cls(values)

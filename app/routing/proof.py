@@ -100,11 +100,13 @@ def problems_of(rules: Rules, names: Names | None = None) -> list[Problem]:
 
     Each outcome is walked once, however many rules come to it; `names`: what they may name.
     """
-    found = list(_proven(_shape(rules.ladder)))
+    found = [*_proven(_shape(rules.ladder)), *_unknown(rules.ladder, names)]
     for rule, ladder in rules.in_use:
-        found += [replace(one, rule=rule.id) for one in _unknown(ladder, names)]
-        found += [replace(one, rule=rule.id) for one in _proven_outcome(_shape(ladder))]
-    return [*found, *_unknown(rules.ladder, names)] if not rules.in_use else found
+        # What it leaves out is the ladder's, of which it was told.
+        own = rule.then.ladder(Ladder())
+        of_it = (*_unknown(own, names), *_proven_outcome(_shape(ladder)))
+        found += [replace(one, rule=rule.id) for one in of_it]
+    return found
 
 
 def _unknown(ladder: Ladder, names: Names | None) -> Iterator[Problem]:

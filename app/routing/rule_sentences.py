@@ -250,6 +250,8 @@ def _changes(was: Json, now: Json, language: str, called: Mapping[str, str] | No
 def _changed_conditions(
     was: list[Json], now: list[Json], language: str, called: Mapping[str, str] | None
 ) -> Iterator[str]:
+    if was != now and all(one in now for one in was) and all(one in was for one in now):
+        yield text("rule.change_order", language)
     gone = [one for one in was if one not in now]
     for one in now:
         if one in was:

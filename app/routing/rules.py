@@ -147,7 +147,7 @@ class Rules:
         A rule that this one can't read is left out, and said in the log; the others stand.
         """
         readable = []
-        for one in stored.get("rules", ()):
+        for one in stored.get("rules") or ():
             try:
                 readable.append(rule_of(one))
             except (KeyError, TypeError, ValueError, AttributeError):
@@ -179,7 +179,7 @@ def mistakes_in(rules: Sequence[Any]) -> list[Mistake]:
             continue
         found += _mistakes_of(one, place)
         if isinstance(one.get("id"), str):
-            if one["id"] in ids:
+            if one["id"] in ids or one["id"] == "ladder":  # what the ladder is called beside them
                 found.append(Mistake(f"{place}.id", "rules_id_twice"))
             ids.add(one["id"])
     return found
@@ -231,9 +231,18 @@ def of_version(reader: Reader, version: int | None) -> Rules:
 
 def _load(reader: Reader, version: int) -> Rules:
     stored = reader.scalar(select(RuleVersion.rules).where(RuleVersion.version == version)) or {}
-    rules = Rules.kept(version, stored)
+    rules = read_version(version, stored)
     _published[version] = rules
     return rules
+
+
+def read_version(version: int, stored: Mapping[str, Any]) -> Rules:
+    """Return what stands in a version; whatever that is, there are rules to go by."""
+    try:
+        return Rules.kept(version, stored)
+    except Exception:
+        log.exception("rules can't be read", extra={"rule_version": version})
+        return Rules(version, Ladder())
 
 
 def of_step(reader: Reader, step: CallStep | None, otherwise: int | None = None) -> Resolved:

@@ -12,7 +12,7 @@ from app.records.calls import Call
 from app.records.promises import Promise, PromiseState
 from app.routing import rules
 from app.routing.facts import Facts
-from app.routing.ladder import Only
+from app.routing.ladder import Only, Resolved
 
 
 def owe(
@@ -51,14 +51,24 @@ def owe(
         now=now,
         about=about,
         guessed=True,
-        to_review=is_refused(session, call) if to_review is None else to_review,
+        to_review=_is_refused(session, call, facts, now) if to_review is None else to_review,
     )
     call.promise = promise.id
 
 
-def is_refused(session: Session, call: Call) -> bool:
+def _is_refused(session: Session, call: Call, facts: Facts, now: datetime) -> bool:
     """Tell whether a rule lets nobody be rung for this call before a supervisor has looked at it."""
-    return rules.of_call(session, call).ladder.only == Only.REFUSE
+    return _resolved(session, call, facts, now).ladder.only == Only.REFUSE
+
+
+def _resolved(session: Session, call: Call, facts: Facts, now: datetime) -> Resolved:
+    """Return what the rules that led the call so far say.
+
+    Of a call that never came to a step nothing was decided yet: the rules in force say it now.
+    """
+    if call.step:
+        return rules.of_call(session, call)
+    return facts.situation(now, can_be_rung_back=places.may_ring(session, call.remote_e164)).resolved
 
 
 def has_promise(session: Session, call: Call) -> bool:
@@ -68,18 +78,12 @@ def has_promise(session: Session, call: Call) -> bool:
 
 
 def due_for(session: Session, call: Call, facts: Facts, now: datetime) -> datetime:
-    """Return by when this caller is rung back: as they were told, else by the rules that led the call so far.
-
-    Of a call that never came to a step nothing was decided yet: the rules in force say it now.
-    """
+    """Return by when this caller is rung back: as they were told, else by the rules that led the call."""
     told = session.get(Promise, call.promise) if call.promise is not None else None
     if told is not None and told.due_at > now:
         return told.due_at
-    if call.step == 0:
-        resolved = facts.situation(now, can_be_rung_back=places.may_ring(session, call.remote_e164)).resolved
-    else:
-        resolved = rules.of_call(session, call)
-    return due_at(facts.line.calendar, now, resolved.ladder.promise_minutes)
+    minutes = _resolved(session, call, facts, now).ladder.promise_minutes
+    return due_at(facts.line.calendar, now, minutes)
 
 
 def _origin(session: Session, call: Call) -> str:

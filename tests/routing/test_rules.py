@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from app.agents.presence import Reachability
 from app.routing import kept, proof
+from app.routing import rules as rule_versions
 from app.routing.decision import AskForNumber, MakePromise, Ring, decide, next_step
 from app.routing.ladder import First, FirstKind, Ladder, Resolved
 from app.routing.mistakes import InvalidRules
@@ -282,3 +283,27 @@ def test_what_the_rules_ask_of_a_line_is_its_own_number() -> None:
 
     assert resolve(rules, USUAL).rule == ""
     assert resolve(rules, replace(USUAL, line=line(number="+31201234599"))).rule == "r0"
+
+
+def test_a_draft_that_differs_in_the_order_of_what_it_asks_alone_says_so() -> None:
+    one, other = of({"when": [OF_THIS_TEAM, COMES_BACK]}), of({"when": [COMES_BACK, OF_THIS_TEAM]})
+
+    [difference] = differences(one, other, "nl")
+
+    assert difference.words == "Regel 1: vraagt hetzelfde in een andere volgorde"
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"rules": None},
+        {"rules": 5},
+        {"ladder": None},
+        {"rules": [{"id": "x", "then": {"total_seconds": "long"}}]},
+    ],
+)
+def test_whatever_stands_in_a_version_there_are_rules_to_go_by(stored: Json) -> None:
+    published = rule_versions.read_version(2, stored)
+
+    assert (published.version, published.ladder) == (2, Ladder())
+    assert resolve(published, USUAL).ladder == Ladder()
