@@ -3,7 +3,18 @@
 from flask import Flask
 
 from app import bus, cli, db, operations, web
-from app.admin import audit, calls, front, leavers, line_pages, people_pages, privacy, promise_figures
+from app.admin import (
+    audit,
+    calls,
+    front,
+    leavers,
+    line_pages,
+    people_pages,
+    privacy,
+    promise_figures,
+    replays,
+    simulator,
+)
 from app.admin import promises as admin_promises
 from app.agents import mails, oidc_views, once
 from app.api import views as api
@@ -51,6 +62,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     front.register(app)
     admin_promises.register(app)
     promise_figures.register(app)
+    simulator.register(app)
+    replays.register(app)
     leavers.register(app)
     calls.register(app)
     audit.register(app)

@@ -29,6 +29,7 @@ PAGES = (
     Page("/admin/privacy", "privacy", OVERSEERS),
     Page("/admin/lines", "lines", (Role.ADMIN,)),
     Page("/admin/people", "people", (Role.ADMIN,)),
+    Page("/admin/simulate", "simulate", OVERSEERS),
     Page("/api/v1/docs", "api", (Role.ADMIN,)),
 )
 

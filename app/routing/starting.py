@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import phonenumbers
 from sqlalchemy import select
@@ -179,9 +180,7 @@ def _require(agents: Mapping[str, AgentFacts], named: Iterable[tuple[str, str | 
         raise NotACall(*missing)
 
 
-def of_kept(
-    session: Session, step: CallStep, rules: Rules | None, now: datetime, deployment: Deployment
-) -> Start:
+def of_kept(session: Session, step: CallStep, rules: Rules | None, deployment: Deployment) -> Start:
     """Return from where a call started of which a step was kept. Raises kept.UnknownForm."""
     if step.situation is None:
         raise kept.UnknownForm("no decision was kept")
@@ -201,6 +200,48 @@ def of_kept(
         country=known.country,
     )
     return Start(_named(session, facts), known.now, known.can_be_rung_back)
+
+
+def snapshot(start: Start) -> dict[str, Any]:
+    """Return a call as one of a made-up caller: nobody's number, name or case, and everybody where they are.
+
+    Saved, it stays what it is, whatever becomes of the customer.
+    """
+    facts = start.facts
+    caller, case = facts.caller, facts.caller.case
+    handlers = sorted(
+        (one for one in facts.agents.values() if one.handled_at is not None),
+        key=lambda one: (one.handled_at, one.key),
+        reverse=True,
+    )
+    kind = CallerKind.WITHHELD if caller.e164 is None else CallerKind.UNKNOWN
+    if caller.is_known:
+        kind = CallerKind.KNOWN if case is not None else CallerKind.NOTHING_OPEN
+    made_up: dict[str, Any] = {"kind": str(kind)}
+    if caller.customer is not None:
+        made_up |= {"language": caller.customer.language, "tags": list(caller.customer.tags)}
+    if facts.country:
+        made_up["country"] = facts.country
+    if case is not None:
+        made_up["case"] = {
+            "team": case.team,
+            "status": case.status,
+            "priority": case.priority,
+            "age_days": max(0, (start.at - case.opened_at).days),
+            "owner": case.owner,
+        }
+        made_up["calls"] = max(0, (facts.calls_lately or 1) - 1)
+    made_up["handled_by"] = [one.key for one in handlers]
+    if caller.promise is not None:
+        is_owed = caller.promise.due_at > start.at
+        made_up["promise"] = str(OwedKind.OWED if is_owed else OwedKind.BROKEN)
+        made_up["promised_by"] = caller.promise.agent
+    return {
+        "caller": made_up,
+        "line": facts.line.number,
+        "at": start.at.isoformat(),
+        "presence": {key: str(agent.reachability) for key, agent in sorted(facts.agents.items())},
+    }
 
 
 # --- who is there -------------------------------------------------------------------------------------------

@@ -1,0 +1,66 @@
+"""Which of the calls of a period would the draft have treated otherwise? Each before and after."""
+
+from datetime import datetime, timedelta
+
+from flask import Blueprint, Flask, Response, make_response, render_template, request
+
+from app import web
+from app.admin.simulator import words
+from app.agents.sign_in import OVERSEERS, has_desk, require_role
+from app.clock import utcnow
+from app.db import patient_reading
+from app.promises import ledger
+from app.routing import comparing, trials
+from app.routing.comparing import Compared
+
+bp = Blueprint("replays", __name__, url_prefix="/admin/simulate/replay")
+
+USUAL_DAYS = 7
+# On one page; all of them are in the API.
+MOST_LISTED = 300
+
+
+def register(app: Flask) -> None:
+    app.register_blueprint(bp)
+
+
+@bp.get("")
+@require_role(*OVERSEERS)
+def page() -> Response:
+    """A long period is gone through in parts, so that no page holds a thread for long."""
+    now = utcnow()
+    since = _day(request.args.get("since")) or web.in_their_zone(now - timedelta(days=USUAL_DAYS))
+    until = _day(request.args.get("until")) or web.in_their_zone(now)
+    found = Compared()
+    if "since" in request.args and since <= until:
+        with patient_reading() as session:
+            rules = trials.rules_of(session, draft=True)
+            ends = until + timedelta(days=1)
+            found = comparing.compare(session, rules, since, ends, request.args.get("after") or None)
+            names = ledger.names_of(session)
+    else:
+        names = {}
+    return make_response(
+        render_template(
+            "admin/simulate_replay.html",
+            found=found,
+            is_asked="since" in request.args,
+            is_backwards=since > until,
+            changes=found.changes[:MOST_LISTED],
+            names=names,
+            since=since.date().isoformat(),
+            until=until.date().isoformat(),
+            now=now,
+            has_desk=has_desk(),
+            w=words,
+        )
+    )
+
+
+def _day(text: str | None) -> datetime | None:
+    """Return the midnight with which a day begins for the reader; None for what is no day."""
+    try:
+        day = datetime.fromisoformat((text or "")[:10])
+    except ValueError:
+        return None
+    return day.replace(tzinfo=web.in_their_zone(utcnow()).tzinfo)

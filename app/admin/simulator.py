@@ -1,0 +1,249 @@
+"""What would a caller hear? A page to try any caller, any moment, any presence, along any branch."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, Flask, Response, current_app, make_response, redirect, render_template, request
+from sqlalchemy import select
+from sqlalchemy.orm import Session, undefer
+
+from app import catalogue, web
+from app.admin import simulated_form
+from app.admin.simulated_form import Form
+from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
+from app.clock import utcnow
+from app.db import patient_reading, reading, transaction
+from app.deployment import Defaults, Deployment
+from app.promises import ledger
+from app.records.agents import Agent, Role
+from app.records.calls import CallStep
+from app.records.lines import Line
+from app.routing import kept, simulation, starting, trials
+from app.routing.answers import Answer
+from app.routing.asked_call import AskedCall, NotACall
+from app.routing.mistakes import Mistake
+from app.routing.rules import in_force
+from app.routing.simulation import Simulated
+from app.routing.starting import Start
+
+bp = Blueprint("simulator", __name__, url_prefix="/admin/simulate")
+
+# Of more people the form would be a list that nobody reads; others are where they are.
+MOST_PEOPLE = 60
+
+
+def register(app: Flask) -> None:
+    app.register_blueprint(bp)
+
+
+def words(code: str, **values: object) -> str:
+    """Return a text about simulated calls in the reader's language."""
+    return catalogue.text(f"simulate.{code}", web.language(), **values)
+
+
+@dataclass
+class Shown:
+    """What the page shows beside its form."""
+
+    form: Form
+    told: dict[str, Any] | None = None
+    asked: str = ""  # the call as JSON, to walk another branch of it
+    frozen: str = ""  # the same as one of a made-up caller, to be saved or passed on
+    call: str = ""  # the recorded call that it began as
+    mistakes: list[tuple[str, str]] = field(default_factory=list)
+
+
+@bp.get("")
+@require_role(*OVERSEERS)
+def page() -> Response:
+    return _page(_shown(request.args))
+
+
+@bp.post("")
+@require_role(*OVERSEERS)
+def simulate() -> Response:
+    """The same for a caller's own number, which stands in no address."""
+    return _page(_shown(request.form))
+
+
+def _shown(said: Any) -> Shown:
+    form = Form.of(said)
+    if not (form.is_asked or said.get("asked") or said.get("call")):
+        return Shown(form)
+    deployment = Deployment.of(current_app.config["SETTINGS"])
+    shown = Shown(form, call=said.get("call", ""))
+    try:
+        answers = _answers(said.get("answers", ""))
+        with reading() as session:
+            rules = trials.rules_of(session, draft=form.draft)
+            if shown.call:
+                start = _recorded(session, shown.call, rules, deployment)
+            else:
+                asked = _asked(session, said, form, deployment)
+                shown.asked = json.dumps(asked.as_json() | {"answers": []}, ensure_ascii=False)
+                start = starting.of(session, asked, rules, utcnow(), deployment)
+            done = simulation.go(start, answers)
+            shown.told = _told(session, done, [str(one) for one in answers])
+            shown.frozen = json.dumps(starting.snapshot(start), ensure_ascii=False)
+    except NotACall as error:
+        shown.mistakes = [(one.field, one.say(web.language())) for one in error.mistakes]
+    return shown
+
+
+def _answers(text: str) -> list[Answer]:
+    """Read what becomes of each step from an address; what is no answer is left to be assumed."""
+    found = [Answer.of(one) for one in text.split(",") if one.strip()]
+    return [one for one in found if one is not None][:60]
+
+
+def _asked(session: Session, said: Any, form: Form, deployment: Deployment) -> AskedCall:
+    country = deployment.defaults.country
+    if not said.get("asked"):
+        return AskedCall.read(form.as_call(_zone(session, form.line)), country)
+    try:
+        value = json.loads(said["asked"][:20_000])
+    except ValueError:
+        raise NotACall(Mistake("asked", "not_json")) from None
+    asked = AskedCall.read(value, country)
+    zone = _zone(session, asked.line or "")
+    form.fill_from(value, asked.at.astimezone(zone) if asked.at else None)
+    return asked
+
+
+def _recorded(session: Session, sid: str, rules: Any, deployment: Deployment) -> Start:
+    step = session.get(CallStep, (sid, 1), options=[undefer(CallStep.situation)])
+    try:
+        if step is None:
+            raise kept.UnknownForm("no such call")
+        return starting.of_kept(session, step, rules, deployment)
+    except (kept.UnknownForm, KeyError, ValueError):
+        raise NotACall(Mistake("call", "simulate_no_call")) from None
+
+
+def _zone(session: Session, line: str) -> ZoneInfo:
+    found = session.scalar(select(Line.timezone).where(Line.number == line))
+    return ZoneInfo(found or Defaults.timezone)
+
+
+def _told(session: Session, done: Simulated, answers: list[str]) -> dict[str, Any]:
+    """Return what the page tells, with people's names and the way to each other branch."""
+    told = done.as_json(web.language())
+    told["names"] = ledger.names_of(session)
+    so_far: list[str] = []
+    for step in told["steps"]:
+        step["branches"] = [
+            {"answer": one, "way": ",".join([*so_far, one]), "is_taken": one == step["answer"].split(":")[0]}
+            for one in step["answers"]
+        ]
+        so_far.append(answers[len(so_far)] if len(so_far) < len(answers) else step["answer"])
+    told["at"] = done.start.at
+    told["zone"] = done.start.facts.line.calendar.timezone
+    return told
+
+
+def _page(shown: Shown) -> Response:
+    now = utcnow()
+    reader = current()
+    with reading() as session:
+        lines = session.execute(select(Line.number, Line.name).order_by(Line.name)).all()
+        agents = session.execute(
+            select(Agent.key, Agent.name, Agent.team).where(Agent.enabled).order_by(Agent.team, Agent.name)
+        ).all()
+        if not shown.form.at:
+            shown.form.at = now.astimezone(_zone(session, shown.form.line)).strftime("%Y-%m-%dT%H:%M")
+    page = render_template(
+        "admin/simulate.html",
+        shown=shown,
+        form=shown.form,
+        told=shown.told,
+        lines=lines,
+        agents=agents,
+        people=agents[:MOST_PEOPLE],
+        teams=sorted({agent.team for agent in agents}),
+        places=simulated_form.PLACES,
+        kinds=simulated_form.KINDS,
+        may_save=reader is not None and reader.role == Role.ADMIN,
+        has_desk=has_desk(),
+        clock=_clock,
+        w=words,
+    )
+    return make_response(page, 400 if shown.mistakes else 200)
+
+
+def _clock(seconds: float) -> str:
+    """Return “0:07”, as on a timer."""
+    whole = int(seconds)
+    return f"{whole // 60}:{whole % 60:02d}"
+
+
+# --- saved calls ------------------------------------------------------------------------------------------
+
+
+@bp.get("/tests")
+@require_role(*OVERSEERS)
+def tests() -> Response:
+    """Run the saved calls, by the rules in force and by the draft, and show which go where they must."""
+    return _tests()
+
+
+def _tests(*, saved: str = "", error: str = "") -> Response:
+    now, reader = utcnow(), current()
+    deployment = Deployment.of(current_app.config["SETTINGS"])
+    with patient_reading() as session:
+        calls = trials.saved(session, deployment.defaults.country)
+        changed = {row.name: (row.changed_by, row.changed_at) for row in trials.rows(session)}
+        published = trials.run_tests(session, in_force(session), now, deployment, calls)
+        draft = trials.run_tests(session, trials.rules_of(session, draft=True), now, deployment, calls)
+    rows = [
+        {
+            "name": one.name,
+            "asked": json.dumps(one.call.as_json(), ensure_ascii=False),
+            "answers": ",".join(map(str, one.call.answers)),
+            "published": before,
+            "draft": after,
+            "by": changed[one.name][0],
+            "at": changed[one.name][1],
+        }
+        for one, before, after in zip(calls, published, draft, strict=True)
+    ]
+    page = render_template(
+        "admin/simulate_tests.html",
+        rows=rows,
+        red=sum(not one.passes for one in draft),
+        saved=saved,
+        error=error,
+        now=now,
+        may_save=reader is not None and reader.role == Role.ADMIN,
+        has_desk=has_desk(),
+        w=words,
+    )
+    return make_response(page, 400 if error else 200)
+
+
+@bp.post("/tests")
+@require_role(Role.ADMIN)
+def save_test() -> Response:
+    """Save a call that was just simulated, with what came of it, beside the others; or take one away."""
+    settings = current_app.config["SETTINGS"]
+    reader, now = current(), utcnow()
+    who = reader.email if reader else ""
+    name = " ".join(request.form.get("name", "").split())
+    with transaction() as session:
+        others = [one for one in trials.saved(session, settings.default_country) if one.name != name]
+        if request.form.get("action") == "remove":
+            trials.save_all(session, others, who, now)
+            return make_response(redirect("/admin/simulate/tests", 303))
+        try:
+            call = json.loads(request.form.get("asked", "")[:20_000])
+            expect = {key: request.form[key] for key in ("first", "ends", "rule") if key in request.form}
+            said = {"name": name, "call": call, "expect": expect}
+            (new,) = trials.read([said], settings.default_country)
+        except ValueError:
+            return _tests(error=words("not_saved"))
+        except NotACall as error:
+            wrong = error.mistakes[0]
+            return _tests(error=f"{words('not_saved')} {wrong.field}: {wrong.say(web.language())}")
+        trials.save_all(session, [*others, new], who, now)
+    return _tests(saved=name)
