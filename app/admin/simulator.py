@@ -82,14 +82,26 @@ def _shown(said: Any) -> Shown:
                 start = _recorded(session, shown.call, rules, deployment)
             else:
                 asked = _asked(session, said, form, deployment)
+                answers = answers or list(asked.answers)
                 shown.asked = json.dumps(asked.as_json() | {"answers": []}, ensure_ascii=False)
                 start = starting.of(session, asked, rules, utcnow(), deployment)
             done = simulation.go(start, answers)
             shown.told = _told(session, done, [str(one) for one in answers])
-            shown.frozen = json.dumps(starting.snapshot(start), ensure_ascii=False)
+            frozen = starting.snapshot(start) | {"answers": [str(one) for one in answers]}
+            shown.frozen = json.dumps(frozen, ensure_ascii=False)
     except NotACall as error:
-        shown.mistakes = [(one.field, one.say(web.language())) for one in error.mistakes]
+        shown.mistakes = [(_label(one.field), one.say(web.language())) for one in error.mistakes]
     return shown
+
+
+def _label(name: str) -> str:
+    """Return what the form calls a field of a call; what it doesn't have is called as other systems do."""
+    if name.startswith("presence."):
+        return words("who_is_there")
+    code = {"from": "number", "handled_by[0]": "last", "handled_by[1]": "before"}
+    last = name.rpartition(".")[2]
+    code_of = code.get(last, last)
+    return words(code_of) if code_of in catalogue.codes("simulate") else name
 
 
 def _answers(text: str) -> list[Answer]:

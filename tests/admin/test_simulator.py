@@ -75,10 +75,10 @@ def test_a_callers_number_never_stands_in_an_address(client: FlaskClient, token:
 @pytest.mark.parametrize(
     ("changed", "named"),
     [
-        ({"kind": "number", "number": ""}, "from"),
-        ({"at": "tomorrow"}, "at"),
-        ({"age_days": "old"}, "caller.case.age_days"),
-        ({"line": "+31201234599"}, "line"),
+        ({"kind": "number", "number": ""}, "Telefoonnummer"),
+        ({"at": "tomorrow"}, "Moment"),
+        ({"age_days": "old"}, "Dagen open"),
+        ({"line": "+31201234599"}, "Lijn"),
     ],
 )
 def test_what_is_no_call_is_told_by_its_field_and_nothing_is_lost(
