@@ -6,6 +6,7 @@ from app import bus, cli, db, operations, web
 from app.admin import (
     audit,
     calls,
+    file_pages,
     front,
     leavers,
     line_pages,
@@ -69,6 +70,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     audit.register(app)
     privacy.register(app)
     line_pages.register(app)
+    file_pages.register(app)
     people_pages.register(app)
     api.register(app)
     app.register_blueprint(scim.bp)

@@ -65,6 +65,7 @@ def overview() -> Response:
             lonely=[one for one in deserted(session, cases=True) if one.kind != "promise"],
             without_account=_without_account(session),
             today=now.date(),
+            day_of=form_words.day_of,
             has_desk=has_desk(),
             w=house,
         )

@@ -21,6 +21,7 @@ from app.errors import ApplicationError
 # One transaction each: long enough to be quick, short enough that a call never waits for a load.
 ROWS_AT_ONCE = 5_000
 SEPARATORS = (",", ";", "\t")
+_GUARDED = tuple("=+-@")
 # A first line with which spreadsheets tell each other what separates the cells; they show no row for it.
 _SAYS_SEPARATOR = re.compile(r"\"?sep=(.)\"?[,;\t]*\r?\n?")
 # The longest field that can be right, and more. A quote that is never closed swallows no more than this.
@@ -185,9 +186,15 @@ def _rows(
                     values = {"cells": len(cells), "expected": width}
                     refuse(RefusedRow(row, (Problem(where, code, values),)))
                     continue
-            yield row, [cells[position] for position in order]
+            kept = [cells[position] for position in order]
+            yield row, list(map(_without_guard, kept)) if kind.is_exported else kept
     finally:
         csv.field_size_limit(limit)
+
+
+def _without_guard(cell: str) -> str:
+    """Take off the apostrophe that our own files have before whatever a spreadsheet would reckon with."""
+    return cell[1:] if cell[:1] == "'" and cell[1:2] in _GUARDED else cell
 
 
 def _read_header(kind: Kind[Any], file: TextIO) -> tuple[str, list[str]]:

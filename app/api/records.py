@@ -140,6 +140,7 @@ class Kind(Generic[R]):
     record: type[R]
     key_type: Any
     beside: tuple[str, ...] = ()  # what tells records with one key apart
+    is_exported: bool = False  # comes back from an office in the form in which we gave it
 
     @cached_property
     def key(self) -> str:
@@ -190,9 +191,9 @@ def _of_the_line(said: dict[str, Any], defaults: Defaults) -> Defaults:
     return replace(defaults, country=named) if named in phonenumbers.SUPPORTED_REGIONS else defaults
 
 
-AGENTS = Kind("agents", AgentRecord, AgentKey)
-LINES = Kind("lines", LineRecord, Phone)
-DATES = Kind("dates", DateRecord, Phone, beside=("date",))
+AGENTS = Kind("agents", AgentRecord, AgentKey, is_exported=True)
+LINES = Kind("lines", LineRecord, Phone, is_exported=True)
+DATES = Kind("dates", DateRecord, Phone, beside=("date",), is_exported=True)
 CUSTOMERS = Kind("customers", CustomerRecord, Key)
 CASES = Kind("cases", CaseRecord, Key)
 CONTACTS = Kind("contacts", ContactRecord, Key)

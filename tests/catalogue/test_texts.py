@@ -95,7 +95,7 @@ BENDS_NOTHING = {
     ),
     ("privacy.copies_left", "left"),
     ("command.erased_at_carrier", "left"),
-    *((f"problem.{code}", "most") for code in ("not_seconds", "too_many", "not_a_page")),
+    *((f"problem.{code}", "most") for code in ("not_seconds", "too_many", "not_a_page", "not_a_sheet")),
     *((f"problem.{code}", "expected") for code in ("too_few_cells", "too_many_cells")),
     ("command.audit_forgot", "days"),  # at least thirty
     ("problem.before_what_is_kept", "days"),  # at least thirty
