@@ -106,7 +106,8 @@ def test_without_a_database_the_monitor_is_told_what_is_missing(client: FlaskCli
         away.dispose()
 
     missing = {figure: value for (name, figure), value in read.items() if name == "rechtdoor_figures_missing"}
-    assert missing == dict.fromkeys(("outbox", "caps", "carrier", "promises", "lateness", "calls"), 1)
+    figures = ("outbox", "caps", "carrier", "forgotten", "promises", "lateness", "calls")
+    assert missing == dict.fromkeys(figures, 1)
 
 
 def test_every_webhook_is_timed_whatever_room_answers_it(client: FlaskClient, call: Line) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from xml.sax.saxutils import escape
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, delete, null, select, update
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events
@@ -22,7 +23,7 @@ from app.outgoing import outbox
 from app.promises import ledger, whose
 from app.records.agents import DeskEvent
 from app.records.callers import Case, Customer, CustomerNumber, NobodysNumber
-from app.records.calls import IS_ENDED, Call
+from app.records.calls import HAS_SITUATION, IS_ENDED, Call, CallStep, Inbox
 from app.records.messages import Message, MessageStop
 from app.records.outgoing import Outbox
 from app.records.privacy import Whom
@@ -75,6 +76,7 @@ def erase_customer(
     _leave_to_others(session, customer, now)
     somebody = _Somebody(numbers_of_nobody_else(session, customer), [customer], cases)
     erased = _forget(session, somebody, who, now, erasure)
+    _forget_among_others(session, customer, cases)
     _write_down(session, audit.customer(customer), erased, who, now)
     # Numbers, cases and contacts go with them, by the database's own rules; so does whose hash it is that the
     # audit log knows them by.
@@ -146,6 +148,29 @@ def _leave_to_others(session: Session, customer: str, now: datetime) -> None:
                 promise.next_at = None
                 ledger.note(session, promise, "promise_number_moved", now)
     session.flush()
+
+
+def _forget_among_others(session: Session, customer: str, cases: Sequence[str]) -> None:
+    """Calls of others, with a number that was also theirs, were decided and answered knowing of them."""
+    theirs = Names(frozenset([customer, *cases]), frozenset())
+    numbers = session.scalars(select(CustomerNumber.e164).where(CustomerNumber.customer == customer)).all()
+    for some in slices(_holding(session, Call.sid, {Call.remote_e164: numbers})):
+        steps = select(CallStep.call_sid, CallStep.number, CallStep.situation)
+        for sid, number, _ in _naming(
+            session, steps.where(CallStep.call_sid.in_(some), HAS_SITUATION), theirs
+        ):
+            session.execute(
+                update(CallStep)
+                .where(CallStep.call_sid == sid, CallStep.number == number)
+                .values(situation=null())
+                .execution_options(synchronize_session=False)
+            )
+        # As they stand in TwiML.
+        named = [escape(key, {'"': "&quot;"}).encode() for key in theirs.texts]
+        ended = session.scalars(select(Call.sid).where(Call.sid.in_(some), IS_ENDED)).all()
+        for answer in session.scalars(select(Inbox).where(Inbox.call_sid.in_(ended))):
+            if any(key in answer.reply for key in named):
+                session.delete(answer)
 
 
 def forget_old_calls(session: Session, kind: Whom, of: str, now: datetime, erasure: int) -> int:
