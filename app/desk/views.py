@@ -39,7 +39,7 @@ from app.errors import InvalidField
 from app.lines import places
 from app.messages.messages import written_since
 from app.promises import choices
-from app.records.agents import Presence
+from app.records.agents import Presence, Role
 from app.records.calls import Call
 from app.routing import sentences
 from app.routing.reading import line_of
@@ -156,7 +156,14 @@ def _beside_card(db: Session, card: CallCard | None, now: datetime) -> dict[str,
         "longest_subject": newcomers.LONGEST_SUBJECT,
         "longest_note": call_control.LONGEST_NOTE,
         "once": secrets.token_hex(8),
+        "may_hand_out": _may_hand_out(),
     }
+
+
+def _may_hand_out() -> bool:
+    """Tell whether the reader may take out all of somebody; see app/admin/privacy.py."""
+    reader = sign_in.current()
+    return reader is not None and reader.role in (Role.SUPERVISOR, Role.ADMIN)
 
 
 def _times(db: Session, call_sid: str, now: datetime) -> list[datetime]:

@@ -106,6 +106,15 @@ def _write_down(session: Session, whom: Subject, erased: Erased, who: str, now: 
     sealing.seal_all(session, now)
 
 
+def forget_old_messages(session: Session, kind: Whom, of: str, now: datetime, erasure: int) -> int:
+    """Do the same with a few messages."""
+    column = Message.number if kind == Whom.NUMBER else Message.customer
+    oldest = select(Message.sid).where(column == of, Message.at < now - TOLD_FOR).limit(AT_A_TIME)
+    sids = session.scalars(oldest.with_for_update(skip_locked=True)).all()
+    _forget_messages(session, sids, (), now, erasure)
+    return len(sids)
+
+
 @dataclass(frozen=True)
 class Found:
     """Under which keys there is something of somebody."""

@@ -19,7 +19,7 @@ from app.forgetting import copies, erasure, whom
 from app.outgoing.outbox import HELD_FOR
 from app.records.privacy import Erasure, Whom
 
-# More calls than these are forgotten a few at a time, by a worker: nobody's page or call waits for it.
+# More calls, or messages, than these a worker forgets a few at a time: no page and no call waits for it.
 MOST_AT_ONCE = 1000
 TRIES_AGAIN = timedelta(seconds=2)
 # What lies on a disk somewhere is brought here within days, or never.
@@ -75,12 +75,12 @@ def carry_out(session: Session, request: int, now: datetime, *, however_much: bo
         return None
     if row.whom is not None and (however_much or not _is_much(session, row)):
         erased = _erase(session, row, now)
-        if erased is None and not row.calls:
+        if erased is None and not row.calls and not row.messages:
             session.delete(row)
             return None
         if erased is not None:
-            row.calls += erased.calls
-            row.promises, row.messages = erased.promises, erased.messages
+            row.calls, row.messages = row.calls + erased.calls, row.messages + erased.messages
+            row.promises = erased.promises
         row.whom, row.done_at = None, now
         # SQLite's log holds what was deleted until a worker has emptied it.
         row.next_at = now if db.current().is_sqlite else None
@@ -92,7 +92,7 @@ def carry_out(session: Session, request: int, now: datetime, *, however_much: bo
 
 
 def _is_much(session: Session, row: Erasure) -> bool:
-    return whom.calls(session, Whom(row.kind), str(row.whom), MOST_AT_ONCE) >= MOST_AT_ONCE
+    return whom.is_much(session, Whom(row.kind), str(row.whom), MOST_AT_ONCE)
 
 
 def _erase(session: Session, row: Erasure, now: datetime) -> erasure.Erased | None:
@@ -101,14 +101,15 @@ def _erase(session: Session, row: Erasure, now: datetime) -> erasure.Erased | No
 
 
 def thin_out(session: Session, request: int, now: datetime) -> int:
-    """Forget a few of the calls of whom a request is about; return how many, 0 when few enough are left."""
+    """Forget a few of the calls and messages of whom a request is about; how many, 0 when it is little."""
     row = session.get(Erasure, request, with_for_update=True, populate_existing=True)
     if row is None or row.whom is None or not _is_much(session, row):
         return 0
-    count = erasure.forget_old_calls(session, Whom(row.kind), row.whom, now, row.id)
-    row.calls += count
+    calls = erasure.forget_old_calls(session, Whom(row.kind), row.whom, now, row.id)
+    messages = erasure.forget_old_messages(session, Whom(row.kind), row.whom, now, row.id)
+    row.calls, row.messages = row.calls + calls, row.messages + messages
     row.next_at = now + HELD_FOR
-    return count
+    return calls + messages
 
 
 def is_over(session: Session, request: int, now: datetime, *, clean: bool) -> None:

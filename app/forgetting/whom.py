@@ -32,11 +32,13 @@ def customers_of(session: Session, e164: str) -> Sequence[str]:
     return session.scalars(theirs.order_by(CustomerNumber.customer)).all()
 
 
-def calls(session: Session, kind: Whom, of: str, most: int) -> int:
-    """Return how many calls are found under a number, or name a customer; `most` when there are more."""
-    column = Call.remote_e164 if kind == Whom.NUMBER else Call.customer
-    some = select(Call.sid).where(column == of).limit(most)
-    return session.scalar(select(func.count()).select_from(some.subquery())) or 0
+def is_much(session: Session, kind: Whom, of: str, most: int) -> bool:
+    """Tell whether so many calls, or messages, are found under a number, or name a customer."""
+    by_number = kind == Whom.NUMBER
+    calls = select(Call.sid).where((Call.remote_e164 if by_number else Call.customer) == of)
+    messages = select(Message.sid).where((Message.number if by_number else Message.customer) == of)
+    counted = (select(func.count()).select_from(one.limit(most).subquery()) for one in (calls, messages))
+    return any((session.scalar(count) or 0) >= most for count in counted)
 
 
 @dataclass(frozen=True)

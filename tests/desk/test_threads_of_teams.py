@@ -14,6 +14,7 @@ from app.clock import utcnow
 from app.messages import messages
 from app.records.agents import Agent, DeskEvent, Role, User
 from app.records.callers import Case, CaseStatus
+from app.records.calls import CallStep
 from app.records.messages import Message
 from app.records.promises import Promise
 from config import Settings
@@ -197,6 +198,20 @@ def test_a_supervisor_and_an_admin_read_all_of_them(
             session.scalars(select(User).where(User.agent == "sofie")).one().role = role
         both = read(desk(flask_app, "sofie"), counter)
         assert ("paspoort" in both, "aanslag" in both, "ook contact" in both) == (True, True, False)
+
+
+def test_only_who_may_hand_out_all_of_a_customer_finds_the_way_to_it_on_the_card(
+    flask_app: Flask, settings: Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+    with db.transaction() as session:
+        rung = session.scalars(select(CallStep.agent).where(CallStep.call_sid == sid)).one()
+    card = f"/desk/calls/{sid}/card"
+    assert "/admin/privacy" not in desk(flask_app, str(rung)).get(card).text
+
+    with db.transaction() as session:
+        session.scalars(select(User).where(User.agent == rung)).one().role = Role.SUPERVISOR
+    assert 'action="/admin/privacy/find" target="_blank"' in desk(flask_app, str(rung)).get(card).text
 
 
 @pytest.mark.parametrize("to", [NOBODYS, "+31201239999"])

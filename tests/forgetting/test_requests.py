@@ -60,6 +60,13 @@ def call(sid: str, number: str = STRANGER, *, days_ago: int = 0) -> Call:
     )
 
 
+def written(sid: str, *, days_ago: int) -> Message:
+    at = lives.now() - timedelta(days=days_ago)
+    message = Message(sid=sid, direction="inbound", number=STRANGER, line=LINE, body="x", status="received")
+    message.at, message.handled_at = at, at
+    return message
+
+
 def test_who_was_to_be_forgotten_when_the_process_died_is_forgotten_by_a_worker(house: House) -> None:
     Life(house, "kanarie", STRANGER).talks()
     asked = requested()
@@ -80,6 +87,7 @@ def test_more_than_one_transaction_should_hold_is_a_workers(
     monkeypatch.setattr("app.forgetting.erasure.AT_A_TIME", 4)
     with db.transaction() as session:
         session.add_all(call(f"CA{one:032}", days_ago=3 if one < 9 else 0) for one in range(14))
+        session.add_all(written(f"SM{one:032}", days_ago=3 if one < 11 else 0) for one in range(12))
 
     answer = house.api.delete(f"/numbers/{STRANGER}")
 
@@ -87,7 +95,8 @@ def test_more_than_one_transaction_should_hold_is_a_workers(
     assert calls_of(STRANGER) == 14
     assert erasures.work_off(lives.now() + timedelta(seconds=20)) == 1
     shown = house.api.get(answer.headers["Location"].removeprefix("/api/v1")).json
-    assert (shown["calls"], shown["done_at"] is not None, shown["at_carrier"]) == (14, True, 14)
+    assert (shown["calls"], shown["done_at"] is not None, shown["at_carrier"]) == (14, True, 26)
+    assert shown["messages"] == 12
     assert STRANGER not in json.dumps(shown)
     assert calls_of(STRANGER) == 0
 
