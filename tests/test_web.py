@@ -45,6 +45,10 @@ def test_who_signs_in_with_a_character_that_no_name_holds_is_a_stranger(
         ("/admin/promises/act", {"action": "hand_over", "agent": "be\x00n"}),
         ("/admin/promises/act", {"action": "number", "number": "06\x00"}),
         ("/admin/promises/leaver", {"leaves": "an\x00na", "agent": "\x00"}),
+        ("/admin/privacy/find", {"asked": "a\x00da"}),
+        ("/admin/privacy/find", {"kind": "customer", "of": "\x00"}),
+        ("/admin/privacy/forget", {"kind": "number", "of": "+316\x00", "sure": "yes"}),
+        ("/admin/privacy/export", {"kind": "customer", "of": "a\x00"}),
     ],
 )
 def test_a_supervisors_form_with_such_a_character_is_no_error_of_ours(
