@@ -118,7 +118,7 @@ def export() -> Response:
             abort(409)
         handing_out.note_export(session, kind, of, _who(), now)
     file = handing_out.made(patient_reading, person, _settings(), now)
-    return Response(handing_out.pieces(file), mimetype="application/zip", headers=handing_out.HEADERS)
+    return handing_out.answer(file)
 
 
 @bp.post("/forget")

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from flask import Response, jsonify
+from flask import jsonify
 from flask.typing import ResponseReturnValue
 from pydantic import Field
 
@@ -83,13 +83,13 @@ def _exported(kind: Whom, of: str) -> ResponseReturnValue:
     now = utcnow()
     with db.patient_transaction() as session:
         person = whom.person(session, kind, of)
-        if person is None:
+        if person is None or not whom.is_known(session, person):
             raise ApiProblem(404, "not_found")
         if person.customer is None and person.shared:
             raise ApiProblem(409, "several_customers")
         handing_out.note_export(session, kind, of, who(), now)
     file = handing_out.made(db.patient_reading, person, settings(), now)
-    return Response(handing_out.pieces(file), mimetype="application/zip", headers=handing_out.HEADERS)
+    return handing_out.answer(file)
 
 
 def enter() -> None:

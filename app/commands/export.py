@@ -43,7 +43,7 @@ def _export(settings: Settings, kind: Whom, of: str, path: Path) -> None:
     now = utcnow()
     with db.patient_transaction() as session:
         person = whom.person(session, kind, of)
-        if person is None:
+        if person is None or not whom.is_known(session, person):
             click.echo(say("erased_nothing"))
             return
         if person.customer is None and person.shared:

@@ -61,6 +61,12 @@ class _Found:
         found.calls = keys(Call.sid, whom.their_calls(person), Call.created_at)
         found.messages = keys(Message.sid, whom.their_messages(person), Message.at)
         found.promises = keys(Promise.id, whom.their_promises(person), Promise.id)
+        # Who hid their number told it when they were promised a call.
+        hidden: dict[str, None] = dict.fromkeys(found.calls)
+        for promises in slices(found.promises):
+            told = select(Call.sid).where(Call.promise.in_(promises), Call.remote_e164.is_(None))
+            hidden |= dict.fromkeys(session.scalars(told.where(Call.customer.is_(None))))
+        found.calls = list(hidden)
         sounds: dict[str, None] = {}
         for column, values in ((Recording.call_sid, found.calls), (Recording.promise, found.promises)):
             for some in slices(values):
@@ -215,13 +221,32 @@ def _recordings(open_: Open, found: _Found) -> Iterator[Json]:
 def _told(open_: Open, found: _Found) -> Iterator[Json]:
     """What desks and other systems were told of them alone, of which we keep a day."""
     names = whom.Names.of(found.person, found.cases, found.calls, found.messages)
+
+    def is_theirs(told: Any) -> bool:
+        return names.are_in(told) and not names.others_are_in(told)
+
     with open_() as session:
-        for event in session.scalars(select(DeskEvent).order_by(DeskEvent.created_at)):
-            if names.are_in(event.data) and not names.others_are_in(event.data):
-                yield {"to": "desk", "agent": event.agent, "at": event.created_at, "told": event.data}
-        for row in session.scalars(select(Outbox).where(Outbox.kind == outbox.CALL_HOOK)):
-            if names.are_in(row.payload) and not names.others_are_in(row.payload):
-                yield {"to": "system", "at": row.created_at, "told": row.payload}
+        agents = session.scalars(select(DeskEvent.agent).distinct()).all()
+    for agent in agents:
+        with open_() as session:
+            events = session.scalars(
+                select(DeskEvent).where(DeskEvent.agent == agent).order_by(DeskEvent.number)
+            )
+            rows = [(event.created_at, event.data) for event in events if is_theirs(event.data)]
+        yield from ({"to": "desk", "agent": agent, "at": at, "told": told} for at, told in rows)
+    last = 0
+    while True:
+        wanted = select(Outbox).where(Outbox.kind == outbox.CALL_HOOK, Outbox.id > last)
+        with open_() as session:
+            page = session.scalars(wanted.order_by(Outbox.id).limit(1000)).all()
+        yield from (
+            {"to": "system", "at": row.created_at, "told": row.payload}
+            for row in page
+            if is_theirs(row.payload)
+        )
+        if len(page) < 1000:
+            return
+        last = page[-1].id
 
 
 # Each becomes a file of that name. What else is kept of people some day is added here; see the test that

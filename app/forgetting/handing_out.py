@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import IO
 
+from flask import Response
 from sqlalchemy.orm import Session
 
 from app.audit import log as audit
@@ -38,8 +39,14 @@ def made(open_: Open, person: Person, settings: Settings, now: datetime) -> IO[b
     return file
 
 
-def pieces(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield a file piece by piece, and let go of it."""
+def answer(file: IO[bytes]) -> Response:
+    """Hand a file out piece by piece, and let go of it, also when nobody waits for it any more."""
+    response = Response(_pieces(file), mimetype="application/zip", headers=HEADERS)
+    response.call_on_close(file.close)
+    return response
+
+
+def _pieces(file: IO[bytes]) -> Iterator[bytes]:
     with file:
         while piece := file.read(PIECE):
             yield piece

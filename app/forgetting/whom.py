@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, false, func, literal, or_, select, true
+from sqlalchemy import ColumnElement, Select, false, func, literal, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
 from app.records.callers import Case, Contact, Customer, CustomerNumber
 from app.records.calls import Call
-from app.records.messages import Message
+from app.records.messages import Message, MessageStop
 from app.records.notes import CallNote
 from app.records.privacy import Whom
 from app.records.promises import Promise
@@ -67,6 +67,19 @@ def person(session: Session, kind: Whom, of: str) -> Person | None:
     alone = tuple(numbers_of_nobody_else(session, of))
     theirs = select(CustomerNumber.e164).where(CustomerNumber.customer == of)
     return Person(of, alone, tuple(sorted(set(session.scalars(theirs)) - {*alone})))
+
+
+def is_known(session: Session, of: Person) -> bool:
+    """Tell whether there is anything of them at all."""
+    if of.customer is not None or of.shared:
+        return True
+    wanted: tuple[Select[Any], ...] = (
+        select(Call.sid).where(Call.remote_e164.in_(of.numbers)),
+        select(Message.sid).where(Message.number.in_(of.numbers)),
+        select(Promise.id).where(Promise.number.in_(of.numbers)),
+        select(MessageStop.number).where(MessageStop.number.in_(of.numbers)),
+    )
+    return any(session.scalar(one.limit(1)) is not None for one in wanted)
 
 
 # --- what is certainly theirs -------------------------------------------------------------------------

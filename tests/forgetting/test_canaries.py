@@ -129,6 +129,11 @@ def test_all_of_them_is_handed_out_and_nothing_of_them_is_left(
         for other in everybody.values():
             assert other is life or not [one for one in other.traces if one in everything], other.mark
 
+    _, of_stranger = handed_out(house, f"/numbers/{STRANGER}/export")
+    calls = {str(call["sid"]) for call in of_stranger["calls.json"]}
+    assert calls >= {*vreemd.calls}, "also those in which they hid their number"
+    assert house.api.get("/numbers/+31612121212/export").status_code == 404
+
     # --- erasure
     before = {life.mark: filled_of(life) for life in stay}
     at_carrier = {life.mark: house.archive.of(life.number) for life in stay}
