@@ -47,6 +47,7 @@ def merge(base: Json, mine: Json, theirs: Json) -> Merged:
 
 
 _CLASH: Any = object()
+_ABSENT: Any = object()
 
 
 def _either(was: Any, own: Any, other: Any) -> Any:
@@ -65,11 +66,12 @@ def _ladder(was: Json, own: Json, other: Json, clashes: list[Clash]) -> dict[str
     merged: dict[str, Any] = {}
     clashing: list[str] = []
     for name in dict.fromkeys([*other, *own]):
-        one = _either(was.get(name), own.get(name), other.get(name))
+        # None is a value: never.
+        one = _either(*(values.get(name, _ABSENT) for values in (was, own, other)))
         if one is _CLASH:
             clashing.append(name)
-            one = other.get(name)
-        if one is not None or (name in other and other[name] is None):
+            one = other.get(name, _ABSENT)
+        if one is not _ABSENT:
             merged[name] = one
     if clashing:
         mine, theirs = ({name: one.get(name) for name in clashing} for one in (own, other))

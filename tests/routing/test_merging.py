@@ -140,3 +140,15 @@ def test_the_default_ladder_is_merged_parameter_by_parameter() -> None:
         base, document(total_seconds=90, most_rings=5), document(total_seconds=60, most_rings=5)
     ).clashes
     assert (clash.rule, clash.mine, clash.theirs) == (LADDER, {"total_seconds": 90}, {"total_seconds": 60})
+
+
+def test_a_setting_that_somebody_set_to_none_stays_none() -> None:
+    base = {"ladder": {"counter_to_counter": 3, "owner_ring_seconds": 25}, "rules": []}
+    mine = {"ladder": {"counter_to_counter": None, "owner_ring_seconds": 25}, "rules": []}
+    theirs = {"ladder": {"counter_to_counter": 3, "owner_ring_seconds": 30}, "rules": []}
+
+    for one, other in ((mine, theirs), (theirs, mine)):
+        merged = merge(base, one, other)
+
+        assert merged.clashes == ()
+        assert merged.document["ladder"] == {"counter_to_counter": None, "owner_ring_seconds": 30}
