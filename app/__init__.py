@@ -17,6 +17,7 @@ from app.admin import (
     simulator,
 )
 from app.admin import promises as admin_promises
+from app.admin import rules as admin_rules
 from app.agents import mails, oidc_views, once
 from app.api import views as api
 from app.audit import keys as audit_keys
@@ -72,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     line_pages.register(app)
     file_pages.register(app)
     people_pages.register(app)
+    admin_rules.register(app)
     api.register(app)
     app.register_blueprint(scim.bp)
     cli.register(app)

@@ -30,6 +30,7 @@ PAGES = (
     Page("/admin/lines", "lines", (Role.ADMIN,)),
     Page("/admin/people", "people", (Role.ADMIN,)),
     Page("/admin/simulate", "simulate", OVERSEERS),
+    Page("/admin/rules", "rules", OVERSEERS),
     Page("/api/v1/docs", "api", (Role.ADMIN,)),
 )
 

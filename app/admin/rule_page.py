@@ -1,0 +1,300 @@
+"""What does the page on rules show? The draft as cards, what is different in it, and the versions."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice, pairwise
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from app import web
+from app.admin import rule_choices, rule_documents
+from app.admin.rule_cards import (
+    GROUPS,
+    LADDER,
+    Card,
+    Row,
+    Said,
+    form,
+    ladder_form,
+    ladder_pieces,
+    pieces,
+    words,
+)
+from app.admin.rule_choices import Choices
+from app.records.agents import Agent, User
+from app.records.rules import RuleDraft
+from app.routing import last_week, publishing, rule_sentences, rules
+from app.routing.last_week import LastWeek, PastCall
+from app.routing.merging import Clash
+from app.routing.publishing import Draft, Published
+from app.routing.rule_sentences import Difference
+from app.routing.shadows import shadowed
+from app.routing.taking import Taken
+
+Json = dict[str, Any]
+
+SHOWN_CALLS = 8
+SHOWN_VERSIONS = 10
+
+
+@dataclass(frozen=True)
+class Unsaved:
+    """What somebody wrote of a rule (or of the LADDER) that couldn't be saved as it stands."""
+
+    rule: str
+    written: Json
+    mistakes: Mapping[str, str] = field(default_factory=dict)
+    clash: Clash | None = None
+    since: int | None = None  # the draft that they looked at
+
+
+@dataclass(frozen=True)
+class Version:
+    number: int
+    published_at: datetime | None
+    who: str
+    why: str
+    restores: int | None
+    differences: Sequence[Difference]
+    is_in_force: bool
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """The draft against what is in force."""
+
+    in_force: int
+    differences: Sequence[Difference]
+    problems: Sequence[str]
+    saved_by: str
+    saved_at: datetime | None
+
+
+def context(
+    session: Session,
+    now: datetime,
+    *,
+    is_open: frozenset[str],
+    may_change: bool,
+    unsaved: Unsaved | None = None,
+) -> Json:
+    """Return what the templates of the page need."""
+    draft = publishing.draft(session)
+    week = last_week.calls(session, now)
+    choices = rule_choices.choices(session, week, draft.document)
+    taken = week.asked.taken(draft.rules)
+    shadows = shadowed(draft.rules.rules)
+    places = {rule.id: place for place, rule in enumerate(draft.rules.rules, 1)}
+    ladder = draft.document["ladder"]
+    cards = []
+    for written in draft.document["rules"]:
+        theirs = unsaved if unsaved is not None and unsaved.rule == written["id"] else None
+        shown = theirs.written if theirs and theirs.written else written
+        cards.append(
+            Card(
+                id=written["id"],
+                place=places[written["id"]],
+                name=written["name"],
+                enabled=written["enabled"],
+                pieces=pieces(written, choices),
+                form=form(shown, choices, ladder) if written["id"] in is_open and may_change else None,
+                taken=taken[written["id"]],
+                calls=_calls(session, written["id"], taken[written["id"]], week),
+                warnings=_warnings(written, taken[written["id"]], shadows, places),
+                mistakes=theirs.mistakes if theirs else {},
+                clash=_clash(session, theirs, choices) if theirs else None,
+            )
+        )
+    return {
+        "cards": cards,
+        "gone": _gone(session, unsaved, choices, places),
+        "ladder": _ladder_card(session, ladder, is_open if may_change else frozenset(), unsaved, choices),
+        "left": week.asked.left(draft.rules),
+        "calls": len(week.calls),
+        "choices": choices,
+        "groups": GROUPS,
+        "draft": draft,
+        "is_open": is_open,
+        "may_change": may_change,
+        "proposal": _proposal(session, draft, choices, places),
+        "examples": rule_documents.EXAMPLES,
+        "now": now,
+    }
+
+
+def _ladder_card(
+    session: Session,
+    ladder: Json,
+    is_open: frozenset[str],
+    unsaved: Unsaved | None,
+    choices: Choices,
+) -> Card:
+    theirs = unsaved if unsaved is not None and unsaved.rule == LADDER else None
+    shown = {**ladder, **theirs.written} if theirs else ladder
+    return Card(
+        LADDER,
+        0,
+        "",
+        True,
+        ladder_pieces(ladder),
+        ladder_form(shown) if LADDER in is_open else None,
+        mistakes=theirs.mistakes if theirs else {},
+        clash=_clash(session, theirs, choices) if theirs else None,
+    )
+
+
+def name_of(session: Session, who: str) -> str:
+    """Return what colleagues call whoever saved or published something."""
+    if not who:
+        return words("somebody")
+    agent = session.scalar(select(Agent.name).join(User, User.agent == Agent.key).where(User.email == who))
+    return agent or who.partition("@")[0]
+
+
+# --- beside a rule ------------------------------------------------------------------------------------
+
+
+def _warnings(
+    rule: Json, taken: Taken, shadows: Mapping[str, str], places: Mapping[str, int]
+) -> tuple[str, ...]:
+    if not rule["enabled"]:
+        return ()
+    if rule["id"] in shadows:
+        return (words("shadowed", place=places[shadows[rule["id"]]]),)
+    if taken.holds and not taken.calls:
+        if len(taken.before) == 1:
+            return (words("shadowed_by_calls", place=places[taken.before[0][0]]),)
+        return (words("shadowed_by_several"),)
+    said = [words("takes_part", place=places[one], calls=calls) for one, calls in taken.before]
+    if not rule["when"]:
+        said.append(words("takes_everything"))
+    return tuple(said)
+
+
+def _calls(session: Session, rule: str, taken: Taken, week: LastWeek) -> tuple[Row, ...]:
+    found = (week.calls[place] for place in islice(taken.which(), SHOWN_CALLS))
+    return tuple(Row(call, _before(session, rule, call)) for call in found)
+
+
+def _before(session: Session, rule: str, call: PastCall) -> str:
+    """Return which rule took a call when it came in."""
+    if not call.rule:
+        return words("then_ladder")
+    if call.rule == rule:
+        return words("then_same")
+    at_the_time = rules.of_version(session, call.rule_version).rules
+    for place, one in enumerate(at_the_time, 1):
+        if one.id == call.rule:
+            return words("then_rule", name=one.name or words("rule", place=place))
+    return words("then_rule", name=call.rule)
+
+
+# --- two texts of one rule ----------------------------------------------------------------------------
+
+
+def _clash(session: Session, unsaved: Unsaved, choices: Choices) -> Said | None:
+    clash = unsaved.clash
+    if clash is None:
+        return None
+    mine, theirs = clash.place or (None, None)
+    return Said(
+        mine=_said(clash, clash.mine, mine, choices),
+        theirs=_said(clash, clash.theirs, theirs, choices),
+        who=name_of(session, _who_changed(session, clash.rule, unsaved.since)),
+        mine_json=json.dumps(clash.mine),
+        place=mine,
+        may_keep_both=clash.rule != LADDER and clash.place is None and None not in (clash.mine, clash.theirs),
+    )
+
+
+def _said(clash: Clash, one: Mapping[str, Any] | None, place: int | None, choices: Choices) -> str:
+    if one is None:
+        return rule_sentences.gone(web.language())
+    if clash.rule == LADDER:
+        return rule_sentences.of_the_ladder(one, web.language())
+    if place is not None:
+        return words("clash_place", place=place)
+    name = f"“{one['name']}” " if one.get("name") else ""
+    return name + rule_sentences.words(rule_sentences.sentence(one, web.language(), choices.called))
+
+
+def _who_changed(session: Session, rule: str, since: int | None) -> str:
+    """Return who saved the newest draft in which a rule is another than in the one before it."""
+    rows = session.scalars(
+        select(RuleDraft).where(RuleDraft.revision >= (since or 0)).order_by(RuleDraft.revision)
+    ).all()
+    who = rows[-1].saved_by if rows else ""
+    for before, row in pairwise(rows):
+        if _of(before.rules, rule) != _of(row.rules, rule):
+            who = row.saved_by
+    return who
+
+
+def _of(document: Mapping[str, Any], rule: str) -> Any:
+    return document.get("ladder") if rule == LADDER else rule_documents.rule_in(document, rule)
+
+
+def _gone(
+    session: Session, unsaved: Unsaved | None, choices: Choices, places: Mapping[str, int]
+) -> tuple[str, Said] | None:
+    """Return the texts of a rule that somebody else took away while it was changed here."""
+    if unsaved is None or unsaved.clash is None or unsaved.rule in places or unsaved.rule == LADDER:
+        return None
+    said = _clash(session, unsaved, choices)
+    return (unsaved.rule, said) if said is not None else None
+
+
+# --- what is published --------------------------------------------------------------------------------
+
+
+def _proposal(session: Session, draft: Draft, choices: Choices, places: Mapping[str, int]) -> Proposal:
+    in_force = rules.in_force(session)
+    found = rule_sentences.differences(in_force, draft.rules, web.language(), choices.called)
+    return Proposal(
+        in_force.version,
+        found,
+        problems_in_words(publishing.problems(session, draft.rules), places) if found else (),
+        name_of(session, draft.saved_by) if draft.revision else "",
+        draft.saved_at,
+    )
+
+
+def problems_in_words(problems: Sequence[publishing.Problem], places: Mapping[str, int]) -> tuple[str, ...]:
+    """Return what forbids to publish, each thing once: of many situations the first tells enough."""
+    said: dict[tuple[str, str], str] = {}
+    for one in problems:
+        what = one.say(web.language())
+        whole = (
+            words("problem_of", place=places[one.rule], problem=what)
+            if one.rule in places
+            else words("problem_of_ladder", problem=what)
+        )
+        said.setdefault((one.rule, str(one.kind) + one.name), whole)
+    return tuple(said.values())
+
+
+def versions(
+    session: Session, before: int | None, called: Mapping[str, str]
+) -> tuple[list[Version], int | None]:
+    """Return versions, the newest first, and before which number the older ones go on."""
+    found = publishing.versions(session, before=before, limit=SHOWN_VERSIONS + 1)
+    in_force = rules.in_force(session).version
+    shown = [_version(session, one, in_force, called) for one in found[:SHOWN_VERSIONS]]
+    return shown, shown[-1].number if len(found) > SHOWN_VERSIONS else None
+
+
+def _version(session: Session, one: Published, in_force: int, called: Mapping[str, str]) -> Version:
+    number = one.rules.version
+    return Version(
+        number,
+        one.published_at,
+        name_of(session, one.published_by) if one.published_by else "",
+        one.why,
+        one.restores,
+        rule_sentences.differences(one.before, one.rules, web.language(), called),
+        number == in_force,
+    )

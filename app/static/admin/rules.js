@@ -1,0 +1,263 @@
+// How do rules change as one types? Each change is saved, and what the server makes of it takes its place.
+
+import { announce, say } from "./rules_said.js";
+import { watchOrder } from "./rules_order.js";
+
+const live = document.querySelector("#rules-live");
+const PAUSE_MILLISECONDS = 600;
+const LOOK_MILLISECONDS = 20000;
+const RETRY_MILLISECONDS = 3000;
+
+const unsaved = new Map(); // form's action -> how often it was changed since it was saved
+const timers = new Map();
+let queue = Promise.resolve(); // one after the other: an older text must not overtake a newer one
+let underway = 0;
+
+document.querySelector("main").classList.add("rules-live-page");
+dress(live);
+
+// --- asking the server -------------------------------------------------------------------------------------------
+
+const stamp = () => live.querySelector("#rules-state").dataset.stamp;
+const ids = () => [...live.querySelectorAll("[data-rule]:has([name=edited])")].map((card) => card.dataset.rule);
+
+function request(path, options = {}) {
+  return fetch(path, { ...options, headers: { "X-Requested-With": "fetch", "X-CSRF-Token": live.dataset.csrf } });
+}
+
+/** Send a form as its pressed button would (none: it was only filled in), once those before it were answered. */
+function send(form, button = null) {
+  clearTimeout(timers.get(form.action));
+  underway += 1;
+  queue = queue.then(() => sendNow(form, button)).finally(() => { underway -= 1; });
+  return queue;
+}
+
+async function sendNow(form, button) {
+  // Meanwhile its place may have been taken by what another answer brought.
+  const current = form.isConnected ? form : [...live.querySelectorAll("form")].find(({ action }) => action === form.action);
+  if (!current) return;
+  const changes = unsaved.get(current.action) ?? 0;
+  const body = new URLSearchParams(new FormData(current, button?.isConnected ? button : null));
+  if (button && !button.isConnected && button.name) body.append(button.name, button.value);
+  for (const id of ids()) if (!body.getAll("open").includes(id)) body.append("open", id);
+  say("saving");
+  try {
+    const response = await request(current.action, { method: "POST", body });
+    if (response.redirected || response.status === 401) return location.reload();
+    if (![200, 409, 422, 503].includes(response.status)) throw new Error(String(response.status));
+    const isSaved = response.status === 200;
+    const html = await response.text();
+    const changedSince = (unsaved.get(current.action) ?? 0) !== changes;
+    if (isSaved && !changedSince) unsaved.delete(current.action);
+    place(html, { sent: current, isTyped: !button, isSaved, keep: changedSince });
+    if (response.status === 409) live.querySelector(".clash")?.focus();
+  } catch {
+    say("unreachable", true);
+    if (!unsaved.has(current.action)) unsaved.set(current.action, 1);
+    timers.set(current.action, setTimeout(() => send(current, button), RETRY_MILLISECONDS));
+  }
+}
+
+/** Show the rules with the forms of these ones open. */
+async function show(open) {
+  const asked = new URLSearchParams(open.map((id) => ["open", id]));
+  const response = await request(`/admin/rules?${asked}`);
+  if (response.redirected || response.status === 401) return location.reload();
+  if (response.ok) place(await response.text(), {});
+}
+
+// What others changed appears by itself, while nobody types.
+async function look() {
+  if (document.hidden || underway || unsaved.size || live.querySelector(".is-dragged")) return;
+  const asked = new URLSearchParams([...ids().map((id) => ["open", id]), ["revision", stamp()]]);
+  const response = await request(`/admin/rules?${asked}`).catch(() => null);
+  if (response?.status === 200 && !response.redirected && !underway && !unsaved.size) place(await response.text(), { quietly: true });
+}
+setInterval(look, LOOK_MILLISECONDS);
+document.addEventListener("visibilitychange", look);
+
+// --- putting in place what the server rendered --------------------------------------------------------------------
+
+function place(html, { sent = null, isTyped = false, isSaved = true, keep = false, quietly = false }) {
+  const focus = remember();
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const why = live.querySelector("#why")?.value;
+  for (const card of page.querySelectorAll("[data-rule]")) {
+    const old = document.getElementById(card.id);
+    if (!old) continue;
+    keepOpen(old, card);
+    const form = old.querySelector("[data-rule-form]");
+    const isSent = sent && form === sent;
+    const hasMore = form && unsaved.has(form.action) && !(isSent && !keep);
+    if (hasMore && !(isSent && !isSaved)) card.replaceWith(document.adoptNode(old));
+    else if (isSent && isTyped && card.querySelector("[name=edited]")) keepEditor(old, card);
+  }
+  dress(page);
+  live.replaceChildren(...page.body.childNodes);
+  const field = live.querySelector("#why");
+  if (field && why) field.value = why;
+  focus();
+  const state = live.querySelector("#rules-state");
+  if (!quietly) announce(state.dataset.did, !isSaved);
+}
+
+/** The fields in which somebody types stay the very same; around them stands what they come to. */
+function keepEditor(old, card) {
+  const editor = old.querySelector("[data-part=editor]");
+  const fresh = card.querySelector("[data-part=editor]");
+  if (rows(editor) !== rows(fresh)) return;
+  for (const mistake of fresh.querySelectorAll("[data-mistake]")) {
+    const here = editor.querySelector(`[data-mistake="${mistake.dataset.mistake}"]`);
+    if (!here) continue;
+    here.textContent = mistake.textContent;
+    here.hidden = mistake.hidden;
+    editor.querySelector(`[aria-describedby="${here.id}"]`)?.toggleAttribute("aria-invalid", !mistake.hidden);
+  }
+  // A name that was typed has become a chip: such a row is rendered anew.
+  for (const row of fresh.querySelectorAll(".asking")) {
+    const here = editor.querySelector(`[data-row="${row.dataset.row}"].asking`);
+    const more = here?.querySelector("[name$=-more]");
+    if (more?.value && more !== document.activeElement || how(here) !== how(row)) here.replaceWith(row.cloneNode(true));
+  }
+  fresh.replaceWith(document.adoptNode(editor));
+}
+
+const rows = (editor) => [...editor.querySelectorAll("[name$=-fact]")].map(({ name, value }) => name + value).join();
+const how = (row) => row?.querySelector("[name$=-how]")?.value + [...(row?.querySelectorAll("[type=date]") ?? [])].length;
+
+function keepOpen(old, card) {
+  for (const one of old.querySelectorAll("details[id][open]")) card.querySelector(`#${CSS.escape(one.id)}`)?.setAttribute("open", "");
+  if (old.dataset.only) card.dataset.only = old.dataset.only;
+}
+
+/** Remember where the keyboard is; return what brings it back there, or to its rule. */
+function remember() {
+  const had = live.contains(document.activeElement) ? document.activeElement : null;
+  const card = had?.closest("[data-rule]")?.id;
+  return () => {
+    if (!had || had === document.activeElement) return;
+    const same = had.isConnected ? had : had.id && document.getElementById(had.id);
+    const target = same && !same.disabled && same.checkVisibility() ? same : document.getElementById(card) ?? live.querySelector("#add-rule");
+    target?.focus({ preventScroll: Boolean(same) });
+  };
+}
+
+/** Show what only a script makes work, and of a form only the row whose word was pressed. */
+function dress(root) {
+  for (const one of root.querySelectorAll("[data-handle], [data-keys]")) one.hidden = false;
+  for (const card of root.querySelectorAll("[data-rule]")) only(card);
+}
+
+function only(card) {
+  const { only: row } = card.dataset;
+  const editor = card.querySelector("[data-part=editor]");
+  if (!editor) return;
+  const target = row && editor.querySelector(`[data-row="${CSS.escape(row)}"]`);
+  for (const one of editor.querySelectorAll("[data-row]")) one.hidden = Boolean(target) && one !== target;
+  for (const one of editor.querySelectorAll("[data-group], [data-more]")) one.hidden = Boolean(target) && !one.contains(target);
+  const everything = editor.querySelector("[data-everything]");
+  if (everything) everything.hidden = !target;
+  const keys = editor.querySelector("[data-keys]");
+  if (keys) keys.hidden = Boolean(target);
+  if (target) target.closest("details")?.setAttribute("open", "");
+  for (const word of card.querySelectorAll(".word")) word.setAttribute("aria-expanded", String(Boolean(target) && word.dataset.row === row));
+}
+
+// --- what people do -----------------------------------------------------------------------------------------------
+
+live.addEventListener("submit", (event) => {
+  const { target: form, submitter } = event;
+  if (!form.hasAttribute("data-live")) {
+    if (unsaved.size) {
+      // What was typed comes first, then it is published.
+      event.preventDefault();
+      flush().then(() => { if (!unsaved.size) live.querySelector(`form[action="${form.getAttribute("action")}"]`)?.requestSubmit(); });
+    }
+    return;
+  }
+  event.preventDefault();
+  const card = form.closest("[data-rule]");
+  if (card && (submitter?.hasAttribute("data-close") || submitter?.value === "add" || submitter?.value?.startsWith("drop"))) delete card.dataset.only;
+  send(form, submitter?.hidden ? null : submitter).then(() => after(form, submitter));
+});
+
+/** Where does the keyboard go on once a button has done its work and may be gone? */
+function after(form, button) {
+  const card = form.closest("[data-rule]")?.id;
+  const now = card && document.getElementById(card);
+  if (button?.value === "add" && now) focusIn([...now.querySelectorAll(".asking")].at(-1));
+  else if (button?.hasAttribute("data-close")) now?.querySelector("[data-open]")?.focus();
+  else if (form.action.endsWith("/admin/rules/add")) {
+    const made = [...live.querySelectorAll("#rules > [data-rule]")].at(-1);
+    made?.scrollIntoView({ block: "nearest" });
+    (made?.querySelector(".word") ?? made)?.focus();
+  } else if (button?.value === "remove") live.querySelector("#undo-button")?.focus();
+}
+
+live.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+  const word = event.target.closest(".word, [data-open]");
+  const everything = event.target.closest("[data-everything]");
+  if (everything) {
+    const card = everything.closest("[data-rule]");
+    delete card.dataset.only;
+    only(card);
+    card.querySelector("[data-part=editor] :is(select, input:not([type=hidden]))")?.focus();
+  }
+  if (!word) return;
+  event.preventDefault();
+  openAt(word.closest("[data-rule]").id, word.dataset.row ?? "");
+});
+
+async function openAt(id, row) {
+  const find = () => document.getElementById(id);
+  find().dataset.only = row;
+  if (!row) delete find().dataset.only;
+  if (!find().querySelector("[name=edited]")) {
+    await queue;
+    await show([...ids(), find().dataset.rule]);
+  } else only(find());
+  focusIn(find().querySelector(row ? `[data-part=editor] [data-row="${CSS.escape(row)}"]` : "[data-part=editor]"));
+}
+
+function focusIn(place) {
+  const fields = [...(place?.querySelectorAll("input:not([type=hidden]), select, button") ?? [])].filter((one) => one.checkVisibility());
+  (fields.find((one) => one.checked) ?? fields.find((one) => one.matches("input")) ?? fields[0])?.focus();
+}
+
+function changed(event, pause) {
+  const form = event.target.closest("[data-rule-form]");
+  // Nothing is asked yet by a fact that is only looked up in the list.
+  if (!form || event.target.name === "add-fact") return;
+  unsaved.set(form.action, (unsaved.get(form.action) ?? 0) + 1);
+  clearTimeout(timers.get(form.action));
+  timers.set(form.action, setTimeout(() => send(form), pause));
+}
+live.addEventListener("input", (event) => changed(event, PAUSE_MILLISECONDS));
+live.addEventListener("change", (event) => changed(event, event.target.matches("select, [type=checkbox]") ? 0 : PAUSE_MILLISECONDS));
+
+live.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || event.defaultPrevented) return;
+  const card = event.target.closest("[data-rule]");
+  const row = event.target.closest("[data-part=editor] [data-row]")?.dataset.row;
+  // Back to the word from which one came.
+  if (card && row) (card.querySelector(`.word[data-row="${CSS.escape(row)}"]`) ?? card).focus();
+});
+
+function flush() {
+  for (const action of unsaved.keys()) {
+    const form = [...live.querySelectorAll("form")].find((one) => one.action === action);
+    if (form) send(form);
+  }
+  return queue;
+}
+
+watchOrder(live, send);
+
+document.addEventListener("visibilitychange", () => { if (document.hidden) flush(); });
+addEventListener("beforeunload", (event) => {
+  if (!unsaved.size && !underway) return;
+  flush();
+  event.preventDefault();
+});

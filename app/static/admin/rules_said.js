@@ -1,0 +1,16 @@
+// What is said of what was just done, to eyes and ears alike?
+
+const line = document.querySelector("#rules-said");
+
+export function announce(text, isWarning = false) {
+  line.classList.toggle("warning", isWarning);
+  // The same words once more are said once more.
+  if (line.textContent === text) line.textContent = "";
+  requestAnimationFrame(() => { line.textContent = text; });
+}
+
+/** Say one of the sentences that the page brought along. */
+export function say(code, isWarning = false) {
+  line.classList.toggle("warning", isWarning);
+  line.textContent = line.dataset[code];
+}
