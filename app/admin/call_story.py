@@ -197,7 +197,7 @@ def _of_promise(session: Session, call: Call, told: _Told) -> Iterator[Happening
     events = select(PromiseEvent).where(PromiseEvent.promise == call.promise).order_by(PromiseEvent.id)
     names = {"customer": catalogue.text("promise.the_customer", told.language), **told.names}
     for event in session.scalars(events):
-        words = ledger.in_words(event, told.language, told.zone, names)
+        words = told.in_words(event, told.language, told.zone, names)
         who = names.get(event.who, event.who)
         yield Happening(event.at, "promise", words, "" if who in words else who)
     for message in session.scalars(select(Message).where(Message.promise == call.promise)):

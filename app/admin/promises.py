@@ -39,7 +39,7 @@ from app.desk import threads
 from app.desk.card import zone_of_house
 from app.errors import ApplicationError, InvalidField
 from app.lines import places
-from app.promises import ledger, numbers, playing, recordings, second_thoughts
+from app.promises import ledger, numbers, playing, recordings, second_thoughts, told
 from app.records.agents import Agent, Role
 from app.records.callers import Direction
 from app.records.messages import Message
@@ -362,7 +362,7 @@ def happenings(
     written = session.scalars(select(Message).where(Message.promise == promise.id)).all()
     names = {"customer": catalogue.text("promise.the_customer", language), **names}
     found = [
-        Happening(event.at, ledger.in_words(event, language, zone, names), names.get(event.who, event.who))
+        Happening(event.at, told.in_words(event, language, zone, names), names.get(event.who, event.who))
         for event in events
     ] + [
         Happening(message.at, _in_words(message, language), names.get(message.author or "", ""))

@@ -15,7 +15,7 @@ from app.callbacks.outcome import LOOK_AGAIN_AFTER, is_over
 from app.carrier.rest import with_parameters
 from app.deployment import Deployment
 from app.outgoing import outbox
-from app.promises import attempts, dropped, ledger
+from app.promises import attempts, dropped, ledger, told
 from app.promises.attempts import STEP
 from app.promises.times import Window
 from app.records.callers import Direction
@@ -128,7 +128,7 @@ def _owed(session: Session, promise: Promise, facts: Facts, window: Window, now:
     if now >= window.colleagues_from:
         agents = reading.supervisors(session, now) | agents
     refused = {*attempts.refused_lately(session, promise.id, now - REFUSAL_HOLDS)}
-    refused |= ledger.given_away_by(session, promise.id, now - REFUSAL_HOLDS) - {promise.agent}
+    refused |= told.given_away_by(session, promise.id, now - REFUSAL_HOLDS) - {promise.agent}
     case = facts.caller.case
     if case is not None and case.avoided not in (None, promise.agent):
         refused.add(str(case.avoided))

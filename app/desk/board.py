@@ -11,7 +11,7 @@ from app.agents import teams
 from app.desk import threads
 from app.desk.promise_cards import PromiseCard, promise_cards, texts
 from app.desk.threads import Conversation
-from app.promises import ledger, second_thoughts
+from app.promises import ledger, second_thoughts, told
 from app.records.agents import Agent
 from app.records.callers import Case, Customer
 from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
@@ -113,7 +113,7 @@ def _asks_the_team(team: ScalarSelect[str]) -> ColumnElement[bool]:
     return (
         Promise.agent.is_(None)
         & or_(Promise.team == team, Promise.team == "")
-        & or_(Promise.next_at.is_(None), ledger.was_left(Promise.id))
+        & or_(Promise.next_at.is_(None), told.was_left(Promise.id))
         & ~Promise.to_review
         & (Promise.state != PromiseState.CALLING)
     )

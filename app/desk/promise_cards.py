@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.desk.masking import masked_phone
-from app.promises import ledger, recordings
+from app.promises import recordings, told
 from app.records.callers import Case, Customer
 from app.records.messages import MessageStop
 from app.records.promises import Promise, Recording, RecordingState
@@ -49,7 +49,7 @@ def promise_cards(
     """Return promises as the desk of `agent` shows them; `names` says how agents are called."""
     subjects = texts(session, Case.key, Case.subject, [one.case for one in promises])
     customers = texts(session, Customer.key, Customer.name, [one.customer for one in promises])
-    left = ledger.left_by(session, [one.id for one in promises if one.agent is None])
+    left = told.left_by(session, [one.id for one in promises if one.agent is None])
     heard = recordings.of_promises(session, [one.id for one in promises])
     wanting_none = texts(session, MessageStop.number, MessageStop.how, [one.number for one in promises])
     return tuple(
