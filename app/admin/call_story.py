@@ -14,6 +14,7 @@ from app import catalogue
 from app.catalogue import times
 from app.desk.masking import masked_phone
 from app.promises import ledger
+from app.promises.told import in_words
 from app.records.agents import Agent
 from app.records.callers import Case, Customer, Direction
 from app.records.calls import Call, CallState, CallStep, Outcome, StepKind, StepOutcome
@@ -197,7 +198,7 @@ def _of_promise(session: Session, call: Call, told: _Told) -> Iterator[Happening
     events = select(PromiseEvent).where(PromiseEvent.promise == call.promise).order_by(PromiseEvent.id)
     names = {"customer": catalogue.text("promise.the_customer", told.language), **told.names}
     for event in session.scalars(events):
-        words = told.in_words(event, told.language, told.zone, names)
+        words = in_words(event, told.language, told.zone, names)
         who = names.get(event.who, event.who)
         yield Happening(event.at, "promise", words, "" if who in words else who)
     for message in session.scalars(select(Message).where(Message.promise == call.promise)):
