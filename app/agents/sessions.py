@@ -64,10 +64,12 @@ class Limits:
     def is_proven(self) -> ColumnElement[bool]:
         """Return whether enough was shown: a password alone is, until one has, or needs, a second factor.
 
-        So what was begun without one is over as soon as there is one, by whichever process it was begun.
+        So what was begun without one is over as soon as there is one, by whichever process it was begun. What
+        a process of the release before began (it says nothing) needs none to its end: an upgrade in the
+        middle of a shift takes nobody's desk.
         """
-        needs_none = User.role.not_in(sorted(self.factor_roles)) & ~has_factor(User.email)
-        return or_(UserSession.proven_by == Proven.FACTOR, needs_none)
+        needs_none = or_(User.role.not_in(sorted(self.factor_roles)), UserSession.proven_by == "")
+        return or_(UserSession.proven_by == Proven.FACTOR, needs_none & ~has_factor(User.email))
 
 
 @dataclass(frozen=True)

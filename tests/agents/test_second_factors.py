@@ -239,6 +239,20 @@ def test_a_session_of_before_the_rule_is_over(
     assert not is_signed_in(client)
 
 
+def test_an_upgrade_takes_nobodys_desk_in_the_middle_of_a_shift(
+    needed: None, client: FlaskClient, admin: str, settings: Settings
+) -> None:
+    client.application.config["SETTINGS"] = settings
+    office.sign_in(client, admin)
+    client.application.config["SETTINGS"] = replace(settings, second_factor_roles=OVERSEERS)
+    with transaction() as session:
+        session.execute(update(UserSession).values(proven_by="", proven_at=None))  # as the release before did
+
+    assert is_signed_in(client)
+    with_app(settings)
+    assert not is_signed_in(client)
+
+
 def test_the_last_factor_stays_where_one_is_needed(
     needed: None, client: FlaskClient, admin: str, settings: Settings
 ) -> None:
