@@ -128,7 +128,8 @@ def add_app() -> Response:
     if step is None:
         return _page_of_app(secret, error=door_words.say("app_wrong_code"))
     with transaction() as db:
-        factors.hold(db, owner.email)
+        if not _may_add(db, owner):
+            return sign_in.ask_to_sign_in()
         authenticators.add(db, owner.email, secret, step, now, _settings().all_secret_keys)
         sign_in.note(db, AccessKind.AUTHENTICATOR_ADDED, owner.email)
         codes = _added(db, owner)
@@ -204,7 +205,8 @@ def add_passkey() -> Response:
     if new is None or not isinstance(handle, str):
         return _page(422, error=door_words.say("passkey_failed"))
     with transaction() as db:
-        factors.hold(db, owner.email)
+        if not _may_add(db, owner):
+            return sign_in.ask_to_sign_in()
         if not passkeys.add(db, owner.email, new, handle, name, utcnow()):
             return _page(409, error=door_words.say("passkey_known"))
         sign_in.note(db, AccessKind.PASSKEY_ADDED, owner.email, about=name)
@@ -273,6 +275,15 @@ def _owner() -> Owner:
 def _settings() -> Settings:
     settings: Settings = current_app.config["SETTINGS"]
     return settings
+
+
+def _may_add(db: Session, owner: Owner) -> bool:
+    """Say whether they may still: who isn't in yet sets up the first, and no other beside it.
+
+    Whoever has the password too must not add theirs at the same instant.
+    """
+    factors.hold(db, owner.email)
+    return owner.session is not None or not factors.of(db, owner.email).any
 
 
 def _may_remove(db: Session, owner: Owner) -> bool:

@@ -13,7 +13,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
-from app.agents import authenticators, guessing, recovery_codes, sealing, sessions
+from app.agents import authenticators, factor_views, guessing, recovery_codes, sealing, sessions
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.records.access import AccessEvent, AccessKind, UserSession
@@ -217,6 +217,23 @@ def test_who_needs_a_factor_and_has_none_sets_one_up_before_anything_else(
         AccessKind.RECOVERY_CODES_MADE,
         AccessKind.SIGNED_IN,
     ]
+
+
+def test_two_who_have_the_password_do_not_both_set_up_the_first_factor(
+    needed: None, client: FlaskClient, admin: str
+) -> None:
+    other = client.application.test_client()
+    for one in (client, other):
+        try_password(one, admin, PASSWORD)
+        one.get("/account/factors/app", headers=PAGE)
+
+    set_up_app(client)
+
+    assert other.get("/account/factors", headers=PAGE).location.startswith("/login?")
+    assert post(other, "/account/factors/app", code="000000").status_code == 401
+    with transaction() as session:
+        assert not factor_views._may_add(session, factor_views.Owner(admin, None, "/"))
+        assert factor_views._may_add(session, factor_views.Owner(admin, "a session", "/"))
 
 
 def test_agents_are_not_held_up(needed: None, client: FlaskClient) -> None:
