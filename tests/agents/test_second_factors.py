@@ -1,9 +1,11 @@
 """Who comes in with a password alone, who needs more, and what becomes of apps and recovery codes?"""
 
 import re
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pyotp
 import pytest
@@ -14,8 +16,12 @@ from sqlalchemy import select, update
 from werkzeug.test import TestResponse
 
 from app.agents import authenticators, factor_views, guessing, recovery_codes, sealing, sessions
+from app.carrier.rest import Carrier
+from app.carrier.spool import Spool
 from app.clock import utcnow
 from app.db import reading, transaction
+from app.deployment import Deployment
+from app.jobs.timetable import Timetable
 from app.records.access import AccessEvent, AccessKind, UserSession
 from app.records.agents import Role, User
 from app.records.factors import Authenticator, RecoveryCode
@@ -392,6 +398,27 @@ def test_codes_work_on_while_the_key_is_rotated_and_after_the_old_one_went(
         assert authenticators.accept(session, admin, totp.at(now), now, [new])
     with transaction() as session:
         assert not authenticators.accept(session, admin, totp.at(now + step), now, [old])
+
+
+def test_the_worker_seals_anew_all_that_the_old_key_has_sealed(
+    settings: Settings, admin: str, tmp_path: Path, carrier: Carrier
+) -> None:
+    totp = with_app(settings)
+    new = "n" * 40
+    timetable = Timetable(
+        carrier,
+        Deployment.of(settings),
+        Spool(tmp_path),
+        threading.Event(),
+        settings.keep,
+        secret_keys=[settings.secret_key, new],
+    )
+
+    done = [timetable.jobs()["seals"].do() for _ in range(2)]
+
+    assert done == [1, 0]
+    with reading() as session:
+        assert sealing.unseal(session.get_one(Authenticator, admin).sealed, [new]) == totp.secret
 
 
 # --- recovery codes -----------------------------------------------------------------------------------
