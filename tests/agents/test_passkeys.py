@@ -136,7 +136,7 @@ def test_a_passkey_signs_somebody_in_without_a_password_and_stands_in_for_a_code
 
     # And when one is asked once more.
     with transaction() as session:
-        session.execute(update(UserSession).values(proven_at=func.datetime("2026-01-01")))
+        session.execute(update(UserSession).values(proven_at=utcnow() - timedelta(hours=1)))
     page.goto(f"{url}/account/factors/app")
     expect(page.get_by_role("heading", name="Bent u het nog?")).to_be_visible()
     page.get_by_role("button", name="Verder met een passkey").click()
