@@ -89,11 +89,11 @@ def erase_number(session: Session, e164: str, who: str, now: datetime, erasure: 
 
     Customers who have it lose it, and stay: their calls and promises go on naming them and their cases.
     """
-    wanted_none = session.get(MessageStop, e164) is not None
+    was_noted = any(session.get(table, e164) is not None for table in (MessageStop, NobodysNumber))
     erased = _forget(session, _Somebody([e164]), who, now, erasure)
     session.execute(delete(NobodysNumber).where(NobodysNumber.e164 == e164))
     gone = delete(CustomerNumber).where(CustomerNumber.e164 == e164).returning(CustomerNumber.customer)
-    is_known = bool(session.scalars(gone).all()) or wanted_none or erased != Erased(0, 0, 0)
+    is_known = bool(session.scalars(gone).all()) or was_noted or erased != Erased(0, 0, 0)
     if is_known:
         _write_down(session, audit.number(e164), erased, who, now)
     return erased if is_known else None

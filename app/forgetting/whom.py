@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, false, func, literal, or_, select, true
 from sqlalchemy.orm import InstrumentedAttribute, Session, aliased
 
-from app.records.callers import Case, Contact, Customer, CustomerNumber
+from app.records.callers import Case, Contact, Customer, CustomerNumber, NobodysNumber
 from app.records.calls import Call
 from app.records.messages import Message, MessageStop
 from app.records.notes import CallNote
@@ -78,6 +78,7 @@ def is_known(session: Session, of: Person) -> bool:
         select(Message.sid).where(Message.number.in_(of.numbers)),
         select(Promise.id).where(Promise.number.in_(of.numbers)),
         select(MessageStop.number).where(MessageStop.number.in_(of.numbers)),
+        select(NobodysNumber.e164).where(NobodysNumber.e164.in_(of.numbers)),
     )
     return any(session.scalar(one.limit(1)) is not None for one in wanted)
 

@@ -1,6 +1,8 @@
 """Is somebody forgotten whatever happens meanwhile, and once only? And is nobody else harmed?"""
 
+import io
 import json
+import zipfile
 from datetime import timedelta
 from pathlib import Path
 
@@ -107,6 +109,19 @@ def test_forgetting_again_says_that_nothing_is_known_and_leaves_no_receipt(house
     assert house.api.delete(f"/numbers/{STRANGER}").status_code == 404
     with db.reading() as session:
         assert session.scalar(select(func.count()).select_from(Erasure)) == 1
+
+
+def test_what_was_noted_of_a_number_alone_is_handed_out_and_forgotten(house: House) -> None:
+    house.api.put(f"/numbers/{STRANGER}", {"nobodys": True, "note": "Kanarie"})
+
+    answer = house.api.get(f"/numbers/{STRANGER}/export")
+    with zipfile.ZipFile(io.BytesIO(answer.data)) as archive:
+        assert "Kanarie" in archive.read("numbers.json").decode()
+    assert house.api.delete(f"/numbers/{STRANGER}").status_code == 204
+
+    assert lives.columns_filled("kanarie") == set()
+    assert house.api.get(f"/numbers/{STRANGER}/export").status_code == 404
+    assert house.api.delete(f"/numbers/{STRANGER}").status_code == 404
 
 
 def test_the_carriers_copies_are_asked_for_until_they_are_gone(house: House) -> None:
