@@ -20,7 +20,7 @@ class Via(StrEnum):
 
 
 class AuditPending(Base):
-    """What was written down with what it tells of, and has yet to be sealed: a matter of a second.
+    """What was written down with what it tells of, and has yet to be sealed: a matter of a second or two.
 
     The one place where a subject stands by its own key; see app/audit/sealing.py.
     """
