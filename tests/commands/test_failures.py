@@ -43,7 +43,7 @@ ASKING = {
     "hooks list": (),
     "hooks remove": ("1",),
     "hooks test": ("1",),
-    **{f"load {kind}": (FILE,) for kind in ("agents", "lines", "customers", "cases", "contacts")},
+    **{f"load {kind}": (FILE,) for kind in ("agents", "lines", "dates", "customers", "cases", "contacts")},
     "audit forget": (),
     "audit head": (),
     "audit new-key": ("--why", "lost"),
@@ -73,6 +73,7 @@ FILES = {
     "agents": "agent,name,spoken_name,email,team,phone,language\nanna,Anna,Anna,,Burgerzaken,,nl\n",
     "lines": "number,name,language,country,team,timezone,hours\n"
     "+31201234500,X,nl,NL,Burgerzaken,Europe/Amsterdam,\n",
+    "dates": "line,date,until,hours,why\n+31201234500,2026-12-24,,closed,\n",
     "customers": "customer,name,phones,language,postcode,tags\nK1,Ada,+31612345678,nl,,\n",
     "cases": "case,customer,subject,team,status,priority,opened_at,url,owner\n"
     "Z1,K1,Paspoort,Burgerzaken,open,normal,2026-11-01T10:00:00+01:00,,\n",
