@@ -103,7 +103,7 @@ def new() -> Response:
 def line(number: str) -> Response:
     with reading() as session:
         found = session.get(Line, number) or abort(404)
-        return _form(found, _said_of(found))
+    return _form(found, _said_of(found))
 
 
 @bp.post("")
@@ -152,17 +152,20 @@ def add_date(number: str) -> Response:
         "hours": hours_of_date(said),
         "why": said.get("why", ""),
     }
+    problems: Sequence[Problem] = ()
     with transaction() as session:
         found = session.get(Line, number, with_for_update=True) or abort(404)
         try:
             record = DATES.from_json(number, body, form_words.defaults())
-            if problems := _in_the_way(found, record) or own_dates.refused(session, [record]).get(0):
-                raise Refused(problems)
+            problems = _in_the_way(found, record) or own_dates.refused(session, [record]).get(0, ())
+            if not problems:
+                before = noting.settings_of(session, LINES, number)
+                own_dates.write(session, [record])
+                noting.note_change(session, LINES, number, before, actor())
         except Refused as refused:
-            return _form(found, _said_of(found), of_date=said, date_problems=refused.problems)
-        before = noting.settings_of(session, LINES, number)
-        own_dates.write(session, [record])
-        noting.note_change(session, LINES, number, before, actor())
+            problems = refused.problems
+    if problems:
+        return _form(found, _said_of(found), of_date=said, date_problems=problems)
     return make_response(redirect(f"/admin/lines/{number}?saved=1#dates", 303))
 
 

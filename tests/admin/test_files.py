@@ -167,6 +167,16 @@ def test_a_file_of_thousands_is_looked_through_and_loaded(client: FlaskClient, t
     assert check(client, token, "agents", b"x" * (5 * 1024 * 1024)).status_code in {413, 422}
 
 
+def test_a_sheet_of_billions_of_cells_is_refused_and_takes_nobody_along() -> None:
+    content = io.BytesIO()
+    with Workbook(content) as book:
+        sheet = book.add_worksheet()
+        sheet.write_string(0, 0, "agent")
+        sheet.write_string(1_048_575, 16_383, "far away")
+    with pytest.raises(sheets.NotASheet):
+        sheets.as_csv(content.getvalue())
+
+
 def test_an_unknown_kind_is_no_page(client: FlaskClient, token: str) -> None:
     assert client.get(f"{URL}/customers.csv").status_code == 404
     assert client.get(f"{URL}/agents.pdf").status_code == 404

@@ -150,7 +150,7 @@ def test_who_is_absent_from_today_is_rung_no_more_and_callers_hear_when_they_are
     back_at = datetime.combine(TODAY + timedelta(days=3), datetime.min.time(), UTC).replace(hour=9)
     assert (status().intent, status().intent_why, status().back_at) == (Intent.OFF, "absent", back_at)
     assert "is nu afwezig" in client.get(ANNA, headers=HTML).text
-    assert f"tot en met {TODAY + timedelta(days=2)}" in client.get("/admin/people", headers=HTML).text
+    assert re.search(r"tot en met \w\w \d+ \w+", client.get("/admin/people", headers=HTML).text)
 
 
 def test_an_absence_begins_on_its_day_and_who_comes_in_all_the_same_is_there(
@@ -262,6 +262,18 @@ def test_another_role_ends_what_was_open_and_is_written_down(client: FlaskClient
             select(AccessEvent).where(AccessEvent.kind == AccessKind.ACCESS_CHANGED)
         ).one()
     assert (event.email, event.about) == ("supervisor@example.nl", "auditor")
+
+
+def test_no_address_of_ours_holds_an_address_of_somebodys(client: FlaskClient, token: str) -> None:
+    page = client.get("/admin/people", headers=HTML).text
+    assert not re.search(r'href="[^"]*@', page)
+    [mark] = re.findall(r'/admin/people/accounts/(\w+)">supervisor@', page)
+    assert "supervisor@example.nl" in client.get(f"/admin/people/accounts/{mark}", headers=HTML).text
+    assert client.get("/admin/people/accounts/0000", headers=HTML).status_code == 404
+    changed = post(
+        client, token, "/admin/people/accounts/role", account="supervisor@example.nl", role="auditor"
+    )
+    assert changed.headers["Location"] == f"/admin/people/accounts/{mark}?saved=1"
 
 
 def test_nobody_takes_their_own_role_away_nor_gives_a_desk_to_who_has_none(
