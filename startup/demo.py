@@ -127,6 +127,18 @@ def _load(folder: Path, password: str) -> None:
     for user in users(folder):
         agent = ("--agent", user.agent) if user.agent else ()
         command("users", "create", user.email, "--role", user.role, *agent)
+    _record()
+
+
+def _record() -> None:
+    """Let two weeks of calls have come in, so that there is something to look back upon."""
+    from app.db import current
+    from app.deployment import Deployment
+    from config import load as load_settings
+    from demo.recorded import record
+
+    with current().patient_transaction() as session:
+        record(session, datetime.now(UTC), Deployment.of(load_settings()))
 
 
 def _is_empty(database_url: str) -> bool:

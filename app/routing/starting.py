@@ -26,6 +26,7 @@ from app.routing.ladder import BY_DEFAULT
 from app.routing.mistakes import Mistake
 from app.routing.rules import Rules
 from app.routing.situation import AgentFacts
+from app.routing.walk import OF_NO_ROW
 
 # Of a caller who doesn't exist; no customer's key begins so.
 MADE_UP = "?"
@@ -140,7 +141,7 @@ def _caller(made_up: MadeUp, known: Facts, at: datetime) -> Caller:
     if made_up.promise != OwedKind.NONE:
         is_owed = made_up.promise == OwedKind.OWED
         due_at = at + timedelta(minutes=30) if is_owed else at - timedelta(minutes=30)
-        promise = OwedPromise(0, made_up.promised_by, case.key if case else None, None, due_at)
+        promise = OwedPromise(OF_NO_ROW, made_up.promised_by, case.key if case else None, None, due_at)
     if made_up.kind == CallerKind.UNKNOWN:
         return Caller(_a_number(made_up.country), (), promise)
     cases = (case,) if case is not None else ()

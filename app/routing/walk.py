@@ -35,6 +35,8 @@ from app.routing.situation import AgentFacts, Situation, Tried
 CHARACTERS_A_SECOND = 15
 # More steps than any path can have; see routing/proof.py.
 MOST_STEPS = 50
+# Of a promise that stands in no table: its number is nobody's.
+OF_NO_ROW = -1
 
 
 class End(StrEnum):
@@ -198,7 +200,7 @@ class _Walker:
             case AnswerKind.HUNG_UP:
                 owes = self._hangs_up(known)
             case _:
-                outcome = _outcome(answer.kind)
+                outcome = outcome_of(answer.kind)
                 why = answer.why or ("not_now" if answer.kind == AnswerKind.DECLINED else "")
                 self.tried.append(Tried(step.kind, step.agent, outcome, why, step.endpoint.kind))
                 # From when it was decided, with what was said first: so a call counts, too.
@@ -401,7 +403,7 @@ class _Walker:
                 before = replace(before, due_at=due, agent=agent or before.agent)
         else:
             before = OwedPromise(
-                *(0, agent, case.key if case else None, customer.key if customer else None, due),
+                *(OF_NO_ROW, agent, case.key if case else None, customer.key if customer else None, due),
                 made_at=self.now,
             )
         self.owes = Owes(before.agent, team or (case.team if case else self.facts.line.team), before.due_at)
@@ -434,7 +436,7 @@ class _Walker:
 _CARRIER_SAYS = {AnswerKind.NO_ANSWER: "no-answer", AnswerKind.BUSY: "busy", AnswerKind.FAILED: "failed"}
 
 
-def _outcome(kind: AnswerKind) -> StepOutcome:
+def outcome_of(kind: AnswerKind) -> StepOutcome:
     """Return how a ring ended, read from the carrier's word as a call reads it."""
     if kind == AnswerKind.DECLINED:
         return StepOutcome.DECLINED  # at the desk, without the carrier
