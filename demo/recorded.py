@@ -6,7 +6,7 @@ called: what they meet is told in docs/demo.md, and stays as it is told.
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta
 from random import Random
@@ -34,7 +34,7 @@ from app.routing.situation import AgentFacts
 from app.routing.walk import End, Walked, Way, outcome_of, walk
 from demo import cast
 from demo.organisation import AGENTS, LINES, Line
-from demo.people import PEOPLE
+from demo.people import PEOPLE, person
 from demo.telephones import mobile
 from demo.workdays import ZONE, is_working_day
 
@@ -63,6 +63,9 @@ _ABOUT = (
 )
 
 
+_KNOWN_NUMBERS = frozenset(phone for person in PEOPLE for phone in person.phones)
+
+
 @dataclass
 class _Book:
     """What is written of all calls together."""
@@ -72,6 +75,7 @@ class _Book:
     now: datetime
     random: Random
     rows: list[object] = field(default_factory=list)
+    owed: list[tuple[Promise, Callable[[], None]]] = field(default_factory=list)  # and what follows from it
     known: dict[tuple[str | None, str], Facts] = field(default_factory=dict)
     calls: int = 0
 
@@ -79,11 +83,14 @@ class _Book:
         return prefix + hashlib.sha256(f"{what}/{self.calls}".encode()).hexdigest()[:32]
 
     def facts(self, number: str | None, line: str) -> Facts:
-        if (number, line) not in self.known:
-            defaults = self.deployment.defaults
-            read = reading.read(self.session, "", line, number, self.now, defaults)
-            self.known[number, line] = read
-        return self.known[number, line]
+        # Whom nobody knows, and who hides their number, differ from one another in the number alone.
+        who = number if number in _KNOWN_NUMBERS else None
+        if (who, line) not in self.known:
+            self.known[who, line] = reading.read(
+                self.session, "", line, who, self.now, self.deployment.defaults
+            )
+        found = self.known[who, line]
+        return found if who is not None else replace(found, caller=Caller(number))
 
     def picked(self, weighted: tuple[tuple[object, int], ...]) -> object:
         things, weights = zip(*weighted, strict=True)
@@ -95,37 +102,42 @@ def record(session: Session, now: datetime, deployment: Deployment, seed: int = 
     book = _Book(session, deployment, now, Random(seed))
     if session.scalar(select(Call.sid).limit(1)) is not None:
         return 0
-    contacts = list(_answered(session, now))
-    for at in sorted([*(one.started_at for one in contacts), *_moments(book)]):
-        contact = next((one for one in contacts if one.started_at == at), None)
+    contacts = {contact.started_at: (contact, customer) for contact, customer in _answered(session, now)}
+    for at in sorted([*contacts, *_moments(book)]):
         book.calls += 1
-        if contact is not None:
-            _answered_call(book, contact)
+        if at in contacts:
+            _answered_call(book, *contacts[at])
         else:
             _other_call(book, at)
+    # Their numbers are the database's: what refers to them comes after.
+    session.add_all([*book.rows, *(promise for promise, _ in book.owed)])
+    session.flush()
+    book.rows.clear()
+    for _, follows in book.owed:
+        follows()
     session.add_all(book.rows)
     return book.calls
 
 
-def _answered(session: Session, now: datetime) -> Iterator[Contact]:
-    """Yield the conversations of the histories that began with a call to us, one at a time."""
+def _answered(session: Session, now: datetime) -> Iterator[tuple[Contact, str]]:
+    """Yield the conversations of the histories that began with a call to us, and the customer of each."""
     since, until = now - timedelta(days=DAYS), now - UNTIL
-    statement = select(Contact).where(
-        Contact.channel == Channel.CALL,
-        Contact.direction == Direction.INBOUND,
-        Contact.started_at.between(since, until),
+    statement = (
+        select(Contact, Case.customer)
+        .join(Case, Case.key == Contact.case)
+        .where(
+            Contact.channel == Channel.CALL,
+            Contact.direction == Direction.INBOUND,
+            Contact.started_at.between(since, until),
+        )
+        .order_by(Contact.started_at, Contact.key)
     )
     told = {plan.customer for plan in cast.PLANS}
     seen: set[datetime] = set()
-    for contact in session.scalars(statement.order_by(Contact.started_at, Contact.key)):
-        customer = _customer_of(session, contact)
+    for contact, customer in session.execute(statement):
         if customer not in told and contact.started_at not in seen:
             seen.add(contact.started_at)
-            yield contact
-
-
-def _customer_of(session: Session, contact: Contact) -> str:
-    return session.get_one(Case, contact.case).customer
+            yield contact, customer
 
 
 def _moments(book: _Book) -> Iterator[datetime]:
@@ -146,9 +158,9 @@ def _moments(book: _Book) -> Iterator[datetime]:
 # --- who calls --------------------------------------------------------------------------------------------
 
 
-def _answered_call(book: _Book, contact: Contact) -> None:
+def _answered_call(book: _Book, contact: Contact, of: str) -> None:
     """A conversation of the histories: whoever had it was rung, since nobody else was there."""
-    customer = next(one for one in PEOPLE if one.key == _customer_of(book.session, contact))
+    customer = person(of)
     number, line = customer.phones[0], LINES[0]
     facts = _as_of(book.facts(number, line.number), contact.started_at)
     agents = {
@@ -297,9 +309,7 @@ def _write(
     )
     steps = list(_steps(facts, sid, at, way, call))
     call.step = len(steps)
-    book.session.add(call)
-    book.session.flush()
-    book.rows += steps
+    book.rows += [call, *steps]
     if way.owes is not None and not is_human:
         _owe(book, facts, call, way, at)
 
@@ -416,14 +426,17 @@ def _owe(book: _Book, facts: Facts, call: Call, way: Way, at: datetime) -> None:
         tries=1 if state == PromiseState.KEPT else 0,
         broken_at=owes.due_at if is_late else None,
     )
-    book.session.add(promise)
-    book.session.flush()
-    call.promise = promise.id
-    _events(book, promise, way, debtor)
-    if may_be_texted(number):
-        book.rows.append(_confirmation(book, facts, call, promise, told_at))
-    if state == PromiseState.KEPT:
-        _rung_back(book, facts, call, promise, debtor)
+    texted, talked = may_be_texted(number), book.random.randrange(40, 300)
+
+    def follows() -> None:
+        call.promise = promise.id
+        _events(book, promise, way, debtor)
+        if texted:
+            book.rows.append(_confirmation(book, facts, call, promise, told_at))
+        if state == PromiseState.KEPT:
+            _rung_back(book, facts, call, promise, debtor, talked)
+
+    book.owed.append((promise, follows))
 
 
 def _events(book: _Book, promise: Promise, way: Way, debtor: str) -> None:
@@ -453,8 +466,8 @@ def _confirmation(book: _Book, facts: Facts, call: Call, promise: Promise, at: d
     values = {"agent": agent.spoken_name} if agent is not None else {}
     said = Sentence(code, values | {"time": ("before", promise.due_at)})
     return Message(
-        sid=book.sid("SM", "message"),
-        carrier_sid=book.sid("SM", "carrier"),
+        sid=book.sid("SM", f"message {promise.id}"),
+        carrier_sid=book.sid("SM", f"carrier {promise.id}"),
         direction=Direction.OUTBOUND,
         number=str(call.remote_e164),
         line=call.line,
@@ -468,10 +481,9 @@ def _confirmation(book: _Book, facts: Facts, call: Call, promise: Promise, at: d
     )
 
 
-def _rung_back(book: _Book, facts: Facts, call: Call, promise: Promise, agent: str) -> None:
+def _rung_back(book: _Book, facts: Facts, call: Call, promise: Promise, agent: str, talked: int) -> None:
     """The agent was rung, then the customer, and they talked: that kept the promise."""
     ended_at = promise.finished_at or promise.due_at
-    talked = book.random.randrange(40, 300)
     began = ended_at - timedelta(seconds=talked)
     rung = began - timedelta(seconds=25)
     free = {
@@ -486,8 +498,8 @@ def _rung_back(book: _Book, facts: Facts, call: Call, promise: Promise, agent: s
     }
     owed = Owed(rung, promise.agent, promise.team, free, rung, rung, resolved=_resolved(facts, rung))
     chosen = ringing_back.choose(owed)
-    sid = f"CB{book.sid('', 'callback')}"
-    book.session.add(
+    sid = f"CB{book.sid('', f'callback {promise.id}')}"
+    book.rows.append(
         Call(
             sid=sid, direction=Direction.OUTBOUND, remote_e164=call.remote_e164, line=call.line,
             customer=call.customer, case=call.case, owner=agent, language=call.language,
@@ -496,7 +508,6 @@ def _rung_back(book: _Book, facts: Facts, call: Call, promise: Promise, agent: s
             step=1,
         )
     )  # fmt: skip
-    book.session.flush()
     if chosen is not None and chosen.agent == agent:
         book.rows.append(
             CallStep(

@@ -26,6 +26,7 @@ from app.routing.situation import Situation
 
 # So many calls are looked at in one go: a second or so, and some MB.
 AT_A_TIME = 10_000
+_READ_AT_A_TIME = 500
 # Facts that were not kept at first; a situation without its caller's country is of that time.
 _KEPT_LATER = frozenset({"caller.country", "attestation", "case.priority", "promise"})
 
@@ -134,7 +135,7 @@ def compare(
         return found
     found.calls = len(sids)
     told = set()
-    for sid, steps in groupby(_steps(session, sids[0], sids[-1]), key=attrgetter("call_sid")):
+    for sid, steps in groupby(_in_parts(session, sids), key=attrgetter("call_sid")):
         told.add(sid)
         try:
             change = judge.change(steps)
@@ -168,8 +169,15 @@ def _calls(
     return session.execute(statement).all()
 
 
-def _steps(session: Session, first: Any, last: Any) -> Iterator[Any]:
-    """Yield the steps of the calls from the first to the last, as they are read: they are large."""
+def _in_parts(session: Session, calls: Sequence[Any]) -> Iterator[Any]:
+    """Yield the steps of calls, so many in memory at a time: what was kept of them is large."""
+    for start in range(0, len(calls), _READ_AT_A_TIME):
+        part = calls[start : start + _READ_AT_A_TIME]
+        yield from _steps(session, part[0], part[-1])
+
+
+def _steps(session: Session, first: Any, last: Any) -> Sequence[Any]:
+    """Return the steps of the calls from the first to the last, in order."""
     statement = (
         select(
             CallStep.call_sid,
@@ -191,7 +199,7 @@ def _steps(session: Session, first: Any, last: Any) -> Iterator[Any]:
         )
         .order_by(Call.created_at, Call.sid, CallStep.number)
     )
-    yield from session.execute(statement.execution_options(yield_per=500))
+    return session.execute(statement).all()
 
 
 class _Judge:
