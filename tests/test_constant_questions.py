@@ -179,6 +179,7 @@ def questions(asked: list[Statement]) -> list[str]:
         *("/desk", "/desk/board", f"/desk/calls/{HERS}/card", "/desk/messages/promise/1", "/desk/promises/1"),
         *("/admin/promises?view=all", "/admin/promises?view=untold", "/admin/promises/1"),
         *("/admin/promises/figures", "/admin/promises/leaver?leaves=anna&agent=bram"),
+        "/admin/rules",
     ],
 )
 def test_a_page_asks_no_more_when_more_stands_on_it(client: FlaskClient, town: None, page: str) -> None:

@@ -103,6 +103,7 @@ PAGES = [
     *("/admin/promises/401", "/admin/promises/figures?days=7"),
     "/admin/promises/leaver?leaves=agent_5&agent=agent_2&agent=agent_3",
     "/admin/calls/CA400",
+    *("/admin/rules", "/admin/rules?open=ladder"),
 ]
 
 

@@ -40,6 +40,11 @@ OF_THE_LADDER = (
     *("wait_for_team_seconds", "most_rings", "total_seconds", "promise_minutes", "counter_to_counter"),
     *("direct_calls_per_hour", "speaks_names", "look_back_days", "wrap_up_seconds", "recordings_days"),
 )
+# What of it is said in the sentence; the rest is in its form alone.
+TOLD_OF_THE_LADDER = (
+    *("wait_for_owner_seconds", "owner_ring_seconds", "extra_teams", "wait_for_team_seconds"),
+    *("promise_minutes", "counter_to_counter"),
+)
 # What the line itself may say, before the installation does.
 OF_THE_LINE = ("greeting", "records_messages")
 _MOST_CHIPS = 12
@@ -141,14 +146,31 @@ class Form:
 
 def pieces(rule: Mapping[str, Any], choices: Choices) -> tuple[Piece, ...]:
     said = rule_sentences.sentence(rule, web.language(), choices.called)
-    return tuple(Piece(one.text, row_of(one.field)) for one in said)
+    found: list[Piece] = []
+    for one, after in zip(said, [*said[1:], Segment("")], strict=True):
+        found += (
+            _with_days(one, rule, row_of(after.field))
+            if not one.field
+            else [Piece(one.text, row_of(one.field))]
+        )
+    return tuple(found)
+
+
+def _with_days(one: Segment, rule: Mapping[str, Any], row: str) -> list[Piece]:
+    """Return a piece that may say within how many days calls are counted: a word to change like others."""
+    number = row.removeprefix("when-")
+    days = str(rule["when"][int(number)].get("days", "")) if number.isdigit() else ""
+    before, found, after = one.text.rpartition(days) if days else ("", "", one.text)
+    if not found:
+        return [Piece(one.text)]
+    return [Piece(before), Piece(found, row), Piece(after)]
 
 
 def ladder_pieces(ladder: Mapping[str, Any]) -> tuple[Piece, ...]:
     """Return the installation's settings as a sentence."""
     said: list[Segment] = []
-    for name in OF_THE_LADDER:
-        if name in ladder and ladder[name] != []:
+    for name in TOLD_OF_THE_LADDER:
+        if ladder.get(name) or ladder.get(name, ()) is None:
             one = rule_sentences.outcome(name, ladder[name], web.language(), f"ladder.{name}")
             said += [Segment("; "), *one] if said else one
     whole = [Segment(words("ladder_begins") + " "), *said, Segment(".")]

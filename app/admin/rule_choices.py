@@ -8,13 +8,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.records.agents import Agent
-from app.records.callers import Customer
 from app.records.lines import Line
 from app.routing.conditions import FACTS
 from app.routing.last_week import LastWeek
-
-# Where nobody has called yet, so many customers are asked for their tags.
-_ASKED_FOR_TAGS = 500
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,7 @@ def choices(session: Session, week: LastWeek, document: Mapping[str, Any]) -> Ch
     lines = session.execute(select(Line.number, Line.name, Line.team).order_by(Line.name)).all()
     teams = {row.team for row in agents} | {row.team for row in lines}
     known = {fact: set(names) for fact, names in week.named().items()}
-    known.setdefault("customer.tag", set()).update(_tags(session) if not known.get("customer.tag") else ())
+    known.setdefault("customer.tag", set())
     known["customer.language"] = known.get("customer.language", set()) | {"nl", "en"}
     known["case.team"] = teams
     known["line"] = {row.number for row in lines}
@@ -52,11 +48,6 @@ def choices(session: Session, week: LastWeek, document: Mapping[str, Any]) -> Ch
         {row.number: _called(row.name, row.number, lines) for row in lines},
         {fact: _in_order(names) for fact, names in known.items()},
     )
-
-
-def _tags(session: Session) -> Iterable[str]:
-    rows = session.scalars(select(Customer.tags).limit(_ASKED_FOR_TAGS))
-    return {tag for tags in rows for tag in tags}
 
 
 def _called(name: str, number: str, lines: Iterable[Any]) -> str:

@@ -1,7 +1,7 @@
 """What does the page on rules show? The draft as cards, what is different in it, and the versions."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice, pairwise
@@ -149,10 +149,17 @@ def _ladder_card(
 
 def name_of(session: Session, who: str) -> str:
     """Return what colleagues call whoever saved or published something."""
-    if not who:
-        return words("somebody")
-    agent = session.scalar(select(Agent.name).join(User, User.agent == Agent.key).where(User.email == who))
-    return agent or who.partition("@")[0]
+    return names_of(session, [who])[who]
+
+
+def names_of(session: Session, several: Iterable[str]) -> dict[str, str]:
+    """Return what colleagues call those who saved or published something."""
+    asked = set(several)
+    found = session.execute(
+        select(User.email, Agent.name).join(Agent, User.agent == Agent.key).where(User.email.in_(asked))
+    ).all()
+    named = {row.email: row.name for row in found}
+    return {who: named.get(who) or who.partition("@")[0] or words("somebody") for who in asked}
 
 
 # --- beside a rule ------------------------------------------------------------------------------------
@@ -283,16 +290,17 @@ def versions(
     """Return versions, the newest first, and before which number the older ones go on."""
     found = publishing.versions(session, before=before, limit=SHOWN_VERSIONS + 1)
     in_force = rules.in_force(session).version
-    shown = [_version(session, one, in_force, called) for one in found[:SHOWN_VERSIONS]]
+    named = names_of(session, (one.published_by for one in found))
+    shown = [_version(one, in_force, named[one.published_by], called) for one in found[:SHOWN_VERSIONS]]
     return shown, shown[-1].number if len(found) > SHOWN_VERSIONS else None
 
 
-def _version(session: Session, one: Published, in_force: int, called: Mapping[str, str]) -> Version:
+def _version(one: Published, in_force: int, who: str, called: Mapping[str, str]) -> Version:
     number = one.rules.version
     return Version(
         number,
         one.published_at,
-        name_of(session, one.published_by) if one.published_by else "",
+        who,
         one.why,
         one.restores,
         rule_sentences.differences(one.before, one.rules, web.language(), called),

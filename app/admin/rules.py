@@ -215,7 +215,10 @@ def add() -> Response:
     rule = rule_documents.example(code, next(iter(agents), None)) if code else rule_documents.new_rule()
     document = rule_documents.changed(seen, rule_documents.added(rule))
     number = len(document["rules"])
-    return _save(document, Unsaved(rule["id"], rule, since=_revision()), did="added", number=number)
+    said: Json = {"did": "added", "number": number}
+    if not code:
+        said["open"] = rule["id"]  # there are no words to press yet
+    return _save(document, Unsaved(rule["id"], rule, since=_revision()), **said)
 
 
 @bp.post("/restore")
@@ -283,8 +286,6 @@ def _save(document: Json, unsaved: Unsaved, seen: Draft | None = None, **said: A
         return _page(409, Unsaved(clash.rule, {}, clash=clash, since=unsaved.since), did="clash")
     except publishing.ChangedMeanwhile:
         return _page(503, Unsaved(unsaved.rule, unsaved.written), did="unsure")
-    if said.get("did") == "added":
-        said["open"] = unsaved.rule
     return _go(at="" if said.get("did") == "removed" else unsaved.rule, **said)
 
 

@@ -79,52 +79,71 @@ document.addEventListener("visibilitychange", look);
 
 // --- putting in place what the server rendered --------------------------------------------------------------------
 
+const BLOCKS = ["rules-state", "rules-notes", "rules-start", "rules-add", "draft"];
+
 function place(html, { sent = null, isTyped = false, isSaved = true, keep = false, quietly = false }) {
-  const focus = remember();
   const page = new DOMParser().parseFromString(html, "text/html");
-  const why = live.querySelector("#why")?.value;
-  for (const card of page.querySelectorAll("[data-rule]")) {
-    const old = document.getElementById(card.id);
-    if (!old) continue;
-    keepOpen(old, card);
-    const form = old.querySelector("[data-rule-form]");
-    const isSent = sent && form === sent;
-    const hasMore = form && unsaved.has(form.action) && !(isSent && !keep);
-    if (hasMore && !(isSent && !isSaved)) card.replaceWith(document.adoptNode(old));
-    else if (isSent && isTyped && card.querySelector("[name=edited]")) keepEditor(old, card);
-  }
   dress(page);
-  live.replaceChildren(...page.body.childNodes);
-  const field = live.querySelector("#why");
-  if (field && why) field.value = why;
+  const focus = remember();
+  const why = live.querySelector("#why");
+  const freshWhy = page.querySelector("#why");
+  if (why?.value && freshWhy) freshWhy.value = why.value;
+  for (const id of BLOCKS) document.getElementById(id)?.replaceWith(document.adoptNode(page.getElementById(id)));
+  const list = live.querySelector("#rules");
+  const fresh = [...page.querySelectorAll("#rules > [data-rule]")];
+  for (const gone of list.querySelectorAll(":scope > [data-rule]")) if (!page.getElementById(gone.id)) gone.remove();
+  fresh.forEach((card, at) => {
+    const here = renewed(document.getElementById(card.id), card, { sent, isTyped, isSaved, keep });
+    if (list.children[at] !== here) list.insertBefore(here, list.children[at] ?? null);
+  });
+  renewed(live.querySelector("#rule-ladder"), page.getElementById("rule-ladder"), { sent, isTyped, isSaved, keep });
   focus();
-  const state = live.querySelector("#rules-state");
-  if (!quietly) announce(state.dataset.did, !isSaved);
+  if (!quietly) announce(live.querySelector("#rules-state").dataset.did, !isSaved);
 }
 
-/** The fields in which somebody types stay the very same; around them stands what they come to. */
-function keepEditor(old, card) {
+/** Return what stands for a rule from now on: what there was, as far as somebody is typing in it, or what is new. */
+function renewed(old, fresh, { sent, isTyped, isSaved, keep }) {
+  if (!old) return document.adoptNode(fresh);
+  const form = old.querySelector("[data-rule-form]");
+  const isSent = sent !== null && form === sent;
+  const hasMore = unsaved.has(form.action) && !(isSent && !keep);
+  if (hasMore && (isSaved || !isSent)) return old;
+  keepOpen(old, fresh);
+  if (isSent && isTyped && keepsEditor(old, fresh)) return old;
+  old.replaceWith(document.adoptNode(fresh));
+  return fresh;
+}
+
+/** Renew what stands around the fields in which somebody types: those stay the very same. False: they are others now. */
+function keepsEditor(old, fresh) {
   const editor = old.querySelector("[data-part=editor]");
-  const fresh = card.querySelector("[data-part=editor]");
-  if (rows(editor) !== rows(fresh)) return;
-  for (const mistake of fresh.querySelectorAll("[data-mistake]")) {
+  const renewedEditor = fresh.querySelector("[data-part=editor]");
+  if (!editor || !renewedEditor || rows(editor) !== rows(renewedEditor) || fresh.querySelector(".clash")) return false;
+  for (const mistake of renewedEditor.querySelectorAll("[data-mistake]")) {
     const here = editor.querySelector(`[data-mistake="${mistake.dataset.mistake}"]`);
     if (!here) continue;
     here.textContent = mistake.textContent;
     here.hidden = mistake.hidden;
-    editor.querySelector(`[aria-describedby="${here.id}"]`)?.toggleAttribute("aria-invalid", !mistake.hidden);
+    const described = editor.querySelector(`[aria-describedby="${here.id}"]`);
+    if (mistake.hidden) described?.removeAttribute("aria-invalid");
+    else described?.setAttribute("aria-invalid", "true");
   }
-  // A name that was typed has become a chip: such a row is rendered anew.
-  for (const row of fresh.querySelectorAll(".asking")) {
+  for (const row of renewedEditor.querySelectorAll(".asking")) {
     const here = editor.querySelector(`[data-row="${row.dataset.row}"].asking`);
-    const more = here?.querySelector("[name$=-more]");
-    if (more?.value && more !== document.activeElement || how(here) !== how(row)) here.replaceWith(row.cloneNode(true));
+    // A name that was typed has become a chip, a date has got other fields: such a row is rendered anew.
+    const more = here.querySelector("[name$=-more]");
+    if ((more?.value && more !== document.activeElement) || how(here) !== how(row)) here.replaceWith(document.adoptNode(row));
   }
-  fresh.replaceWith(document.adoptNode(editor));
+  old.className = fresh.className;
+  old.querySelector(".clash")?.remove();
+  for (const part of ["[data-part=hidden]", "[data-part=head]", ".rule-body"])
+    old.querySelector(part).replaceWith(document.adoptNode(fresh.querySelector(part)));
+  only(old);
+  return true;
 }
 
 const rows = (editor) => [...editor.querySelectorAll("[name$=-fact]")].map(({ name, value }) => name + value).join();
-const how = (row) => row?.querySelector("[name$=-how]")?.value + [...(row?.querySelectorAll("[type=date]") ?? [])].length;
+const how = (row) => `${row.querySelector("[name$=-how]")?.value} ${row.querySelectorAll("[type=date]").length}`;
 
 function keepOpen(old, card) {
   for (const one of old.querySelectorAll("details[id][open]")) card.querySelector(`#${CSS.escape(one.id)}`)?.setAttribute("open", "");
@@ -135,9 +154,11 @@ function keepOpen(old, card) {
 function remember() {
   const had = live.contains(document.activeElement) ? document.activeElement : null;
   const card = had?.closest("[data-rule]")?.id;
+  const selected = had?.matches("textarea") ? [had.selectionStart, had.selectionEnd] : null;
   return () => {
     if (!had || had === document.activeElement) return;
     const same = had.isConnected ? had : had.id && document.getElementById(had.id);
+    if (selected && same) same.setSelectionRange(...selected);
     const target = same && !same.disabled && same.checkVisibility() ? same : document.getElementById(card) ?? live.querySelector("#add-rule");
     target?.focus({ preventScroll: Boolean(same) });
   };
@@ -191,7 +212,7 @@ function after(form, button) {
   else if (form.action.endsWith("/admin/rules/add")) {
     const made = [...live.querySelectorAll("#rules > [data-rule]")].at(-1);
     made?.scrollIntoView({ block: "nearest" });
-    (made?.querySelector(".word") ?? made)?.focus();
+    (made?.querySelector("[name=add-fact]") ?? made?.querySelector(".word") ?? made)?.focus();
   } else if (button?.value === "remove") live.querySelector("#undo-button")?.focus();
 }
 
@@ -215,8 +236,9 @@ async function openAt(id, row) {
   find().dataset.only = row;
   if (!row) delete find().dataset.only;
   if (!find().querySelector("[name=edited]")) {
-    await queue;
-    await show([...ids(), find().dataset.rule]);
+    // One at a time is open, so that the list stays one to read.
+    await flush();
+    await show([find().dataset.rule]);
   } else only(find());
   focusIn(find().querySelector(row ? `[data-part=editor] [data-row="${CSS.escape(row)}"]` : "[data-part=editor]"));
 }

@@ -1,0 +1,283 @@
+"""Can rules be written, put in order and published in a browser: by keyboard, by two at once, on a phone?"""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from playwright.sync_api import Browser, ConsoleMessage, Page, expect
+
+import config
+from app import db
+from app.records.agents import Role
+from app.routing import last_week, publishing
+from tests import factories
+from tests.axe import violations
+from tests.desk import office
+from tests.factories import ADA, BEN
+from tests.pages import until
+
+Rules = list[dict[str, Any]]
+
+
+@pytest.fixture
+def url(flask_app: Flask, settings: config.Settings, free_port: int) -> Iterator[str]:
+    """Anna and Bram write rules. Ada, a VIP, rang once; Ben rang four times about one case."""
+    last_week.forget()
+    with db.transaction() as session:
+        factories.line(session, hours="24/7")
+        for key in ("anna", "bram"):
+            factories.agent(session, key)
+            office.user(session, key, Role.ADMIN)
+        factories.customer(session, "ada", ADA).tags = ["VIP"]
+        factories.customer(session, "ben", BEN)
+        factories.case(session, "Z1", "ben", handled_by=("bram",))
+    for number in (ADA, BEN, BEN, BEN, BEN):
+        office.call_in(settings, number)
+    with office.serving(flask_app, free_port) as address:
+        yield address
+    last_week.forget()
+
+
+def comes_in(
+    browser: Browser, url: str, who: str = "anna", *, width: int = 1440, language: str = "nl", **more: Any
+) -> Page:
+    """Somebody opens the page in a browser of their own."""
+    context = browser.new_context(
+        locale=f"{language}-NL", viewport={"width": width, "height": 900}, reduced_motion="reduce", **more
+    )
+    page = context.new_page()
+    page.goto(f"{url}/admin/rules")
+    page.get_by_label(re.compile("E-mail")).fill(f"{who}@example.nl")
+    page.get_by_label(re.compile("Wachtwoord|Password")).fill(office.PASSWORD)
+    page.keyboard.press("Enter")
+    page.wait_for_url(f"{url}/admin/rules")
+    expect(page.locator(".rules-live-page")).to_be_attached()
+    return page
+
+
+def complaints_of(page: Page) -> list[str]:
+    found: list[str] = []
+
+    def hear(message: ConsoleMessage) -> None:
+        # A browser says of itself that the server refused a text, which is what the page then shows.
+        if (
+            message.type in ("error", "warning")
+            and "the server responded with a status of 4" not in message.text
+        ):
+            found.append(message.text)
+
+    page.on("console", hear)
+    page.on("pageerror", lambda error: found.append(f"{error}: {error.stack}"))
+    return found
+
+
+def drafted() -> Rules:
+    with db.reading() as session:
+        return list(publishing.draft(session).document["rules"])
+
+
+def sentences(page: Page) -> list[str]:
+    return page.locator("#rules .sentence").all_inner_texts()
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until the keyboard is there."""
+    for _ in range(120):
+        page.keyboard.press("Tab")
+        if page.evaluate("(one) => document.activeElement.matches(one)", selector):
+            return
+    raise AssertionError(f"no way to {selector} by keyboard")
+
+
+def test_three_rules_are_made_published_and_put_back_by_keyboard_alone(browser: Browser, url: str) -> None:
+    page = comes_in(browser, url)
+    complaints = complaints_of(page)
+
+    # An example, and whom it names changed by its word.
+    tab_to(page, "#example-vip")
+    page.keyboard.press("Enter")
+    expect(page.locator(".word").first).to_be_focused()
+    tab_to(page, ".word[data-row=then-who]")
+    page.keyboard.press("Enter")
+    expect(page.locator("select[name=then-who]")).to_be_focused()
+    page.keyboard.type("Bram")
+    expect(page.locator("#rules .sentence")).to_have_text(
+        "Als de klant het kenmerk VIP heeft: bel eerst Bram Jansen."
+    )
+    page.keyboard.press("Escape")
+    expect(page.locator(".word[data-row=then-who]")).to_be_focused()
+
+    # One from nothing: a fact, its number, whom to ring, and switched on.
+    tab_to(page, "#add-rule")
+    page.keyboard.press("Enter")
+    second = page.locator("#rules > li").nth(1)
+    expect(second.locator("[name=add-fact]")).to_be_focused()
+    page.keyboard.type("Hoe vaak")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    field = second.get_by_label("Minstens")
+    expect(field).to_be_focused()
+    page.keyboard.press("ArrowUp")
+    expect(second.locator(".sentence")).to_contain_text("in 7 dagen minstens 4 is")
+    expect(field).to_be_focused()
+    expect(second.locator(".beside-count")).to_contain_text("1 van de 5 gesprekken")
+    tab_to(page, "select[name=then-who]")
+    page.keyboard.type("Een leid")
+    expect(second.locator(".sentence")).to_contain_text("bel eerst een leidinggevende")
+    second.get_by_role("button", name="Aanzetten").press("Enter")
+    expect(page.locator("#rules-said")).to_have_text("Regel 2 staat aan.")
+
+    tab_to(page, "#example-friday")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rules > li")).to_have_count(3)
+    assert [one["then"] for one in drafted()] == [
+        {"first": {"agent": "bram"}},
+        {"first": "supervisor"},
+        {"only": "promise"},
+    ]
+    assert all(one["enabled"] for one in drafted())
+    assert violations(page) == []
+
+    tab_to(page, "#why")
+    page.keyboard.type("Zoals afgesproken")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rules-said")).to_have_text("Versie 2 geldt nu.")
+    tab_to(page, "#put-back-1 summary")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Toch niet")
+    page.keyboard.press("Enter")
+    expect(page.locator("#rules-said")).to_have_text("Versie 3 geldt nu, met de regels van eerder.")
+    expect(page.locator("#rules > li")).to_have_count(0)
+    assert complaints == []
+    page.context.close()
+
+
+def test_two_browsers_edit_one_draft_and_nobodys_work_is_lost(browser: Browser, url: str) -> None:
+    anna, bram = comes_in(browser, url), comes_in(browser, url, "bram")
+    complaints = [complaints_of(anna), complaints_of(bram)]
+    for number, code in enumerate(("vip", "often"), 1):
+        anna.locator(f"#example-{code}").click()
+        expect(anna.locator("#rules > li")).to_have_count(number)
+    bram.reload()
+
+    # Each another rule: both stay, and each sees the other's.
+    anna.locator(".word[data-row=then-who]").nth(0).click()
+    anna.locator("select[name=then-who]").select_option("owner")
+    expect(anna.locator("#rules-said")).to_have_text("Opgeslagen in het concept.")
+    bram.locator(".word[data-row=when-0]").nth(2).click()
+    bram.get_by_label("Minstens").fill("5")
+    expect(bram.locator("#rules .sentence").nth(0)).to_contain_text("bel eerst de behandelaar")
+    expect(bram.locator("#rules .sentence").nth(1)).to_contain_text("minstens 5 is")
+    assert [one["then"].get("first") for one in drafted()] == ["owner", "supervisor"]
+
+    # The same rule: both texts, and a choice. What Anna saves doesn't reach Bram by itself just now.
+    bram.route(re.compile("revision="), lambda route: route.abort())
+    bram.locator(".word[data-row=then-who]").nth(0).click()
+    expect(bram.get_by_label("Wie gaat het eerst over?")).to_be_focused()
+    anna.get_by_label("Wie gaat het eerst over?").select_option("supervisor")
+    expect(anna.locator("#rules .sentence").nth(0)).to_contain_text("bel eerst een leidinggevende")
+    bram.get_by_label("Wie gaat het eerst over?").select_option("agent:bram")
+    clash = bram.locator(".clash")
+    expect(clash).to_contain_text("bel eerst Bram Jansen")
+    expect(clash).to_contain_text("bel eerst een leidinggevende")
+    expect(clash).to_contain_text("Anna Jansen veranderde regel 1 intussen ook")
+    expect(clash).to_be_focused()
+    assert violations(bram) == []
+    clash.get_by_role("button", name="Houd beide").click()
+    expect(bram.locator("#rules > li")).to_have_count(3)
+    assert [one["then"]["first"] for one in drafted()][:2] == ["supervisor", {"agent": "bram"}]
+    assert complaints == [[], []]
+    for one in (anna, bram):
+        one.context.close()
+
+
+def test_rules_are_put_in_order_by_keys_buttons_and_dragging(browser: Browser, url: str) -> None:
+    page = comes_in(browser, url)
+    complaints = complaints_of(page)
+    for number, code in enumerate(("vip", "often", "friday"), 1):
+        page.locator(f"#example-{code}").click()
+        expect(page.locator("#rules > li")).to_have_count(number)
+    vip, often, friday = (one["id"] for one in drafted())
+
+    def order() -> list[str]:
+        return [one["id"] for one in drafted()]
+
+    page.locator(f"#rule-{friday} .word").first.focus()
+    page.keyboard.press("Alt+ArrowUp")
+    page.keyboard.press("Alt+ArrowUp")
+    until(page, lambda: order() == [friday, vip, often], "moving by keys")
+    expect(page.locator("#rules-said")).to_have_text("Staat nu op plaats 1.")
+    expect(page.locator(f"#rule-{friday} .word").first).to_be_focused()
+
+    page.get_by_role("button", name="Regel 2 omlaag").press("Enter")
+    until(page, lambda: order() == [friday, often, vip], "moving by a button")
+    expect(page.locator(f"#rule-{vip}")).to_be_focused()  # the last has no button to go further down
+
+    handle, target = page.locator(f"#handle-{friday}"), page.locator(f"#rule-{vip}")
+    handle.scroll_into_view_if_needed()
+    start, end = handle.bounding_box(), target.bounding_box()
+    assert start is not None
+    assert end is not None
+    page.mouse.move(start["x"] + 5, start["y"] + 5)
+    page.mouse.down()
+    page.mouse.move(start["x"] + 5, end["y"] + end["height"] - 5, steps=12)
+    page.mouse.up()
+    until(page, lambda: order() == [often, vip, friday], "dragging")
+    expect(page.locator("#rules-said")).to_have_text("Staat nu op plaats 3.")
+    assert complaints == []
+    page.context.close()
+
+
+def test_what_cannot_be_saved_is_told_at_once_and_stays_written(browser: Browser, url: str) -> None:
+    page = comes_in(browser, url)
+    page.locator("#example-vip").click()
+    page.locator(".word[data-row=when-0]").click()
+
+    page.get_by_role("checkbox", name="VIP").uncheck()
+
+    expect(page.locator(".field-mistake:visible")).to_have_text(
+        "Kies of typ er minstens één, of haal deze voorwaarde weg."
+    )
+    assert violations(page) == []
+    page.get_by_label("Of typ er zelf een").fill("Goud")
+    expect(page.locator("#rules .sentence")).to_contain_text("het kenmerk Goud")
+    expect(page.locator(".field-mistake:visible")).to_have_count(0)
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("language", "width", "scheme"),
+    [
+        ("nl", 1440, "light"),
+        ("nl", 390, "dark"),
+        ("en", 1440, "dark"),
+        ("en", 390, "light"),
+        ("nl", 720, "light"),
+    ],
+)
+def test_nothing_stands_in_the_way_of_anybody(
+    browser: Browser, url: str, language: str, width: int, scheme: str
+) -> None:
+    """720 px wide is what is left of 1440 at twice the size."""
+    page = comes_in(browser, url, width=width, language=language, color_scheme=scheme)
+    if language == "en":
+        page.get_by_role("button", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", language)
+    expect(page.locator(".rules-live-page")).to_be_attached()
+    assert violations(page) == []
+    for number, code in enumerate(("vip", "often", "friday"), 1):
+        page.locator(f"#example-{code}").click()
+        expect(page.locator("#rules > li")).to_have_count(number)
+    page.locator(".beside-calls summary").first.click()
+    for opener in ("#open-ladder", "#rules [data-open]"):
+        page.locator(opener).first.click()
+        expect(page.locator("[name=edited]")).to_have_count(1)
+        for more in page.locator("[data-more]").all():
+            more.locator("summary").click()
+        assert violations(page) == []
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    page.context.close()
