@@ -30,6 +30,7 @@ class PastCall:
     """A call by what led it on its way; nobody's name or number."""
 
     sid: str
+    started_at: datetime  # its first step
     came_in_at: datetime
     kind: str  # of caller, as FACTS has it
     rule_version: int
@@ -39,7 +40,7 @@ class PastCall:
 @dataclass(frozen=True)
 class LastWeek:
     read_at: datetime
-    calls: tuple[PastCall, ...]  # the newest first
+    calls: tuple[PastCall, ...]  # the oldest first
     asked: Asked
 
     def named(self) -> dict[str, set[str]]:
@@ -66,7 +67,7 @@ def calls(session: Session, now: datetime) -> LastWeek:
     with _reading:
         known = _kept.get(engine)
         if known is None or not known.read_at <= now < known.read_at + _STANDS_FOR:
-            known = _kept[engine] = _read(session, now)
+            known = _kept[engine] = _read(session, now, known)
         return known
 
 
@@ -75,34 +76,49 @@ def forget() -> None:
     _kept.clear()
 
 
-def _read(session: Session, now: datetime) -> LastWeek:
-    rows = session.execute(
-        select(
-            CallStep.call_sid,
-            CallStep.started_at,
-            CallStep.rule_version,
-            CallStep.rule,
-            CallStep.situation,
-        )
-        .where(
-            HAS_SITUATION,
-            CallStep.started_at >= now - SINCE,
-            CallStep.number == 1,
-            CallStep.kind != StepKind.CALLBACK,
-        )
-        .order_by(CallStep.started_at.desc())
-        .limit(MOST)
+def _read(session: Session, now: datetime, known: LastWeek | None) -> LastWeek:
+    """Read the calls of the week; of those that were read before, which never change, only their names."""
+    is_first = (
+        HAS_SITUATION,
+        CallStep.started_at >= now - SINCE,
+        CallStep.number == 1,
+        CallStep.kind != StepKind.CALLBACK,
     )
-    found, situations = [], []
-    for row in rows:
-        try:
-            known = _without_agents(row.situation)
-        except (kept.UnknownForm, KeyError, TypeError, ValueError):
-            continue  # of another version of the program
-        kind = FACTS["caller.kind"].read(known)
-        found.append(PastCall(row.call_sid, known.began_at, kind, row.rule_version or 1, row.rule))
-        situations.append(known)
-    return LastWeek(now, tuple(found), Asked(tuple(situations)))
+    order = (CallStep.started_at.desc(), CallStep.call_sid.desc())
+    sids = session.scalars(select(CallStep.call_sid).where(*is_first).order_by(*order).limit(MOST)).all()[
+        ::-1
+    ]
+    before = known.calls if known is not None else ()
+    pairs = zip(before, known.asked.situations, strict=True) if known is not None else ()
+    read = {call.sid: (call, situation) for call, situation in pairs}
+    newer = (CallStep.started_at >= before[-1].started_at,) if before else ()
+    for row in session.execute(_WHOLE.where(*is_first, *newer).order_by(*order).limit(MOST)):
+        if row.call_sid not in read and (one := _of(row)) is not None:
+            read[row.call_sid] = one
+    found = [read[sid] for sid in sids if sid in read]
+    now_there = tuple(call for call, _ in found)
+    situations = tuple(situation for _, situation in found)
+    gone = next((place for place, call in enumerate(before) if call in now_there[:1]), len(before))
+    staying = before[gone:]
+    if known is not None and now_there[: len(staying)] == staying:
+        return LastWeek(now, now_there, known.asked.later(gone, situations[len(staying) :]))
+    return LastWeek(now, now_there, Asked(situations))
+
+
+_WHOLE = select(
+    CallStep.call_sid, CallStep.started_at, CallStep.rule_version, CallStep.rule, CallStep.situation
+)
+
+
+def _of(row: Any) -> tuple[PastCall, Situation] | None:
+    """Return a call and what was known of it; None where that is of another version of the program."""
+    try:
+        known = _without_agents(row.situation)
+    except (kept.UnknownForm, KeyError, TypeError, ValueError):
+        return None
+    kind = FACTS["caller.kind"].read(known)
+    call = PastCall(row.call_sid, row.started_at, known.began_at, kind, row.rule_version or 1, row.rule)
+    return call, known
 
 
 def _without_agents(stored: dict[str, Any]) -> Situation:

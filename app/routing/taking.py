@@ -1,7 +1,7 @@
 """Which calls would each rule take? Every call goes to the first rule that holds of it.
 
-Asked of the same calls again and again while somebody types, so each rule's answer is kept as one number with
-a bit for each call: what a rule takes of what others leave is then a matter of microseconds.
+Asked of the same calls again and again while somebody types, so what each condition answers is kept as one
+number with a bit for each call: what a rule takes of what others leave is then a matter of microseconds.
 """
 
 import json
@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from app.routing.conditions import Condition
 from app.routing.rules import Rule, Rules
 from app.routing.situation import Situation
 
@@ -28,16 +29,28 @@ class Taken:
     bits: int = field(repr=False)
 
     def which(self) -> Iterator[int]:
-        """Yield the places of the calls that it would take."""
+        """Yield the places of the calls that it would take, the newest first."""
         return places_in(self.bits)
 
 
 @dataclass(frozen=True)
 class Asked:
-    """Some calls, and what is known of each."""
+    """Some calls, the oldest first, and what is known of each."""
 
     situations: Sequence[Situation]
-    _kept: dict[str, int] = field(default_factory=dict, repr=False, compare=False)
+    _kept: dict[str, tuple[Condition, int]] = field(default_factory=dict, repr=False, compare=False)
+
+    def later(self, gone: int, newer: Sequence[Situation]) -> "Asked":
+        """Return the same without the oldest, and with newer ones: of the others all is known already."""
+        staying = len(self.situations) - gone
+        added = Asked(newer)
+        return Asked(
+            (*self.situations[gone:], *newer),
+            {
+                asks: (one, bits >> gone | added._ask(one) << staying)
+                for asks, (one, bits) in self._kept.items()
+            },
+        )
 
     def taken(self, rules: Rules) -> dict[str, Taken]:
         """Return what each rule would take of these calls; of one that is off what it would if it were on."""
@@ -67,26 +80,33 @@ class Asked:
         return len(self.situations) - gone.bit_count()
 
     def _bits(self, rule: Rule) -> int:
-        asks = json.dumps(rule.written.get("when", []), sort_keys=True)
-        bits = self._kept.get(asks)
-        if bits is None:
-            if len(self._kept) >= _MOST_KEPT:
-                self._kept.clear()
-            bits = self._kept[asks] = self._ask(rule)
+        """Return a bit for each call of which all the rule's conditions hold."""
+        bits = (1 << len(self.situations)) - 1
+        for condition in rule.when:
+            bits &= self._of_condition(condition)
         return bits
 
-    def _ask(self, rule: Rule) -> int:
+    def _of_condition(self, condition: Condition) -> int:
+        asks = json.dumps(condition.written, sort_keys=True)
+        if asks not in self._kept:
+            if len(self._kept) >= _MOST_KEPT:
+                self._kept.clear()
+            self._kept[asks] = condition, self._ask(condition)
+        return self._kept[asks][1]
+
+    def _ask(self, condition: Condition) -> int:
+        holds = condition.holds
         try:
-            answers = ["1" if rule.holds(one) else "0" for one in self.situations]
+            answers = "".join(["1" if holds(one) else "0" for one in reversed(self.situations)])
         except Exception:  # as in resolve(): a rule that can't be asked takes no call
-            log.exception("a rule could not be asked", extra={"rule": rule.id})
+            log.exception("a condition could not be asked", extra={"fact": condition.fact.name})
             return 0
-        return int("".join(reversed(answers)) or "0", 2)
+        return int(answers or "0", 2)
 
 
 def places_in(bits: int) -> Iterator[int]:
-    """Yield the places of the bits that are set, the lowest first."""
+    """Yield the places of the bits that are set, the highest first."""
     while bits:
-        lowest = bits & -bits
-        yield lowest.bit_length() - 1
-        bits ^= lowest
+        highest = bits.bit_length() - 1
+        yield highest
+        bits ^= 1 << highest

@@ -319,6 +319,25 @@ def test_a_rule_that_can_get_no_call_is_told_which_one_takes_them(rang: list[str
     assert "Zou 0 van de 3 gesprekken" in page
 
 
+def test_calls_that_come_in_meanwhile_are_counted_within_a_minute(
+    rang: list[str], anna: Page, settings: Settings, flask_app: Flask
+) -> None:
+    anna.does("/add", example="vip")
+    office.call_in(settings, ADA)
+    assert "Zou 2 van de 3" in anna.look()
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        oldest = session.get_one(CallStep, (rang[0], 1))
+        oldest.started_at = now - timedelta(days=7, minutes=-1)
+        last_week.forget()
+        assert len(last_week.calls(session, now).calls) == 4
+
+        later = last_week.calls(session, now + timedelta(minutes=2))
+
+    assert [call.sid for call in later.calls][:2] == rang[1:]
+    assert len(later.calls) == len(later.asked.situations) == 3
+
+
 def test_calls_of_more_than_a_week_ago_are_not_counted(rang: list[str], anna: Page) -> None:
     with db.transaction() as session:
         for step in session.scalars(select(CallStep)):

@@ -120,6 +120,20 @@ def test_of_a_rule_that_is_said_to_get_no_call_none_is_ever_seen(proposed: Rules
         assert taken[below].calls == 0, (below, above)
 
 
+@settings(max_examples=60, deadline=None)
+@given(ANY_RULES, st.integers(0, 20), st.integers(0, 20))
+def test_what_is_known_of_older_calls_serves_when_newer_ones_come(
+    proposed: Rules, gone: int, came: int
+) -> None:
+    staying = len(SITUATIONS) - came
+    asked = Asked(SITUATIONS[:staying])
+    asked.taken(proposed)
+
+    later = asked.later(gone, SITUATIONS[staying:])
+
+    assert later.taken(proposed) == Asked(SITUATIONS[gone:]).taken(proposed)
+
+
 def test_a_rule_beneath_one_without_conditions_or_with_wider_ones_gets_no_call() -> None:
     narrow = [{"fact": "customer.tag", "is": ["vip"]}, {"fact": "case.calls", "at_least": 5}]
 
