@@ -5,6 +5,7 @@ from typing import cast
 from flask import Blueprint, Response, current_app, make_response, redirect, render_template, request, session
 from sqlalchemy import select
 
+from app import web
 from app.agents import (
     door_words,
     guessing,
@@ -25,6 +26,14 @@ from app.records.links import OneTimeLink, Purpose
 from config import Settings
 
 bp = Blueprint("passwords", __name__)
+
+
+@bp.before_request
+def _only_where_there_are_passwords() -> Response | None:
+    """Where only the organisation's own sign-in lets in, none is chosen or mailed."""
+    if _settings().passwords:
+        return None
+    return sign_in.page(403, error=web.t("login_passwords_off", name=sign_in.name_of_provider()))
 
 
 # --- changing one's own -------------------------------------------------------------------------------

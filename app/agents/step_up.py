@@ -95,6 +95,7 @@ def question(reader: SignedIn, action: str, verdict: Verdict | None = None) -> R
         factors=proofs.factors_of(reader.email),
         error=verdict.error if verdict else "",
         email=reader.email,
+        elsewhere=sign_in.name_of_provider() if sign_in.provider() else "",
         d=door_words.say,
     )
     # What was asked for wasn't done: no browser may take this for its answer.

@@ -637,3 +637,23 @@ def test_whom_the_directory_told_of_comes_to_the_account_that_it_made(
         assert come_in(client, provider).location == "/desk"
     with reading() as session:
         assert session.scalars(select(User.email)).all() == ["ada.before@example.nl"]
+
+
+# --- with a second factor of ours -----------------------------------------------------------------------
+
+
+def test_who_needs_more_than_a_password_shows_the_rest_here_unless_the_provider_asked_for_it(
+    settings: config.Settings, client: FlaskClient, provider: Issuer, ada: str
+) -> None:
+    object.__setattr__(settings, "second_factor_roles", frozenset({"agent"}))
+
+    assert come_in(client, provider).location == "/account/factors"
+    assert not is_signed_in(client)
+
+    provider.person |= {"amr": ["pwd", "mfa"]}
+    assert come_in(client, provider).location == "/desk"
+    assert is_signed_in(client)
+
+
+def test_without_passwords_none_is_chosen(without_passwords: FlaskClient) -> None:
+    assert without_passwords.get("/login/forgot", headers=HTML).status_code == 403

@@ -64,7 +64,10 @@ ASKING = {
     "tokens rotate": ("crm",),
     "tokens revoke": ("crm",),
     "users create": ("anna@example.nl", "--role", "admin"),
+    "users invite": ("anna@example.nl",),
     "users list": (),
+    "users reset-factors": ("anna@example.nl",),
+    "users reset-password": ("anna@example.nl",),
     "users sign-out": ("--everybody",),
 }
 # On SQLite there are no rights to give.
