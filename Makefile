@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # Some environments forbid to keep bytecode: each start would then compile every library anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run serve install test test-pg check format bench soak browser clean venv-run venv-dev
+.PHONY: help run serve install test test-pg check format bench soak browser pins clean has-python venv-run venv-dev
 
 help:
 	@echo 'make run      the whole product with demo data and a telephone to try it with;'
@@ -19,6 +19,7 @@ help:
 	@echo 'make install  what running needs, into .venv'
 	@echo 'make serve    web and worker as the environment or .env says, on PORT'
 	@echo 'make browser  a Chromium for the tests, where there is none'
+	@echo 'make pins     hashes of what was published, after a number in requirements*.txt was changed'
 	@echo 'make clean    throw away .venv and the caches of the tools; data stays'
 
 run: venv-run
@@ -61,6 +62,12 @@ clean:
 	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-venv-run venv-dev: venv-%:
+# Not in .venv: with a line that has no hashes nothing can be installed into it.
+pins: has-python
+	@$(PYTHON) startup/pins.py $(ARGS)
+
+has-python:
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: install it, or name it: make PYTHON=/path/to/python3.12 …' >&2; exit 1; }
+
+venv-run venv-dev: venv-%: has-python
 	@$(PYTHON) startup/venv.py $*

@@ -22,6 +22,8 @@ FILES = {
     "run": ("requirements.txt", "requirements-run.txt"),
     "dev": ("requirements.txt", "requirements-run.txt", "requirements-dev.txt"),
 }
+# What isn't the file that was published isn't installed: startup/pins.py writes what it is held against.
+HASHES = "--require-hashes"
 PIP_INSTALL = ("install", "--quiet", "--no-compile", "--disable-pip-version-check")
 
 
@@ -49,18 +51,26 @@ def ensure(root: Path, kind: str) -> None:
     venv = root / ".venv"
     if is_installed(root, venv, kind):
         return
-    if not _works(venv):
-        _build(venv)
+    with_pip(root)
     print(f"installing what {FILES[kind][-1]} lists (once; about half a minute) …", flush=True)
-    command = [str(_python(venv)), "-m", "pip", *PIP_INSTALL, "-r", str(root / FILES[kind][-1])]
+    command = [str(_python(venv)), "-m", "pip", *PIP_INSTALL, HASHES, "-r", str(root / FILES[kind][-1])]
     if subprocess.run(command, check=False).returncode:
         raise CannotInstall(
             f"{FILES[kind][-1]} could not be installed: see pip's message above. "
-            "Without a network, set PIP_FIND_LINKS to a folder with the packages."
+            "Without a network, set PIP_FIND_LINKS to a folder with the packages as they were published. "
+            "After a number in the file was changed: make pins."
         )
     done = ("run", "dev") if kind == "dev" else ("run",)
     for installed in done:
         _stamp(venv, installed).write_text(fingerprint(root, installed))
+
+
+def with_pip(root: Path) -> Path:
+    """Return the Python of `.venv`, which has pip; it is made where there is none. Raises CannotInstall."""
+    venv = root / ".venv"
+    if not _works(venv):
+        _build(venv)
+    return _python(venv)
 
 
 def _stamp(venv: Path, kind: str) -> Path:
