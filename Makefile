@@ -6,7 +6,7 @@ PY := .venv/bin/python
 # Some environments forbid to keep bytecode: each start would then compile every library anew, for seconds.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run serve install test test-pg check format bench soak browser pins clean has-python venv-run venv-dev
+.PHONY: help run serve install test test-pg check format bench soak browser pins sbom audit clean has-python venv-run venv-dev
 
 help:
 	@echo 'make run      the whole product with demo data and a telephone to try it with;'
@@ -20,6 +20,8 @@ help:
 	@echo 'make serve    web and worker as the environment or .env says, on PORT'
 	@echo 'make browser  a Chromium for the tests, where there is none'
 	@echo 'make pins     hashes of what was published, after a number in requirements*.txt was changed'
+	@echo 'make sbom     what production is made of, as CycloneDX: sbom.cdx.json'
+	@echo 'make audit    which known holes are in what we stand on; asks the package index'
 	@echo 'make clean    throw away .venv and the caches of the tools; data stays'
 
 run: venv-run
@@ -65,6 +67,12 @@ clean:
 # Not in .venv: with a line that has no hashes nothing can be installed into it.
 pins: has-python
 	@$(PYTHON) startup/pins.py $(ARGS)
+
+sbom: venv-dev
+	@$(PY) -m startup.bom $(ARGS)
+
+audit: venv-dev
+	@$(PY) -m startup.audit $(ARGS)
 
 has-python:
 	@test -n '$(PYTHON)' || { echo 'Python 3.11 or newer is needed: install it, or name it: make PYTHON=/path/to/python3.12 …' >&2; exit 1; }

@@ -1,6 +1,8 @@
 """Do the files for production say what the product needs?"""
 
+import os
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,42 @@ def test_a_unit_and_a_container_start_the_last_resort_as_we_do() -> None:
 
     assert f".venv/bin/python {' '.join(ours[1:])}\n" in unit
     assert f"python {' '.join(_options(ours, '8002', '0.0.0.0'))}\n" in compose
+
+
+IMAGES = ("PYTHON", "POSTGRES", "VALKEY", "CADDY")
+
+
+def test_no_image_is_run_or_built_on_without_its_digest() -> None:
+    image, compose = ((DEPLOY / name).read_text() for name in ("Dockerfile", "compose.yaml"))
+
+    named = re.findall(r"^(?:FROM|\s+image:) (\S+:.*)$", f"{image}\n{compose}", re.MULTILINE)
+
+    assert len(named) == len(IMAGES)
+    assert all(re.search(r"@\$\{[A-Z]+_DIGEST(?::\?run deploy/pin-images)?\}$", one) for one in named)
+    assert "pip install --require-hashes --only-binary :all: -r requirements.txt" in image
+
+
+@pytest.mark.parametrize(
+    ("told", "is_one"), [(f"Digest:    sha256:{'5' * 64}", True), ("", False), ("Digest: latest", False)]
+)
+def test_digests_are_what_the_registry_tells_today_and_else_nothing_is_written(
+    tmp_path: Path, told: str, is_one: bool
+) -> None:
+    for name in ("pin-images", "Dockerfile", "compose.yaml"):
+        (tmp_path / name).write_bytes((DEPLOY / name).read_bytes())
+    docker = tmp_path / "bin" / "docker"
+    docker.parent.mkdir()
+    docker.write_text(f"#!/bin/sh\necho \"Name: docker.io/$4\"\necho '{told}'\n")
+    docker.chmod(0o755)
+    path = f"{docker.parent}:{os.environ['PATH']}"
+
+    done = subprocess.run(["sh", "pin-images"], cwd=tmp_path, env={"PATH": path}, check=False)
+
+    assert (done.returncode == 0) is is_one
+    if is_one:
+        lines = (tmp_path / "images.env").read_text().splitlines()
+        assert sorted(lines[1::2]) == sorted(f"{name}_DIGEST=sha256:{'5' * 64}" for name in IMAGES)
+    assert (tmp_path / "images.env").exists() is is_one
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,11 @@ def hashed(pin: Pin) -> tuple[str, ...]:
 
 def test_every_requirement_has_its_hashes_and_is_pinned_in_one_way() -> None:
     assert pins.problems(ROOT) == []
+
+
+def test_each_file_brings_the_one_before_it() -> None:
+    for before, file in pairwise(pins.FILES):
+        assert f"-r {before}\n" in (ROOT / file).read_text()
 
 
 def test_hashes_stand_below_each_line_and_come_off_again() -> None:
