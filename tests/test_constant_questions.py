@@ -180,6 +180,7 @@ def questions(asked: list[Statement]) -> list[str]:
         *("/admin/promises?view=all", "/admin/promises?view=untold", "/admin/promises/1"),
         *("/admin/promises/figures", "/admin/promises/leaver?leaves=anna&agent=bram"),
         "/admin/rules",
+        *("/admin/calls", "/admin/calls/CA1", "/admin/calls/CA1/line"),
     ],
 )
 def test_a_page_asks_no_more_when_more_stands_on_it(client: FlaskClient, town: None, page: str) -> None:

@@ -49,6 +49,8 @@ def test_who_signs_in_with_a_character_that_no_name_holds_is_a_stranger(
         ("/admin/privacy/find", {"kind": "customer", "of": "\x00"}),
         ("/admin/privacy/forget", {"kind": "number", "of": "+316\x00", "sure": "yes"}),
         ("/admin/privacy/export", {"kind": "customer", "of": "a\x00"}),
+        ("/admin/calls", {"number": "06\x00", "customer": "a\x00b", "before": "\x00", "rule": "\x00"}),
+        ("/admin/calls", {"day": "0001-01-01", "rule": "9" * 40, "before": "CA" * 200}),
     ],
 )
 def test_a_supervisors_form_with_such_a_character_is_no_error_of_ours(

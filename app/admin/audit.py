@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Flask, Response, current_app, make_response, render_template, request
 
 from app import catalogue, web
+from app.admin import days
 from app.admin.office_file import PLAIN, for_office
 from app.agents.looking import looked
 from app.agents.sign_in import has_desk, require_role
@@ -107,10 +107,7 @@ def _as_office_file(wanted: Wanted, newest: int, names: Mapping[str, str], langu
 
 def _wanted() -> Wanted:
     asked = request.form
-    day = _day(asked.get("day", ""))
-    zone = ZoneInfo(_zone())
-    since = datetime.combine(day, time(), zone) if day else None
-    until = datetime.combine(day + timedelta(days=1), time(), zone) if day else None
+    since, until = days.asked(asked.get("day", ""), ZoneInfo(_zone()))
     sort = asked.get("sort", "")
     return Wanted(
         sort=sort if sort in SORTS else "",
@@ -135,13 +132,6 @@ def _told(wanted: Wanted) -> dict[str, object]:
     """Return what was looked for, as the log itself keeps it: of whom, is kept as a hash beside it."""
     day = wanted.since.date().isoformat() if wanted.since else None
     return {"sort": wanted.sort or None, "kind": wanted.what or None, "by": wanted.who or None, "day": day}
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 def _zone() -> str:

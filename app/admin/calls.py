@@ -4,7 +4,6 @@ Searched by POST, so that nobody's number or name stands in an address, which ot
 """
 
 import hashlib
-from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, Flask, Response, abort, current_app, make_response, render_template, request
@@ -12,7 +11,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import catalogue, web
-from app.admin import call_list, call_story
+from app.admin import call_list, call_story, days
 from app.admin.call_list import Wanted
 from app.agents import sign_in
 from app.agents.looking import looked
@@ -143,7 +142,8 @@ def _list() -> Response:
 
 def _wanted(zone: ZoneInfo) -> Wanted:
     asked = request.form
-    day, number = _day(asked.get("day", "")), asked.get("number", "").strip()
+    number = asked.get("number", "").strip()
+    since, until = days.asked(asked.get("day", ""), zone)
     outcome = asked.get("outcome", "")
     return Wanted(
         number=to_e164(number, current_app.config["SETTINGS"].default_country) if number else None,
@@ -152,13 +152,6 @@ def _wanted(zone: ZoneInfo) -> Wanted:
         agent=asked.get("agent", "")[:121],
         outcome=outcome if outcome in OUTCOMES else "",
         rule=asked.get("rule", "").strip()[:60],
-        since=datetime.combine(day, time(), zone) if day else None,
-        until=datetime.combine(day + timedelta(days=1), time(), zone) if day else None,
+        since=since,
+        until=until,
     )
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        return None
