@@ -15,7 +15,9 @@ from app.audit import ageing, log, proving, sealing
 from app.audit.log import Actor, What
 from app.clock import utcnow
 from app.db import Database, current, table_of
+from app.jobs.retention import forget_old
 from app.records.audit import AuditEntry, AuditPending, AuditSubject, Via
+from config import Keep
 from tests import factories
 
 EVA = Actor("eva@example.nl", Via.PAGE)
@@ -86,6 +88,18 @@ def test_what_is_old_is_forgotten_and_the_rest_stays_whole(logged: Flask) -> Non
         assert session.scalars(select(AuditEntry.number)).all() == [8]
         # Of whom nothing is told any more, it isn't kept who they are.
         assert session.scalars(select(AuditSubject.customer)).all() == []
+
+
+def test_the_worker_forgets_whole_days_of_the_log_in_their_time(logged: Flask) -> None:
+    for _ in range(2):
+        assert forget_old(Keep(audit=3), NOW).get("audit", 0) in (2, 3, 0)
+    with current().reading() as session:
+        assert list(proving.faults(session)) == []
+        told = session.scalars(select(AuditEntry.what).order_by(AuditEntry.number)).all()
+    assert told[-1] == What.LOG_FORGOT
+    assert told.count(What.LOG_FORGOT) == 1
+    assert told.count(What.PROMISE_READ) in (3, 4)  # of the third day some are older than the hour
+    assert forget_old(Keep(audit=None), NOW + timedelta(days=9999)).get("audit") is None
 
 
 def test_a_customer_who_is_forgotten_is_in_the_log_by_a_hash_that_leads_to_nobody(logged: Flask) -> None:
