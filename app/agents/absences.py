@@ -24,9 +24,11 @@ def plan(session: Session, key: str, first: date | None, last: date | None, now:
     Raises InvalidField for days that make no sense.
     """
     agent = session.get_one(Agent, key)
-    if first is None:
-        if last is not None:
+    if first is None and last is not None:
+        if not _is_absent(session, key):
             raise InvalidField("absent_from", "missing")
+        first = _today(session, agent, now)  # it goes on until another day
+    if first is None:
         agent.absent_from = agent.absent_until = None
         _end(session, key, now)
         return
@@ -82,6 +84,11 @@ def _end(session: Session, key: str, now: datetime) -> None:
     if status is not None and status.intent_why == WHY:
         there = Intent.AVAILABLE if status.reach == Reach.PHONE else Intent.OFF
         presence.set_intent(session, key, there, now)
+
+
+def _is_absent(session: Session, key: str) -> bool:
+    status = session.get(Presence, key, populate_existing=True)
+    return status is not None and status.intent_why == WHY
 
 
 def back_on(session: Session, agent: Agent) -> datetime | None:

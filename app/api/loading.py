@@ -21,7 +21,8 @@ from app.errors import ApplicationError
 # One transaction each: long enough to be quick, short enough that a call never waits for a load.
 ROWS_AT_ONCE = 5_000
 SEPARATORS = (",", ";", "\t")
-_GUARDED = tuple("=+-@")
+# Where our own files have an apostrophe, so that a spreadsheet reckons nothing: see admin/office_file.py.
+_GUARD = re.compile(r"""(^|[,;|:\t"'\r\n])([ \u00a0]*)'(?=[=+\-@\t\r＝＋－＠])""")
 # A first line with which spreadsheets tell each other what separates the cells; they show no row for it.
 _SAYS_SEPARATOR = re.compile(r"\"?sep=(.)\"?[,;\t]*\r?\n?")
 # The longest field that can be right, and more. A quote that is never closed swallows no more than this.
@@ -193,8 +194,7 @@ def _rows(
 
 
 def _without_guard(cell: str) -> str:
-    """Take off the apostrophe that our own files have before whatever a spreadsheet would reckon with."""
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in _GUARDED else cell
+    return _GUARD.sub(r"\1\2", cell) if "'" in cell else cell
 
 
 def _read_header(kind: Kind[Any], file: TextIO) -> tuple[str, list[str]]:

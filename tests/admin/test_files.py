@@ -34,7 +34,7 @@ def town(flask_app: Flask) -> None:
         line = factories.line(session, hours="Mo-Fr 09:00-17:00")
         line.dates = "2030-12-24 until 12:00 | de kerstborrel\n2030-12-28/2030-12-31 closed"
         anna = factories.agent(session, "anna")
-        anna.phone, anna.name, anna.spoken_name = "+31612345678", "Zoë 's-Gravenhage", "=Anna"
+        anna.phone, anna.name, anna.spoken_name = "+31612345678", "Zoë 's-Gravenhage: -1, =x", "=Anna"
         factories.agent(session, "bram").enabled = False
         for role in (Role.ADMIN, Role.SUPERVISOR):
             office.user(session, None, role)

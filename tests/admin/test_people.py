@@ -192,6 +192,14 @@ def test_an_absence_ends_when_somebody_says_so(client: FlaskClient, token: str) 
     assert (agent().absent_from, agent().absent_until, status().intent_why) == (None, None, "agent")
 
 
+def test_an_absence_that_began_goes_on_until_another_day(client: FlaskClient, token: str) -> None:
+    absent(client, token, TODAY, TODAY + timedelta(days=2))
+    assert absent(client, token, "", TODAY + timedelta(days=5)).status_code == 303
+    back_at = status().back_at
+    assert back_at
+    assert back_at.date() == TODAY + timedelta(days=6)
+
+
 @pytest.mark.parametrize(
     ("first", "last"),
     [
