@@ -10,8 +10,9 @@ from app.agents.sign_in import OVERSEERS, has_desk, require_role
 from app.clock import utcnow
 from app.db import patient_reading
 from app.promises import ledger
-from app.routing import comparing, trials
+from app.routing import comparing
 from app.routing.comparing import Compared
+from app.routing.tried_rules import rules_of
 
 bp = Blueprint("replays", __name__, url_prefix="/admin/simulate/replay")
 
@@ -34,7 +35,7 @@ def page() -> Response:
     found = Compared()
     if "since" in request.args and since <= until:
         with patient_reading() as session:
-            rules = trials.rules_of(session, draft=True)
+            rules = rules_of(session, draft=True)
             ends = until + timedelta(days=1)
             found = comparing.compare(session, rules, since, ends, request.args.get("after") or None)
             names = ledger.names_of(session)

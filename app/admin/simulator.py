@@ -27,6 +27,7 @@ from app.routing.mistakes import Mistake
 from app.routing.rules import in_force
 from app.routing.simulation import Simulated
 from app.routing.starting import Start
+from app.routing.tried_rules import rules_of
 
 bp = Blueprint("simulator", __name__, url_prefix="/admin/simulate")
 
@@ -77,7 +78,7 @@ def _shown(said: Any) -> Shown:
     try:
         answers = _answers(said.get("answers", ""))
         with reading() as session:
-            rules = trials.rules_of(session, draft=form.draft)
+            rules = rules_of(session, draft=form.draft)
             if shown.call:
                 start = _recorded(session, shown.call, rules, deployment)
             else:
@@ -207,7 +208,7 @@ def _tests(*, saved: str = "", error: str = "") -> Response:
         calls = trials.saved(session, deployment.defaults.country)
         changed = {row.name: (row.changed_by, row.changed_at) for row in trials.rows(session)}
         published = trials.run_tests(session, in_force(session), now, deployment, calls)
-        draft = trials.run_tests(session, trials.rules_of(session, draft=True), now, deployment, calls)
+        draft = trials.run_tests(session, rules_of(session, draft=True), now, deployment, calls)
     rows = [
         {
             "name": one.name,

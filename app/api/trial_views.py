@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from pydantic import Field, PlainValidator, WithJsonSchema
 
 from app import db, web
-from app.api import rule_shapes
+from app.api import trial_shapes
 from app.api.fields import Moment, Problem, Refused, Said, YesOrNo
 from app.api.problems import ApiProblem
 from app.api.routes import READ, WRITE, Asked, asked, operation, said_in_body, settings, who
@@ -19,6 +19,7 @@ from app.routing import comparing, simulation, trials
 from app.routing.asked_call import AskedCall, NotACall
 from app.routing.rules import in_force
 from app.routing.trials import Result
+from app.routing.tried_rules import rules_of
 
 _ANY = PlainValidator(lambda said: said)
 Text = Annotated[Any, _ANY, WithJsonSchema({"type": "string"})]
@@ -65,7 +66,7 @@ def simulate_call() -> ResponseReturnValue:
     try:
         call = AskedCall.read(values, settings().default_country)
         with db.reading() as session:
-            rules = trials.rules_of(session, draft=said.draft)
+            rules = rules_of(session, draft=said.draft)
             done = simulation.simulate(session, call, rules=rules, now=utcnow(), deployment=_deployment())
     except NotACall as error:
         raise refused(error) from None
@@ -75,7 +76,7 @@ def simulate_call() -> ResponseReturnValue:
 def get_rule_tests() -> ResponseReturnValue:
     asked(Asked)
     with db.reading() as session:
-        return jsonify([rule_shapes.RuleTest.of(row) for row in trials.rows(session)])
+        return jsonify([trial_shapes.RuleTest.of(row) for row in trials.rows(session)])
 
 
 def put_rule_tests() -> ResponseReturnValue:
@@ -86,7 +87,7 @@ def put_rule_tests() -> ResponseReturnValue:
     with db.transaction() as session:
         trials.save_all(session, tests, who(), utcnow())
         session.flush()
-        return jsonify([rule_shapes.RuleTest.of(row) for row in trials.rows(session)])
+        return jsonify([trial_shapes.RuleTest.of(row) for row in trials.rows(session)])
 
 
 def _list() -> Any:
@@ -104,7 +105,7 @@ def run_rule_tests() -> ResponseReturnValue:
         tests = trials.saved(session, settings().default_country)
         by_both = [
             trials.run_tests(session, rules, now, _deployment(), tests)
-            for rules in (in_force(session), trials.rules_of(session, draft=True))
+            for rules in (in_force(session), rules_of(session, draft=True))
         ]
     return jsonify(
         [
@@ -126,7 +127,7 @@ def replay_rules() -> ResponseReturnValue:
     if said.after is not None and not isinstance(said.after, str):
         raise Refused([Problem("after", "wrong_type", {"expected": "string"})])
     with db.patient_reading() as session:
-        rules = trials.rules_of(session, draft=said.draft)
+        rules = rules_of(session, draft=said.draft)
         found = comparing.compare(session, rules, said.since, said.until, said.after)
     return jsonify(found.as_json())
 
@@ -139,21 +140,21 @@ def enter() -> None:
         scope=READ,
         noun=Noun.RULES,
         body=CallToSimulate,
-        answers={200: rule_shapes.SimulatedCall},
+        answers={200: trial_shapes.SimulatedCall},
     )(simulate_call)
     operation(
-        "GET", "/rules/tests", scope=READ, noun=Noun.RULES, answers={200: rule_shapes.RuleTests}, query=Asked
+        "GET", "/rules/tests", scope=READ, noun=Noun.RULES, answers={200: trial_shapes.RuleTests}, query=Asked
     )(get_rule_tests)
     operation(
         "PUT",
         "/rules/tests",
         scope=WRITE,
         noun=Noun.RULES,
-        body=rule_shapes.RuleTestsWritten,
-        answers={200: rule_shapes.RuleTests},
+        body=trial_shapes.RuleTestsWritten,
+        answers={200: trial_shapes.RuleTests},
     )(put_rule_tests)
     operation(
-        "POST", "/rules/tests/run", scope=READ, noun=Noun.RULES, answers={200: rule_shapes.RuleTestResults}
+        "POST", "/rules/tests/run", scope=READ, noun=Noun.RULES, answers={200: trial_shapes.RuleTestResults}
     )(run_rule_tests)
     operation(
         "POST",
@@ -161,5 +162,5 @@ def enter() -> None:
         scope=READ,
         noun=Noun.RULES,
         body=PeriodToReplay,
-        answers={200: rule_shapes.Replay},
+        answers={200: trial_shapes.Replay},
     )(replay_rules)

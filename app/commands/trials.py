@@ -14,6 +14,7 @@ from app.routing import comparing, simulation, trials
 from app.routing.asked_call import AskedCall, NotACall
 from app.routing.comparing import Change, Compared
 from app.routing.trials import Result
+from app.routing.tried_rules import rules_of
 
 # Of what would have gone otherwise so many are listed; all of them are in the API and on the page.
 MOST_LISTED = 100
@@ -36,7 +37,7 @@ def simulate(
     try:
         asked = AskedCall.read(said, settings.default_country)
         with db.reading() as session:
-            rules = trials.rules_of(session, draft=draft)
+            rules = rules_of(session, draft=draft)
             deployment = Deployment.of(settings)
             done = simulation.simulate(session, asked, rules=rules, now=utcnow(), deployment=deployment)
     except NotACall as error:
@@ -73,7 +74,7 @@ def test(context: click.Context) -> None:
     """Run the saved calls by the draft; fails when one comes out otherwise than it must."""
     settings = settings_of(context)
     with db.patient_reading() as session:
-        rules = trials.rules_of(session, draft=True)
+        rules = rules_of(session, draft=True)
         results = trials.run_tests(session, rules, utcnow(), Deployment.of(settings))
     for result in results:
         click.echo(f"{'ok' if result.passes else 'NO':>4}  {result.name}")
@@ -101,7 +102,7 @@ def replay(since: str, until: str) -> None:
     while True:
         # Between two parts nothing is held: neither a transaction nor what was found before.
         with db.patient_reading() as session:
-            rules = trials.rules_of(session, draft=True)
+            rules = rules_of(session, draft=True)
             part = comparing.compare(session, rules, begins, ends, after)
         total.calls, total.unknown = total.calls + part.calls, total.unknown + part.unknown
         total.changes += part.changes

@@ -46,7 +46,7 @@ class OwedKind(StrEnum):
 # Beside the words of a situation those of the desk.
 PLACES = {str(one): one for one in Reachability} | {
     "available": Reachability.FREE,
-    "talking": Reachability.BUSY,
+    **dict.fromkeys(("talking", "reserved", "ringing"), Reachability.BUSY),
 }
 
 

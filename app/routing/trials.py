@@ -15,7 +15,7 @@ from app.records.trials import TestCall
 from app.routing import simulation, starting
 from app.routing.asked_call import AskedCall, Context, Key, NotACall, Shape, Text, mistake_of, one_of, wrong
 from app.routing.mistakes import Mistake
-from app.routing.rules import Rules, in_force
+from app.routing.rules import Rules
 from app.routing.simulation import Simulated, target_of
 from app.routing.walk import End
 
@@ -144,11 +144,6 @@ def save_all(session: Session, tests: Sequence[SavedCall], who: str, now: dateti
             row.call, row.expect = written["call"], written["expect"]
             row.changed_at, row.changed_by = now, who
         row.position = position
-
-
-def rules_of(session: Session, *, draft: bool) -> Rules:
-    """Return the rules to try: those in force, or the draft; where nobody works on one they are the same."""
-    return in_force(session)
 
 
 # --- trying ---------------------------------------------------------------------------------------------
