@@ -88,7 +88,9 @@ def _shown(said: Any) -> Shown:
                 start = starting.of(session, asked, rules, utcnow(), deployment)
             done = simulation.go(start, answers)
             shown.told = _told(session, done, [str(one) for one in answers])
-            frozen = starting.snapshot(start) | {"answers": [str(one) for one in answers]}
+            # What was assumed is said, too: else whoever is rung after the last answer would pick up.
+            walked = [str(one.answer) for one in done.way.steps] if answers else []
+            frozen = starting.snapshot(start) | {"answers": walked}
             shown.frozen = json.dumps(frozen, ensure_ascii=False)
     except NotACall as error:
         shown.mistakes = [(_label(one.field), one.say(web.language())) for one in error.mistakes]

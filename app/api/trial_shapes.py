@@ -38,7 +38,7 @@ class SimulatedStep(Answer):
     seconds: int = Field(description="about_simulated_seconds")
     reason: str
     reason_code: str
-    rule: str = Field(description="about_step_rule")
+    rule: str | None = Field(description="about_step_rule")
     say: list[str]
     says: list[str] = Field(description="about_simulated_says")
     heard_at: float = Field(description="about_simulated_clock")
@@ -55,7 +55,7 @@ class SimulatedStep(Answer):
 
 
 class SimulatedCall(Answer):
-    rule: str = Field(description="about_step_rule")
+    rule: str | None = Field(description="about_step_rule")
     rule_version: int
     line: str
     at: str

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from app.deployment import Deployment
 from app.records.calls import Call, CallState
 from app.routing import heard, screen_pop, sentences, starting, walk
-from app.routing.answers import Answer
+from app.routing.answers import Answer, AnswerKind
 from app.routing.asked_call import AskedCall
 from app.routing.decision import MakePromise, Ring, Step, Wait
 from app.routing.rules import Rules
@@ -32,7 +32,7 @@ class Simulated:
         """Return it for people and scripts: reasons in `language`, sentences in the caller's own."""
         first = self.way.steps[0].known.resolved
         return {
-            "rule": first.rule,
+            "rule": first.rule or None,
             "rule_version": first.version,
             "line": self.start.facts.line.number,
             "at": self.start.at.isoformat(),
@@ -54,7 +54,7 @@ class Simulated:
             "seconds": getattr(step, "seconds", 0),
             "reason": sentences.words(step.reason, language, zone, walked.known.now, kind="reason"),
             "reason_code": step.reason.code,
-            "rule": walked.known.resolved.rule,
+            "rule": walked.known.resolved.rule or None,
             "say": self._in_words([one.said for one in walked.heard], walked),
             "says": codes_of([*walked.heard, *walked.again, *walked.after]),
             "heard_at": walked.begins_at,
@@ -134,9 +134,18 @@ def simulate(
 
     Nothing is written and nobody is rung. Raises NotACall for a line or an agent that isn't there.
     """
-    return go(starting.of(session, asked, rules, now, deployment), asked.answers)
+    return go_as_asked(starting.of(session, asked, rules, now, deployment), asked.answers)
 
 
-def go(start: Start, answers: Sequence[Answer]) -> Simulated:
+def go_as_asked(start: Start, answers: Sequence[Answer]) -> Simulated:
+    """Go the way that somebody asked for: whoever is rung after their answers picks up.
+
+    Without any, nobody ever does: that is the whole ladder.
+    """
+    return go(start, answers, AnswerKind.ANSWERED if answers else AnswerKind.NO_ANSWER)
+
+
+def go(start: Start, answers: Sequence[Answer], then: AnswerKind = AnswerKind.NO_ANSWER) -> Simulated:
     """Go the way of a call from where it starts."""
-    return Simulated(start, walk.walk(start.facts, start.at, answers, may_be_rung=start.may_be_rung))
+    way = walk.walk(start.facts, start.at, answers, may_be_rung=start.may_be_rung, then=then)
+    return Simulated(start, way)

@@ -166,7 +166,7 @@ def _tried(session: Session, test: SavedCall, rules: Rules, now: datetime, deplo
         start = starting.of(session, test.call, rules, now, deployment, others_are_there=True)
     except NotACall as error:
         return Result(test.name, tuple(Wrong("call", "", one.field) for one in error.mistakes))
-    return Result(test.name, tuple(_compared(test.expect, simulation.go(start, test.call.answers))))
+    return Result(test.name, tuple(_compared(test.expect, simulation.go_as_asked(start, test.call.answers))))
 
 
 def _compared(expect: Expect, one: Simulated) -> Iterable[Wrong]:

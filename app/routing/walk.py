@@ -106,13 +106,20 @@ def seconds_of(said: Sequence[str]) -> float:
     return round(2 * sum(map(len, said)) / CHARACTERS_A_SECOND) / 2
 
 
-def walk(facts: Facts, at: datetime, answers: Sequence[Answer], *, may_be_rung: bool) -> Way:
+def walk(
+    facts: Facts,
+    at: datetime,
+    answers: Sequence[Answer],
+    *,
+    may_be_rung: bool,
+    then: AnswerKind = AnswerKind.NO_ANSWER,
+) -> Way:
     """Go the way of a call that comes in `at` a moment.
 
-    Where there is no answer for a step, or one that it can't have, nobody picks up, a wait is too long, and
-    nothing is said.
+    `then` is what becomes of a ring for which there is no answer, or one that it can't have; a wait is too
+    long then, and nothing is said.
     """
-    return _Walker(replace(facts, came_in_at=at), at, may_be_rung, list(answers)).way()
+    return _Walker(replace(facts, came_in_at=at), at, may_be_rung, list(answers), then).way()
 
 
 @dataclass
@@ -121,6 +128,7 @@ class _Walker:
     came_in_at: datetime
     may_be_rung: bool
     answers: list[Answer]
+    then: AnswerKind = AnswerKind.NO_ANSWER
     clock: float = 0.0  # seconds since the call came in
     tried: list[Tried] = field(default_factory=list)
     rung_seconds: float = 0.0
@@ -186,7 +194,7 @@ class _Walker:
         began = self.clock
         said = self._says(self._opening(known, step))
         rings_at, longest = self.clock, float(step.seconds)
-        answer, assumed = self._answer(OF_A_RING, AnswerKind.NO_ANSWER)
+        answer, assumed = self._answer(OF_A_RING, self.then)
         wanted = answer.after_seconds
         if wanted is None:
             wanted = USUALLY_AFTER.get(answer.kind, longest)

@@ -147,3 +147,16 @@ def test_every_example_can_be_sent(api: Api) -> None:
     assert api.post("/rules/simulate", shapes.EXAMPLES["CallToSimulate"]).status_code == 200
     assert api.put("/rules/tests", shapes.EXAMPLES["RuleTestsWritten"]).status_code == 200
     assert api.post("/rules/replay", shapes.EXAMPLES["PeriodToReplay"]).status_code == 200
+
+
+def test_whoever_is_rung_after_the_answers_picks_up(api: Api) -> None:
+    town.settle()
+    asked = {"from": ADA, "line": LINE, "presence": {"anna": "available", "bram": "free", "carla": "off"}}
+
+    told = api.post("/rules/simulate", asked | {"answers": ["no_answer"]}).json
+
+    assert [(step["target"], step["answer"]) for step in told["steps"]] == [
+        ("anna", "no_answer"),
+        ("bram", "answered"),
+    ]
+    assert (told["ends"], told["rule"]) == ("human", None)
