@@ -62,6 +62,7 @@ class Piece:
 
     text: str
     row: str = ""
+    field: str = ""  # of the row, where it isn't the first
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,7 @@ class Row:
 
     call: PastCall
     before: str
+    tried_again: str  # as the page that simulates asks for it
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,7 @@ def _with_days(one: Segment, rule: Mapping[str, Any], row: str) -> list[Piece]:
     before, found, after = one.text.rpartition(days) if days else ("", "", one.text)
     if not found:
         return [Piece(one.text)]
-    return [Piece(before), Piece(found, row), Piece(after)]
+    return [Piece(before), Piece(found, row, "days"), Piece(after)]
 
 
 def ladder_pieces(ladder: Mapping[str, Any]) -> tuple[Piece, ...]:

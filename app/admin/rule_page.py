@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice, pairwise
 from typing import Any
+from urllib.parse import urlencode
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -28,11 +29,13 @@ from app.admin.rule_choices import Choices
 from app.records.agents import Agent, User
 from app.records.rules import RuleDraft
 from app.routing import last_week, publishing, rule_sentences, rules
+from app.routing.conditions import FACTS
 from app.routing.last_week import LastWeek, PastCall
 from app.routing.merging import Clash
 from app.routing.publishing import Draft, Published
 from app.routing.rule_sentences import Difference
 from app.routing.shadows import shadowed
+from app.routing.situation import Situation
 from app.routing.taking import Taken
 
 Json = dict[str, Any]
@@ -183,8 +186,33 @@ def _warnings(
 
 
 def _calls(session: Session, rule: str, taken: Taken, week: LastWeek) -> tuple[Row, ...]:
-    found = (week.calls[place] for place in islice(taken.which(), SHOWN_CALLS))
-    return tuple(Row(call, _before(session, rule, call)) for call in found)
+    return tuple(
+        Row(
+            week.calls[place],
+            _before(session, rule, week.calls[place]),
+            _tried_again(week.asked.situations[place]),
+        )
+        for place in islice(taken.which(), SHOWN_CALLS)
+    )
+
+
+def _tried_again(known: Situation) -> str:
+    """Return a call as the page that simulates asks for it, with nobody's name or number."""
+    customer, case = known.caller.customer, known.caller.case
+    asked: dict[str, Any] = {
+        "draft": "yes",
+        "kind": FACTS["caller.kind"].read(known),
+        "line": known.line.number,
+        "at": known.local.strftime("%Y-%m-%dT%H:%M"),
+        "promise": FACTS["promise"].read(known),
+        "calls": known.calls_lately or "",
+    }
+    if customer is not None:
+        asked |= {"language": customer.language, "tags": ",".join(customer.tags)}
+    if case is not None:
+        asked |= {"team": case.team, "status": case.status, "priority": case.priority}
+        asked |= {"owner": case.owner or "", "age_days": FACTS["case.age_days"].read(known)}
+    return urlencode({name: value for name, value in asked.items() if value != ""})
 
 
 def _before(session: Session, rule: str, call: PastCall) -> str:

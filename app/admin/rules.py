@@ -79,6 +79,7 @@ def _page(status: int = 200, unsaved: Unsaved | None = None, **said: Any) -> Res
             "undo": _undo(said or request.args),
             "stamp": _stamp(shown["draft"]),
             "simulator": _where("/admin/simulate"),
+            "replay": _where("/admin/simulate/replay"),
             "call_page": _where("/admin/calls/"),
         }
         if _is_script():

@@ -102,6 +102,7 @@ def test_three_rules_are_made_published_and_put_back_by_keyboard_alone(browser: 
     tab_to(page, ".word[data-row=then-who]")
     page.keyboard.press("Enter")
     expect(page.locator("select[name=then-who]")).to_be_focused()
+    expect(page.locator("[data-part=editor] [data-row]:visible")).to_have_count(1)
     page.keyboard.type("Bram")
     expect(page.locator("#rules .sentence")).to_have_text(
         "Als de klant het kenmerk VIP heeft: bel eerst Bram Jansen."
@@ -189,6 +190,7 @@ def test_two_browsers_edit_one_draft_and_nobodys_work_is_lost(browser: Browser, 
     assert violations(bram) == []
     clash.get_by_role("button", name="Houd beide").click()
     expect(bram.locator("#rules > li")).to_have_count(3)
+    expect(clash).to_have_count(0)
     assert [one["then"]["first"] for one in drafted()][:2] == ["supervisor", {"agent": "bram"}]
     assert complaints == [[], []]
     for one in (anna, bram):

@@ -25,6 +25,15 @@ function request(path, options = {}) {
   return fetch(path, { ...options, headers: { "X-Requested-With": "fetch", "X-CSRF-Token": live.dataset.csrf } });
 }
 
+/** Post a form; after signing in anew in another tab the session has another token. */
+async function post(path, body) {
+  const response = await request(path, { method: "POST", body });
+  if (response.status !== 400) return response;
+  const page = new DOMParser().parseFromString(await (await request("/admin/rules")).text(), "text/html");
+  live.dataset.csrf = page.querySelector("[name=csrf]")?.value ?? live.dataset.csrf;
+  return request(path, { method: "POST", body });
+}
+
 /** Send a form as its pressed button would (none: it was only filled in), once those before it were answered. */
 function send(form, button = null) {
   clearTimeout(timers.get(form.action));
@@ -43,14 +52,19 @@ async function sendNow(form, button) {
   for (const id of ids()) if (!body.getAll("open").includes(id)) body.append("open", id);
   say("saving");
   try {
-    const response = await request(current.action, { method: "POST", body });
-    if (response.redirected || response.status === 401) return location.reload();
-    if (![200, 409, 422, 503].includes(response.status)) throw new Error(String(response.status));
+    const response = await post(current.action, body);
+    if (response.status === 401) return location.reload();
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    if (!page.getElementById("rules-state")) {
+      // What is refused for good is not asked again; it stays written all the same.
+      if (response.status < 500 && response.status !== 429) return say("refused", true);
+      throw new Error(String(response.status));
+    }
     const isSaved = response.status === 200;
-    const html = await response.text();
     const changedSince = (unsaved.get(current.action) ?? 0) !== changes;
-    if (isSaved && !changedSince) unsaved.delete(current.action);
-    place(html, { sent: current, isTyped: !button, isSaved, keep: changedSince });
+    // Of a clash both texts are on the page.
+    if ((isSaved || response.status === 409) && !changedSince) unsaved.delete(current.action);
+    place(page, { sent: current, isTyped: !button, isSaved, keep: changedSince });
     if (response.status === 409) live.querySelector(".clash")?.focus();
   } catch {
     say("unreachable", true);
@@ -62,9 +76,11 @@ async function sendNow(form, button) {
 /** Show the rules with the forms of these ones open. */
 async function show(open) {
   const asked = new URLSearchParams(open.map((id) => ["open", id]));
-  const response = await request(`/admin/rules?${asked}`);
-  if (response.redirected || response.status === 401) return location.reload();
-  if (response.ok) place(await response.text(), {});
+  const response = await request(`/admin/rules?${asked}`).catch(() => null);
+  if (response?.status === 401) return location.reload();
+  const page = response?.ok && new DOMParser().parseFromString(await response.text(), "text/html");
+  if (page) place(page, { quietly: true });
+  else say("unreachable", true);
 }
 
 // What others changed appears by itself, while nobody types.
@@ -72,7 +88,10 @@ async function look() {
   if (document.hidden || underway || unsaved.size || live.querySelector(".is-dragged")) return;
   const asked = new URLSearchParams([...ids().map((id) => ["open", id]), ["revision", stamp()]]);
   const response = await request(`/admin/rules?${asked}`).catch(() => null);
-  if (response?.status === 200 && !response.redirected && !underway && !unsaved.size) place(await response.text(), { quietly: true });
+  if (response?.status !== 200) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  // Two texts between which somebody has yet to choose stay as they are.
+  if (!underway && !unsaved.size && !live.querySelector(".clash")) place(page, { quietly: true });
 }
 setInterval(look, LOOK_MILLISECONDS);
 document.addEventListener("visibilitychange", look);
@@ -81,8 +100,7 @@ document.addEventListener("visibilitychange", look);
 
 const BLOCKS = ["rules-state", "rules-notes", "rules-start", "rules-add", "draft"];
 
-function place(html, { sent = null, isTyped = false, isSaved = true, keep = false, quietly = false }) {
-  const page = new DOMParser().parseFromString(html, "text/html");
+function place(page, { sent = null, isTyped = false, isSaved = true, keep = false, quietly = false }) {
   dress(page);
   const focus = remember();
   const why = live.querySelector("#why");
@@ -110,6 +128,7 @@ function renewed(old, fresh, { sent, isTyped, isSaved, keep }) {
   if (hasMore && (isSaved || !isSent)) return old;
   keepOpen(old, fresh);
   if (isSent && isTyped && keepsEditor(old, fresh)) return old;
+  only(fresh);
   old.replaceWith(document.adoptNode(fresh));
   return fresh;
 }
@@ -228,10 +247,10 @@ live.addEventListener("click", (event) => {
   }
   if (!word) return;
   event.preventDefault();
-  openAt(word.closest("[data-rule]").id, word.dataset.row ?? "");
+  openAt(word.closest("[data-rule]").id, word.dataset.row ?? "", word.dataset.field);
 });
 
-async function openAt(id, row) {
+async function openAt(id, row, field) {
   const find = () => document.getElementById(id);
   find().dataset.only = row;
   if (!row) delete find().dataset.only;
@@ -240,7 +259,9 @@ async function openAt(id, row) {
     await flush();
     await show([find().dataset.rule]);
   } else only(find());
-  focusIn(find().querySelector(row ? `[data-part=editor] [data-row="${CSS.escape(row)}"]` : "[data-part=editor]"));
+  const named = field && find().querySelector(`[name="${CSS.escape(row)}-${field}"]`);
+  if (named) named.focus();
+  else focusIn(find().querySelector(row ? `[data-part=editor] [data-row="${CSS.escape(row)}"]` : "[data-part=editor]"));
 }
 
 function focusIn(place) {
@@ -279,7 +300,7 @@ watchOrder(live, send);
 
 document.addEventListener("visibilitychange", () => { if (document.hidden) flush(); });
 addEventListener("beforeunload", (event) => {
-  if (!unsaved.size && !underway) return;
+  if (!unsaved.size && !underway && !live.querySelector(".clash")) return;
   flush();
   event.preventDefault();
 });
