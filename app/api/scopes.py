@@ -5,15 +5,8 @@ from collections.abc import Iterator
 from app.errors import ApplicationError
 from app.records.tokens import Noun, Scope
 
-# Whoever may write something may read it.
-_ENOUGH = {
-    Scope.READ: frozenset({Scope.READ, Scope.WRITE}),
-    Scope.WRITE: frozenset({Scope.WRITE}),
-    Scope.DESK: frozenset({Scope.DESK}),
-    Scope.DIRECTORY: frozenset({Scope.DIRECTORY}),
-}
-# For one thing alone, which has no nouns.
-_ALONE = frozenset({Scope.DESK, Scope.DIRECTORY})
+# Whoever may write something may read it; any other scope stands for itself alone.
+_WITH_NOUNS = (Scope.READ, Scope.WRITE)
 
 
 class NotAScope(ApplicationError):
@@ -31,12 +24,13 @@ def read(text: str) -> str:
     """
     said: set[tuple[Scope, str | None]] = set()
     for part, scope, noun in _each(text.lower()):
-        if scope not in list(Scope) or (noun is not None and (scope in _ALONE or noun not in list(Noun))):
+        has_noun = noun is not None
+        if scope not in (_WITH_NOUNS if has_noun else list(Scope)) or (has_noun and noun not in list(Noun)):
             raise NotAScope(part)
         said.add((Scope(scope), noun))
-    for alone in _ALONE if len(said) > 1 else ():
-        if (alone, None) in said:
-            raise NotAScope(alone)
+    alone = next((scope for scope, _ in said if scope not in _WITH_NOUNS), None)
+    if alone and len(said) > 1:
+        raise NotAScope(alone)
     least = {one for one in said if not any(_includes(other, one) for other in said - {one})}
     groups = []
     for scope in Scope:
@@ -60,7 +54,8 @@ def needed(scope: Scope, noun: Noun | None) -> str:
 
 
 def _includes(held: tuple[str, str | None], asked: tuple[Scope, str | None]) -> bool:
-    return held[0] in _ENOUGH[asked[0]] and held[1] in (None, asked[1])
+    is_enough = held[0] == asked[0] or (held[0], asked[0]) == (Scope.WRITE, Scope.READ)
+    return is_enough and held[1] in (None, asked[1])
 
 
 def _each(text: str) -> Iterator[tuple[str, str, str | None]]:
