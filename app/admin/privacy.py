@@ -5,6 +5,8 @@ Whom it is about is asked for by POST alone: no number and no name stands in an 
 
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import wraps
+from typing import ParamSpec
 
 from flask import (
     Blueprint,
@@ -22,7 +24,7 @@ from sqlalchemy.orm import Session
 from app import catalogue, web
 from app.admin.promises import MAY_ACT
 from app.agents.looking import looked
-from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
+from app.agents.sign_in import OVERSEERS, View, current, has_desk, reach, require_role
 from app.agents.step_up import require_fresh
 from app.audit import log as audit
 from app.audit.log import What
@@ -40,6 +42,8 @@ from app.promises import ledger
 from app.records.callers import Customer
 from app.records.privacy import Whom
 from config import Settings
+
+P = ParamSpec("P")
 
 bp = Blueprint("admin_privacy", __name__, url_prefix="/admin/privacy")
 
@@ -69,6 +73,21 @@ def words(code: str, **values: object) -> str:
     return catalogue.text(f"privacy.{code}", web.language(), **values)
 
 
+def _require_all_teams(view: View[P]) -> View[P]:
+    """Let only who sees all teams to the view: what there is of somebody may be any team's."""
+
+    @wraps(view)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
+        return view(*args, **kwargs) if _sees_all() else web.error_page(403)
+
+    return guarded
+
+
+def _sees_all() -> bool:
+    with reading() as session:
+        return reach(session).is_all
+
+
 # --- pages --------------------------------------------------------------------------------------------
 
 
@@ -81,6 +100,7 @@ def overview() -> Response:
 
 @bp.post("/find")
 @require_role(*MAY_ACT)
+@_require_all_teams
 def find() -> Response:
     """Show who may be meant with `asked`, or what there is of whom `kind` and `of` name."""
     asked = request.form.get("asked", "").strip()[: finding.LONGEST]
@@ -108,6 +128,7 @@ def again(what: str) -> Response:
 
 @bp.post("/export")
 @require_role(*MAY_ACT)
+@_require_all_teams
 @require_fresh
 def export() -> Response:
     """Hand out all that is certainly theirs, as a file that nobody keeps."""
@@ -123,6 +144,7 @@ def export() -> Response:
 
 @bp.post("/forget")
 @require_role(*MAY_ACT)
+@_require_all_teams
 @require_fresh
 def forget() -> Response:
     """Ask whether it is sure; then forget them, and show how far that has come."""
@@ -261,7 +283,7 @@ def _who() -> str:
 
 def _may_act() -> bool:
     reader = current()
-    return reader is not None and reader.role in MAY_ACT
+    return reader is not None and reader.role in MAY_ACT and _sees_all()
 
 
 def _use_zone(session: Session) -> None:

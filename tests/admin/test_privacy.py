@@ -234,3 +234,17 @@ def test_the_pages_stand_in_nobodys_way(page: Page, url: str) -> None:
     found += violations(page)
     width = page.evaluate("document.documentElement.scrollWidth")
     assert (found, width) == ([], 390)
+
+
+def test_who_sees_some_teams_alone_looks_nobody_up_since_what_there_is_may_be_any_teams(
+    flask_app: Flask,
+) -> None:
+    with db.transaction() as session:
+        email = office.user(session, None, Role.SUPERVISOR, email="some@example.nl", teams=["Burgerzaken"])
+    client = flask_app.test_client()
+    office.sign_in(client, email)
+
+    assert "/admin/privacy/find" not in client.get(PAGE).text
+    assert post(client, "find", asked="Ada").status_code == 403
+    assert post(client, "export", kind="customer", of="K1").status_code == 403
+    assert post(client, "forget", kind="customer", of="K1", sure="yes").status_code == 403
