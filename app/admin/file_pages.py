@@ -15,7 +15,9 @@ from app.admin import form_words, sheets
 from app.admin.form_words import house
 from app.admin.office_file import for_office
 from app.admin.sheets import NotASheet
+from app.agents.looking import looked
 from app.agents.sign_in import actor, has_desk, require_role
+from app.agents.step_up import require_fresh
 from app.api import encodings, loading
 from app.api.fields import Problem
 from app.api.loading import RefusedRow, UnusableFile
@@ -43,12 +45,14 @@ def register(app: Flask) -> None:
 
 @bp.get("")
 @require_role(Role.ADMIN)
+@require_fresh
 def files() -> Response:
     return _page()
 
 
 @bp.get("/<kind>.<form>")
 @require_role(Role.ADMIN)
+@require_fresh
 def export(kind: str, form: str) -> Response:
     """All records of a kind in the columns in which they are loaded, as an office opens them."""
     columns = _kind(kind).columns
@@ -64,6 +68,7 @@ def export(kind: str, form: str) -> Response:
         response.mimetype = "text/csv"
     else:
         abort(404)
+    looked(What.RECORDS_EXPORTED, kind=kind, records=len(rows) - 1)
     response.headers["Content-Disposition"] = f'attachment; filename="{kind}.{form}"'
     return response
 
@@ -93,6 +98,7 @@ _ROWS: dict[str, Callable[[Session], Iterable[list[object]]]] = {
 
 @bp.post("/check")
 @require_role(Role.ADMIN)
+@require_fresh
 def check() -> Response:
     """Look a file through and write nothing; what can be loaded waits for a yes."""
     kind, file = _kind(request.form.get("kind", "")), request.files.get("file")
@@ -115,6 +121,7 @@ def check() -> Response:
 
 @bp.post("/load")
 @require_role(Role.ADMIN)
+@require_fresh
 def load() -> Response:
     """Load what was looked through before; it came along, and is checked once more."""
     kind = _kind(request.form.get("kind", ""))

@@ -24,13 +24,13 @@ PAGES = (
     Page("/admin/promises", "promises", OVERSEERS),
     Page("/admin/promises/figures", "figures", OVERSEERS),
     Page("/admin/calls", "calls", OVERSEERS),
-    Page("/admin/promises/leaver", "leaver", (Role.SUPERVISOR, Role.ADMIN)),
-    Page("/admin/audit", "audit", (Role.ADMIN, Role.AUDITOR)),
-    Page("/admin/privacy", "privacy", OVERSEERS),
+    Page("/admin/rules", "rules", OVERSEERS),
+    Page("/admin/simulate", "simulate", OVERSEERS),
     Page("/admin/lines", "lines", (Role.ADMIN,)),
     Page("/admin/people", "people", (Role.ADMIN,)),
-    Page("/admin/simulate", "simulate", OVERSEERS),
-    Page("/admin/rules", "rules", OVERSEERS),
+    Page("/admin/promises/leaver", "leaver", (Role.SUPERVISOR, Role.ADMIN)),
+    Page("/admin/privacy", "privacy", OVERSEERS),
+    Page("/admin/audit", "audit", (Role.ADMIN, Role.AUDITOR)),
     Page("/api/v1/docs", "api", (Role.ADMIN,)),
 )
 

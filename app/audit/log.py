@@ -49,6 +49,7 @@ class What(StrEnum):
     CALLS_SEARCHED = "calls_searched"
     CALL_READ = "call_read"
     API_READ = "api_read"
+    RECORDS_EXPORTED = "records_exported"
     PERSON_LOOKED_UP = "person_looked_up"
     PERSON_EXPORTED = "person_exported"
     LOG_SEARCHED = "log_searched"
@@ -85,6 +86,7 @@ LOOK_UPS: Mapping[str, Activity] = {
     What.CALLS_SEARCHED: Activity.OVERSIGHT,
     What.CALL_READ: Activity.OVERSIGHT,
     What.API_READ: Activity.EXCHANGE,
+    What.RECORDS_EXPORTED: Activity.RUNNING,
     What.PERSON_LOOKED_UP: Activity.RIGHTS,
     What.PERSON_EXPORTED: Activity.RIGHTS,
     What.LOG_SEARCHED: Activity.ACCOUNTABILITY,
