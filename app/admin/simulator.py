@@ -119,7 +119,7 @@ def _asked(session: Session, said: Any, form: Form, deployment: Deployment) -> A
         return AskedCall.read(form.as_call(_zone(session, form.line)), country)
     try:
         value = json.loads(said["asked"][:20_000])
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotACall(Mistake("asked", "not_json")) from None
     asked = AskedCall.read(value, country)
     zone = _zone(session, asked.line or "")
@@ -255,7 +255,7 @@ def save_test() -> Response:
             expect = {key: request.form[key] for key in ("first", "ends", "rule") if key in request.form}
             said = {"name": name, "call": call, "expect": expect}
             (new,) = trials.read([said], settings.default_country)
-        except ValueError:
+        except (ValueError, RecursionError):
             return _tests(error=words("not_saved"))
         except NotACall as error:
             wrong = error.mistakes[0]

@@ -2,20 +2,23 @@
 
 import secrets
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
 from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 from pydantic import Field, PlainValidator, WithJsonSchema
+from sqlalchemy.orm import Session
 
-from app import db, web
+from app import catalogue, db, web
 from app.api import rule_shapes
 from app.api.fields import Problem, Refused, Said, Unusable
 from app.api.problems import ApiProblem
-from app.api.routes import Asked, Filters, asked, operation, said_in_body, who
+from app.api.routes import Asked, Filters, asked, operation, said_in_body, settings, who
 from app.clock import utcnow
+from app.deployment import Deployment
 from app.records.tokens import Noun, Scope
-from app.routing import publishing, rule_sentences
+from app.routing import publishing, rule_sentences, trials
 from app.routing.merging import LADDER, Clash
 from app.routing.mistakes import InvalidRules
 from app.routing.publishing import Draft, Published
@@ -80,6 +83,10 @@ class RulesToCheck(Said):
 class RulesWhy(Said):
     why: Why
     revision: Number | None = Field(None, description="about_revision")
+
+
+class RulesToPublish(RulesWhy):
+    despite: Why | None = Field(None, description="about_despite")
 
 
 class RulesRollback(Said):
@@ -187,7 +194,8 @@ def check_rules() -> ResponseReturnValue:
         if said.rules is not None or said.ladder is not None:
             proposed = _readable(lambda: proposed.with_(named_or_none(said.rules), said.ladder))
         problems = shown(publishing.problems(session, proposed))
-    return _in_words({"ok": not problems, "problems": problems, "notes": []})
+        notes = red_tests(session, proposed)
+    return _in_words({"ok": not problems, "problems": problems, "notes": notes})
 
 
 def named_or_none(written: list[Any] | None) -> list[Any] | None:
@@ -224,11 +232,29 @@ def _differences(before: Rules, after: Rules) -> list[Json]:
 # --- versions -----------------------------------------------------------------------------------------
 
 
+def red_tests(session: Session, proposed: Rules) -> list[Json]:
+    """Return which of the saved calls come out otherwise than they must by these rules."""
+    results = trials.run_tests(session, proposed, utcnow(), Deployment.of(settings()))
+    return [
+        {"kind": "test", "test": one.name, "wrong": [asdict(wrong) for wrong in one.wrong]}
+        for one in results
+        if not one.passes
+    ]
+
+
 def publish_rules() -> ResponseReturnValue:
-    said = said_in_body(RulesWhy)
+    said = said_in_body(RulesToPublish)
+    why = said.why
+    with db.patient_reading() as session:
+        red = red_tests(session, publishing.draft(session).rules)
+    if red and said.despite is None:
+        raise ApiProblem(422, "rules_tests_red", more={"tests": red})
+    if red:
+        # Whoever reads the version later sees what was known, and why it was published all the same.
+        why = f"{why}\n{catalogue.text('rule.despite_tests', web.language_asked_for(), why=said.despite)}"
     try:
         with db.transaction() as session:
-            publishing.publish_draft(session, who(), said.why, utcnow(), said.revision)
+            publishing.publish_draft(session, who(), why, utcnow(), said.revision)
     except publishing.NotProven as found:
         more = {
             "problems": shown(found.problems),
@@ -314,7 +340,7 @@ def enter() -> None:
     operation("GET", "/rules/changes", scope=read, noun=Noun.RULES, answers={200: rule_shapes.RuleChanges})(
         get_rules_changes
     )
-    operation("POST", "/rules/publish", scope=write, noun=Noun.RULES, body=RulesWhy, answers=version)(
+    operation("POST", "/rules/publish", scope=write, noun=Noun.RULES, body=RulesToPublish, answers=version)(
         publish_rules
     )
     operation("POST", "/rules/rollback", scope=write, noun=Noun.RULES, body=RulesRollback, answers=version)(

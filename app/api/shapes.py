@@ -251,6 +251,7 @@ class Problem(Answer):
     errors: list[FieldProblem] = Field(default_factory=list)
     clashes: list[RuleClash] = Field(default_factory=list, description="about_clashes")
     problems: list[RuleProblem] = Field(default_factory=list, description="about_rule_problems")
+    tests: list[Json] = Field(default_factory=list, description="about_red_tests")
 
 
 # One of each that can be written; they fit together, and the tests send them.
@@ -322,7 +323,7 @@ EXAMPLES: dict[str, Any] = {
         ],
         "based_on": 1,
     },
-    "RulesWhy": {"why": "VIP's spreken Anna"},
+    "RulesToPublish": {"why": "VIP's spreken Anna"},
     "RulesRollback": {"version": 1, "why": "toch niet"},
     "CallToSimulate": {
         "caller": {

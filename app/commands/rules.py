@@ -53,7 +53,9 @@ def check(file: Path | None) -> None:
 @rules_commands.command("publish")
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--why", required=True, help="what this version is for")
-def publish(file: Path | None, why: str) -> None:
+@click.option("--despite", help="why all the same, when saved calls come out otherwise than they must")
+@click.pass_context
+def publish(context: click.Context, file: Path | None, why: str, despite: str | None) -> None:
     """Put the draft, or the rules in FILE (as `show` prints them), in force, once they are proven."""
     who, now = getpass.getuser(), utcnow()
     with db.transaction() as session:
@@ -62,6 +64,10 @@ def publish(file: Path | None, why: str) -> None:
         if proposed.as_json() == before.as_json():
             click.echo(say("rules_as_they_are", number=before.version))
             return
+        if trials.red(context, session, proposed) and not despite:
+            raise click.ClickException(say("tests_red_despite"))
+        if despite:
+            why = f"{why}\n{despite}"
         try:
             if file:
                 version = publishing.publish(session, proposed, who, why, now)

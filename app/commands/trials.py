@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import click
+from sqlalchemy.orm import Session
 
 from app import db
 from app.clock import utcnow
@@ -13,6 +14,7 @@ from app.deployment import Deployment
 from app.routing import comparing, simulation, trials
 from app.routing.asked_call import AskedCall, NotACall
 from app.routing.comparing import Change, Compared
+from app.routing.rules import Rules
 from app.routing.trials import Result
 from app.routing.tried_rules import rules_of
 
@@ -84,6 +86,15 @@ def test(context: click.Context) -> None:
     click.echo(say("tests_run", count=len(results)) + (" " + say("tests_red", count=red) if red else ""))
     if red:
         raise click.exceptions.Exit(1)
+
+
+def red(context: click.Context, session: Session, rules: Rules) -> bool:
+    """Tell whether saved calls come out otherwise than they must by these rules, and which."""
+    results = trials.run_tests(session, rules, utcnow(), Deployment.of(settings_of(context)))
+    wrong = [one for one in results if not one.passes]
+    for one in wrong:
+        click.echo(f"  NO  {one.name}: {'; '.join(_wrong(one))}", err=True)
+    return bool(wrong)
 
 
 def _wrong(result: Result) -> list[str]:

@@ -144,5 +144,14 @@ def test_who_oversees_may_look_and_only_an_admin_saves(flask_app: Flask) -> None
 
 
 def test_nothing_that_an_address_can_say_breaks_the_page(client: FlaskClient, token: str) -> None:
-    for query in ("asked=[", "asked=1", "asked={}", "call=CA0", "answers=x,y&asked={}", "kind=known&line=1"):
+    deep = "asked=" + "[" * 5000
+    for query in (
+        deep,
+        "asked=[",
+        "asked=1",
+        "asked={}",
+        "call=CA0",
+        "answers=x,y&asked={}",
+        "kind=known&line=1",
+    ):
         assert client.get(f"/admin/simulate?{query}").status_code == 400, query

@@ -160,3 +160,20 @@ def test_whoever_is_rung_after_the_answers_picks_up(api: Api) -> None:
         ("bram", "answered"),
     ]
     assert (told["ends"], told["rule"]) == ("human", None)
+
+
+def test_a_draft_by_which_a_saved_call_goes_astray_is_published_for_a_reason_only(api: Api) -> None:
+    town.settle()
+    api.put("/rules/tests", [{"name": "Bram eerst", "call": CALL, "expect": {"first": "bram"}}])
+    rules = [{"id": "r1", "then": {"only": "promise"}}]
+    assert api.put("/rules/draft", {"rules": rules, "based_on": 1}).status_code == 200
+
+    checked = api.post("/rules/check", {})
+    refused = api.post("/rules/publish", {"why": "rust"})
+    published = api.post("/rules/publish", {"why": "rust", "despite": "Bram is met vakantie"})
+
+    assert [note["test"] for note in checked.json["notes"]] == ["Bram eerst"]
+    assert refused.status_code == 422
+    assert refused.json["tests"][0]["wrong"][0] == {"field": "first", "expected": "bram", "found": "anna"}
+    assert published.status_code == 200, published.json
+    assert "Bram is met vakantie" in published.json["why"]
