@@ -145,7 +145,8 @@ class Phoned:
             self.line.hangs_up()
             return
         words = {AnswerKind.SAID: "Over mijn paspoort", AnswerKind.ANOTHER: "Iemand anders graag"}
-        words |= {AnswerKind.NUMBER: "0612345678"}
+        # A number to which nothing is owed: which one they name the simulator cannot know.
+        words |= {AnswerKind.NUMBER: "0613572468"}
         if self.line.reply.find(".//Record") is not None:
             recording = {"RecordingSid": "RE" + "a" * 32, "RecordingDuration": "5"}
             said = walked.answer.kind == AnswerKind.SAID
