@@ -163,7 +163,9 @@ def test_two_browsers_edit_one_draft_and_nobodys_work_is_lost(browser: Browser, 
     for number, code in enumerate(("vip", "often"), 1):
         anna.locator(f"#example-{code}").click()
         expect(anna.locator("#rules > li")).to_have_count(number)
-    bram.reload()
+    # What others did appears by itself; whoever comes back to the page needn't wait for it.
+    bram.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    expect(bram.locator("#rules > li")).to_have_count(2)
 
     # Each another rule: both stay, and each sees the other's.
     anna.locator(".word[data-row=then-who]").nth(0).click()
@@ -248,6 +250,24 @@ def test_what_cannot_be_saved_is_told_at_once_and_stays_written(browser: Browser
     page.get_by_label("Of typ er zelf een").fill("Goud")
     expect(page.locator("#rules .sentence")).to_contain_text("het kenmerk Goud")
     expect(page.locator(".field-mistake:visible")).to_have_count(0)
+    page.context.close()
+
+
+def test_what_is_written_while_the_server_is_away_is_saved_once_it_is_back(
+    browser: Browser, url: str
+) -> None:
+    page = comes_in(browser, url)
+    page.locator("#example-often").click()
+    page.locator(".word[data-row=when-0]").first.click()
+    page.route("**/admin/rules/rule/*", lambda route: route.abort())
+
+    page.get_by_label("Minstens").fill("6")
+
+    expect(page.locator("#rules-said")).to_contain_text("De server is even niet bereikbaar")
+    assert drafted()[0]["when"][0]["at_least"] == 3
+    page.unroute("**/admin/rules/rule/*")
+    expect(page.locator("#rules .sentence")).to_contain_text("minstens 6 is")
+    expect(page.get_by_label("Minstens")).to_be_focused()
     page.context.close()
 
 

@@ -51,33 +51,46 @@ async function sendNow(form, button) {
   if (button && !button.isConnected && button.name) body.append(button.name, button.value);
   for (const id of ids()) if (!body.getAll("open").includes(id)) body.append("open", id);
   say("saving");
-  try {
-    const response = await post(current.action, body);
-    if (response.status === 401) return location.reload();
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    if (!page.getElementById("rules-state")) {
-      // What is refused for good is not asked again; it stays written all the same.
-      if (response.status < 500 && response.status !== 429) return say("refused", true);
-      throw new Error(String(response.status));
-    }
-    const isSaved = response.status === 200;
-    const changedSince = (unsaved.get(current.action) ?? 0) !== changes;
-    // Of a clash both texts are on the page.
-    if ((isSaved || response.status === 409) && !changedSince) unsaved.delete(current.action);
-    place(page, { sent: current, isTyped: !button, isSaved, keep: changedSince });
-    if (response.status === 409) live.querySelector(".clash")?.focus();
-  } catch {
-    say("unreachable", true);
+  const answer = await ask(current.action, body);
+  if (!answer.page) {
+    say(answer.why, true);
+    // What adds a rule would add another one. All else comes to the same, however often it is sent.
+    const isRepeatable = !current.action.endsWith("/add") && button?.value !== "duplicate";
+    if (answer.why === "refused" || !isRepeatable) return;
     if (!unsaved.has(current.action)) unsaved.set(current.action, 1);
     timers.set(current.action, setTimeout(() => send(current, button), RETRY_MILLISECONDS));
+    return;
   }
+  const isSaved = answer.status === 200;
+  const changedSince = (unsaved.get(current.action) ?? 0) !== changes;
+  // Of a clash both texts are on the page.
+  if ((isSaved || answer.status === 409) && !changedSince) unsaved.delete(current.action);
+  place(answer.page, { sent: current, isTyped: !button, isSaved, keep: changedSince });
+  if (answer.status === 409) live.querySelector(".clash")?.focus();
+}
+
+/** Return what lives in the page, as the server has it after a form; or why there is none. */
+async function ask(path, body) {
+  let response;
+  let html;
+  try {
+    response = await post(path, body);
+    html = await response.text();
+  } catch {
+    return { why: "unreachable" };
+  }
+  const page = new DOMParser().parseFromString(html, "text/html");
+  if (page.getElementById("rules-state")) return { page, status: response.status };
+  if (response.status === 401) return { why: "signedOut" };
+  // What is refused for good is not asked again; it stays written all the same.
+  return { why: response.status < 500 && response.status !== 429 ? "refused" : "unreachable" };
 }
 
 /** Show the rules with the forms of these ones open. */
 async function show(open) {
   const asked = new URLSearchParams(open.map((id) => ["open", id]));
   const response = await request(`/admin/rules?${asked}`).catch(() => null);
-  if (response?.status === 401) return location.reload();
+  if (response?.status === 401) return say("signedOut", true);
   const page = response?.ok && new DOMParser().parseFromString(await response.text(), "text/html");
   if (page) place(page, { quietly: true });
   else say("unreachable", true);
