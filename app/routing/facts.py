@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from app.agents.presence import Reachability
-from app.callers.numbers import country_of
 from app.callers.recognition import Caller
 from app.catalogue import LANGUAGES, text
-from app.routing.resolving import looks_at, resolve
+from app.routing.resolving import looks_at, of_the_ladder, resolve
 from app.routing.rules import Looks, Rules
 from app.routing.situation import AgentFacts, LineFacts, Situation, Tried
 
@@ -38,7 +38,7 @@ class Facts:
     calls_within: Mapping[int, int] = field(default_factory=dict)  # by days, where rules ask for it
     attestation: str = ""
     came_in_at: datetime | None = None  # None: now
-    country: str = ""  # of the caller; empty: that of their number
+    country: str = ""  # of the caller, where their number itself is not known any more
 
     @property
     def language(self) -> str:
@@ -57,33 +57,40 @@ class Facts:
         rung_seconds: float = 0.0,
     ) -> Situation:
         """Return everything that the decision may depend on, with what the rules say of it."""
-        known = replace(
-            self._asked(now), can_be_rung_back=can_be_rung_back, tried=tuple(tried), rung_seconds=rung_seconds
-        )
-        resolved = resolve(self.rules, known)
-        agents = self.agents if resolved.ladder.speaks_names else self.without_names()
-        owner = self.owner if self._is_recent(resolved.ladder.look_back_days, now) else None
-        return replace(known, resolved=resolved, agents=agents, owner=owner)
+        values = self._values(now) | {
+            "can_be_rung_back": can_be_rung_back,
+            "tried": tuple(tried),
+            "rung_seconds": rung_seconds,
+        }
+        # Without rules there is nothing to ask, and no call pays for it.
+        rules = self.rules
+        resolved = resolve(rules, Situation(**values)) if rules.in_use else of_the_ladder(rules, self.line)
+        if not resolved.ladder.speaks_names:
+            values["agents"] = self.without_names()
+        if not self._is_recent(resolved.ladder.look_back_days, now):
+            values["owner"] = None
+        return Situation(**values, resolved=resolved)
 
     def looks_at(self, now: datetime) -> Looks:
         """Return what must be known of this call before the rules can say anything of it."""
-        return looks_at(self.rules, self._asked(now))
+        if not self.rules.in_use:
+            return self.rules.looks
+        return looks_at(self.rules, Situation(**self._values(now), can_be_rung_back=False))
 
-    def _asked(self, now: datetime) -> Situation:
-        """Return what rules may ask about."""
-        return Situation(
-            now=now,
-            line=self.line,
-            caller=self.caller,
-            owner=self.owner,
-            agents=self.agents,
-            can_be_rung_back=False,
-            calls_lately=self.calls_lately,
-            calls_within=self.calls_within,
-            attestation=self.attestation,
-            country=self.country or country_of(self.caller.e164),
-            came_in_at=self.came_in_at,
-        )
+    def _values(self, now: datetime) -> dict[str, Any]:
+        """Return what rules may ask about, as a situation has it."""
+        return {
+            "now": now,
+            "line": self.line,
+            "caller": self.caller,
+            "owner": self.owner,
+            "agents": self.agents,
+            "calls_lately": self.calls_lately,
+            "calls_within": self.calls_within,
+            "attestation": self.attestation,
+            "country": self.country,
+            "came_in_at": self.came_in_at,
+        }
 
     def _is_recent(self, look_back_days: int, now: datetime) -> bool:
         """Tell whether the owner is one by the rules: the last contact may be too old."""

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from app.agents.presence import Endpoint, Reachability
+from app.callers.numbers import country_of
 from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise
 from app.lines.dates import OwnDate
 from app.lines.hours import calendar
@@ -88,7 +89,7 @@ def _what_rules_ask(known: Situation) -> Json:
     return _without_defaults(
         {
             "attestation": known.attestation,
-            "country": known.country,
+            "country": known.country or country_of(known.caller.e164),
             "came_in_at": _moment(known.came_in_at),
             "calls_within": {str(days): calls for days, calls in known.calls_within.items()} or None,
             "handlers": sum(one.handled_at is not None for one in known.agents.values()) if case else None,

@@ -26,7 +26,12 @@ def resolve(rules: Rules, situation: Situation) -> Resolved:
                     return Resolved(_for(rule, ladder, situation), rules.version, rule.id)
         except Exception:
             log.exception("a rule could not be asked", extra={"rule_version": rules.version})
-    return Resolved(_of_the_line(rules.ladder, {}, situation.line), rules.version)
+    return of_the_ladder(rules, situation.line)
+
+
+def of_the_ladder(rules: Rules, line: LineFacts) -> Resolved:
+    """Return what the default ladder says of a call to a line."""
+    return Resolved(_of_the_line(rules.ladder, {}, line), rules.version)
 
 
 def _for(rule: Rule, ladder: Ladder, situation: Situation) -> Ladder:
@@ -80,10 +85,10 @@ def may_decide(rules: Rules, situation: Situation) -> list[tuple[Rule | None, La
 def looks_at(rules: Rules, situation: Situation) -> Looks:
     """Return what a decision by these rules may depend on for this call: no more than that need be read."""
     try:
-        deciding = may_decide(rules, situation) if rules.in_use else [(None, rules.ladder)]
+        deciding = may_decide(rules, situation)
     except Exception:
         log.exception("a rule could not be asked", extra={"rule_version": rules.version})
-        deciding = [(None, rules.ladder)]
+        return rules.looks
     ladders = [ladder for _, ladder in deciding]
     first = [ladder.first for ladder in ladders if ladder.first is not None]
     days = {
@@ -97,9 +102,8 @@ def looks_at(rules: Rules, situation: Situation) -> Looks:
         look_back_days=max(ladder.look_back_days for ladder in ladders),
         teams=tuple(dict.fromkeys(team for ladder in ladders for team in ladder.teams)),
         counter_to_counter=rules.ladder.counter_to_counter,
-        # How often an owner was rung within the hour is counted along with everybody else's standing.
-        everybody=len(deciding) > 1
-        or rules.ladder.direct_calls_per_hour is not None
+        everybody=rules.looks.everybody
+        or len(deciding) > 1
         or any(one.kind != FirstKind.OWNER for one in first),
         agents=tuple(one.key for one in first if one.kind == FirstKind.AGENT),
         supervisors=any(one.kind == FirstKind.SUPERVISOR for one in first),

@@ -85,6 +85,12 @@ class Looks:
     supervisors: bool = False
     days: tuple[int, ...] = ()  # within how many days, beside a week, the case's calls are counted
 
+    @classmethod
+    def of(cls, ladder: Ladder) -> "Looks":
+        # How often an owner was rung within the hour is counted along with everybody else's standing.
+        everybody = ladder.direct_calls_per_hour is not None
+        return cls(ladder.look_back_days, ladder.teams, ladder.counter_to_counter, everybody)
+
 
 @dataclass(frozen=True)
 class Rules:
@@ -95,12 +101,14 @@ class Rules:
     rules: tuple[Rule, ...] = ()  # in their order; the first that holds decides
     ladders: tuple[Ladder, ...] = field(init=False, repr=False)  # what each of them comes to
     in_use: tuple[tuple[Rule, Ladder], ...] = field(init=False, repr=False)
+    looks: Looks = field(init=False, repr=False)  # what the default ladder alone looks at
 
     def __post_init__(self) -> None:
         # Worked out once: a version never changes.
         object.__setattr__(self, "ladders", tuple(rule.then.ladder(self.ladder) for rule in self.rules))
         pairs = zip(self.rules, self.ladders, strict=True)
         object.__setattr__(self, "in_use", tuple(pair for pair in pairs if pair[0].enabled))
+        object.__setattr__(self, "looks", Looks.of(self.ladder))
 
     def as_json(self) -> Json:
         return {"ladder": self.ladder.as_json(), "rules": [dict(rule.written) for rule in self.rules]}

@@ -70,7 +70,7 @@ class Situation:
     calls_lately: int | None = None  # about this case within a week, with this one; None: not counted
     calls_within: Mapping[int, int] = field(default_factory=dict)  # the same by days, where rules ask for it
     attestation: str = ""  # the carrier's own word
-    country: str = ""  # of the caller's number; empty: withheld, or of no country
+    country: str = ""  # of the caller's number, where that itself isn't kept
     came_in_at: datetime | None = None  # the call; None: now
     handlers: int | None = None  # how many handled the case; None: those among the agents
 
