@@ -190,6 +190,14 @@ def test_two_browsers_edit_one_draft_and_nobodys_work_is_lost(browser: Browser, 
     expect(clash).to_contain_text("Anna Jansen veranderde regel 1 intussen ook")
     expect(clash).to_be_focused()
     assert violations(bram) == []
+    # It waits for his choice, whatever else he does, in the very same rule too.
+    bram.get_by_role("button", name="Uitzetten (regel 2)").click()
+    expect(bram.locator("#rules-said")).to_have_text("Regel 2 staat uit.")
+    bram.get_by_label("Wie gaat het eerst over?").select_option("knows_case")
+    expect(bram.locator("#rules .sentence").nth(0)).to_contain_text("bel eerst wie de zaak kent")
+    bram.get_by_label("Wie gaat het eerst over?").select_option("supervisor")
+    expect(bram.locator("#rules .sentence").nth(0)).to_contain_text("bel eerst een leidinggevende")
+    expect(clash).to_contain_text("bel eerst Bram Jansen")
     clash.get_by_role("button", name="Houd beide").click()
     expect(bram.locator("#rules > li")).to_have_count(3)
     expect(clash).to_have_count(0)

@@ -119,6 +119,7 @@ function place(page, { sent = null, isTyped = false, isSaved = true, keep = fals
   const why = live.querySelector("#why");
   const freshWhy = page.querySelector("#why");
   if (why?.value && freshWhy) freshWhy.value = why.value;
+  keepClash(live.querySelector("#rules-notes"), page.getElementById("rules-notes"), sent);
   for (const id of BLOCKS) document.getElementById(id)?.replaceWith(document.adoptNode(page.getElementById(id)));
   const list = live.querySelector("#rules");
   const fresh = [...page.querySelectorAll("#rules > [data-rule]")];
@@ -140,6 +141,7 @@ function renewed(old, fresh, { sent, isTyped, isSaved, keep }) {
   const hasMore = unsaved.has(form.action) && !(isSent && !keep);
   if (hasMore && (isSaved || !isSent)) return old;
   keepOpen(old, fresh);
+  keepClash(old, fresh, sent);
   if (isSent && isTyped && keepsEditor(old, fresh)) return old;
   only(fresh);
   old.replaceWith(document.adoptNode(fresh));
@@ -150,7 +152,7 @@ function renewed(old, fresh, { sent, isTyped, isSaved, keep }) {
 function keepsEditor(old, fresh) {
   const editor = old.querySelector("[data-part=editor]");
   const renewedEditor = fresh.querySelector("[data-part=editor]");
-  if (!editor || !renewedEditor || rows(editor) !== rows(renewedEditor) || fresh.querySelector(".clash")) return false;
+  if (!editor || !renewedEditor || rows(editor) !== rows(renewedEditor) || fresh.querySelector(".clash:not([data-kept])")) return false;
   for (const mistake of renewedEditor.querySelectorAll("[data-mistake]")) {
     const here = editor.querySelector(`[data-mistake="${mistake.dataset.mistake}"]`);
     if (!here) continue;
@@ -168,6 +170,7 @@ function keepsEditor(old, fresh) {
   }
   old.className = fresh.className;
   old.querySelector(".clash")?.remove();
+  old.prepend(...fresh.querySelectorAll(".clash"));
   for (const part of ["[data-part=hidden]", "[data-part=head]", ".rule-body"])
     old.querySelector(part).replaceWith(document.adoptNode(fresh.querySelector(part)));
   only(old);
@@ -176,6 +179,14 @@ function keepsEditor(old, fresh) {
 
 const rows = (editor) => [...editor.querySelectorAll("[name$=-fact]")].map(({ name, value }) => name + value).join();
 const how = (row) => `${row.querySelector("[name$=-how]")?.value} ${row.querySelectorAll("[type=date]").length}`;
+
+/** Two texts between which somebody has yet to choose stay there, whatever else is done meanwhile. */
+function keepClash(old, fresh, sent) {
+  const clash = old.querySelector(".clash");
+  if (!clash || clash.contains(sent) || fresh.querySelector(".clash")) return;
+  clash.dataset.kept = "";
+  fresh.prepend(document.adoptNode(clash));
+}
 
 function keepOpen(old, card) {
   for (const one of old.querySelectorAll("details[id][open]")) card.querySelector(`#${CSS.escape(one.id)}`)?.setAttribute("open", "");
