@@ -150,7 +150,7 @@ def _number(said: str) -> int:
 def change(rule_id: str) -> Response:
     """Save what somebody made of a rule, and do with it what the pressed button says."""
     form = request.form
-    with transaction() as session:
+    with patient_reading() as session:
         seen = _seen(session)
         before = rule_documents.rule_in(seen, rule_id)
         known = _known(session, seen) if form.get("do") == "add" else {}
@@ -196,7 +196,7 @@ def change(rule_id: str) -> Response:
 @require_role(Role.ADMIN)
 def change_ladder() -> Response:
     """Save what somebody made of the installation's own settings."""
-    with transaction() as session:
+    with patient_reading() as session:
         seen = _seen(session)
     written = rule_forms.ladder(request.form) if "edited" in request.form else {}
     document = {"ladder": {**seen["ladder"], **written}, "rules": seen["rules"]}
@@ -208,7 +208,7 @@ def change_ladder() -> Response:
 def add() -> Response:
     """Add a rule at the end: one that is off and asks nothing yet, or one of the examples."""
     code = request.form.get("example", "")
-    with transaction() as session:
+    with patient_reading() as session:
         seen = _seen(session)
         agents = rule_choices.choices(session, last_week.calls(session, utcnow()), seen).agents
     if code and code not in rule_documents.EXAMPLES:
@@ -227,7 +227,7 @@ def add() -> Response:
 def restore() -> Response:
     """Put a rule that was removed back to where it stood."""
     rule_id, of = request.form.get("rule", ""), _number(request.form.get("of", ""))
-    with transaction() as session:
+    with patient_reading() as session:
         earlier = _looked_at(session, of, _number(request.form.get("of_version", "")) or 1)
         rule, place = rule_documents.rule_in(earlier, rule_id), rule_documents.place_of(earlier, rule_id)
         newest = publishing.draft(session)
@@ -249,7 +249,7 @@ def settle() -> Response:
         abort(400)
     if take not in ("mine", "theirs", "both") or not isinstance(mine, dict | None):
         abort(400)
-    with transaction() as session:
+    with patient_reading() as session:
         seen = _seen(session)
     if take == "theirs":
         return _go(did="saved")
@@ -352,7 +352,7 @@ def publish() -> Response:
         with transaction() as session:
             newest = publishing.draft(session)
             if newest.document == publishing.version(session, newest.rules.version).as_json():
-                return _page(409, did="nothing")
+                raise publishing.NothingToPublish
             number = publishing.publish_draft(session, _who(), why, utcnow(), _revision())
     except publishing.NotProven:
         return _page(422, did="unproven")
