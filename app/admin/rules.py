@@ -27,10 +27,11 @@ from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
 from app.agents.step_up import require_fresh
 from app.clock import utcnow
 from app.db import patient_reading, transaction
+from app.deployment import Deployment
 from app.desk.card import zone_of_house
 from app.records.agents import Role
 from app.records.rules import RuleDraft
-from app.routing import last_week, publishing
+from app.routing import last_week, publishing, trials
 from app.routing.mistakes import InvalidRules
 from app.routing.publishing import Draft
 from app.routing.rules import Rules
@@ -43,7 +44,7 @@ LONGEST_WHY = 500
 # What is said of what somebody just did, besides a place or a number.
 DID = (
     *("saved", "moved", "added", "duplicated", "on", "off", "removed", "undone", "gone", "published"),
-    *("rolled_back", "meanwhile", "nothing", "unproven", "unsure", "why_missing", "why_too_long"),
+    *("astray", "rolled_back", "meanwhile", "nothing", "unproven", "unsure", "why_missing", "why_too_long"),
 )
 
 
@@ -80,6 +81,8 @@ def _page(status: int = 200, unsaved: Unsaved | None = None, **said: Any) -> Res
             "stamp": _stamp(shown["draft"]),
             "simulator": _where("/admin/simulate"),
             "replay": _where("/admin/simulate/replay"),
+            "saved_calls": _where("/admin/simulate/tests"),
+            "astray": said.get("astray", ()),
             "call_page": _where("/admin/calls/"),
         }
         if _is_script():
@@ -348,6 +351,13 @@ def publish() -> Response:
     why = request.form.get("why", "").strip()
     if wrong := _wrong_why(why):
         return _page(422, did=wrong)
+    despite = request.form.get("despite", "").strip()[:LONGEST_WHY]
+    astray = _astray()
+    if astray and not despite:
+        return _page(422, did="astray", astray=astray)
+    if astray:
+        # Whoever reads the version later sees what was known, and why it was published all the same.
+        why = words("why_despite", why=why, text=despite)
     try:
         with transaction() as session:
             newest = publishing.draft(session)
@@ -377,6 +387,14 @@ def put_back(number: int) -> Response:
     except publishing.UnknownVersion:
         abort(404)
     return _go(did="rolled_back", number=made)
+
+
+def _astray() -> list[str]:
+    """Return the names of the saved calls that wouldn't go where they must by the draft."""
+    deployment = Deployment.of(current_app.config["SETTINGS"])
+    with patient_reading() as session:
+        tried = trials.run_tests(session, publishing.draft(session).rules, utcnow(), deployment)
+    return [one.name for one in tried if not one.passes]
 
 
 def _wrong_why(why: str) -> str:

@@ -17,7 +17,7 @@ from app.records.access import UserSession
 from app.records.agents import Role
 from app.records.calls import CallStep
 from app.records.rules import RuleVersion
-from app.routing import last_week, publishing
+from app.routing import last_week, publishing, trials
 from config import Settings
 from tests import factories
 from tests.desk import office
@@ -389,6 +389,25 @@ def test_what_cannot_be_proved_is_not_published_and_says_why(anna: Page) -> None
     assert answer.status_code == 422
     assert "Niet gepubliceerd" in answer.text
     assert "Zoë kent ze" in answer.text
+
+
+def test_a_draft_by_which_saved_calls_go_astray_is_published_with_a_reason_of_its_own(anna: Page) -> None:
+    call = {"caller": {"kind": "unknown"}, "line": factories.LINE, "at": "2026-11-24T10:00+01:00"}
+    with db.transaction() as session:
+        saved = trials.read([{"name": "Een vreemde", "call": call, "expect": {"rule": "vip"}}], "NL")
+        trials.save_all(session, saved, "anna@example.nl", datetime.now(UTC))
+    anna.does("/add", example="often")
+
+    answer = anna.send("/publish", why="Druk")
+
+    assert answer.status_code == 422
+    assert "<li>Een vreemde</li>" in answer.text
+    assert "Druk</textarea>" in answer.text
+    anna.does("/publish", why="Druk", despite="Die regel is er nog niet")
+    with db.reading() as session:
+        why = session.get_one(RuleVersion, 2).why
+    assert why.startswith("Druk")
+    assert "Die regel is er nog niet" in why
 
 
 def test_nobody_publishes_what_a_colleague_changed_meanwhile(anna: Page, bram: Page) -> None:
