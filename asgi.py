@@ -6,12 +6,12 @@ uvicorn asgi:app --http app.doors:Patient --timeout-graceful-shutdown 5
 from typing import Any
 
 from app import logs
-from app.agents import sign_in
-from app.agents.sessions import Limits
-from app.agents.streams import Hub
 from app.api import auth
 from app.api.problems import ApiProblem
 from app.db import OUT_OF_REACH
+from app.desk.streams import Hub
+from app.door import sign_in
+from app.door.sessions import Limits
 from app.serving import Application
 from app.voice import webhooks
 from config import Settings

@@ -18,12 +18,12 @@ from app.admin import (
 )
 from app.admin import promises as admin_promises
 from app.admin import rules as admin_rules
-from app.agents import mails, oidc_views, once
 from app.api import views as api
 from app.audit import keys as audit_keys
 from app.callbacks import webhooks as callback_webhooks
 from app.callers import numbers
 from app.desk import callers_page, message_views, promise_views, refusals, views, whose_views
+from app.door import mails, oidc_views, once
 from app.messages import senders
 from app.messages import webhooks as message_webhooks
 from app.promises import caps

@@ -14,9 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import browser_reports, bus, db
-from app.agents import streams
 from app.carrier.webhook import is_webhook
 from app.clock import utcnow
+from app.desk import streams
 from app.records.jobs import WorkerSeen
 from app.stored_figures import Stored
 

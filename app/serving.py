@@ -18,9 +18,9 @@ from types import FrameType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from app.agents.sessions import Proof
-from app.agents.streams import HANDED_OVER, HOLDS_STREAMS, Hub, Receive, Send
 from app.catalogue import LANGUAGES, text
+from app.desk.streams import HANDED_OVER, HOLDS_STREAMS, Hub, Receive, Send
+from app.door.sessions import Proof
 from app.shares import MOST_BYTES, MOST_BYTES_OF_KNOWN, USUAL_BYTES, Share, share_of, shares
 
 log = logging.getLogger(__name__)

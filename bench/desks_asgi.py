@@ -5,9 +5,9 @@ import os
 from flask import Flask, Response
 
 from app import bus, db
-from app.agents.sessions import Proof, hash_of
-from app.agents.streams import Hub, open_stream
 from app.clock import utcnow
+from app.desk.streams import Hub, open_stream
+from app.door.sessions import Proof, hash_of
 from app.records.tokens import ApiToken, Scope
 from app.serving import Application
 

@@ -10,7 +10,7 @@ from twilio.request_validator import RequestValidator
 from twilio.twiml.voice_response import Dial, VoiceResponse
 
 from app import bus, db
-from app.agents.streams import Hub
+from app.desk.streams import Hub
 from app.serving import Application
 from bench import control
 

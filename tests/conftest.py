@@ -33,8 +33,8 @@ from werkzeug.routing import Rule
 import app.db
 import config
 from app import create_app, operations, stored_figures
-from app.agents import passwords
 from app.carrier.rest import Carrier
+from app.door import passwords
 from app.routing import rules
 from app.voice import webhooks
 from startup import ports

@@ -17,8 +17,9 @@ from tests.parts import ROOT, test_settings
 # The rooms of the house, from the ground up: each may lean on itself and on those before it, on no other.
 GROUND = ("config", "errors", "clock", "logs", "catalogue", "bus", "db", "prepared", "deployment")
 ROOMS = (
-    *("records", "audit", "callers", "lines", "web", "agents", "carrier", "outgoing", "routing", "promises"),
+    *("records", "audit", "callers", "lines", "web", "agents", "door", "carrier", "outgoing", "routing"),
     *(
+        "promises",
         "messages",
         "forgetting",
         "callbacks",
@@ -145,12 +146,12 @@ def blueprint_modules() -> set[str]:
 
 def test_only_the_wiring_of_an_application_imports_blueprints() -> None:
     makers = blueprint_modules()
-    assert {"app.voice.webhooks", "app.agents.sign_in"} <= makers
+    assert {"app.voice.webhooks", "app.door.sign_in"} <= makers
     registering = {
         name for name, path in APP.items() if ".register_blueprint(" in path.read_text(encoding="utf-8")
     }
     # The header of a page, and the guards of its views, are for every page to use.
-    shared = {"app.web", "app.agents.sign_in", "app.agents.desk"}
+    shared = {"app.web", "app.door.sign_in", "app.desk.standing"}
 
     wrong = [
         f"{name} imports {other}"

@@ -14,10 +14,10 @@ from werkzeug.routing import IntegerConverter, Rule
 
 import config
 from app import create_app, db, logs
-from app.agents import guessing
 from app.api import auth
 from app.clock import utcnow
 from app.db import transaction
+from app.door import guessing
 from app.promises import links
 from app.records.agents import Role
 from app.records.tokens import Scope

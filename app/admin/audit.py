@@ -14,8 +14,6 @@ from flask import Blueprint, Flask, Response, current_app, make_response, render
 from app import catalogue, web
 from app.admin import days
 from app.admin.office_file import PLAIN, for_office
-from app.agents.looking import looked
-from app.agents.sign_in import has_desk, require_role
 from app.audit import keys, log, logbook, proving, sealing, searching
 from app.audit.log import Subject, What
 from app.audit.searching import Named, Wanted
@@ -23,6 +21,8 @@ from app.callers.numbers import to_e164
 from app.clock import utcnow
 from app.db import OUT_OF_REACH, patient_reading, reading, transaction
 from app.desk.card import zone_of_house
+from app.door.looking import looked
+from app.door.sign_in import has_desk, require_role
 from app.promises import ledger
 from app.records.access import AccessKind
 from app.records.agents import Role

@@ -13,15 +13,15 @@ from sqlalchemy.orm import Session
 from app import catalogue, web
 from app.admin import call_list, call_story, days
 from app.admin.call_list import Wanted
-from app.agents import sign_in
-from app.agents.looking import looked
-from app.agents.sign_in import OVERSEERS, has_desk, require_role
 from app.audit import log as audit
 from app.audit.log import What
 from app.callers.numbers import to_e164
 from app.clock import utcnow
 from app.db import patient_reading, reading
 from app.desk.card import zone_of_house
+from app.door import sign_in
+from app.door.looking import looked
+from app.door.sign_in import OVERSEERS, has_desk, require_role
 from app.lines import places
 from app.promises import ledger
 from app.records.agents import Agent

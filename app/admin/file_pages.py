@@ -15,9 +15,6 @@ from app.admin import form_words, sheets
 from app.admin.form_words import house
 from app.admin.office_file import for_office
 from app.admin.sheets import NotASheet
-from app.agents.looking import looked
-from app.agents.sign_in import actor, has_desk, require_role
-from app.agents.step_up import require_fresh
 from app.api import encodings, loading
 from app.api.fields import Problem
 from app.api.loading import RefusedRow, UnusableFile
@@ -26,6 +23,9 @@ from app.audit import log as audit
 from app.audit.log import What
 from app.clock import utcnow
 from app.db import patient_reading
+from app.door.looking import looked
+from app.door.sign_in import actor, has_desk, require_role
+from app.door.step_up import require_fresh
 from app.lines.dates import Dates
 from app.records.agents import Agent, Role
 from app.records.lines import Line

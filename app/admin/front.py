@@ -3,8 +3,8 @@
 from flask import Blueprint, Flask, Response, make_response, render_template
 
 from app import catalogue, web
-from app.agents import first_pages
-from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
+from app.door import first_pages
+from app.door.sign_in import OVERSEERS, current, has_desk, require_role
 
 bp = Blueprint("front", __name__, url_prefix="/admin")
 

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from app.admin import leaving
 from app.admin.leaving import Share
 from app.admin.promises import MAY_ACT, words
-from app.agents.sign_in import actor, current, has_desk, reach, require_role
-from app.agents.step_up import require_fresh
 from app.audit import log as audit
 from app.audit.log import What
 from app.clock import utcnow
 from app.db import patient_transaction, reading
+from app.door.sign_in import actor, current, has_desk, reach, require_role
+from app.door.step_up import require_fresh
 from app.errors import InvalidField
 from app.records.agents import Agent
 

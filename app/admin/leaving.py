@@ -7,7 +7,8 @@ from datetime import datetime
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from app.agents import presence, sessions
+from app.agents import presence
+from app.door import sessions
 from app.errors import InvalidField
 from app.messages import messages
 from app.promises import ledger

@@ -13,7 +13,6 @@ from sqlalchemy.orm import Session
 from app import web
 from app.admin import form_words
 from app.admin.form_words import house
-from app.agents.sign_in import actor, has_desk, require_role
 from app.agents.teams import Deserted, deserted
 from app.api import fields, noting, own_dates, writing
 from app.api.fields import Defaults, Problem, Refused, Unusable
@@ -21,6 +20,7 @@ from app.api.records import DATES, LINES, DateRecord
 from app.catalogue import times
 from app.clock import utcnow
 from app.db import reading, transaction
+from app.door.sign_in import actor, has_desk, require_role
 from app.lines import notation, preview
 from app.lines.dates import Dates, OwnDate, day_of
 from app.lines.hours import Calendar, calendar

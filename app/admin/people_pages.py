@@ -21,15 +21,16 @@ from sqlalchemy.orm import Session
 
 from app.admin import form_words
 from app.admin.form_words import house
-from app.agents import absences, accounts, one_time_links
-from app.agents.sign_in import actor, current, has_desk, place_of_request, require_role
-from app.agents.step_up import require_fresh
+from app.agents import absences
 from app.agents.teams import deserted
 from app.api import fields, noting, writing
 from app.api.fields import Problem, Refused, Unusable
 from app.api.records import AGENTS
 from app.clock import utcnow
 from app.db import patient_reading, reading, transaction
+from app.door import accounts, one_time_links
+from app.door.sign_in import actor, current, has_desk, place_of_request, require_role
+from app.door.step_up import require_fresh
 from app.errors import InvalidField
 from app.lines.dates import day_of
 from app.records.agents import Agent, Role, User

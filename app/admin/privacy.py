@@ -23,9 +23,6 @@ from sqlalchemy.orm import Session
 
 from app import catalogue, web
 from app.admin.promises import MAY_ACT
-from app.agents.looking import looked
-from app.agents.sign_in import OVERSEERS, View, current, has_desk, reach, require_role
-from app.agents.step_up import require_fresh
 from app.audit import log as audit
 from app.audit.log import What
 from app.callers.numbers import to_e164
@@ -35,6 +32,9 @@ from app.desk import finding
 from app.desk.card import zone_of_house
 from app.desk.finding import Findings
 from app.desk.threads import phone_of
+from app.door.looking import looked
+from app.door.sign_in import OVERSEERS, View, current, has_desk, reach, require_role
+from app.door.step_up import require_fresh
 from app.forgetting import counting, handing_out, policy, preview, requests, whom
 from app.forgetting.preview import Preview
 from app.forgetting.whom import Doubts, Person

@@ -7,10 +7,10 @@ from sqlalchemy import select
 
 from app import catalogue, web
 from app.admin import keeping
-from app.agents import sign_in
-from app.agents.sign_in import OVERSEERS, has_desk, require_role
 from app.clock import utcnow
 from app.db import patient_reading
+from app.door import sign_in
+from app.door.sign_in import OVERSEERS, has_desk, require_role
 from app.promises import ledger
 from app.records.agents import Agent
 

@@ -24,10 +24,6 @@ from app import catalogue, web
 from app.admin import keeping, promise_list
 from app.admin.office_file import PLAIN, for_office
 from app.admin.promise_list import VIEWS, Choice, Words
-from app.agents import sign_in
-from app.agents.looking import looked
-from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
-from app.agents.step_up import require_fresh
 from app.agents.teams import EVERYWHERE, Reach, deserted
 from app.audit import log as audit
 from app.audit.log import What
@@ -37,6 +33,10 @@ from app.db import patient_reading, reading, transaction
 from app.deployment import Deployment
 from app.desk import threads
 from app.desk.card import zone_of_house
+from app.door import sign_in
+from app.door.looking import looked
+from app.door.sign_in import OVERSEERS, current, has_desk, require_role
+from app.door.step_up import require_fresh
 from app.errors import ApplicationError, InvalidField
 from app.lines import places
 from app.promises import ledger, numbers, playing, recordings, second_thoughts, told

@@ -6,9 +6,9 @@ from flask import Blueprint, Flask, Response, make_response, render_template, re
 
 from app import web
 from app.admin.simulator import words
-from app.agents.sign_in import OVERSEERS, has_desk, require_role
 from app.clock import utcnow
 from app.db import patient_reading
+from app.door.sign_in import OVERSEERS, has_desk, require_role
 from app.promises import ledger
 from app.routing import comparing
 from app.routing.comparing import Compared

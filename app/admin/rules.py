@@ -23,12 +23,12 @@ from app.admin import rule_choices, rule_documents, rule_forms, rule_page
 from app.admin.rule_cards import LADDER, mistakes_by_row, words
 from app.admin.rule_documents import Change
 from app.admin.rule_page import Unsaved
-from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
-from app.agents.step_up import require_fresh
 from app.clock import utcnow
 from app.db import patient_reading, transaction
 from app.deployment import Deployment
 from app.desk.card import zone_of_house
+from app.door.sign_in import OVERSEERS, current, has_desk, require_role
+from app.door.step_up import require_fresh
 from app.records.agents import Role
 from app.records.rules import RuleDraft
 from app.routing import last_week, publishing, trials

@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session, undefer
 from app import catalogue, web
 from app.admin import simulated_form
 from app.admin.simulated_form import Form
-from app.agents.sign_in import OVERSEERS, current, has_desk, require_role
 from app.clock import utcnow
 from app.db import patient_reading, reading, transaction
 from app.deployment import Defaults, Deployment
+from app.door.sign_in import OVERSEERS, current, has_desk, require_role
 from app.promises import ledger
 from app.records.agents import Agent, Role
 from app.records.calls import CallStep

@@ -10,13 +10,14 @@ from pydantic import Field
 from sqlalchemy.orm import Session
 
 from app import db
-from app.agents import presence, streams
-from app.agents.sessions import Proof
+from app.agents import presence
 from app.api import shapes
 from app.api.fields import Moment, Problem, Refused, Said, one_of
 from app.api.problems import ApiProblem
 from app.api.routes import READ, WRITE, Asked, operation, said_in_body
 from app.clock import utcnow
+from app.desk import streams
+from app.door.sessions import Proof
 from app.errors import InvalidField
 from app.outgoing.shapes import words
 from app.records.agents import Activity, Intent, Presence, Reach, Softphone

@@ -33,7 +33,6 @@ from sqlalchemy.dialects.postgresql import insert as postgres_insert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.agents import sessions
 from app.api import own_dates
 from app.api.fields import Problem
 from app.api.records import (
@@ -55,6 +54,7 @@ from app.api.records import (
 from app.callers import history
 from app.clock import utcnow
 from app.db import Base
+from app.door import sessions
 from app.promises import whose
 from app.records.agents import Agent, Presence
 from app.records.callers import Case, Contact, Customer, CustomerNumber

@@ -5,10 +5,10 @@ from flask.cli import AppGroup
 from sqlalchemy import delete, select
 
 from app import db
-from app.agents import access_log, one_time_links
 from app.api.fields import Problem
 from app.clock import utcnow
 from app.commands import operator, refuse, say, settings_of
+from app.door import access_log, one_time_links
 from app.records.access import AccessKind
 from app.records.agents import User
 from app.records.directory import Identity

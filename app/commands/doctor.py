@@ -13,15 +13,16 @@ import redis as redis_client
 from sqlalchemy import func, select, text
 
 from app import db, migrations
-from app.agents import sealing, teams
-from app.agents.oidc import Provider
-from app.agents.oidc_wire import ProviderError
+from app.agents import teams
 from app.callers.numbers import mask, may_be_called
 from app.carrier.rest import Carrier
 from app.clock import utcnow
 from app.commands import settings_of
 from app.commands.carrier import in_words as carrier_in_words
 from app.commands.failures import FAILURES, in_words
+from app.door import sealing
+from app.door.oidc import Provider
+from app.door.oidc_wire import ProviderError
 from app.errors import CarrierError
 from app.messages import senders
 from app.outgoing import outbox

@@ -4,12 +4,12 @@ import click
 from sqlalchemy.orm import Session
 
 from app import db
-from app.agents import access_log, factors, mails, one_time_links, sessions
 from app.api.fields import Problem, Unusable, email
 from app.clock import utcnow
 from app.commands import refuse, say, settings_of
 from app.commands.people import language_of
 from app.commands.people import user_commands as user_commands
+from app.door import access_log, factors, mails, one_time_links, sessions
 from app.records.access import AccessKind
 from app.records.agents import Role, User
 from app.records.links import Purpose

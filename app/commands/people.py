@@ -10,12 +10,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import db
-from app.agents import access_log, password_changes, sessions, teams
-from app.agents.passwords import fits
+from app.agents import teams
 from app.api import auth, scopes
 from app.api.fields import Problem, Unusable, email
 from app.clock import utcnow
 from app.commands import operator, refuse, say, settings_of
+from app.door import access_log, password_changes, sessions
+from app.door.passwords import fits
 from app.errors import InvalidField
 from app.records.access import AccessKind
 from app.records.agents import Agent, Role, User

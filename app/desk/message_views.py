@@ -16,8 +16,6 @@ from flask import (
 from sqlalchemy.orm import Session
 
 from app import catalogue, web
-from app.agents.looking import looked
-from app.agents.sign_in import desk_of_reader, require_agent
 from app.audit import log as audit
 from app.audit.log import What
 from app.carrier import delivery
@@ -25,6 +23,8 @@ from app.clock import utcnow
 from app.db import reading, transaction
 from app.desk import threads
 from app.desk.card import zone_of_desk
+from app.door.looking import looked
+from app.door.sign_in import desk_of_reader, require_agent
 from app.errors import InvalidField
 from app.messages import messages
 from app.promises import ledger

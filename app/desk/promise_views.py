@@ -17,8 +17,6 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import web
-from app.agents.looking import looked_during_a_call
-from app.agents.sign_in import desk_of_reader, require_agent
 from app.audit import log as audit
 from app.audit.log import What
 from app.clock import utcnow
@@ -26,6 +24,8 @@ from app.db import reading, transaction
 from app.deployment import Deployment
 from app.desk import card
 from app.desk.promise_cards import promise_cards
+from app.door.looking import looked_during_a_call
+from app.door.sign_in import desk_of_reader, require_agent
 from app.errors import InvalidField
 from app.lines import places
 from app.messages import agreements

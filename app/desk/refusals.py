@@ -5,10 +5,10 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import web
-from app.agents import first_pages
-from app.agents.sign_in import current
 from app.db import reading
 from app.desk.masking import country_code_of, dialled
+from app.door import first_pages
+from app.door.sign_in import current
 from app.records.lines import Line
 from config import Settings
 

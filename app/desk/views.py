@@ -21,20 +21,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import catalogue, web
-from app.agents import account, desk_events, factor_views, password_views, second_step, sign_in, softphone
-from app.agents import desk as desk_of_agent
-from app.agents.desk import MINUTES_AWAY, PULSE_SECONDS, standing_of
-from app.agents.looking import looked_during_a_call
-from app.agents.sign_in import desk_of_reader, require_agent
+from app.agents import desk_events
 from app.audit import log as audit
 from app.audit.log import What
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
 from app.desk import card as cards
-from app.desk import newcomers
+from app.desk import newcomers, softphone
+from app.desk import standing as desk_of_agent
 from app.desk.board import board_of
 from app.desk.card import CallCard
+from app.desk.standing import MINUTES_AWAY, PULSE_SECONDS, standing_of
+from app.door import account, factor_views, password_views, second_step, sign_in
+from app.door.looking import looked_during_a_call
+from app.door.sign_in import desk_of_reader, require_agent
 from app.errors import InvalidField
 from app.lines import places
 from app.messages.messages import written_since

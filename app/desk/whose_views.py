@@ -7,14 +7,14 @@ from flask import Blueprint, Flask, Response, abort, current_app, make_response,
 from sqlalchemy.orm import Session
 
 from app import web
-from app.agents.looking import looked_during_a_call
-from app.agents.sign_in import desk_of_reader, require_agent
 from app.audit import log as audit
 from app.audit.log import What
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.desk import finding, newcomers
 from app.desk.views import card_or_desk, forget_checked, only_if_offered, use_zone_of
+from app.door.looking import looked_during_a_call
+from app.door.sign_in import desk_of_reader, require_agent
 from app.errors import InvalidField
 from app.lines import places
 from app.promises import ledger

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from app.agents.mails import SEND_MAIL
+from app.door.mails import SEND_MAIL
 from app.forgetting import retention
 from app.outgoing import outbox
 from config import Keep

@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, exists, null, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from app.agents.mails import SEND_MAIL
 from app.audit import ageing
 from app.db import table_of
+from app.door.mails import SEND_MAIL
 from app.forgetting import copies
 from app.forgetting.naming import unname_calls, unname_promises
 from app.outgoing import outbox

@@ -13,9 +13,9 @@ from functools import partial
 from sqlalchemy.orm import Session
 
 from app import catalogue, db
-from app.agents import mails, one_time_links
 from app.catalogue import times
 from app.clock import Clock, going_on_from
+from app.door import mails, one_time_links
 from app.jobs import in_hand
 from app.outgoing import outbox
 from app.outgoing.outbox import Taken

@@ -7,13 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app import db
-from app.agents import authenticators, presence
-from app.agents.mails import SEND_MAIL
+from app.agents import presence
 from app.callbacks import due, late_news
 from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
 from app.clock import utcnow
 from app.deployment import Deployment
+from app.door import authenticators
+from app.door.mails import SEND_MAIL
 from app.forgetting import requests
 from app.jobs import (
     absences,

@@ -17,12 +17,12 @@ from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
 from app import bus, db, logs
-from app.agents import mails
 from app.audit import keys as audit_keys
 from app.callers import numbers
 from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
 from app.deployment import Deployment
+from app.door import mails
 from app.jobs.mails import Office
 from app.jobs.schedule import QUEUE, Schedule, listen
 from app.jobs.timetable import Timetable

@@ -8,8 +8,9 @@ from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
-from app.agents import desk_events, mails
+from app.agents import desk_events
 from app.db import Moment
+from app.door import mails
 from app.records.outgoing import Outbox
 
 REDIRECT_CALL = "redirect_call"

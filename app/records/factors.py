@@ -16,7 +16,7 @@ class Authenticator(Base):
     __table_args__ = (Index("ix_authenticators_seal", "seal"),)
 
     email: Mapped[str] = mapped_column(ForeignKey("users.email", ondelete="CASCADE"), primary_key=True)
-    sealed: Mapped[str] = mapped_column(Text)  # the secret, see app/agents/sealing.py
+    sealed: Mapped[str] = mapped_column(Text)  # the secret, see app/door/sealing.py
     seal: Mapped[str] = mapped_column(String(16))  # which key it is sealed with
     last_step: Mapped[int] = mapped_column(BigInteger)  # no code of this half minute, or before, counts again
     added_at: Mapped[datetime] = mapped_column(UtcDateTime)

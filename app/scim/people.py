@@ -7,11 +7,12 @@ from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.admin import leaving
-from app.agents import access_log, presence, sessions
-from app.agents.access_log import COMMAND
+from app.agents import presence
 from app.api import auth, store
 from app.api.fields import Defaults, Refused
 from app.api.records import AGENTS
+from app.door import access_log, sessions
+from app.door.access_log import COMMAND
 from app.errors import InvalidField
 from app.records.access import AccessKind
 from app.records.agents import Agent, Role, User

@@ -18,9 +18,9 @@ import pytest
 from flask import Flask
 
 import config
-from app.agents import streams
-from app.agents.streams import Hub
 from app.db import transaction
+from app.desk import streams
+from app.desk.streams import Hub
 from app.records.agents import Agent
 from startup import commands, probes
 from startup.process import Process

@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import update
 
 from app import db
-from app.agents.passwords import fits
+from app.door.passwords import fits
 from app.records.agents import Role, User
 from app.records.tokens import ApiToken
 from tests import factories

@@ -14,11 +14,12 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from app.agents import desk_events, passwords
-from app.agents.streams import Hub
+from app.agents import desk_events
 from app.agents.teams import ALL
 from app.db import transaction
 from app.deployment import Deployment
+from app.desk.streams import Hub
+from app.door import passwords
 from app.doors import Patient
 from app.records.agents import Role, User
 from app.records.calls import CallStep

@@ -12,8 +12,8 @@ from flask.testing import FlaskClient
 from werkzeug.datastructures import MultiDict
 
 import config
-from app.agents import softphone
 from app.db import transaction
+from app.desk import softphone
 from app.records.agents import Activity, Intent, Presence, Softphone
 from app.records.outgoing import Outbox
 from app.voice import ring_tests

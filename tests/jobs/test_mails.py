@@ -9,8 +9,8 @@ from flask import Flask
 from sqlalchemy import func, select
 
 from app import db
-from app.agents import mails
 from app.clock import utcnow
+from app.door import mails
 from app.jobs.mails import Office, deliver_due
 from app.records.access import AccessKind
 from app.records.agents import Role

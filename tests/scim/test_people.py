@@ -14,12 +14,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 import config
-from app.agents import streams
-from app.agents.streams import Hub
 from app.api import auth
 from app.clock import utcnow
 from app.db import reading, transaction
+from app.desk import streams
 from app.desk.board import board_of
+from app.desk.streams import Hub
 from app.promises import ledger
 from app.records.access import AccessEvent
 from app.records.agents import Agent, Intent, Presence, Role, User
