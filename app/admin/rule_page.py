@@ -26,6 +26,7 @@ from app.admin.rule_cards import (
     words,
 )
 from app.admin.rule_choices import Choices
+from app.clock import utcnow
 from app.records.agents import Agent, User
 from app.records.rules import RuleDraft
 from app.routing import last_week, publishing, rule_sentences, rules
@@ -292,7 +293,7 @@ def _proposal(session: Session, draft: Draft, choices: Choices, places: Mapping[
     return Proposal(
         in_force.version,
         found,
-        problems_in_words(publishing.problems(session, draft.rules), places) if found else (),
+        problems_in_words(publishing.problems(session, draft.rules, utcnow()), places) if found else (),
         name_of(session, draft.saved_by) if draft.revision else "",
         draft.saved_at,
     )

@@ -351,6 +351,9 @@ def publish() -> Response:
     why = request.form.get("why", "").strip()
     if wrong := _wrong_why(why):
         return _page(422, did=wrong)
+    with patient_reading() as session:
+        # Proven before anything is held: it takes a moment.
+        publishing.problems(session, publishing.draft(session).rules, utcnow())
     despite = request.form.get("despite", "").strip()[:LONGEST_WHY]
     astray = _astray()
     if astray and not despite:

@@ -47,15 +47,31 @@ class RuleProblem(Answer):
     steps: list[str]
 
 
+class RuleNote(Answer):
+    kind: Annotated[str, words(["overlap", "gap", "no_gap", "unproven"])]
+    rule: str = Field(description="about_rule_id")
+    other: str = Field(description="about_note_other")
+    words: str
+    call: Json | None = Field(description="about_example_call")
+
+
 class RuleCheck(Answer):
     ok: bool
     problems: list[RuleProblem]
-    notes: list[Json]
+    notes: list[RuleNote]
+
+
+class RuleSituation(Answer):
+    before: str = Field(description="about_decides")
+    after: str = Field(description="about_decides")
+    words: str
+    call: Json | None = Field(description="about_example_call")
 
 
 class RuleChanges(Answer):
     changes: list[RuleDifference]
-    situations: list[Json]
+    situations: list[RuleSituation]
+    is_whole: bool = Field(description="about_is_whole")
 
 
 class RuleVersion(Answer):

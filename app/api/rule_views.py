@@ -18,7 +18,7 @@ from app.api.routes import Asked, Filters, asked, operation, said_in_body, setti
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.records.tokens import Noun, Scope
-from app.routing import publishing, rule_sentences, trials
+from app.routing import proven_words, publishing, rule_sentences, trials
 from app.routing.merging import LADDER, Clash
 from app.routing.mistakes import InvalidRules
 from app.routing.publishing import Draft, Published
@@ -188,13 +188,15 @@ def _clash(clash: Clash) -> Json:
 
 
 def check_rules() -> ResponseReturnValue:
-    said = said_in_body(RulesToCheck)
-    with db.reading() as session:
+    said, now = said_in_body(RulesToCheck), utcnow()
+    with db.patient_reading() as session:
         proposed = publishing.draft(session).rules
         if said.rules is not None or said.ladder is not None:
             proposed = _readable(lambda: proposed.with_(named_or_none(said.rules), said.ladder))
-        problems = shown(publishing.problems(session, proposed))
-        notes = red_tests(session, proposed)
+        problems = shown(publishing.problems(session, proposed, now))
+        ground = publishing.ground(session, now)
+        notes = proven_words.notes(session, proposed, ground, web.language_asked_for())
+        notes += red_tests(session, proposed)
     return _in_words({"ok": not problems, "problems": problems, "notes": notes})
 
 
@@ -218,10 +220,16 @@ def shown(problems: Iterable[publishing.Problem]) -> list[Json]:
 
 def get_rules_changes() -> ResponseReturnValue:
     asked(Asked)
-    with db.reading() as session:
+    with db.patient_reading() as session:
         proposed = publishing.draft(session).rules
         in_force = publishing.version(session, proposed.version)
-    return _in_words({"changes": _differences(in_force, proposed), "situations": []})
+        ground = publishing.ground(session, utcnow())
+        situations, is_whole = proven_words.situations(
+            session, in_force, proposed, ground, web.language_asked_for()
+        )
+    return _in_words(
+        {"changes": _differences(in_force, proposed), "situations": situations, "is_whole": is_whole}
+    )
 
 
 def _differences(before: Rules, after: Rules) -> list[Json]:
@@ -246,6 +254,8 @@ def publish_rules() -> ResponseReturnValue:
     said = said_in_body(RulesToPublish)
     why = said.why
     with db.patient_reading() as session:
+        # Proven before anything is held: it takes a moment.
+        publishing.problems(session, publishing.draft(session).rules, utcnow())
         red = red_tests(session, publishing.draft(session).rules)
     if red and said.despite is None:
         raise ApiProblem(422, "rules_tests_red", more={"tests": red})

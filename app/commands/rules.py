@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from app import db
 from app.clock import utcnow
 from app.commands import language, say, trials
-from app.routing import publishing, rule_sentences, rules
+from app.routing import proven_words, publishing, rule_sentences, rules
 from app.routing.mistakes import InvalidRules
 from app.routing.proof import Problem
 from app.routing.rules import Rules
@@ -44,10 +44,14 @@ def show(version: int | None, words: bool) -> None:
 @click.argument("file", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
 def check(file: Path | None) -> None:
     """Prove that every path ends in a human or a promise: of the draft, else those in force, or of FILE."""
+    now = utcnow()
     with db.reading() as session:
         proposed = _read(session, file) if file else publishing.draft(session).rules
-        _refuse_unproven(proposed, publishing.problems(session, proposed))
+        _refuse_unproven(proposed, publishing.problems(session, proposed, now))
+        found = proven_words.notes(session, proposed, publishing.ground(session, now), language())
     click.echo(say("rules_proven"))
+    for note in found:
+        click.echo(f"   {note['words']}")
 
 
 @rules_commands.command("publish")
@@ -58,6 +62,10 @@ def check(file: Path | None) -> None:
 def publish(context: click.Context, file: Path | None, why: str, despite: str | None) -> None:
     """Put the draft, or the rules in FILE (as `show` prints them), in force, once they are proven."""
     who, now = getpass.getuser(), utcnow()
+    with db.patient_reading() as session:
+        # Proven before anything is held: it takes a moment.
+        proposed = _read(session, file) if file else publishing.draft(session).rules
+        publishing.problems(session, proposed, now)
     with db.transaction() as session:
         before = rules.in_force(session)
         proposed = _read(session, file) if file else publishing.draft(session).rules

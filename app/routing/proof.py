@@ -60,10 +60,13 @@ class Problem:
     scene: Scene | None = None
     steps: tuple[str, ...] = ()  # up to the one that breaks it
     rule: str = ""  # its id; empty: the default ladder
-    name: str = ""  # that isn't known, and of what
+    name: str = ""  # that isn't known; or the numbers of the rules that take everything
 
     def say(self, language: str) -> str:
-        what = text(f"rule.problem_{self.kind}", language, name=self.name)
+        code = str(self.kind)
+        if self.kind == ProblemKind.NEVER_MATCHES:
+            code += "_above" if self.name else "_itself"
+        what = text(f"rule.problem_{code}", language, name=self.name)
         if self.scene is None:
             return what
         path = " → ".join(self.steps)

@@ -14,9 +14,10 @@ from app.records.agents import Agent
 from app.records.calls import Call, CallStep
 from app.records.lines import Line
 from app.records.rules import RuleDraft, RuleVersion
-from app.routing import merging, proof, rules
+from app.routing import merging, proof, proving, rules
 from app.routing.merging import Clash
 from app.routing.proof import Names, Problem
+from app.routing.proving import Checked, Ground
 from app.routing.rules import DEFAULT, Rules
 
 Json = dict[str, Any]
@@ -148,14 +149,26 @@ def names(session: Session) -> Names:
     )
 
 
-def problems(session: Session, proposed: Rules) -> list[Problem]:
-    """Return what forbids to publish these rules."""
-    return proof.problems_of(proposed, names(session))
+def ground(session: Session, now: datetime) -> Ground:
+    """Return what there is with which a call can be made up that rules treat otherwise."""
+    lines = session.scalars(select(Line.number).order_by(Line.number)).all()
+    agents = session.scalar(select(func.count()).select_from(Agent).where(Agent.enabled)) or 0
+    return Ground(tuple(lines), agents, now.date())
+
+
+def problems(session: Session, proposed: Rules, now: datetime, *, waits: bool = True) -> list[Problem]:
+    """Return what forbids to publish these rules: of their paths, and of rules that no call can come to.
+
+    The latter is asked of a process of its own, which takes a moment; without `waits` what it said before
+    counts. Whoever publishes asks first, while nothing is held.
+    """
+    checked = proving.check(proposed, ground(session, now), waits=waits) if proposed.in_use else Checked()
+    return [*proof.problems_of(proposed, names(session)), *checked.problems(proposed)]
 
 
 def publish(session: Session, proposed: Rules, who: str, why: str, now: datetime) -> int:
     """Put rules in force, once they are proven; return the version. Raises NotProven."""
-    if found := problems(session, proposed):
+    if found := problems(session, proposed, now, waits=False):
         raise NotProven(found)
     return rules.publish(session, proposed, who, why, now)
 

@@ -48,6 +48,19 @@ def _for(rule: Rule, ladder: Ladder, situation: Situation) -> Ladder:
     return ladder
 
 
+def comes_to(rule: Rule, ladder: Ladder) -> tuple[Any, ...]:
+    """Return all on which a rule's outcome depends: of two with the same nobody notices which decides."""
+    by_the_rule = tuple(name in rule.then.values for name in ("greeting", "records_messages"))
+    if ladder.first is None:
+        return ladder, by_the_rule, False, False
+    return ladder, by_the_rule, _is_about_closed(rule), rule.looks_at("promise")
+
+
+def comes_to_by_default(ladder: Ladder) -> tuple[Any, ...]:
+    """Return the same of the default ladder."""
+    return ladder, (False, False), False, False
+
+
 def _is_about_closed(rule: Rule) -> bool:
     """Tell whether a rule says itself that it is for when the line is closed."""
     return any(
