@@ -29,6 +29,8 @@ KNOWN, NOTHING_OPEN, WITHHELD = "known", "nothing_open", "withheld"
 # The simulator reaches no further.
 _LATEST = date(2199, 12, 31).toordinal()
 _MOST_PAIRS = 200
+# Of more rules that together take another's calls it isn't tried whether fewer do.
+_MOST_NAMED = 8
 _MOST_BYTES = 1024 * 1024 * 1024
 
 
@@ -40,6 +42,7 @@ class World:
 
     def __init__(self, asked: Json, customers: int) -> None:
         self.asked = asked
+        self._terms: dict[str, Term] = {}
         conditions = [one for rules in asked["rules"].values() for rule in rules for one in rule["when"]]
         self.names: dict[str, list[Any]] = {}
         for one in conditions:
@@ -61,9 +64,13 @@ class World:
             for number in range(customers)
         ]
         self.axioms = [*self._ranges(), *self._together()]
-        self.playable = self._playable()
-        self.open = z3.And(self.playable, self.is_("day", "working"), self.is_("hours", "open"))
-        self.usual = z3.And(self.open, *self._usual())
+        self.playable, self.open, self.usual = z3.Bools("playable open usual")
+        is_open = self.is_("day", "working"), self.is_("hours", "open")
+        self.axioms += [
+            self.playable == self._playable(),
+            self.open == z3.And(self.playable, *is_open),
+            self.usual == z3.And(self.open, *self._usual()),
+        ]
 
     # --- what can be ----------------------------------------------------------------------------------
 
@@ -141,7 +148,14 @@ class World:
 
     # --- what a rule asks -----------------------------------------------------------------------------
 
-    def term(self, condition: Json) -> Term:
+    def term(self, when: Sequence[Json]) -> Term:
+        """Return what a rule asks as one term, made once: a draft asks much of what is published."""
+        key = json.dumps(when)
+        if key not in self._terms:
+            self._terms[key] = z3.And(*map(self._of_one, when))
+        return self._terms[key]
+
+    def _of_one(self, condition: Json) -> Term:
         """Return a condition as a term, by the same table as the closure that decides calls."""
         fact = condition["fact"]
         if fact in EACH:
@@ -206,11 +220,23 @@ class Order:
         self.rules = rules
         self.holds = [z3.Bool(f"{name} {number} holds") for number in range(len(rules))]
         before = z3.BoolVal(True)
+        self.passes = [z3.Not(holds) for holds in self.holds]
         self.decides: list[Term] = []
+        # Of each rule: one above it decides, and comes to something else.
+        self.is_treated_otherwise: list[Term] = []
         self.axioms: list[Term] = []
+        alike: dict[int, Term] = {}
         for number, (rule, holds) in enumerate(zip(rules, self.holds, strict=True)):
-            self.axioms.append(holds == z3.And(*map(world.term, rule["when"])))
-            self.decides.append(z3.And(before, holds))
+            self.axioms.append(holds == world.term(rule["when"]))
+            decides = z3.Bool(f"{name} {number} decides")
+            self.axioms.append(decides == z3.And(before, holds))
+            self.decides.append(decides)
+            otherwise, same = z3.Bools([f"{name} {number} otherwise", f"{name} {number} same"])
+            comes_to = alike.get(rule["comes_to"], z3.BoolVal(False))
+            self.axioms.append(otherwise == z3.And(z3.Not(before), z3.Not(comes_to)))
+            self.is_treated_otherwise.append(otherwise)
+            self.axioms.append(same == z3.Or(comes_to, decides))
+            alike[rule["comes_to"]] = same
             none = z3.Bool(f"{name} {number} none")
             self.axioms.append(none == z3.And(before, z3.Not(holds)))
             before = none
@@ -223,6 +249,12 @@ class Order:
         return len(self.holds)
 
 
+def customers_for(rules: Iterable[Json]) -> int:
+    """Return how many customers of a number matter where these rules are passed over: one each at most."""
+    of_each = {json.dumps([one for one in rule["when"] if one["fact"] in EACH]) for rule in rules}
+    return max(1, len(of_each - {"[]"}))
+
+
 class Question:
     """What is asked of the world: first among calls that can be played, then among all that could be.
 
@@ -232,16 +264,13 @@ class Question:
 
     def __init__(self, asked: Json) -> None:
         self.asked = asked
-        of_each = {
-            json.dumps([one for one in rule["when"] if one["fact"] in EACH])
-            for rules in asked["rules"].values()
-            for rule in rules
-        }
-        self.most_customers = max(1, len(of_each))
+        self.most_customers = customers_for(rule for rules in asked["rules"].values() for rule in rules)
         self.ends_at = time.monotonic() + asked.get("seconds", 8)
 
-    def stages(self) -> Iterator[tuple[World, dict[str, Order], Any, tuple[Term, ...]]]:
-        for customers in dict.fromkeys((1, self.most_customers)):
+    def stages(self, *numbers: int) -> Iterator[tuple[World, dict[str, Order], Any, tuple[Term, ...]]]:
+        """Yield worlds with ever more customers of one number, the last with all that could matter."""
+        most = self.most_customers
+        for customers in dict.fromkeys((1, *(one for one in numbers if one < most), most)):
             world = World(self.asked, customers)
             orders = {name: Order(world, name, rules) for name, rules in self.asked["rules"].items()}
             solver = z3.Solver()
@@ -249,34 +278,16 @@ class Question:
             if customers == 1:
                 for within in (world.usual, world.open, world.playable):
                     yield world, orders, solver, (within,)
-            if customers == self.most_customers:
+            if numbers or customers == most:
                 yield world, orders, solver, ()
 
     def ask(self, solver: Any, *terms: Term) -> str:
-        """Return sat, unsat or unknown; the last when the time is up."""
+        """Return sat, unsat or unknown, the last when the time is up; what is assumed is named, or not so."""
         left = int((self.ends_at - time.monotonic()) * 1000)
         if left <= 0:
             return "unknown"
         solver.set("timeout", left)
-        return str(solver.check(*_named(solver, terms)))
-
-
-_marks = 0
-
-
-def _named(solver: Any, terms: Iterable[Term]) -> list[Term]:
-    """Return what stands for the terms: only names may be assumed."""
-    global _marks
-    found = []
-    for term in terms:
-        if z3.is_const(term) and z3.is_bool(term):
-            found.append(term)
-            continue
-        _marks += 1
-        mark = z3.Bool(f"mark {_marks}")
-        solver.add(z3.Implies(mark, term))
-        found.append(mark)
-    return found
+        return str(solver.check(*terms))
 
 
 # --- what is asked -----------------------------------------------------------------------------------
@@ -290,22 +301,27 @@ def check(asked: Json) -> Json:
     never: list[Json] = []
     overlaps: dict[str, Json] = {}
     left: Json = {"is_empty": False, "example": None}
-    for world, orders, solver, within in question.stages():
-        draft, is_last = orders["draft"], not within
+    for world, orders, solver, within in question.stages(2, 4, 8, 16):
+        draft, customers = orders["draft"], len(world.customers)
         for number in list(open_):
             answer = question.ask(solver, draft.decides[number], *within)
             if answer == "sat":
                 del open_[number]
                 if number == len(rules):
                     left["example"] = world.example(solver.model())
-            elif answer == "unsat" and is_last:
+            elif answer == "unsat" and not within:
+                above = _above(question, draft, solver, number)
+                # With more customers they could be passed over: that is seen to in the next world.
+                if above is None or customers < customers_for(rules[one] for one in above):
+                    continue
                 del open_[number]
                 if number == len(rules):
                     left["is_empty"] = True
                 else:
-                    never.append(
-                        {"rule": rules[number]["id"], "above": _above(question, draft, solver, number)}
-                    )
+                    ids = [rules[one]["id"] for one in above]
+                    never.append({"rule": rules[number]["id"], "above": ids})
+        if not open_ and not within:
+            break
         if within:
             found = _overlaps(question, world, draft, solver, within, overlaps.keys())
             overlaps |= {one["rule"]: one for one in found}
@@ -315,21 +331,21 @@ def check(asked: Json) -> Json:
     return {"never": never, "overlaps": [*overlaps.values()], "left": left, "unproven": unproven}
 
 
-def _above(question: Question, order: Order, solver: Any, number: int) -> list[str]:
-    """Return the rules that take everything that one could; none: it contradicts itself."""
-    passed = [z3.Bool(f"passed {above}") for above in range(number)]
-    for mark, holds in zip(passed, order.holds, strict=False):
-        solver.add(z3.Implies(mark, z3.Not(holds)))
-    if question.ask(solver, order.holds[number]) != "sat":
-        return []
-    question.ask(solver, order.holds[number], *passed)
-    core = {str(one) for one in solver.unsat_core()}
-    needed = [above for above in range(number) if f"passed {above}" in core]
-    for above in list(needed):  # the fewest that do
+def _above(question: Question, order: Order, solver: Any, number: int) -> list[int] | None:
+    """Return the rules that take everything that one could; none: it contradicts itself. None: no time."""
+    passed = order.passes[:number]
+    holds = order.holds[number : number + 1]
+    if question.ask(solver, *holds, *passed) != "unsat":
+        return None
+    core = {one.get_id() for one in solver.unsat_core()}
+    needed = [above for above in range(number) if passed[above].get_id() in core]
+    if len(needed) > _MOST_NAMED:
+        return needed
+    for above in list(needed):  # none that isn't needed
         fewer = [passed[one] for one in needed if one != above]
-        if question.ask(solver, order.holds[number], *fewer) == "unsat":
+        if question.ask(solver, *holds, *fewer) == "unsat":
             needed.remove(above)
-    return [order.rules[above]["id"] for above in needed]
+    return needed
 
 
 def _overlaps(
@@ -344,12 +360,8 @@ def _overlaps(
     for number, rule in enumerate(order.rules):
         if rule["id"] in known:
             continue
-        others = [
-            order.decides[above]
-            for above in range(number)
-            if order.rules[above]["comes_to"] != rule["comes_to"]
-        ]
-        if others and question.ask(solver, order.holds[number], z3.Or(*others), *within) == "sat":
+        wanted = (order.holds[number], order.is_treated_otherwise[number], *within)
+        if question.ask(solver, *wanted) == "sat":
             model = solver.model()
             above = order.rules[order.first(model)]["id"]
             yield {"rule": rule["id"], "above": above, "example": world.example(model)}
