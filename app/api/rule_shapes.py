@@ -48,11 +48,13 @@ class RuleProblem(Answer):
 
 
 class RuleNote(Answer):
-    kind: Annotated[str, words(["overlap", "gap", "no_gap", "unproven"])]
+    kind: Annotated[str, words(["overlap", "gap", "no_gap", "unproven", "test"])]
     rule: str = Field(description="about_rule_id")
     other: str = Field(description="about_note_other")
     words: str
     call: Json | None = Field(description="about_example_call")
+    test: str | None = Field(None, description="about_note_test")
+    wrong: list[Json] = Field(default_factory=list, description="about_red_tests")
 
 
 class RuleCheck(Answer):

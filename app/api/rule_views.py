@@ -244,7 +244,15 @@ def red_tests(session: Session, proposed: Rules) -> list[Json]:
     """Return which of the saved calls come out otherwise than they must by these rules."""
     results = trials.run_tests(session, proposed, utcnow(), Deployment.of(settings()))
     return [
-        {"kind": "test", "test": one.name, "wrong": [asdict(wrong) for wrong in one.wrong]}
+        {
+            "kind": "test",
+            "rule": "",
+            "other": "",
+            "words": catalogue.text("rule.note_test", web.language_asked_for(), name=one.name),
+            "call": None,
+            "test": one.name,
+            "wrong": [asdict(wrong) for wrong in one.wrong],
+        }
         for one in results
         if not one.passes
     ]

@@ -76,11 +76,12 @@ COUNTS = set(
     promises refused seconds seen""".split()
 )
 NO_COUNTS = set(
-    """about agent anchor asked at before begin body browser choices columns day digits email end error
-    events fact fate field file first from from_number hash how_long id item items key kind last
-    line link methods moment name names network now number numbers organisation outcome password
-    phone place problem reference result role row rule scope sid sids since state subject team text
-    then time times to_number until url user value version what when where which who why""".split()
+    """about above after agent anchor asked at before begin body browser choices columns day digits
+    email end error events example fact fate field file first from from_number hash how_long id item
+    items key kind last line link methods moment name names network now number numbers organisation
+    outcome password phone place problem reference result role row rule scope sid sids since state
+    subject team text then time times to_number until url user value version what when where which
+    who why""".split()
 )
 # Where a count stands by itself, and no word beside it is another for one than for two.
 BENDS_NOTHING = {
