@@ -10,7 +10,7 @@ from app import db
 from app.records.agents import Agent
 from app.records.rules import RuleDraft, RuleVersion
 from app.records.tokens import Scope
-from app.routing import rules
+from app.routing import proving, rules
 from tests import factories
 from tests.api.conftest import Api, NewToken
 
@@ -289,3 +289,59 @@ def test_who_may_only_read_saves_publishes_and_rolls_back_nothing(
     assert save(reader, VIP).status_code == 403
     assert reader.post("/rules/publish", {"why": "x"}).status_code == 403
     assert reader.post("/rules/rollback", {"version": 1, "why": "x"}).status_code == 403
+
+
+# --- what is proven of conditions -------------------------------------------------------------------------
+
+
+def test_a_rule_that_no_call_can_come_to_is_not_published_until_it_is_off(eva: Api) -> None:
+    under = FRIDAY | {"id": "under", "when": [*VIP["when"], *FRIDAY["when"]]}
+    assert save(eva, VIP, under).status_code == 200
+
+    check = eva.post("/rules/check", {}, language="nl").json
+    refused = eva.post("/rules/publish", {"why": "test"})
+    save(eva, VIP, under | {"enabled": False}, revision=eva.get("/rules/draft").json["revision"])
+    done = eva.post("/rules/publish", {"why": "test"})
+
+    [problem] = check["problems"]
+    assert (check["ok"], problem["rule"], problem["kind"]) == (False, "under", "never_matches")
+    assert "regel 1 gaat altijd voor" in problem["words"]
+    assert (refused.status_code, refused.json["problems"][0]["kind"]) == (422, "never_matches")
+    assert done.status_code == 200
+
+
+def test_a_check_tells_which_rules_overlap_and_who_is_left_each_with_a_call(eva: Api) -> None:
+    notes = eva.post("/rules/check", {"rules": [VIP, FRIDAY]}, language="nl").json["notes"]
+
+    assert [(one["kind"], one["rule"], one["other"]) for one in notes] == [
+        ("overlap", "friday", "vip"),
+        ("gap", "", ""),
+    ]
+    assert "het kenmerk vip heeft en het vrijdag is en het 16:00 uur is" in notes[0]["words"]
+    assert eva.post("/rules/simulate", notes[0]["call"]).status_code == 200
+
+
+def test_the_changes_tell_which_calls_are_treated_otherwise_and_the_simulator_plays_them(eva: Api) -> None:
+    published(eva, VIP)
+    save(eva, VIP | {"when": [*VIP["when"], *ROUND["when"]]}, based_on=2)
+
+    changes = eva.get("/rules/changes", language="en").json
+
+    [one] = changes["situations"]
+    assert (one["before"], one["after"], changes["is_whole"]) == ("vip", "", True)
+    assert one["words"].startswith("When the customer has the tag vip and ")
+    before = eva.post("/rules/simulate", one["call"]).json
+    after = eva.post("/rules/simulate", one["call"] | {"draft": True}).json
+    assert (before["rule"], after["rule"]) == ("vip", "")
+
+
+def test_what_cannot_be_proven_is_said_and_forbids_nothing(eva: Api, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(proving, "_PROVER", proving._PROVER.with_name("nothing.py"))
+    once = VIP | {"when": [{"fact": "customer.tag", "is": ["nowhere else"]}]}
+
+    check = eva.post("/rules/check", {"rules": [once, once | {"id": "under"}]}).json
+
+    assert (check["ok"], [one["kind"] for one in check["notes"]]) == (True, ["unproven"])
+    save(eva, once)
+    assert eva.get("/rules/changes").json["situations"] == []
+    assert eva.post("/rules/publish", {"why": "test"}).status_code == 200
