@@ -33,7 +33,7 @@ from tests.routing.test_conditions import any_call, any_condition
 
 Json = dict[str, Any]
 
-# `RULES_EXAMPLES=10000 pytest tests/routing/test_prover.py` looks longer; each example asks some 20 pairs.
+# `RULES_EXAMPLES=10000 pytest tests/routing/test_prover.py` looks longer.
 EXAMPLES = int(os.environ.get("RULES_EXAMPLES", "40"))
 GROUND = Ground((LINE,), 3, date(2026, 11, 24))
 THENS: tuple[Json, ...] = ({}, {"only": "promise"}, {"first": "supervisor"}, {"wait_for_owner_seconds": 9})
@@ -195,6 +195,19 @@ def test_a_rule_that_no_call_can_come_to_is_found_with_what_takes_its_calls(
     checked = proving.check(rules(*written), GROUND)
 
     assert [(one.rule, one.above) for one in checked.never] == never
+    assert checked.unproven == ()
+
+
+def test_customers_of_one_number_who_differ_are_not_forgotten() -> None:
+    before = rules(when(VIP, only="promise"), when(NO_VIP, only="promise"))
+    after = rules(when(asks("caller.kind", **{"is": ["known", "nothing_open"]}), only="promise"))
+
+    found = proving.changes(before, after, GROUND)
+
+    # Neither holds of two customers of whom one is a vip; of one customer either does.
+    [pair] = found.pairs
+    assert (pair.before, pair.after, found.is_whole) == ("", "r0", True)
+    assert (len(pair.example.facts["customers"]), pair.example.is_playable) == (2, False)
 
 
 def test_rules_that_cannot_be_looked_into_are_said_not_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
