@@ -63,7 +63,9 @@ def document(public_url: str, language: str) -> dict[str, Any]:
                     "scheme": "bearer",
                     "description": catalogue.text(f"api.scope_{scope}", language),
                 }
+                # What a directory's token opens describes itself, as SCIM has it.
                 for scope in (*Scope, _OF_NOUNS)
+                if scope != Scope.DIRECTORY
             },
         },
     }

@@ -37,6 +37,8 @@ TODAY = NOW.date()
 def town(flask_app: Flask) -> None:
     with db.transaction() as session:
         factories.line(session, hours="Mo-Su 09:00-17:00").timezone = "UTC"
+        # Where it is another day already, an absence of today would be of yesterday.
+        factories.line(session, "+31207654322", team=FORM["team"]).timezone = "UTC"
         for key in ("anna", "bram"):
             factories.agent(session, key)
         office.user(session, "anna")
