@@ -39,7 +39,8 @@ from app.door.sign_in import OVERSEERS, current, has_desk, require_role
 from app.door.step_up import require_fresh
 from app.errors import ApplicationError, InvalidField
 from app.lines import places
-from app.promises import ledger, numbers, playing, recordings, second_thoughts, told
+from app.promises import ledger, numbers, playing, recordings, second_thoughts
+from app.promises.told import in_words
 from app.records.agents import Agent, Role
 from app.records.callers import Direction
 from app.records.messages import Message
@@ -362,7 +363,7 @@ def happenings(
     written = session.scalars(select(Message).where(Message.promise == promise.id)).all()
     names = {"customer": catalogue.text("promise.the_customer", language), **names}
     found = [
-        Happening(event.at, told.in_words(event, language, zone, names), names.get(event.who, event.who))
+        Happening(event.at, in_words(event, language, zone, names), names.get(event.who, event.who))
         for event in events
     ] + [
         Happening(message.at, _in_words(message, language), names.get(message.author or "", ""))

@@ -13,7 +13,7 @@ from app.outgoing.hooks import Event
 from app.outgoing.shapes import Answer, At, CallInList, Json, Promise, words
 from app.outgoing.shapes import Case as Case  # so that the views find all of them here
 from app.outgoing.shapes import Contact as Contact
-from app.promises import told
+from app.promises.told import in_words
 from app.records.agents import Activity as AgentActivity
 from app.records.agents import Intent, Reach, Softphone
 from app.records.audit import Via
@@ -175,7 +175,7 @@ def promise_with_events(
     names: Mapping[str, str],
 ) -> Json:
     """The promise with all that it went through, in words; times are as on the clock in `zone`."""
-    told = [WhatBecameOfIt.read(one, in_words=told.in_words(one, language, zone, names)) for one in events]
+    told = [WhatBecameOfIt.read(one, in_words=in_words(one, language, zone, names)) for one in events]
     return PromiseWithEvents.of(row, events=told)
 
 

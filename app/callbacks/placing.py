@@ -15,9 +15,10 @@ from app.callbacks.outcome import LOOK_AGAIN_AFTER, is_over
 from app.carrier.rest import with_parameters
 from app.deployment import Deployment
 from app.outgoing import outbox
-from app.promises import attempts, dropped, ledger, told
+from app.promises import attempts, dropped, ledger
 from app.promises.attempts import STEP
 from app.promises.times import Window
+from app.promises.told import given_away_by
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep, StepKind
 from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseState
@@ -128,7 +129,7 @@ def _owed(session: Session, promise: Promise, facts: Facts, window: Window, now:
     if now >= window.colleagues_from:
         agents = reading.supervisors(session, now) | agents
     refused = {*attempts.refused_lately(session, promise.id, now - REFUSAL_HOLDS)}
-    refused |= told.given_away_by(session, promise.id, now - REFUSAL_HOLDS) - {promise.agent}
+    refused |= given_away_by(session, promise.id, now - REFUSAL_HOLDS) - {promise.agent}
     case = facts.caller.case
     if case is not None and case.avoided not in (None, promise.agent):
         refused.add(str(case.avoided))
