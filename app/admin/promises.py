@@ -33,7 +33,7 @@ from app.db import patient_reading, reading, transaction
 from app.deployment import Deployment
 from app.desk import threads
 from app.desk.card import zone_of_house
-from app.door import sign_in
+from app.door import sign_in, step_up
 from app.door.looking import looked
 from app.door.sign_in import OVERSEERS, current, has_desk, require_role
 from app.door.step_up import require_fresh
@@ -153,7 +153,8 @@ def export() -> Response:
 @require_role(*OVERSEERS)
 def story(promise_id: int) -> Response:
     """Everything that one promise went through, in plain words."""
-    now = utcnow()
+    now, reader = utcnow(), current()
+    is_fresh = reader is not None and step_up.is_fresh(reader)
     with reading() as session:
         promise = _seen(session, promise_id)
         if promise is None:
@@ -179,7 +180,8 @@ def story(promise_id: int) -> Response:
             now=now,
             may_act=_may_act() and promise.state in OWED,
             may_restore=_may_act() and promise.state == PromiseState.WITHDRAWN and not promise.forgotten_at,
-            may_listen=_may_act(),
+            may_listen=_may_act() and is_fresh,
+            must_show_who=_may_act() and not is_fresh,
             w=words,
         )
     return make_response(page)
@@ -187,6 +189,7 @@ def story(promise_id: int) -> Response:
 
 @bp.get("/<int:promise_id>/recordings/<sid>")
 @require_role(*MAY_ACT)
+@require_fresh
 def listen(promise_id: int, sid: str) -> Response:
     """Play what the caller said after the tone; it is written down who listened."""
     with transaction() as session:

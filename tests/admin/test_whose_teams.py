@@ -7,12 +7,14 @@ import pytest
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import update
 from werkzeug.test import TestResponse
 
 from app import db
 from app.agents import teams
 from app.desk import threads
 from app.desk.board import board_of
+from app.records.access import UserSession
 from app.records.agents import Role, User
 from app.records.callers import Direction
 from app.records.messages import Message
@@ -216,3 +218,17 @@ def test_what_nobody_supervises_is_every_supervisors_to_see(client: FlaskClient)
         assert teams.supervising(session, OTHER) == ["eva"]
     office.sign_in(client, "eva@example.nl")
     assert shown(client.get("/admin/promises").text) == ("anna", "bram")
+
+
+def test_who_oversees_shows_once_more_who_they_are_before_they_listen(client: FlaskClient) -> None:
+    office.sign_in(client, "eva@example.nl")
+    address = f"/admin/promises/{promise_of('anna')}"
+    assert "<audio" in client.get(address).text
+    with db.transaction() as session:
+        session.execute(update(UserSession).values(proven_at=datetime.now(UTC) - timedelta(minutes=6)))
+
+    page = client.get(address).text
+
+    assert "<audio" not in page
+    assert f"/login/again?next={address}" in page
+    assert client.get(f"{address}/recordings/REanna").status_code == 403
