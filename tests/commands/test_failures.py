@@ -238,6 +238,8 @@ def test_a_database_that_takes_no_writes_is_named(
             line = said(run(usual, url, "tokens", "create", "crm", "--scope", "read"))
         finally:
             server.execute(f"ALTER DATABASE {migrated_postgres} RESET default_transaction_read_only")
+            # Other tests' databases are copies of this one, which takes that nobody is in it.
+            app.db.current().dispose()
 
     assert line.startswith("nothing can be written to the database")
 
