@@ -267,6 +267,9 @@ def test_the_columns_are_those_that_were_agreed() -> None:
 def test_every_problem_is_told_in_both_languages(code: str) -> None:
     names = (
         "text",
+        "name",
+        "from_number",
+        "to_number",
         "most",
         "choices",
         "why",

@@ -332,7 +332,7 @@ def test_the_changes_tell_which_calls_are_treated_otherwise_and_the_simulator_pl
     assert one["words"].startswith("When the customer has the tag vip and ")
     before = eva.post("/rules/simulate", one["call"]).json
     after = eva.post("/rules/simulate", one["call"] | {"draft": True}).json
-    assert (before["rule"], after["rule"]) == ("vip", "")
+    assert (before["rule"], after["rule"]) == ("vip", None)
 
 
 def test_what_cannot_be_proven_is_said_and_forbids_nothing(eva: Api, monkeypatch: pytest.MonkeyPatch) -> None:
