@@ -48,6 +48,7 @@ class What(StrEnum):
     THREAD_READ = "thread_read"
     CALLS_SEARCHED = "calls_searched"
     CALL_READ = "call_read"
+    CALL_TRIED = "call_tried"
     API_READ = "api_read"
     RECORDS_EXPORTED = "records_exported"
     PERSON_LOOKED_UP = "person_looked_up"
@@ -61,6 +62,7 @@ class What(StrEnum):
     RECORDS_LOADED = "records_loaded"
     RECORD_WRITTEN = "record_written"
     RULES_PUBLISHED = "rules_published"
+    SAVED_CALLS_CHANGED = "saved_calls_changed"
     PROMISE_CHANGED = "promise_changed"
     HANDED_OVER_BY_LEAVER = "handed_over_by_leaver"
     NUMBER_MARKED = "number_marked"
@@ -85,6 +87,7 @@ LOOK_UPS: Mapping[str, Activity] = {
     What.PROMISES_EXPORTED: Activity.OVERSIGHT,
     What.CALLS_SEARCHED: Activity.OVERSIGHT,
     What.CALL_READ: Activity.OVERSIGHT,
+    What.CALL_TRIED: Activity.OVERSIGHT,
     What.API_READ: Activity.EXCHANGE,
     What.RECORDS_EXPORTED: Activity.RUNNING,
     What.PERSON_LOOKED_UP: Activity.RIGHTS,

@@ -9,6 +9,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
+from app.audit import log as audit
+from app.audit.log import What
 from app.catalogue import codes
 from app.deployment import Deployment
 from app.records.trials import TestCall
@@ -144,6 +146,7 @@ def save_all(session: Session, tests: Sequence[SavedCall], who: str, now: dateti
             row.call, row.expect = written["call"], written["expect"]
             row.changed_at, row.changed_by = now, who
         row.position = position
+    audit.record(session, audit.actor_called(who), What.SAVED_CALLS_CHANGED, now, calls=len(tests))
 
 
 # --- trying ---------------------------------------------------------------------------------------------

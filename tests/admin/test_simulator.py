@@ -10,9 +10,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from app import db
+from app.audit.log import What
 from app.clock import utcnow
 from app.deployment import Defaults, Deployment
 from app.records.agents import Role
+from app.records.audit import AuditPending
 from app.records.calls import Call
 from app.routing import publishing, starting
 from app.routing.asked_call import AskedCall
@@ -70,6 +72,15 @@ def test_a_callers_number_never_stands_in_an_address(client: FlaskClient, token:
     links = [part.partition('"')[0] for part in page.text.split('href="')[1:]]
     assert not any(ADA.removeprefix("+") in link for link in links)
     assert '<form method="post" action="/admin/simulate">' in page.text
+
+
+def test_who_tries_somebodys_own_number_has_looked_at_them(client: FlaskClient, token: str) -> None:
+    client.post("/admin/simulate", data=MADE_UP | {"csrf": token})
+    client.post("/admin/simulate", data={"kind": "number", "number": ADA, "line": LINE, "csrf": token})
+
+    with db.reading() as session:
+        [looked] = session.scalars(select(AuditPending).where(AuditPending.what == What.CALL_TRIED))
+    assert [kind for kind, _ in looked.subjects] == ["customer"]
 
 
 @pytest.mark.parametrize(
