@@ -12,7 +12,6 @@ from sqlalchemy.orm import Session, undefer
 from app import catalogue, web
 from app.admin import simulated_form
 from app.admin.simulated_form import Form
-from app.audit import log as audit
 from app.audit.log import What
 from app.clock import utcnow
 from app.db import patient_reading, reading, transaction
@@ -96,19 +95,11 @@ def _shown(said: Any) -> Shown:
             frozen = starting.snapshot(start) | {"answers": walked}
             shown.frozen = json.dumps(frozen, ensure_ascii=False)
         if not shown.call and asked.number:
-            _note(start)
+            # Who they are is on the page.
+            looked(What.CALL_TRIED, *simulation.whose(start))
     except NotACall as error:
         shown.mistakes = [(_label(one.field), one.say(web.language())) for one in error.mistakes]
     return shown
-
-
-def _note(start: Start) -> None:
-    """Write down that it was asked about somebody's own number: the page says who they are."""
-    seen = start.facts.caller
-    looked(
-        What.CALL_TRIED,
-        *([audit.customer(one.key) for one in seen.customers] or audit.person(None, seen.e164)),
-    )
 
 
 def _label(name: str) -> str:

@@ -11,7 +11,7 @@ from app import db, web
 from app.api import trial_shapes
 from app.api.fields import Moment, Problem, Refused, Said, YesOrNo
 from app.api.problems import ApiProblem
-from app.api.routes import READ, WRITE, Asked, asked, operation, said_in_body, settings, who
+from app.api.routes import READ, WRITE, Asked, asked, operation, read, said_in_body, settings, who
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.records.tokens import Noun
@@ -70,6 +70,8 @@ def simulate_call() -> ResponseReturnValue:
             done = simulation.simulate(session, call, rules=rules, now=utcnow(), deployment=_deployment())
     except NotACall as error:
         raise refused(error) from None
+    if call.number:
+        read(*simulation.whose(done.start))
     return _in_words(done.as_json(web.language_asked_for()))
 
 

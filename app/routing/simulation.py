@@ -7,6 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from app.audit import log as audit
+from app.audit.log import Subject
 from app.deployment import Deployment
 from app.records.calls import Call, CallState
 from app.routing import heard, screen_pop, sentences, starting, walk
@@ -19,6 +21,12 @@ from app.routing.starting import Start
 from app.routing.walk import Heard, Owes, Walked, Way
 
 Json = dict[str, Any]
+
+
+def whose(start: Start) -> list[Subject]:
+    """Return whose data a call from a real number shows, as the audit log knows them."""
+    seen = start.facts.caller
+    return [audit.customer(one.key) for one in seen.customers] or audit.person(None, seen.e164)
 
 
 @dataclass(frozen=True)
