@@ -13,6 +13,7 @@ from app import db
 from app.deployment import Deployment
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep, Outcome
+from app.records.messages import Message
 from app.records.promises import OWED, Promise, PromiseState
 from app.routing import comparing
 from app.routing.replay import decided_again
@@ -54,6 +55,8 @@ def test_two_weeks_of_calls_are_decided_again_as_they_were(recorded: int, settin
         assert wrong == []
         assert recorded > 200
         assert session.scalar(select(func.count()).where(Call.state != CallState.ENDED)) == 0
+        # No desk begins with messages that wait for somebody.
+        assert session.scalar(select(func.count()).where(Message.handled_at.is_(None))) == 0
         days = {call.created_at.date() for call in session.scalars(select(Call))}
         assert 8 <= len(days) <= DAYS
         found = {*session.scalars(select(Call.outcome).where(Call.direction == Direction.INBOUND))}
