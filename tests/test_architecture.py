@@ -230,7 +230,7 @@ def test_what_decides_knows_no_session_no_clock_and_no_outside(name: str) -> Non
             "app.lines.hours",
             "app.records.calls",
         ),
-        *("app.callers.numbers", "app.catalogue", "app.errors"),
+        *("app.callers.numbers", "app.catalogue", "app.catalogue.problems", "app.errors"),
         *("app.routing.rules", "app.routing.sentences"),
         # A rule that can't be asked is told to the operator.
         "logging",

@@ -1,6 +1,5 @@
 """Is this field usable? The types that CSV files and the API share: how each is read, and described."""
 
-import dataclasses
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
@@ -26,6 +25,7 @@ from pydantic_core.core_schema import no_info_after_validator_function
 
 from app import catalogue
 from app.callers.numbers import may_be_called, to_e164
+from app.catalogue.problems import Problem as Problem  # so that readers of fields find it here
 from app.errors import ApplicationError
 from app.lines.dates import LONGEST_WHY, MOST_DATES, Dates, OwnDate, SaidTwice, day_of
 from app.lines.hours import Hours, NotHours, said_twice
@@ -62,18 +62,6 @@ class Defaults:
     def of(cls, settings: Settings) -> Self:
         numbers = frozenset(settings.fallback_numbers)
         return cls(settings.default_country, settings.default_language, numbers)
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with one field, as a code of the catalogue: said in the language of who reads it."""
-
-    field: str
-    code: str
-    values: Mapping[str, object] = dataclasses.field(default_factory=dict)
-
-    def say(self, language: str) -> str:
-        return catalogue.text(f"problem.{self.code}", language, **self.values)
 
 
 class Refused(ApplicationError):
