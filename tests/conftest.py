@@ -25,6 +25,7 @@ import redis
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import settings as hypothesis_settings
 from hypothesis.internal.conjecture import engine
 from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Browser, Page, expect, sync_playwright
@@ -51,6 +52,10 @@ from tests.pages import PATIENCE
 from tests.parts import TELLS, migrate, test_settings
 from tests.rest_carrier import FakeCarrier, fake_carrier
 from tests.telephone import Another, Line
+
+# How quick an example is, is no property of ours: on a busy machine each may take its time.
+hypothesis_settings.register_profile("rechtdoor", hypothesis_settings(), deadline=None)
+hypothesis_settings.load_profile("rechtdoor")
 
 DATABASES = ("sqlite", "postgresql")
 
