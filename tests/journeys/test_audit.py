@@ -44,5 +44,6 @@ def test_a_card_shown_for_a_call_is_sealed_and_stays_proven_under_another_secret
     anchor = re.search(r"[0-9]+:[0-9a-f]{64}", verified(town))
     assert anchor is not None
     both = f"another secret key that is long enough,{town.product.settings['SECRET_KEY']}"
-    assert anchor[0] in verified(town, "--since-anchor", anchor[0], SECRET_KEY=both)
-    assert anchor[0] in verified(town, SECRET_KEY=both.partition(",")[0])
+    # Looking the log through is written down as well: by now it may be longer than when the anchor was noted.
+    assert "whole" in verified(town, "--since-anchor", anchor[0], SECRET_KEY=both)
+    assert "whole" in verified(town, SECRET_KEY=both.partition(",")[0])
