@@ -36,6 +36,11 @@ NEVER = {
     "rule_versions": "why",
     "rule_drafts": "why",
     "rule_tests": "work",
+    # What people phone about, and sentences that teach it: the organisation wrote or loaded them.
+    "topics": "work",
+    "topic_examples": "work",
+    "topic_revision": "one_row",
+    "topic_fits": "work",
     # With what people prove who they are, and what the organisation's directory says of them.
     "authenticators": "work",
     "passkeys": "work",
@@ -84,6 +89,7 @@ def rules(keep: Keep) -> Iterator[Rule]:
     yield Rule("challenges", ("spent_challenges",), "", retention.KEEP_CHALLENGES)
     yield Rule("workers", ("workers_seen",), "", retention.KEEP_WORKERS)
     yield Rule("text_refusals", ("text_refusals",), "", retention.KEEP_REFUSALS)
+    yield Rule("topic_words", ("topic_synonyms",), "", retention.KEEP_WORDS)
     yield Rule("forgotten_days", ("forgotten_days",), "", retention.KEEP_COUNTS)
 
 

@@ -29,6 +29,7 @@ from app.records.notes import CallNote
 from app.records.outgoing import Outbox
 from app.records.privacy import Erasure, ForgottenDay
 from app.records.promises import IS_OWED, Promise, Recording, RecordingState
+from app.records.topics import SynonymState, TopicSynonym
 from config import Keep
 
 # However many there are, a transaction holds so many of them.
@@ -49,6 +50,8 @@ KEEP_TOLD = timedelta(days=1)
 # Of which numbers the carrier takes no texts is tried again after a day.
 KEEP_REFUSALS = timedelta(days=30)
 KEEP_COUNTS = timedelta(days=400)
+# A word of callers that nobody heard again, and on which no admin decided.
+KEEP_WORDS = timedelta(days=90)
 
 Forget = Callable[[Session, datetime, datetime], int]
 
@@ -76,6 +79,7 @@ def everything(keep: Keep, now: datetime) -> Iterator[Old]:
     yield Old("links", now, _links)
     yield Old("workers", now - KEEP_WORKERS, _workers)
     yield Old("text_refusals", now - KEEP_REFUSALS, _text_refusals)
+    yield Old("topic_words", now - KEEP_WORDS, _topic_words)
     yield Old("forgotten_days", now - KEEP_COUNTS, _counts)
     for kind in outbox.GIVE_UP_AFTER:
         kept = KEEP_TOLD if kind in (outbox.CALL_HOOK, SEND_MAIL) else timedelta(days=keep.sent)
@@ -218,6 +222,13 @@ def _challenges(session: Session, before: datetime, now: datetime) -> int:
 
 def _text_refusals(session: Session, before: datetime, now: datetime) -> int:
     return _delete_oldest(session, TextRefusal, (TextRefusal.what,), TextRefusal.at, before)
+
+
+def _topic_words(session: Session, before: datetime, now: datetime) -> int:
+    """Delete words of callers that nobody decided on; what an admin kept is theirs, what they dropped too."""
+    keys = (TopicSynonym.topic, TopicSynonym.word)
+    waits = TopicSynonym.state == SynonymState.HEARD
+    return _delete_oldest(session, TopicSynonym, keys, TopicSynonym.last_at, before, waits)
 
 
 def _counts(session: Session, before: datetime, now: datetime) -> int:

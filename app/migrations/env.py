@@ -19,6 +19,7 @@ import app.records.privacy
 import app.records.promises
 import app.records.rules
 import app.records.tokens
+import app.records.topics
 import app.records.trials  # noqa: F401  # each import puts its tables into the metadata
 from app.db import Base
 

@@ -142,6 +142,8 @@ NOT_THEIRS = {
     *("authenticators", "passkeys", "recovery_codes", "spent_challenges", "one_time_links"),
     *("user_identities", "directory_people", "directory_groups", "directory_members"),
     *("lines", "rule_versions", "rule_drafts", "rule_tests", "api_tokens", "hooks"),  # ours
+    # What people phone about, and single words of callers without the sentence, the call or who said it.
+    *("topics", "topic_examples", "topic_synonyms", "topic_revision", "topic_fits"),
     *("carrier_looks", "workers_seen", "text_refusals"),
     *("erasures", "forgotten_days"),  # name nobody
     # Who looked at them is asked of the log itself: GET /consultations.
