@@ -87,7 +87,7 @@ class PhoneCall:
     def wait(self, condition: str, seconds: float = PATIENCE_SECONDS) -> Json:
         """Wait for `ringing:client:anna`, `bridged`, `caption:…`, `prompt`, `queued`, `ended`, `settled`, ….
         `hears:600` waits for a tone on the line, `not_hears:600` for its end, `hears:0` for silence there:
-        these as it is at that moment.
+        these as it is at that moment. So do `company:client:anna` (hears Anna) and `no_company`.
 
         Returns the call at that moment. Raises WaitedInVain after `seconds` real ones.
         """
@@ -120,7 +120,10 @@ class PhoneCall:
         return str(self._http.ask("POST", f"{self._path}/media", {"sdp": sdp})[1]["sdp"])
 
     def measure(self, *frequencies: int) -> Json:
-        """Return `decibels` of what is heard on this leg now, and which `shares` of it these tones have."""
+        """Return `decibels` of what is heard on this leg now, and which `shares` of it these tones have.
+
+        `longest_silence` is in real seconds, since this was asked last.
+        """
         query = urlencode([("hz", hz) for hz in frequencies])
         return self._http.ask("GET", f"{self._path}/sound?{query}")[1]
 
@@ -152,6 +155,16 @@ class PhoneCall:
     def captions(self) -> list[tuple[str, str]]:
         """Everything that was heard: kind and text, in order."""
         return [(caption["kind"], caption["text"]) for caption in self.state()["captions"]]
+
+    @property
+    def company(self) -> list[str]:
+        """Whom the person on this leg hears now."""
+        return list(self.state()["company"])
+
+    @property
+    def heard(self) -> list[Json]:
+        """What was heard, without a gap: `kind`, `at`, `seconds` (simulated ones), `who` of people."""
+        return list(self.state()["heard"])
 
     @property
     def requests(self) -> list[Json]:
@@ -244,6 +257,10 @@ class Phonebox:
     def calls(self) -> list[PhoneCall]:
         """Return all calls, newest first."""
         return [self.call(call["sid"]) for call in self._http.get("/phonebox/calls")["calls"]]
+
+    def conferences(self) -> list[Json]:
+        """Return the rooms, newest first, with who is in them and what each hears."""
+        return list(self._http.get("/phonebox/conferences")["conferences"])
 
     def endpoint(self, address: str) -> Telephone:
         """Return the telephone with this address (`client:anna`, `+31612345678`)."""

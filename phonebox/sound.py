@@ -87,10 +87,19 @@ class Meter:
 
     def __init__(self) -> None:
         self._frames: deque[Frame] = deque(maxlen=WINDOW_SAMPLES // FRAME_SAMPLES)
+        self._silent = 0
+        self._longest_silent = 0
 
     def hear(self, frame: Frame) -> None:
         """Take the next 20 ms."""
         self._frames.append(frame)
+        self._silent = 0 if any(frame) and decibels(frame) >= SILENCE_DB else self._silent + 1
+        self._longest_silent = max(self._longest_silent, self._silent)
+
+    def longest_silence(self) -> float:
+        """Return the longest silence in seconds since this was asked last, and begin to measure anew."""
+        longest, self._longest_silent, self._silent = self._longest_silent, 0, 0
+        return longest * FRAME_SECONDS
 
     @property
     def window(self) -> Frame:

@@ -7,11 +7,12 @@ from phonebox.driving.conditions import Conditions
 from phonebox.driving.messages import Messages
 from phonebox.driving.post import Post
 from phonebox.driving.reading import Handle, Part, Refused
+from phonebox.driving.rooms import Rooms
 from phonebox.driving.telephones import Telephones
 from phonebox.driving.watching import Watching
 from phonebox.network.world import World
 
-PARTS: tuple[type[Part], ...] = (Calls, Telephones, Messages, Post, Watching, Conditions)
+PARTS: tuple[type[Part], ...] = (Calls, Rooms, Telephones, Messages, Post, Watching, Conditions)
 
 
 def routes(world: World) -> list[web.RouteDef]:

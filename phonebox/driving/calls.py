@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from aiohttp import web
 
-from phonebox.driving.pictures import leg_summary, snapshot
+from phonebox.driving.pictures import company, leg_summary, snapshot
 from phonebox.driving.reading import (
     DEFAULT_PATIENCE,
     Json,
@@ -98,6 +98,8 @@ class Calls(Part):
         conditions: dict[str, Callable[[], bool]] = {
             "ringing": lambda: detail in leg.rang if detail else bool(leg.rang),
             "bridged": lambda: detail in leg.bridged_to if detail else bool(leg.bridged_to),
+            "company": lambda: bool(company(leg)) if not detail else detail in company(leg),
+            "no_company": lambda: not company(leg) if not detail else detail not in company(leg),
             "caption": lambda: any(detail in caption.text for caption in leg.captions),
             "kind": lambda: any(detail == caption.kind for caption in leg.captions),
             "status": lambda: leg.status.value == detail,
@@ -138,11 +140,21 @@ class Calls(Part):
         return web.Response(status=204)
 
     async def sound(self, request: web.Request) -> web.Response:
-        """Say how loud is what is heard on this leg, and which part of it is at the given frequencies."""
+        """Say how loud is what is heard on this leg, and which part of it is at the given frequencies.
+
+        `longest_silence` is in real seconds, since this was asked last.
+        """
         leg = self._leg(request)
-        heard = self._world.mixer.line(leg).meter.window
+        meter = self._world.mixer.line(leg).meter
+        heard = meter.window
         shares = {hz: round(share_of(heard, hertz(hz)), 3) for hz in request.query.getall("hz", [])}
-        return web.json_response({"decibels": round(decibels(heard), 1), "shares": shares})
+        return web.json_response(
+            {
+                "decibels": round(decibels(heard), 1),
+                "shares": shares,
+                "longest_silence": round(meter.longest_silence(), 2),
+            }
+        )
 
     async def media(self, request: web.Request) -> web.Response:
         """Give the person on this leg a browser's microphone and speaker: its offer in, our answer out."""

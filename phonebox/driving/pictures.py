@@ -3,6 +3,7 @@
 from dataclasses import asdict
 from typing import Any
 
+from phonebox.driving import hearing
 from phonebox.network.calls import Leg
 from phonebox.network.world import World
 
@@ -30,7 +31,14 @@ def snapshot(world: World, leg: Leg) -> dict[str, Any]:
         "settled": leg.settled,
         "seconds": round(leg.seconds(), 2),
         "talk_seconds": leg.talk_seconds(),
+        "company": list(company(leg)),
+        **hearing.told(leg),
     }
+
+
+def company(leg: Leg) -> tuple[str, ...]:
+    """Return whom the person on this leg hears now."""
+    return leg.company[-1][1] if leg.company else ()
 
 
 def leg_summary(leg: Leg) -> dict[str, Any]:
@@ -43,5 +51,6 @@ def leg_summary(leg: Leg) -> dict[str, Any]:
         "status": leg.status.value,
         "hangup_by": leg.hangup_by.value if leg.hangup_by else None,
         "captions": [asdict(caption) for caption in leg.captions],
+        "company": list(company(leg)),
         "parameters": dict(leg.custom_parameters),
     }

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -153,6 +153,9 @@ class Connection(Protocol):
     def hearers(self, speaker: "Leg") -> "list[Leg]":
         """Return the legs on which `speaker` is heard just now."""
 
+    def delay_seconds(self, speaker: "Leg") -> float:
+        """Return how much later the others hear what `speaker` says."""
+
     def pressed(self, leg: "Leg", digits: str) -> None:
         """Take note that somebody pressed keys."""
 
@@ -209,6 +212,8 @@ class Leg:
         self.captions: list[Caption] = []
         self.rang: list[str] = []
         self.bridged_to: list[str] = []
+        # Whom the person on this leg hears, from which simulated second on; nobody at first.
+        self.company: list[tuple[float, tuple[str, ...]]] = []
         self.hangup_by: HungUpBy | None = None
         self.answered_by: str | None = None
         self.callback: StatusCallback | None = None
@@ -369,6 +374,13 @@ class Leg:
         self.bridged_to.append(other.party)
         self.hears("bridged", other.party)
 
+    def hears_people(self, others: "Iterable[Leg]") -> None:
+        """Write down whom the person on this leg hears from now on."""
+        parties = tuple(leg.party for leg in others)
+        if parties != (self.company[-1][1] if self.company else ()):
+            self.company.append((round(self.seconds(), 3), parties))
+            self.exchange.happened(self, "company", {"hears": list(parties)})
+
     def rings(self, party: str) -> None:
         """Write down that somebody's telephone rings for this leg."""
         self.rang.append(party)
@@ -392,10 +404,12 @@ class Leg:
         if self.connection is None:
             return False
         self.hears(kind, text, who=self.party)
-        if isinstance(heard, Pressed):
-            self.connection.pressed(self, heard.digits)
-        for hearer in self.connection.hearers(self):
+        connection = self.connection
+        for hearer in connection.hearers(self):
             hearer.hears("voice" if isinstance(heard, Spoken) else "tone", text, who=self.party)
+        if isinstance(heard, Pressed):
+            # Last, because a key may lead out of the connection.
+            connection.pressed(self, heard.digits)
         return True
 
     def listen(self, prompt: Prompt) -> None:
@@ -425,6 +439,8 @@ class Bridge:
             leg.connection = self
         first.joined(second)
         second.joined(first)
+        first.hears_people([second])
+        second.hears_people([first])
 
     def seconds(self) -> int:
         """Whole simulated seconds that the two were connected."""
@@ -433,6 +449,10 @@ class Bridge:
     def hearers(self, speaker: Leg) -> list[Leg]:
         """The other one hears it."""
         return [leg for leg in self.legs if leg is not speaker and leg.connection is self]
+
+    def delay_seconds(self, speaker: Leg) -> float:
+        """Two on a bridge hear each other at once."""
+        return 0.0
 
     def pressed(self, leg: Leg, digits: str) -> None:
         """Pass keys on to what listens for them (`hangupOnStar`)."""
@@ -445,6 +465,8 @@ class Bridge:
             self.gone = leg
             self._until = self._clock.now()
             self.broken.set()
+            for each in self.legs:
+                each.hears_people([])
         for each in self.legs:
             if each.connection is self:
                 each.connection = None

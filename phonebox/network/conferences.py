@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from phonebox.events import EventLog
 from phonebox.network.application import Application
-from phonebox.network.calls import Fetch, HungUpBy, Leg, StatusCallback
+from phonebox.network.calls import CallStatus, Fetch, HungUpBy, Leg, StatusCallback
 from phonebox.sids import new_sid
 from phonebox.timing import rfc2822, utcnow
 
@@ -33,7 +33,11 @@ EVENT_OF = {
     "participant-unhold": "hold",
     "participant-modify": "modify",
     "announcement-end": "announcement",
+    "announcement-fail": "announcement",
 }
+# Seconds that a participant's own voice comes later; `large`, the default, adds at least this much.
+# https://www.twilio.com/en-us/blog/improve-call-experience-new-twilio-conference-jitter-buffer-controls
+JITTER_SECONDS = {"off": 0.0, "small": 0.04, "medium": 0.16, "large": 0.3}
 
 
 @dataclass
@@ -47,6 +51,9 @@ class Participant:
     coaching: str = ""
     starts: bool = True
     ends: bool = False
+    beep: str = "true"
+    jitter: str = "large"
+    hangs_up_on_star: bool = False
     hold_url: Fetch | None = None
     joined_at: datetime = field(default_factory=utcnow)
     updated_at: datetime = field(default_factory=utcnow)
@@ -96,8 +103,27 @@ class Conference:
             others = [each for each in others if each.leg.sid == who.coaching]
         return [each.leg for each in others]
 
+    def heard_by(self, leg: Leg) -> list[Leg]:
+        """Return those whom the participant on `leg` hears."""
+        return [each.leg for each in self.participants if leg in self.hearers(each.leg)]
+
+    def delay_seconds(self, speaker: Leg) -> float:
+        """Return how much later a participant's voice arrives: their own buffer alone counts."""
+        who = self.of(speaker)
+        return 0.0 if who is None else JITTER_SECONDS.get(who.jitter, JITTER_SECONDS["large"])
+
     def pressed(self, leg: Leg, digits: str) -> None:
-        """Keys mean nothing to a room."""
+        """Keys mean nothing to a room, but the star to those whose `<Dial>` says `hangupOnStar`."""
+        who = self.of(leg)
+        if who is not None and who.hangs_up_on_star and "*" in digits:
+            self.put_out(who)
+
+    def put_out(self, who: Participant) -> None:
+        """Take somebody out whose own TwiML goes on; who is rung still is rung no more."""
+        who.put_out.set()
+        self.leave(who.leg)
+        if who in self.expected:
+            who.leg.end(CallStatus.CANCELED, HungUpBy.APP)
 
     def leave(self, leg: Leg) -> None:
         """Take somebody out."""
@@ -106,13 +132,18 @@ class Conference:
             return
         self.participants.remove(who)
         leg.connection = None
+        leg.hears_people([])
         self.tell("participant-leave", who)
         if self.status is ConferenceStatus.COMPLETED:
             return
+        way = "kicked" if who.put_out.is_set() else "left"
         if who.ends and self.status is ConferenceStatus.IN_PROGRESS:
-            self.end("participant-with-end-conference-on-exit-left", leg.sid)
+            self.end(f"participant-with-end-conference-on-exit-{way}", leg.sid)
         elif not self.participants:
-            self.end("last-participant-left", leg.sid)
+            self.end(f"last-participant-{way}", leg.sid)
+        else:
+            self._beep("onExit", who)
+            self.meet()
 
     # -- its life
 
@@ -123,6 +154,7 @@ class Conference:
         who.leg.connection = self
         self.tell("participant-join", who)
         self._start_if_ready()
+        self._beep("onEnter", who)
         self.meet()
 
     def _start_if_ready(self) -> None:
@@ -132,8 +164,15 @@ class Conference:
             self.started.set()
             self.tell("conference-start", None)
 
+    def _beep(self, when: str, who: Participant) -> None:
+        """Let the others hear that somebody came or went, if that one's `beep` says so."""
+        if self.status is ConferenceStatus.IN_PROGRESS and who.beep in ("true", when):
+            for other in self.participants:
+                if other is not who and not other.hold:
+                    other.leg.hears("beep", when)
+
     def meet(self) -> None:
-        """Write down, once for each pair, that two people can hear each other."""
+        """Write down who hears whom from now on, and once for each pair that the two could talk."""
         if self.status is not ConferenceStatus.IN_PROGRESS:
             return
         for who in self.participants:
@@ -144,6 +183,8 @@ class Conference:
                     other.met.add(who.leg.sid)
                     who.leg.joined(leg)
                     leg.joined(who.leg)
+        for who in self.participants:
+            who.leg.hears_people(self.heard_by(who.leg))
 
     def end(self, reason: str, by: str) -> None:
         """Close the room; those in it go on with what follows their `<Dial>`."""
@@ -167,7 +208,8 @@ class Conference:
         if self.callback is None or EVENT_OF[event] not in self.callback.events:
             return
         params = self._params(event) | (self._participant_params(event, who) if who else {})
-        self._last = self._application.report(leg, self.callback, params, "conference", after=self._last)
+        after = None if self._application.may_overtake(self.callback.url) else self._last
+        self._last = self._application.report(leg, self.callback, params, "conference", after=after)
 
     def _params(self, event: str) -> dict[str, str]:
         self.sequence_number += 1
@@ -181,7 +223,8 @@ class Conference:
         }
         if event == "conference-end":
             params["ReasonConferenceEnded"] = self.reason_ended
-            params["CallSidEndingConference"] = self.ended_by
+            if self.ended_by:
+                params["CallSidEndingConference"] = self.ended_by
         return params
 
     def _participant_params(self, event: str, who: Participant) -> dict[str, str]:
@@ -211,10 +254,29 @@ class Conference:
 
     # -- what a supervisor or the desk does
 
+    def close_with(self, who: Participant, ends: bool) -> None:
+        """Let the room end, or live on, when somebody leaves it.
+
+        Of somebody on hold that can't be changed: as with the real one nothing happens, without an error.
+        """
+        if not who.hold:
+            who.ends = ends
+            self._modified(who)
+
+    def coach(self, who: Participant, call_sid: str) -> None:
+        """Let one participant alone hear somebody; with no SID everybody does."""
+        who.coaching = call_sid
+        self._modified(who)
+        self.meet()
+
+    def _modified(self, who: Participant) -> None:
+        who.updated_at = utcnow()
+        self.tell("participant-modify", who)
+
     def mute(self, who: Participant, muted: bool) -> None:
         """Take somebody's voice, or give it back."""
         if who.muted != muted:
-            who.muted = muted
+            who.muted, who.updated_at = muted, utcnow()
             self.tell("participant-mute" if muted else "participant-unmute", who)
             self.meet()
 
@@ -222,7 +284,7 @@ class Conference:
         """Put somebody on hold, or bring them back."""
         if who.hold == hold:
             return
-        who.hold, who.hold_url = hold, url
+        who.hold, who.hold_url, who.updated_at = hold, url, utcnow()
         (who.held if hold else who.back).set()
         (who.back if hold else who.held).clear()
         who.leg.hears("hold" if hold else "unhold", self.friendly_name)
@@ -254,18 +316,9 @@ class Conferences:
         self._conferences[conference.sid] = conference
         return conference
 
-    def find(self, sid_or_name: str) -> Conference | None:
-        """Return a room by its SID, or an open one by its name."""
-        if sid_or_name in self._conferences:
-            return self._conferences[sid_or_name]
-        return next(
-            (
-                each
-                for each in self
-                if each.friendly_name == sid_or_name and each.status is not ConferenceStatus.COMPLETED
-            ),
-            None,
-        )
+    def find(self, sid: str) -> Conference | None:
+        """Return a room by its SID, also when it is over; a name leads to none."""
+        return self._conferences.get(sid)
 
     def forget(self) -> None:
         """Begin anew."""

@@ -1,6 +1,7 @@
 """Who hears whom just now, twenty milliseconds at a time?"""
 
 import asyncio
+from collections import deque
 from collections.abc import Iterator
 
 from phonebox.network.calls import Exchange, Leg
@@ -21,13 +22,24 @@ class Line:
         self.hearers: list[Hearer] = []
         self.tape: Tape | None = None
         self.meter = Meter()
+        self._delayed: deque[Frame | None] = deque()
 
     def speak(self) -> "Frame | None":
         """Return what the person says in these 20 ms; None is silence."""
         said = self.mouth.frame() if self.mouth is not None else None
         if self.tape is not None:
             self.tape.take(said)
-        return said
+        return self._later(said)
+
+    def _later(self, said: "Frame | None") -> "Frame | None":
+        """Return what was said a while ago, where a room's buffer holds a voice back."""
+        connection = self.leg.connection
+        seconds = 0.0 if connection is None else connection.delay_seconds(self.leg)
+        frames = round(seconds / FRAME_SECONDS)
+        self._delayed.append(said)
+        while len(self._delayed) > frames + 1:
+            self._delayed.popleft()
+        return self._delayed.popleft() if len(self._delayed) > frames else None
 
     def hear(self, frame: Frame) -> None:
         """Let the person hear these 20 ms."""

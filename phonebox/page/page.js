@@ -148,7 +148,8 @@ function stateOf(it) {
   const heldOrTold = lastTold(it);
   if (heldOrTold === "hold") return ["", word("state_hold")];
   if (heldOrTold === "bridged" || heldOrTold === "unhold") {
-    return ["talking", word("state_talking", nameOf(it.bridged_to.at(-1)))];
+    const company = it.company.length ? it.company : it.bridged_to.slice(-1);
+    return ["talking", word("state_talking", company.map(nameOf).join(", "))];
   }
   if (heldOrTold === "say" || heldOrTold === "play") return ["", word("state_listening")];
   return ["ringing", word("state_ringing")];
@@ -365,6 +366,11 @@ function phoneElement(address) {
   return element;
 }
 
+function talkOf(leg) {
+  if (leg.company.length) return word("now_talking", leg.company.map(nameOf).join(", "));
+  return word(leg.bridged_to.length ? "now_alone" : "now_whisper");
+}
+
 function showPhone(endpoint) {
   let element = phones.get(endpoint.address);
   if (!element) {
@@ -388,8 +394,7 @@ function showPhone(endpoint) {
     off: () => word("now_off"),
     idle: () => word("now_idle"),
     ringing: () => word("now_ringing", nameOf(leg.from)),
-    talking: () => (leg.bridged_to.length
-      ? word("now_talking", nameOf(leg.bridged_to.at(-1))) : word("now_whisper")),
+    talking: () => talkOf(leg),
   }[state]();
   $(".answer", element).hidden = state !== "ringing";
   $(".decline", element).hidden = state !== "ringing";
@@ -408,6 +413,65 @@ function showPhone(endpoint) {
     const options = HABITS.filter((each) => each !== "off" || endpoint.kind !== "phone");
     habit.replaceChildren(...options.map((each) => new Option(word(`habit_${each}`), each)));
     habit.value = endpoint.registered ? endpoint.behaviour : "off";
+  }
+}
+
+// -- conversations of more than two
+
+function badgesOf(who, nameOfLeg) {
+  const badges = [];
+  if (!who.here) badges.push(word("room_ringing"));
+  if (who.hold) badges.push(word("state_hold"));
+  if (who.muted) badges.push(word("room_muted"));
+  if (who.coaching) badges.push(word("room_coaching", nameOfLeg(who.coaching)));
+  if (who.ends) badges.push(word("room_ends"));
+  return badges;
+}
+
+function hearingOf(who) {
+  if (!who.here) return "";
+  if (who.hears.length) return word("room_hears", who.hears.map(nameOf).join(", "));
+  const last = [...who.captions].reverse().find(({ kind }) => kind === "say" || TELLING.includes(kind) || kind === "silence");
+  return last?.kind === "say" ? word("room_hears", `“${last.text}”`) : word("room_hears", word(last?.kind ?? "silence"));
+}
+
+function participantItem(who, nameOfLeg) {
+  const item = make("li", "");
+  item.dataset.party = who.party;
+  item.dataset.alone = String(who.here && !who.hears.length);
+  item.append(make("strong", "", nameOf(who.party)));
+  for (const badge of badgesOf(who, nameOfLeg)) item.append(" ", make("span", "tag", badge));
+  item.append(make("p", "hears", hearingOf(who)));
+  const words = who.captions.filter(({ kind }) => BUBBLES.has(kind)).slice(-2);
+  const list = make("ol", "heard");
+  list.append(...words.map((caption) => {
+    const line = make("li", caption.kind, caption.kind === "pressed" ? word("pressed", caption.text) : caption.text);
+    if (caption.language) line.lang = caption.language;
+    return line;
+  }));
+  item.append(list);
+  return item;
+}
+
+async function refreshRooms() {
+  const { conferences } = await ask("GET", "/conferences");
+  const open = conferences.filter(({ status }) => status !== "completed");
+  const there = new Set(open.map(({ sid }) => sid));
+  for (const section of $("#rooms").querySelectorAll("[data-sid]")) if (!there.has(section.dataset.sid)) section.remove();
+  for (const room of open) {
+    let section = $(`#rooms [data-sid="${room.sid}"]`);
+    if (!section) {
+      section = $("#room-template").content.firstElementChild.cloneNode(true);
+      section.dataset.sid = room.sid;
+      $("#rooms").append(section);
+    }
+    const nameOfLeg = (sid) => nameOf(room.participants.find((each) => each.sid === sid)?.party);
+    $("h3", section).textContent = word("room", room.participants.length);
+    const picture = JSON.stringify([spoken(), room]);
+    // Said again only when something changed, for who listens to the page.
+    if (section.dataset.picture === picture) continue;
+    section.dataset.picture = picture;
+    $("ul", section).replaceChildren(...room.participants.map((who) => participantItem(who, nameOfLeg)));
   }
 }
 
@@ -577,6 +641,7 @@ async function refresh() {
       }
     }
     await refreshPhones();
+    await refreshRooms();
     await showCalls();
   } catch {
     // The stream says when phonebox is away, and everything is asked again when it is back.
@@ -655,7 +720,7 @@ function listen() {
     refresh();
   });
   events.addEventListener("error", () => showLive(false));
-  for (const kind of ["call", "status", "caption", "rings", "ring_over", "prompt", "endpoint", "conference"]) {
+  for (const kind of ["call", "status", "caption", "rings", "ring_over", "prompt", "endpoint", "conference", "company"]) {
     events.addEventListener(kind, refreshSoon);
   }
   events.addEventListener("request", ({ data }) => showRequest(JSON.parse(data)));

@@ -1,8 +1,10 @@
 """What can be asked about rooms, and of those in them?"""
 
+import asyncio
+
 from aiohttp import web
 
-from phonebox.addresses import kind_of
+from phonebox.addresses import kind_of, parameters_of, without_parameters
 from phonebox.network.calls import Direction, Fetch, Inline
 from phonebox.network.conferences import Conference, ConferenceStatus, Participant
 from phonebox.placing import Placing, place
@@ -67,18 +69,16 @@ class Conferences(Resource):
         if form.get("Status") == "completed":
             room.end("conference-ended-via-api", "")
         elif url := form.get("AnnounceUrl"):
-            fetch = Fetch(url, form.get("AnnounceMethod", "POST"))
-            for who in room.participants:
-                self._world.tasks.spawn(self._announce(room, who, fetch))
+            self._announce(room, None, Fetch(url, form.get("AnnounceMethod", "POST")))
         return web.json_response(pictures.conference(room, self._account))
 
     async def list_participants(self, request: web.Request, form: Form) -> web.Response:
-        """List those in a room."""
+        """List those in a room, and those who are being rung for it."""
         room = self._room(request, request.match_info["room"])
         account = self._account
         people = [
             pictures.participant(room, who, account)
-            for who in room.participants
+            for who in room.everybody()
             if form.is_true("Muted", who.muted) == who.muted
             and form.is_true("Hold", who.hold) == who.hold
             and form.is_true("Coaching", bool(who.coaching)) == bool(who.coaching)
@@ -87,33 +87,37 @@ class Conferences(Resource):
 
     async def create_participant(self, request: web.Request, form: Form) -> web.Response:
         """Ring somebody into a room; the room is opened if there is none with this name."""
-        if kind_of(form.get("To")) is None:
+        to = without_parameters(form.get("To"))
+        if kind_of(to) is None:
             raise ApiError(400, 21211, "'To' is not a number in E.164, a client or a SIP address")
-        name = request.match_info["room"]
-        room = self._world.conferences.find(name)
-        if room is None:
-            if SID.fullmatch(name):
-                raise not_found(request)
-            room = self._world.conferences.open(name)
-        if room.status is ConferenceStatus.COMPLETED:
-            raise ApiError(400, 21240, "the conference is over")
+        coached = _coached(form, "")
+        room = self._room_for(request)
         label = form.get("Label")
         if label and any(who.label == label for who in room.everybody()):
             raise ApiError(409, 16025, "participantLabel is used in this conference already")
-        leg = self._world.new_leg(form.get("From"), form.get("To"), Direction.OUTBOUND_API)
+        leg = self._world.new_leg(form.get("From"), to, Direction.OUTBOUND_API)
+        leg.custom_parameters = parameters_of(form.get("To"))
         subscribe(leg, form)
         who = Participant(
             leg,
             label=label,
             muted=form.is_true("Muted"),
-            coaching=form.get("CallSidToCoach") if form.is_true("Coaching") else "",
+            coaching=coached,
             starts=form.is_true("StartConferenceOnEnter", True),
             ends=form.is_true("EndConferenceOnExit"),
         )
         room.expected.append(who)
-        source = joining(room.friendly_name, _room_attributes(form))
+        source = joining(room.friendly_name, _room_attributes(form, coached))
         self._world.tasks.spawn(self._ring_in(room, who, source, placing(form)))
         return self._participant_json(room, who, CREATED)
+
+    def _room_for(self, request: web.Request) -> Conference:
+        """Return the room that somebody new is rung into: here, and only here, a name will do."""
+        name = request.match_info["room"]
+        room = self._room(request, name) if SID.fullmatch(name) else self._world.conferences.open(name)
+        if room.status is ConferenceStatus.COMPLETED:
+            raise ApiError(400, 21240, "the conference is over")
+        return room
 
     async def _ring_in(self, room: Conference, who: Participant, source: Inline, how: Placing) -> None:
         try:
@@ -132,13 +136,9 @@ class Conferences(Resource):
         room = self._room(request, request.match_info["room"])
         who = self._participant(request, room)
         if "EndConferenceOnExit" in form:
-            who.ends = form.is_true("EndConferenceOnExit")
-            room.tell("participant-modify", who)
-        if "Coaching" in form:
-            coached = form.get("CallSidToCoach", who.coaching)
-            who.coaching = coached if form.is_true("Coaching") else ""
-            room.tell("participant-modify", who)
-            room.meet()
+            room.close_with(who, form.is_true("EndConferenceOnExit"))
+        if "Coaching" in form or "CallSidToCoach" in form:
+            room.coach(who, _coached(form, who.coaching))
         if "Muted" in form:
             room.mute(who, form.is_true("Muted"))
         if "Hold" in form:
@@ -146,36 +146,62 @@ class Conferences(Resource):
             method = form.get("HoldMethod") or form.get("WaitMethod") or "GET"
             room.hold(who, form.is_true("Hold"), Fetch(url, method) if url else None)
         if url := form.get("AnnounceUrl"):
-            fetch = Fetch(url, form.get("AnnounceMethod", "POST"))
-            self._world.tasks.spawn(self._announce(room, who, fetch))
+            self._announce(room, who, Fetch(url, form.get("AnnounceMethod", "POST")))
         return self._participant_json(room, who)
 
-    async def _announce(self, room: Conference, who: Participant, fetch: Fetch) -> None:
-        await announce(self._world, who.leg, fetch)
-        room.tell("announcement-end", who)
+    def _announce(self, room: Conference, to: Participant | None, fetch: Fetch) -> None:
+        """Let one person, or everybody in the room, hear a document; nobody waits for the end of it."""
+        hearers = list(room.participants) if to is None else [to]
+
+        async def until_heard() -> None:
+            heard = await asyncio.gather(*(announce(self._world, who.leg, fetch) for who in hearers))
+            room.tell("announcement-end" if all(heard) else "announcement-fail", to)
+
+        self._world.tasks.spawn(until_heard())
 
     async def delete_participant(self, request: web.Request, form: Form) -> web.Response:
         """Take somebody out of a room: their call goes on with what follows, or ends."""
         room = self._room(request, request.match_info["room"])
-        who = self._participant(request, room)
-        who.put_out.set()
-        room.leave(who.leg)
+        room.put_out(self._participant(request, room))
         return web.Response(status=204)
 
 
-def _room_attributes(form: Form) -> dict[str, str]:
+def _coached(form: Form, before: str) -> str:
+    """Return the SID of the call that alone hears somebody, or nothing.
+
+    Naming a call is coaching, unless `Coaching` says otherwise; `Coaching` needs a call to be named.
+    """
+    call_sid = form.get("CallSidToCoach", before)
+    if not form.is_true("Coaching", bool(call_sid)):
+        return ""
+    if not call_sid:
+        raise ApiError(400, 20001, "Coaching needs CallSidToCoach")
+    return call_sid
+
+
+# What of a new participant's fields is the same in TwiML.
+_ATTRIBUTES = {
+    "Label": "participantLabel",
+    "Muted": "muted",
+    "Beep": "beep",
+    "JitterBufferSize": "jitterBufferSize",
+    "StartConferenceOnEnter": "startConferenceOnEnter",
+    "EndConferenceOnExit": "endConferenceOnExit",
+    "MaxParticipants": "maxParticipants",
+    "ConferenceStatusCallback": "statusCallback",
+    "ConferenceStatusCallbackMethod": "statusCallbackMethod",
+    "WaitMethod": "waitMethod",
+}
+
+
+def _room_attributes(form: Form, coached: str) -> dict[str, str]:
     """Say in TwiML what the fields of a new participant mean for the room."""
-    return {
-        "participantLabel": form.get("Label"),
-        "muted": form.get("Muted"),
-        "beep": form.get("Beep"),
-        "startConferenceOnEnter": form.get("StartConferenceOnEnter"),
-        "endConferenceOnExit": form.get("EndConferenceOnExit"),
-        "coach": form.get("CallSidToCoach") if form.is_true("Coaching") else "",
-        "waitUrl": form.get("WaitUrl"),
-        "waitMethod": form.get("WaitMethod"),
-        "maxParticipants": form.get("MaxParticipants"),
-        "statusCallback": form.get("ConferenceStatusCallback"),
-        "statusCallbackMethod": form.get("ConferenceStatusCallbackMethod"),
-        "statusCallbackEvent": " ".join(form.all("ConferenceStatusCallbackEvent")),
-    }
+    given = {attribute: form.get(field) for field, attribute in _ATTRIBUTES.items() if form.get(field)}
+    if coached:
+        given["coach"] = coached
+    # An empty address is a word of its own: silence instead of music.
+    if "WaitUrl" in form:
+        given["waitUrl"] = form.get("WaitUrl")
+    if events := form.all("ConferenceStatusCallbackEvent"):
+        given["statusCallbackEvent"] = " ".join(events)
+    return given

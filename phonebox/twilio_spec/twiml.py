@@ -10,7 +10,7 @@ from typing import Any, Literal
 from urllib.parse import quote
 from xml.parsers import expat
 
-Context = Literal["voice", "wait", "whisper", "message"]
+Context = Literal["voice", "wait", "room", "whisper", "message"]
 
 # Error 11750 says 64 kB; the smaller reading of "kB" is the one that always passes.
 # https://www.twilio.com/docs/api/errors/11750
@@ -29,6 +29,8 @@ MAX_SAID = {"Google": 5000, "Polly": 3000, "Basic": 4096}
 MAX_SAID_ENCODED = 4500
 # https://www.twilio.com/docs/voice/twiml/enqueue, waitUrl
 WAIT_VERBS = frozenset({"Play", "Say", "Pause", "Hangup", "Redirect", "Leave", "Gather"})
+# https://www.twilio.com/docs/voice/twiml/conference, waitUrl; hold and announcements alike
+ROOM_VERBS = frozenset({"Play", "Say", "Pause", "Redirect"})
 
 _XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 _METHODS = frozenset({"GET", "POST"})
@@ -114,6 +116,7 @@ def problems_in_twiml(xml: str, context: Context = "voice") -> list[str]:
     """Return what is wrong with a TwiML document, one sentence each; an empty list when nothing is.
 
     `context` says who asked for it: "voice" for a call's own document, "wait" for a queue's waitUrl,
+    "room" for what somebody waiting or on hold in a conference hears,
     "whisper" for the url of a noun in Dial, "message" for the reply to an incoming message.
     Sentences name the element and its line; they never quote what is said, dialled or named.
     """
@@ -281,6 +284,8 @@ def _verbs_for(root: _Node, context: Context) -> Iterator[str]:
     for verb in root.children:
         if context == "wait" and verb.tag not in WAIT_VERBS:
             yield f"{verb} isn't allowed while waiting in a queue; only {', '.join(sorted(WAIT_VERBS))} are"
+        if context == "room" and verb.tag not in ROOM_VERBS:
+            yield f"{verb} isn't allowed in a conference's document; only {', '.join(sorted(ROOM_VERBS))} are"
         # https://www.twilio.com/docs/voice/twiml/number, url
         if context == "whisper" and verb.tag == "Dial":
             yield f"{verb} isn't allowed in a document that the called party hears before the bridge"

@@ -86,10 +86,7 @@ async def dial(on: Interpreter, verb: Element) -> Source | None:
     """Connect the caller: to parties that ring, to who waits in a queue, or to a conference."""
     room, queue = verb.find("Conference"), verb.find("Queue")
     if room is not None:
-        on.leg.answer()
-        await conferences.join(on, room)
-        # After a conference neither the child's SID nor a duration is told.
-        return _action(on, verb, {"DialCallStatus": "answered"})
+        return await _into_room(on, verb, room)
     if queue is not None:
         on.leg.answer()
         params = await queues.dial_queue(on, queue, _ring_seconds(verb))
@@ -99,16 +96,69 @@ async def dial(on: Interpreter, verb: Element) -> Source | None:
         result = await dialling.run()
     except LegEnded:
         dialling.give_up(CallStatus.NO_ANSWER, HungUpBy.CALLER)
-        if on.world.settings.action_after_hangup:
-            dialling.ask_in_vain()
+        _ask_in_vain(on, verb, dialling.last_result())
         raise
     except LegRedirected:
         dialling.give_up(CallStatus.CANCELED, HungUpBy.APP)
-        # Seen at Twilio: the action of the Dial that was broken off is requested before the new document, and
-        # its answer is thrown away. https://github.com/qisoft/i-hate-making-calls/issues/31
-        await dialling.ask_and_ignore()
+        await _ask_and_ignore(on, verb, dialling.last_result())
         raise
     return _action(on, verb, result.params())
+
+
+async def _into_room(on: Interpreter, verb: Element, room: Element) -> Source | None:
+    """Be in a conference. After it neither a child's SID nor a duration is told."""
+    on.leg.answer()
+    answered = {"DialCallStatus": "answered"}
+    try:
+        await conferences.join(on, room, seconds=_time_limit(verb), star=_hangs_up_on_star(verb))
+    except LegEnded:
+        _ask_in_vain(on, verb, answered)
+        raise
+    except LegRedirected:
+        await _ask_and_ignore(on, verb, answered)
+        raise
+    return _action(on, verb, answered)
+
+
+def _ask_in_vain(on: Interpreter, verb: Element, params: dict[str, str]) -> None:
+    """Request the action although the caller is gone, where that is switched on."""
+    fetch = _last_action(on, verb, params) if on.world.settings.action_after_hangup else None
+    if fetch is not None:
+        on.world.application.tell(on.leg, fetch, "action")
+
+
+async def _ask_and_ignore(on: Interpreter, verb: Element, params: dict[str, str]) -> None:
+    """Request the action although the caller is sent elsewhere, and wait for the answer.
+
+    Seen at Twilio: the action of the Dial that was broken off is requested before the new document, and its
+    answer is thrown away. https://github.com/qisoft/i-hate-making-calls/issues/31
+    """
+    fetch = _last_action(on, verb, params)
+    if fetch is None:
+        return
+    try:
+        await on.world.application.ask(on.leg, fetch, {}, kind="action")
+    except WebhookFailed as failure:
+        on.world.debugger.warning(failure.code, failure.message, call_sid=on.leg.sid, url=failure.url)
+
+
+def _last_action(on: Interpreter, verb: Element, params: dict[str, str]) -> Fetch | None:
+    """Return the request with which a Dial ends that was broken off, if it has an action."""
+    if "action" not in verb.attrib:
+        return None
+    try:
+        return on.action(verb, params)
+    except TwimlError as error:
+        on.world.debugger.error(error.code, error.message, call_sid=on.leg.sid)
+        return None
+
+
+def _time_limit(verb: Element) -> int:
+    return twiml.number(verb, "timeLimit", DEFAULT_TIME_LIMIT, 1, DEFAULT_TIME_LIMIT)
+
+
+def _hangs_up_on_star(verb: Element) -> bool:
+    return twiml.is_true(verb, "hangupOnStar")
 
 
 def _action(on: Interpreter, verb: Element, params: dict[str, str]) -> Source | None:
@@ -167,6 +217,10 @@ class _StarWatch:
         """Nobody is there yet."""
         return []
 
+    def delay_seconds(self, speaker: Leg) -> float:
+        """Nobody hears it."""
+        return 0.0
+
     def pressed(self, leg: Leg, digits: str) -> None:
         """The star ends the attempt."""
         if "*" in digits:
@@ -209,7 +263,7 @@ class _Dialling:
 
     @property
     def _hangs_up_on_star(self) -> bool:
-        return twiml.is_true(self._verb, "hangupOnStar")
+        return _hangs_up_on_star(self._verb)
 
     def _stop(self) -> None:
         self._stopped.set()
@@ -343,8 +397,7 @@ class _Dialling:
     async def _talk(self, child: Leg) -> DialResult:
         self._leg.answer()
         bridge = self._bridge = Bridge(self._leg, child, self._on_key)
-        limit = twiml.number(self._verb, "timeLimit", DEFAULT_TIME_LIMIT, 1, DEFAULT_TIME_LIMIT)
-        await self._leg.attend(self._until_over(bridge, limit))
+        await self._leg.attend(self._until_over(bridge, _time_limit(self._verb)))
         if bridge.gone is child and not child.ended:
             return DialResult(CallStatus.COMPLETED, child, True)
         bridge.leave(child)
@@ -380,34 +433,9 @@ class _Dialling:
         sent_away = self._bridge.gone if self._bridge else None
         return (leg for leg in self._legs if not leg.ended and leg is not sent_away)
 
-    def ask_in_vain(self) -> None:
-        """Request the action although the caller is gone."""
-        if (fetch := self._last_action()) is not None:
-            self._on.world.application.tell(self._leg, fetch, "action")
-
-    async def ask_and_ignore(self) -> None:
-        """Request the action although the caller is sent elsewhere, and wait for the answer."""
-        fetch = self._last_action()
-        if fetch is None:
-            return
-        try:
-            await self._on.world.application.ask(self._leg, fetch, {}, kind="action")
-        except WebhookFailed as failure:
-            self._on.world.debugger.warning(
-                failure.code, failure.message, call_sid=self._leg.sid, url=failure.url
-            )
-
-    def _last_action(self) -> Fetch | None:
-        """Return the request with which a Dial ends that was broken off, if it has an action."""
-        if "action" not in self._verb.attrib:
-            return None
+    def last_result(self) -> dict[str, str]:
+        """Return what the action is told of a Dial that was broken off."""
         child = self._bridge.legs[1] if self._bridge else (self._legs[-1] if self._legs else None)
         if self._bridge is not None:
-            result = DialResult(CallStatus.COMPLETED, child, True, self._bridge.seconds())
-        else:
-            result = DialResult(CallStatus.NO_ANSWER if child is None else child.status, child)
-        try:
-            return self._on.action(self._verb, result.params())
-        except TwimlError as error:
-            self._on.world.debugger.error(error.code, error.message, call_sid=self._leg.sid)
-            return None
+            return DialResult(CallStatus.COMPLETED, child, True, self._bridge.seconds()).params()
+        return DialResult(CallStatus.NO_ANSWER if child is None else child.status, child).params()

@@ -12,17 +12,21 @@ log = logging.getLogger("phonebox")
 
 APPLICATION_ERROR = "We are sorry, an application error has occurred. Goodbye."
 
-_EVERYWHERE: dict[str, Verb] = {
+# https://www.twilio.com/docs/voice/twiml/conference, waitUrl: nothing that asks or ends anything.
+_IN_A_ROOM: dict[str, Verb] = {
     "Say": simple.say,
     "Play": simple.play,
     "Pause": simple.pause,
     "Redirect": simple.redirect,
+}
+_EVERYWHERE: dict[str, Verb] = _IN_A_ROOM | {
     "Hangup": simple.hang_up,
     "Gather": prompts.gather,
 }
 VERBS: Verbs = {
     Purpose.WHISPER: _EVERYWHERE | {"Record": prompts.record},
     Purpose.WAITING: _EVERYWHERE | {"Leave": simple.leave},
+    Purpose.ROOM: _IN_A_ROOM,
     Purpose.CALL: _EVERYWHERE
     | {
         "Record": prompts.record,
@@ -62,7 +66,11 @@ async def run_call(world: World, leg: Leg, source: Source) -> None:
         world.changes.notify()
 
 
-async def announce(world: World, leg: Leg, fetch: Fetch) -> None:
-    """Let the person on a leg hear a document while the call goes on, however the document ends."""
-    with contextlib.suppress(DocumentFailed, HungUp, Left, LegEnded, LegRedirected):
-        await Interpreter(world, leg, VERBS, Purpose.WAITING).run(fetch)
+async def announce(world: World, leg: Leg, fetch: Fetch) -> bool:
+    """Let the person on a leg hear a document while the call goes on; say whether it could be had."""
+    with contextlib.suppress(LegEnded, LegRedirected):
+        try:
+            await Interpreter(world, leg, VERBS, Purpose.ROOM).run(fetch)
+        except DocumentFailed:
+            return False
+    return True

@@ -17,17 +17,19 @@ MAX_STEPS_WITHOUT_TIME = 200
 
 
 class Purpose(StrEnum):
-    """For whom a document runs: a call, one called party before the bridge, or somebody who waits."""
+    """For whom a document runs: a call, a called party before the bridge, or who waits in queue or room."""
 
     CALL = "call"
     WHISPER = "whisper"
     WAITING = "waiting"
+    ROOM = "room"
 
 
 CONTEXTS: Mapping[Purpose, Context] = {
     Purpose.CALL: "voice",
     Purpose.WHISPER: "whisper",
     Purpose.WAITING: "wait",
+    Purpose.ROOM: "room",
 }
 
 

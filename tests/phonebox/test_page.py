@@ -9,11 +9,13 @@ from typing import Literal
 import pytest
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Request, Route, expect
+from twilio.rest import Client
 
 from phonebox.client import Phonebox, running
 from phonebox.network.calls import CallStatus, HungUpBy
 from phonebox.network.messages import MessageStatus
-from tests.phonebox.scripted import App
+from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
+from tests.phonebox.scripted import App, OtherHost
 
 PHONEBOX = Path(__file__).parents[2] / "phonebox"
 LINE = "+31880001111"
@@ -83,6 +85,42 @@ def test_somebody_phones_and_somebody_answers(telephone: Page, exchange: Phonebo
     expect(telephone.locator("#state")).to_have_text("Opgehangen")
     expect(anna).to_have_attribute("data-state", "idle")
     assert app.at("/voice/incoming")[0].form["From"] == ADA
+
+
+def test_three_telephones_in_one_conversation_are_shown_with_what_each_hears(
+    telephone: Page, exchange: Phonebox, app: App
+) -> None:
+    """Ada and Anna talk, Ben listens in and whispers to Anna; then Ada waits with a sentence."""
+    http = OtherHost(exchange.base_url)
+    twilio = Client(DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN, http_client=http)
+    app.on("/voice/incoming", '<Dial><Conference participantLabel="ada" waitUrl="">een</Conference></Dial>')
+    app.on("/hold", '<Say language="nl-NL">Anna is zo terug.</Say>')
+    for name in ("anna", "ben"):
+        exchange.endpoint(f"client:{name}").register(behaviour="answer")
+    ada = exchange.call_in(ADA, LINE)
+    ada.wait("kind:conference")
+    people = twilio.conferences("een").participants
+    anna = people.create(from_=LINE, to="client:anna", label="anna").call_sid
+    ada.wait("company:client:anna")
+    people.create(from_=LINE, to="client:ben", label="ben", call_sid_to_coach=anna, coaching=True)
+    exchange.call(anna).wait("company:client:ben")
+
+    room = telephone.locator(".room")
+    expect(room.get_by_role("heading")).to_have_text("Eén gesprek, 3 telefoons")
+    expect(room.locator(f"[data-party='{ADA}'] .hears")).to_have_text("Hoort: Anna")
+    expect(room.locator("[data-party='client:anna'] .hears")).to_have_text("Hoort: Ada de Vries, Ben")
+    expect(room.locator("[data-party='client:ben']")).to_contain_text("fluistert naar Anna")
+    inside = twilio.conferences(twilio.conferences.list()[0].sid).participants
+    inside("ada").update(hold=True, hold_url=f"{app.url}/hold")
+    expect(room.locator(f"[data-party='{ADA}']")).to_contain_text("In de wacht")
+    expect(room.locator(f"[data-party='{ADA}'] .hears")).to_contain_text("stilte")
+    expect(room.locator(f"[data-party='{ADA}'] .heard")).to_have_text("Anna is zo terug.")
+    inside("ada").delete()
+    inside("anna").delete()
+    inside("ben").delete()
+    expect(room).to_have_count(0)
+    if http.session is not None:
+        http.session.close()
 
 
 def test_everything_is_done_by_keyboard_alone(telephone: Page, exchange: Phonebox, app: App) -> None:

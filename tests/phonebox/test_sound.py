@@ -9,9 +9,11 @@ import pytest
 from twilio.rest import Client
 
 from phonebox.client import DrivingError, Phonebox, WaitedInVain
+from phonebox.network.conferences import JITTER_SECONDS
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
 from phonebox.sound import (
     FRAME_SAMPLES,
+    FRAME_SECONDS,
     LOUDEST,
     Meter,
     NoSound,
@@ -157,6 +159,40 @@ def test_a_room_mutes_holds_and_lets_a_coach_be_heard_by_one(
     members(ada.sid).update(hold=False)
     ada.wait("hears:1000")
     bob.wait("hears:600")
+
+
+def test_a_bridge_becomes_a_room_in_which_both_are_heard_again(
+    phone: Phonebox, app: App, twilio: Client
+) -> None:
+    room = '<Dial><Conference waitUrl="" beep="false" jitterBufferSize="small">r</Conference></Dial>'
+    app.on("/voice/incoming", f'<Dial callerId="{LINE}" action="/room"><Number>{BOB}</Number></Dial>')
+    app.on("/room", room)
+    ada = phone.call_in(ADA, LINE, hz=600)
+    phone.endpoint(BOB).answer()
+    bob = phone.call(phone.endpoint(BOB).wait("bridged")["talking"][0]["sid"])
+    bob.sound(hz=1000)
+    ada.wait("hears:1000")
+    bob.wait("hears:600")
+    twilio.calls(bob.sid).update(url=f"{app.url}/room", method="POST")
+    ada.wait("kind:conference")
+    ada.wait(f"company:{BOB}")
+    ada.wait("hears:1000")
+    bob.wait("hears:600")
+
+
+def test_the_longest_silence_is_remembered_until_somebody_asks() -> None:
+    meter, tone = Meter(), Tone(600)
+    for frame in (tone.frame(), silence(), silence(), silence(), tone.frame(), silence(), tone.frame()):
+        meter.hear(frame or silence())
+
+    assert meter.longest_silence() == pytest.approx(3 * FRAME_SECONDS)
+    assert meter.longest_silence() == 0
+
+
+def test_a_larger_buffer_lets_a_voice_come_later() -> None:
+    frames = {size: round(seconds / FRAME_SECONDS) for size, seconds in JITTER_SECONDS.items()}
+
+    assert frames == {"off": 0, "small": 2, "medium": 8, "large": 15}
 
 
 def test_a_sound_that_is_none_is_refused(phone: Phonebox, app: App) -> None:

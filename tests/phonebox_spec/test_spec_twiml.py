@@ -321,10 +321,10 @@ def test_each_problem_names_its_line() -> None:
 @pytest.mark.parametrize(
     ("verb", "allowed_in"),
     [
-        ("<Say>a</Say>", {"voice", "wait", "whisper"}),
-        ("<Play>/a.mp3</Play>", {"voice", "wait", "whisper"}),
-        ('<Pause length="2"/>', {"voice", "wait", "whisper"}),
-        ("<Redirect>/a</Redirect>", {"voice", "wait", "whisper", "message"}),
+        ("<Say>a</Say>", {"voice", "wait", "room", "whisper"}),
+        ("<Play>/a.mp3</Play>", {"voice", "wait", "room", "whisper"}),
+        ('<Pause length="2"/>', {"voice", "wait", "room", "whisper"}),
+        ("<Redirect>/a</Redirect>", {"voice", "wait", "room", "whisper", "message"}),
         ("<Leave/>", {"voice", "wait", "whisper"}),
         ("<Hangup/>", {"voice", "wait", "whisper"}),
         ('<Gather input="dtmf" action="/a"/>', {"voice", "wait", "whisper"}),
