@@ -109,6 +109,29 @@ class CarrierCall:
     ended_at: datetime | None = None
 
 
+@dataclass(frozen=True)
+class Participant:
+    """Somebody in a conference, as the carrier has it: what we asked of it may have been ignored."""
+
+    call_sid: str
+    label: str
+    on_hold: bool
+    muted: bool
+    coaches: str  # the SID of the call that alone hears this one; empty: everybody does
+    closes_room: bool  # the conference ends when this one leaves
+
+
+def _there(found: Any) -> Participant:
+    return Participant(
+        call_sid=str(found.call_sid),
+        label=str(found.label or ""),
+        on_hold=bool(found.hold),
+        muted=bool(found.muted),
+        coaches=str(found.call_sid_to_coach or "") if found.coaching else "",
+        closes_room=bool(found.end_conference_on_exit),
+    )
+
+
 def _no_more_than(most: int, parts: Iterable[bytes]) -> Iterator[bytes]:
     """Pass on what comes in. Raises CarrierError when it is more than what we asked to be recorded can be."""
     size = 0
@@ -207,6 +230,84 @@ class Carrier:
         while page is not None:
             yield [_known(one) for one in page if str(one.direction) == "inbound"]
             page = patiently(partial(self._ask, page.next_page)) if page.next_page_url else None
+
+    def conference_of(self, name: str) -> str | None:
+        """Return the SID of the conference of that name that is open now; None when there is none."""
+        found = self._ask(lambda: self._client.conferences.list(friendly_name=name, limit=LATELY))
+        return next((str(one.sid) for one in found if str(one.status) != "completed"), None)
+
+    def participants(self, conference_sid: str) -> list[Participant]:
+        """Return who is in a conference; nobody is in one that is over, or that nobody knows."""
+        room = self._client.conferences(conference_sid)
+        try:
+            return [_there(one) for one in self._ask(lambda: room.participants.list(limit=LATELY))]
+        except CarrierError as error:
+            if error.status == 404:
+                return []
+            raise
+
+    def add_participant(
+        self, conference: str, *, label: str, to: str, from_: str, status_url: str, ring_seconds: int
+    ) -> str:
+        """Ring somebody straight into a conference, by its SID or our name of it; return the call's SID.
+
+        For a desk only: an ordinary phone is asked first whether a human is listening (place_call).
+        """
+        rung = self._ask(
+            lambda: self._client.conferences(conference).participants.create(
+                to=to,
+                from_=from_,
+                label=label,
+                timeout=ring_seconds,
+                beep="false",
+                end_conference_on_exit=False,
+                jitter_buffer_size="small",
+                status_callback=status_url,
+                status_callback_method="POST",
+                status_callback_event=["initiated", "ringing", "answered", "completed"],
+            )
+        )
+        return str(rung.call_sid)
+
+    def set_participant(
+        self,
+        conference_sid: str,
+        label: str,
+        *,
+        on_hold: bool | None = None,
+        hold_url: str = "",
+        muted: bool | None = None,
+        closes_room: bool | None = None,
+        coaches: str | None = None,
+    ) -> Participant:
+        """Change what is given of somebody in a conference, and return how they stand by the answer.
+
+        That is no proof: the carrier ignores `closes_room` of who is on hold without a word. Read it back.
+        https://www.twilio.com/docs/voice/api/conference-participant-resource#update-a-participant-resource
+        """
+        wanted: dict[str, Any] = {}
+        if on_hold is not None:
+            wanted["hold"] = on_hold
+            if on_hold:
+                wanted |= {"hold_url": hold_url, "hold_method": "POST"}
+        if muted is not None:
+            wanted["muted"] = muted
+        if closes_room is not None:
+            wanted["end_conference_on_exit"] = closes_room
+        if coaches is not None:
+            wanted["coaching"] = bool(coaches)
+            if coaches:
+                wanted["call_sid_to_coach"] = coaches
+        one = self._client.conferences(conference_sid).participants(label)
+        return _there(self._ask(lambda: one.update(**wanted)))
+
+    def remove_participant(self, conference_sid: str, label: str) -> None:
+        """Take somebody out of a conference: their call goes on with what follows it, or ends."""
+        self._delete(self._client.conferences(conference_sid).participants(label))
+
+    def close_conference(self, conference_sid: str) -> None:
+        """End a conference: the calls of all who are in it go on with what follows it, or end."""
+        self._ask(lambda: self._client.conferences(conference_sid).update(status="completed"))
 
     def send_message(self, *, to: str, from_: str, body: str, status_url: str | None = None) -> str:
         """Send an SMS; return its sid."""

@@ -183,6 +183,59 @@ def keep_waiting(*, said: Sequence[str], language: str, sound: str, hears_at: st
     return _bytes(response)
 
 
+@dataclass(frozen=True)
+class Room:
+    """A conference as one who enters it is told of it; its name says nothing of anybody."""
+
+    name: str
+    events_url: str  # only what the first who enters says of it counts with the carrier
+    wait_url: str  # heard until a second is there: its own default is music
+
+
+def enter_room(
+    room: Room, *, label: str, ended: str, muted: bool = False, closes: bool = False, coaches: str = ""
+) -> bytes:
+    """Let a call go on in a conference. `ended` is asked what is next when the conference is over.
+
+    `closes`: the conference ends when this one leaves; never said of a customer.
+    https://www.twilio.com/docs/voice/twiml/conference
+    """
+    response = VoiceResponse()
+    dial = Dial(action=ended, method="POST", time_limit=LONGEST_CALL_SECONDS)
+    dial.conference(
+        room.name,
+        participant_label=label,
+        beep="false",
+        start_conference_on_enter=True,
+        end_conference_on_exit=closes,
+        # The carrier's own default keeps back up to a second of what is said.
+        jitter_buffer_size="small",
+        wait_url=room.wait_url,
+        wait_method="POST",
+        status_callback=room.events_url,
+        status_callback_method="POST",
+        status_callback_event="start end join leave mute hold modify",
+        **({"muted": True} if muted else {}),
+        **({"coach": coaches} if coaches else {}),
+    )
+    response.append(dial)
+    return _bytes(response)
+
+
+def hold(*, said: Sequence[str], language: str, sound: str, seconds: int, again: str) -> bytes:
+    """Let somebody in a conference wait: a sentence, a sign of life every two seconds, then `again` is asked.
+
+    What is played to who is on hold doesn't begin anew by itself, nor does a conference's own wait sound.
+    """
+    response = VoiceResponse()
+    _say(response, said, language)
+    for _ in range(max(1, seconds // 2)):
+        response.play(sound)
+        response.pause(length=1)
+    response.redirect(again, method="POST")
+    return _bytes(response)
+
+
 def leave_queue() -> bytes:
     response = VoiceResponse()
     response.leave()

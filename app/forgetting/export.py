@@ -25,6 +25,7 @@ from app.outgoing import outbox
 from app.records.agents import DeskEvent
 from app.records.callers import Case, Contact, Customer, CustomerNumber, NobodysNumber
 from app.records.calls import Call, CallStep, Inbox
+from app.records.legs import CallLeg, CallRoom, HandOver
 from app.records.messages import Message, MessageStop
 from app.records.notes import CallNote
 from app.records.outgoing import Outbox
@@ -158,6 +159,9 @@ def _contacts(open_: Open, found: _Found) -> Iterator[Json]:
     yield from _rows(open_, Contact, Contact.case, found.cases, Contact.started_at)
 
 
+_OF_CALLS: dict[str, Any] = {"rooms": CallRoom, "legs": CallLeg, "hand_overs": HandOver}
+
+
 def _calls(open_: Open, found: _Found) -> Iterator[Json]:
     """Calls with what was said, each step with what it was decided on, and what the carrier was answered."""
     shared = found.person.shared
@@ -165,7 +169,7 @@ def _calls(open_: Open, found: _Found) -> Iterator[Json]:
         with open_() as session:
             steps = select(CallStep).where(CallStep.call_sid.in_(some)).options(undefer(CallStep.situation))
             of_call: dict[str, Json] = {
-                call.sid: _row(call) | {"steps": [], "answers": []}
+                call.sid: _row(call) | {"steps": [], "answers": [], "rooms": [], "legs": [], "hand_overs": []}
                 for call in session.scalars(
                     select(Call).where(Call.sid.in_(some)).order_by(Call.created_at, Call.sid)
                 )
@@ -174,6 +178,9 @@ def _calls(open_: Open, found: _Found) -> Iterator[Json]:
                 of_call[step.call_sid]["steps"].append(_row(step))
             for answer in session.scalars(select(Inbox).where(Inbox.call_sid.in_(some))):
                 of_call[answer.call_sid]["answers"].append(_row(answer))
+            for kind, table in _OF_CALLS.items():
+                for row in session.scalars(select(table).where(table.call_sid.in_(some))):
+                    of_call[row.call_sid][kind].append(_row(row))
         for one in of_call.values():
             if one["remote_e164"] in shared:
                 # On what it was decided, and what the telephone was told, names others of the number.

@@ -12,6 +12,7 @@ from app.db import Base
 from app.forgetting import copies
 from app.promises import ledger, recordings
 from app.records.calls import IS_ENDED, Call, CallStep, Inbox
+from app.records.legs import HandOver
 from app.records.notes import CallNote
 from app.records.promises import Promise, PromiseAttempt, PromiseEvent, Recording
 
@@ -40,6 +41,13 @@ def unname_calls(
             .execution_options(synchronize_session=False)
         )
         _unname_notes(session, some, customer_too=customer_too)
+        # Why they were handed over is told of them in somebody's own words.
+        session.execute(
+            update(HandOver)
+            .where(HandOver.call_sid.in_(some))
+            .values(why="")
+            .execution_options(synchronize_session=False)
+        )
         # What was decided stays; what it depended on names the customer and the case.
         session.execute(
             update(CallStep)

@@ -64,7 +64,8 @@ def rules(keep: Keep) -> Iterator[Rule]:
     def days(number: int | None) -> timedelta | None:
         return None if number is None else timedelta(days=number)
 
-    of_calls = ("calls", "call_steps", "inbox", "recordings", "call_notes")
+    of_legs = ("call_rooms", "call_legs", "hand_overs")
+    of_calls = ("calls", "call_steps", "inbox", "recordings", "call_notes", *of_legs)
     of_promises = ("promises", "promise_events", "promise_attempts", "recordings")
     yield Rule("numbers_of_calls", ("calls",), "KEEP_NUMBERS_DAYS", days(keep.numbers))
     yield Rule("numbers_of_promises", ("promises",), "KEEP_NUMBERS_DAYS", days(keep.numbers))

@@ -10,6 +10,7 @@ import app.records.calls
 import app.records.directory
 import app.records.factors
 import app.records.jobs
+import app.records.legs
 import app.records.lines
 import app.records.links
 import app.records.messages

@@ -42,6 +42,8 @@ class StepKind(StrEnum):
     MESSAGE = "message"
     FALLBACK = "fallback"
     CALLBACK = "callback"  # the agent is rung first, then the customer
+    CONSULT = "consult"  # a colleague is asked into a conversation; see records/legs.py
+    SUPERVISE = "supervise"  # a supervisor listens in, or helps
 
 
 class StepOutcome(StrEnum):

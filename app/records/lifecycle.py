@@ -8,8 +8,9 @@ _S = CallState
 FOLLOWS: dict[CallState, frozenset[CallState]] = {
     _S.RINGING: frozenset({_S.RINGING, _S.WAITING, _S.TALKING, _S.PROMISING, _S.ENDED}),
     _S.WAITING: frozenset({_S.RINGING, _S.WAITING, _S.PROMISING, _S.ENDED}),
-    # Back to ringing: the carrier says that the two who were to talk were never put together.
-    _S.TALKING: frozenset({_S.RINGING, _S.ENDED}),
+    # On to somebody else: the carrier says that the two who were to talk were never put together, or all of
+    # ours have gone from a conversation that was being handed over. Those who are in it: records/legs.py.
+    _S.TALKING: frozenset({_S.RINGING, _S.WAITING, _S.PROMISING, _S.ENDED}),
     # Back to the ring that was left: the carrier says that it had been answered.
     _S.PROMISING: frozenset({_S.RINGING, _S.PROMISING, _S.ENDED}),
     _S.ENDED: frozenset(),

@@ -41,13 +41,14 @@ def situation(
 
     `may_ring` is what places.may_ring() says of the caller's number; without it the number's kind decides.
     """
-    finished = [step for step in steps if step.outcome is not None]
+    finished = [one for one in steps if one.outcome is not None and one.kind != StepKind.SUPERVISE]
     return facts.situation(
         now,
         can_be_rung_back=may_be_called(call.remote_e164) if may_ring is None else may_ring,
         tried=[
             Tried(
-                kind=StepKind(step.kind),
+                # Who was asked into a conversation was rung as a colleague, as far as the ladder goes.
+                kind=StepKind.COLLEAGUE if step.kind == StepKind.CONSULT else StepKind(step.kind),
                 agent=step.agent,
                 outcome=StepOutcome(step.outcome or StepOutcome.ABANDONED),
                 declined_why=step.declined_why,
@@ -60,7 +61,9 @@ def situation(
 
 
 def _seconds(step: CallStep) -> float:
-    return (step.ended_at - step.started_at).total_seconds() if step.ended_at else 0.0
+    """Return how long a telephone rang; who talks isn't waiting."""
+    until = step.answered_at or step.ended_at
+    return (until - step.started_at).total_seconds() if until else 0.0
 
 
 def steps_of(session: Session, sid: str) -> Sequence[CallStep]:

@@ -47,8 +47,8 @@ def test_a_call_moves_by_the_table_or_stays_as_it_was(before: CallState, after: 
     assert call.state == before
 
 
-def test_a_conversation_is_followed_by_its_end_or_was_none_and_others_are_rung() -> None:
-    assert lifecycle.FOLLOWS[CallState.TALKING] == {CallState.ENDED, CallState.RINGING}
+def test_whoever_was_left_alone_in_a_conversation_goes_on_to_somebody_or_to_a_promise() -> None:
+    assert lifecycle.FOLLOWS[CallState.TALKING] == set(CallState) - {CallState.TALKING}
 
 
 def test_the_carriers_words_are_either_of_a_call_that_lives_or_of_one_that_ended() -> None:
