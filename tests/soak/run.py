@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 
 from app import db
 from app.callbacks.due import WORKED_OFF
@@ -44,6 +44,7 @@ SETTLES_WITHIN_SECONDS = 330.0
 QUIET_SECONDS = 8.0
 # A short run doesn't wait for what the product's own jobs would do within so long: they are told it is later.
 LEAP = timedelta(minutes=3)
+ABOUT_TO = timedelta(seconds=15)
 
 
 @dataclass(frozen=True)
@@ -226,6 +227,11 @@ def _settle(
     return None, moving
 
 
+def _soon() -> tuple[ColumnElement[bool], ...]:
+    """Say which promises the worker rings within seconds: what they begin would look stuck in the books."""
+    return Promise.state.in_(WORKED_OFF), Promise.next_at < datetime.now(UTC) + ABOUT_TO
+
+
 def _put_off(database: Database) -> None:
     """Let what was tried once wait for another day: trying again would go on for an hour."""
     tried = select(PromiseAttempt.id).where(PromiseAttempt.promise == Promise.id).exists()
@@ -253,6 +259,7 @@ def _moving(witness: Witness, database: Database) -> list[str]:
                     select(PromiseAttempt.id).where(PromiseAttempt.ended_at.is_(None))
                 ).all(),
                 "outbox": session.scalars(select(Outbox.id).where(Outbox.done_at.is_(None))).all(),
+                "promises about to be rung": session.scalars(select(Promise.id).where(*_soon())).all(),
             }
     except WITHOUT_DATABASE:
         return ["no database"]
