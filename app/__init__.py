@@ -10,6 +10,7 @@ from app.admin import (
     front,
     leavers,
     line_pages,
+    list_pages,
     people_pages,
     privacy,
     promise_figures,
@@ -22,7 +23,7 @@ from app.api import views as api
 from app.audit import keys as audit_keys
 from app.callbacks import webhooks as callback_webhooks
 from app.callers import numbers
-from app.desk import callers_page, message_views, promise_views, refusals, views, whose_views
+from app.desk import beside_views, callers_page, message_views, promise_views, refusals, views, whose_views
 from app.door import mails, oidc_views, once
 from app.messages import senders
 from app.messages import webhooks as message_webhooks
@@ -57,6 +58,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     refusals.register(app)
     views.register(app)
     whose_views.register(app)
+    beside_views.register(app)
     promise_views.register(app)
     message_views.register(app)
     app.register_blueprint(oidc_views.bp)
@@ -71,6 +73,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     audit.register(app)
     privacy.register(app)
     line_pages.register(app)
+    list_pages.register(app)
     file_pages.register(app)
     people_pages.register(app)
     admin_rules.register(app)

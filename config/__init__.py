@@ -8,10 +8,11 @@ from urllib.parse import urlsplit
 
 import phonenumbers
 
-from config import directory, files, mail
+from config import directory, files, mail, work
 from config.directory import Oidc
 from config.mail import Mail
 from config.numbers import EUROPE, is_ordinary
+from config.work import BY_DEFAULT, Work
 
 # Known to everybody, so worth nothing: production refuses them by value.
 DEVELOPMENT_SECRET_KEY = "development-only-secret-key"
@@ -116,6 +117,7 @@ class Settings:
     second_factor_roles: frozenset[str] = frozenset()  # who can't sign in with a password alone
     oidc: Oidc | None = None  # who says who somebody is, beside or instead of a password
     group_roles: tuple[tuple[str, str], ...] = ()  # which role a group of the organisation's directory gives
+    work: Work = BY_DEFAULT  # at the desk
     passwords: bool = True  # whether one signs in with a password of ours
 
     @property
@@ -209,6 +211,7 @@ class _Reader:
             group_roles=group_roles,
             passwords=passwords,
             mail=self._mail(),
+            work=work.read(self.env, self.problems),
         )
         if production and not settings.check_signatures:
             self.problems.append("CHECK_SIGNATURES: checking can't be switched off in production; remove it")

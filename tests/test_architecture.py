@@ -24,6 +24,7 @@ ROOMS = (
         "messages",
         "forgetting",
         "callbacks",
+        "beside",
         "voice",
         "desk",
         "api",

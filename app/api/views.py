@@ -18,6 +18,7 @@ from app.api import (
     description,
     erasure_views,
     hook_views,
+    list_views,
     noting,
     number_views,
     presence_views,
@@ -264,6 +265,7 @@ hook_views.enter()
 audit_views.enter()
 rule_views.enter()
 trial_views.enter()
+list_views.enter()
 
 
 @operation("GET", "/openapi.json", scope=None, answers={200: "OpenApi"})

@@ -68,6 +68,7 @@ class What(StrEnum):
     NUMBER_MARKED = "number_marked"
     NUMBER_UNMARKED = "number_unmarked"
     ERASED = "erased"
+    LISTS_CHANGED = "lists_changed"
     HOOK_ADDED = "hook_added"
     HOOK_ENABLED = "hook_enabled"
     HOOK_REMOVED = "hook_removed"

@@ -7,15 +7,15 @@ from enum import StrEnum
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from app.desk import customer_cards
+from app.desk import customer_cards, timeline
 from app.desk.customer_cards import CaseCard, CustomerCard
 from app.desk.masking import written
 from app.desk.promise_cards import PromiseCard, promise_cards
-from app.outgoing.announce import contact_key
+from app.desk.timeline import ContactCard, Entry, Timeline
 from app.outgoing.conversations import Words, words_of
 from app.promises import dropped, ledger
 from app.records.agents import Agent
-from app.records.callers import Contact, Direction
+from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
 from app.records.lines import Line
 from app.records.notes import CallNote
@@ -23,7 +23,7 @@ from app.records.promises import IS_OWED, Promise
 from app.routing import kept
 from app.voice import held
 
-CONTACTS_SHOWN = 12
+NOTES_SHOWN = 12
 
 
 class Identity(StrEnum):
@@ -46,18 +46,6 @@ class Side(StrEnum):
     ELSEWHERE = "elsewhere"  # it went on to somebody else
     WAITING = "waiting"  # the caller waits for this agent
     ENDED = "ended"
-
-
-@dataclass(frozen=True)
-class ContactCard:
-    at: datetime
-    agent: str  # a name
-    by_reader: bool
-    channel: str
-    direction: str
-    minutes: int
-    outcome: str
-    summary: str
 
 
 @dataclass(frozen=True)
@@ -88,6 +76,7 @@ class CallCard:
     owner: str | None  # a name
     reason: tuple[str, dict[str, object]] | None  # a code of the catalogue, and its values
     contacts: tuple[ContactCard, ...]  # newest first
+    timeline: tuple[Entry, ...]  # with messages and promises, but for the contacts that stand above it
     more_contacts: bool
     noted: tuple[
         NoteCard, ...
@@ -108,8 +97,7 @@ class CallCard:
     @property
     def last_words(self) -> ContactCard | None:
         """Return the contact of which something was noted last, if that isn't the last one."""
-        noted = next((one for one in self.contacts if one.summary), None)
-        return noted if noted != self.last_contact else None
+        return _last_words(self.contacts)
 
     @property
     def checked(self) -> bool:
@@ -134,7 +122,9 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
     candidates, more_others = customer_cards.of_call(session, call, agent, names)
     customer = candidates[0] if candidates else None
     case = _current_case(customer, call)
-    contacts, more = _contacts(session, case, agent, names, call_sid)
+    before = timeline.of_call(
+        session, call, customer.key if customer else None, case.key if case else None, agent, names
+    )
     side, since = _side(call, step, agent)
     line = session.get(Line, call.line)
     return CallCard(
@@ -152,8 +142,9 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         more_others=more_others,
         owner=names.get(call.owner or ""),
         reason=_reason(call, step),
-        contacts=contacts,
-        more_contacts=more,
+        contacts=before.contacts,
+        timeline=_not_shown_above(before),
+        more_contacts=before.more,
         noted=_noted(session, call, customer, case, agent, names),
         promises=_promises_to(session, call, customer, agent, now, names),
         notes=words_of(session, call_sid, agent),
@@ -186,6 +177,17 @@ def zone_of_desk(session: Session, agent: str) -> str | None:
     """Return the time zone of the clock on an agent's wall: where their team is called, if anywhere."""
     team = select(Agent.team).where(Agent.key == agent).scalar_subquery()
     return session.scalar(select(Line.timezone).order_by(Line.team != team, Line.number).limit(1))
+
+
+def _last_words(contacts: tuple[ContactCard, ...]) -> ContactCard | None:
+    noted = next((one for one in contacts if one.summary), None)
+    return noted if noted != next(iter(contacts), None) else None
+
+
+def _not_shown_above(before: Timeline) -> tuple[Entry, ...]:
+    """Leave out the last contact, and the last of which something was noted: they stand above the rest."""
+    shown = [one for one in (next(iter(before.contacts), None), _last_words(before.contacts)) if one]
+    return tuple(one for one in before.entries if one.contact is None or one.contact not in shown)
 
 
 # --- the parts ---------------------------------------------------------------------------------------
@@ -229,33 +231,6 @@ def _current_case(customer: CustomerCard | None, call: Call) -> CaseCard | None:
     return next((case for case in customer.cases if case.key == call.case), None)
 
 
-def _contacts(
-    session: Session, case: CaseCard | None, agent: str, names: dict[str, str], call_sid: str
-) -> tuple[tuple[ContactCard, ...], bool]:
-    if case is None:
-        return (), False
-    rows = session.scalars(
-        select(Contact)
-        .where(Contact.case == case.key, Contact.key != contact_key(call_sid))
-        .order_by(Contact.started_at.desc())
-        .limit(CONTACTS_SHOWN + 1)
-    ).all()
-    cards = tuple(
-        ContactCard(
-            at=row.started_at,
-            agent=names.get(row.agent, row.agent),
-            by_reader=row.agent == agent,
-            channel=row.channel,
-            direction=row.direction,
-            minutes=-(-row.seconds // 60),
-            outcome=row.outcome,
-            summary=row.summary,
-        )
-        for row in rows[:CONTACTS_SHOWN]
-    )
-    return cards, len(rows) > CONTACTS_SHOWN
-
-
 def _noted(
     session: Session,
     call: Call,
@@ -276,7 +251,7 @@ def _noted(
         select(CallNote)
         .where(or_(*whose), or_(CallNote.call_sid != call.sid, CallNote.agent != agent))
         .order_by(CallNote.written_at.desc())
-        .limit(CONTACTS_SHOWN)
+        .limit(NOTES_SHOWN)
     ).all()
     return tuple(
         NoteCard(

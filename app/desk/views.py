@@ -24,11 +24,12 @@ from app import catalogue, web
 from app.agents import desk_events
 from app.audit import log as audit
 from app.audit.log import What
+from app.beside import wrapping
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
 from app.desk import card as cards
-from app.desk import newcomers, softphone
+from app.desk import newcomers, softphone, suggested
 from app.desk import standing as desk_of_agent
 from app.desk.board import board_of
 from app.desk.card import CallCard
@@ -77,7 +78,7 @@ def desk() -> Response:
         )
         board = board_of(db, agent, now)
         card = _card(db, current, agent, now) if current else None
-        of_card = _beside_card(db, card, now)
+        of_card = _beside_card(db, card, agent, now)
     _note_look(card)
     settings: Settings = current_app.config["SETTINGS"]
     response = make_response(
@@ -124,7 +125,7 @@ def call_card(call_sid: str) -> Response:
     with reading() as db:
         use_zone_of(db, agent)
         card = _card(db, call_sid, agent, now)
-        of_card = _beside_card(db, card, now)
+        of_card = _beside_card(db, card, agent, now)
     if card is None:
         abort(404)
     _note_look(card)
@@ -146,9 +147,12 @@ def _note_look(card: CallCard | None) -> None:
         looked_during_a_call(What.CARD_OPENED, *whose, call=card.sid)
 
 
-def _beside_card(db: Session, card: CallCard | None, now: datetime) -> dict[str, object]:
+def _beside_card(db: Session, card: CallCard | None, agent: str, now: datetime) -> dict[str, object]:
     """Return what the card's page needs beside the card: words, and times that are likely to be promised."""
     return {
+        **(_wrapping(db, card, agent, now) if card is not None else {}),
+        "longest_step": wrapping.LONGEST_STEP,
+        "promise_state": lambda state: catalogue.text(f"promise.state_{state}", web.language()),
         "times": _times(db, card.sid, now) if card is not None else (),
         "reason": _reason_in_words(card),
         "decline_reasons": call_control.DECLINE_REASONS,
@@ -158,6 +162,26 @@ def _beside_card(db: Session, card: CallCard | None, now: datetime) -> dict[str,
         "longest_note": call_control.LONGEST_NOTE,
         "once": secrets.token_hex(8),
         "may_hand_out": _may_hand_out(),
+    }
+
+
+def _wrapping(db: Session, card: CallCard, agent: str, now: datetime) -> dict[str, object]:
+    """Return how the call is wrapped up so far, and what helps to note it."""
+    row = wrapping.of(db, card.sid, agent)
+    said = suggested.Said(
+        outcome=card.notes.outcome,
+        cause=row.cause if row else "",
+        next_step=row.next_step if row else "",
+        summary=card.notes.summary,
+    )
+    settings: Settings = current_app.config["SETTINGS"]
+    customer = card.customer.key if card.customer else None
+    return {
+        "call_sid": card.sid,
+        "wrapped": said,
+        "causes": wrapping.causes(db, chosen=said.cause),
+        "suggested": suggested.of_call(db, card.sid, agent, said, now),
+        "crm_link": settings.work.link_to(card.case.key if card.case else None, customer),
     }
 
 
@@ -321,6 +345,8 @@ def notes(call_sid: str) -> Response:
                 agent,
                 outcome=request.form.get("outcome", ""),
                 summary=request.form.get("summary", ""),
+                cause=request.form.get("cause"),
+                next_step=request.form.get("next_step"),
                 now=now,
             )
     except InvalidField as error:

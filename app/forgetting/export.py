@@ -23,6 +23,7 @@ from app.forgetting.naming import slices
 from app.forgetting.whom import Doubts, Person
 from app.outgoing import outbox
 from app.records.agents import DeskEvent
+from app.records.beside import Ask, Thanks, WrapUp
 from app.records.callers import Case, Contact, Customer, CustomerNumber, NobodysNumber
 from app.records.calls import Call, CallStep, Inbox
 from app.records.legs import CallLeg, CallRoom, HandOver
@@ -215,6 +216,13 @@ def _notes(open_: Open, found: _Found) -> Iterator[Json]:
     yield from rows
 
 
+def _beside(open_: Open, found: _Found) -> Iterator[Json]:
+    """How their calls were wrapped up, what colleagues asked about them, and what they said afterwards."""
+    for kind in (WrapUp, Ask, Thanks):
+        for row in _rows(open_, kind, kind.call_sid, found.calls):
+            yield {"kind": kind.__tablename__, **row}
+
+
 def _recordings(open_: Open, found: _Found) -> Iterator[Json]:
     for some in slices(found.recordings, AT_A_TIME):
         with open_() as session:
@@ -267,6 +275,7 @@ KINDS: dict[str, Callable[[Open, _Found], Iterator[Json]]] = {
     "messages": _messages,
     "promises": _promises,
     "notes": _notes,
+    "beside": _beside,
     "recordings": _recordings,
     "told": _told,
 }

@@ -11,6 +11,7 @@ from sqlalchemy.orm.util import identity_key
 from app.db import Base
 from app.forgetting import copies
 from app.promises import ledger, recordings
+from app.records.beside import Ask, Thanks, WrapUp
 from app.records.calls import IS_ENDED, Call, CallStep, Inbox
 from app.records.legs import HandOver
 from app.records.notes import CallNote
@@ -41,6 +42,7 @@ def unname_calls(
             .execution_options(synchronize_session=False)
         )
         _unname_notes(session, some, customer_too=customer_too)
+        _unname_what_stands_beside(session, some, customer_too=customer_too)
         # Why they were handed over is told of them in somebody's own words.
         session.execute(
             update(HandOver)
@@ -102,6 +104,17 @@ def _unname_notes(session: Session, sids: Sequence[str], *, customer_too: bool) 
         .values(number=None)
         .execution_options(synchronize_session=False)
     )
+
+
+def _unname_what_stands_beside(session: Session, sids: Sequence[str], *, customer_too: bool) -> None:
+    """Take off what people wrote about a call; how it was wrapped up, and that somebody thanked, stays."""
+    session.execute(delete(Ask).where(Ask.call_sid.in_(sids)))
+    more: dict[str, Any] = {"case": None} if customer_too else {}
+    for statement in (
+        update(WrapUp).where(WrapUp.call_sid.in_(sids)).values(next_step="", **more),
+        update(Thanks).where(Thanks.call_sid.in_(sids)).values(words=""),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))
 
 
 def unname_promises(session: Session, ids: Sequence[int], now: datetime, *, customer_too: bool) -> None:

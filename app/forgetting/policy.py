@@ -30,6 +30,8 @@ NEVER = {
     "agents": "work",
     "agent_slots": "work",
     "lines": "work",
+    "causes": "work",
+    "team_answers": "work",
     "users": "work",
     "api_tokens": "work",
     "hooks": "work",
@@ -64,8 +66,8 @@ def rules(keep: Keep) -> Iterator[Rule]:
     def days(number: int | None) -> timedelta | None:
         return None if number is None else timedelta(days=number)
 
-    of_legs = ("call_rooms", "call_legs", "hand_overs")
-    of_calls = ("calls", "call_steps", "inbox", "recordings", "call_notes", *of_legs)
+    beside = ("call_rooms", "call_legs", "hand_overs", "wrap_ups", "thanks")
+    of_calls = ("calls", "call_steps", "inbox", "recordings", "call_notes", *beside)
     of_promises = ("promises", "promise_events", "promise_attempts", "recordings")
     yield Rule("numbers_of_calls", ("calls",), "KEEP_NUMBERS_DAYS", days(keep.numbers))
     yield Rule("numbers_of_promises", ("promises",), "KEEP_NUMBERS_DAYS", days(keep.numbers))
@@ -83,6 +85,7 @@ def rules(keep: Keep) -> Iterator[Rule]:
     yield Rule(outbox.CALL_HOOK, ("outbox",), "", retention.KEEP_TOLD)
     yield Rule(SEND_MAIL, ("outbox",), "", retention.KEEP_TOLD)
     yield Rule("events", ("desk_events",), "", retention.KEEP_EVENTS)
+    yield Rule("asks", ("asks",), "", retention.KEEP_ASKS)
     yield Rule("inbox", ("inbox",), "", retention.KEEP_INBOX)
     yield Rule("sessions", ("user_sessions",), "", retention.KEEP_SESSIONS)
     yield Rule("sign_ins", ("sign_in_attempts",), "", retention.KEEP_SIGN_INS)

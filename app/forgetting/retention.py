@@ -20,6 +20,7 @@ from app.forgetting.naming import unname_calls, unname_promises
 from app.outgoing import outbox
 from app.records.access import AccessEvent, UserSession
 from app.records.agents import DeskEvent, SignInAttempt
+from app.records.beside import Ask
 from app.records.calls import HAS_SITUATION, IS_ENDED, Call, CallStep, Inbox
 from app.records.factors import SpentChallenge
 from app.records.jobs import WorkerSeen
@@ -37,6 +38,8 @@ AT_A_TIME = 200
 
 # A stream resumes over an hour; a page that was left open over night finds its day again.
 KEEP_EVENTS = timedelta(hours=24)
+# What colleagues asked each other about a call: no longer than the call and a day.
+KEEP_ASKS = timedelta(days=1)
 # The carrier repeats a question for minutes.
 KEEP_INBOX = timedelta(days=3)
 KEEP_SIGN_INS = timedelta(hours=1)
@@ -72,6 +75,7 @@ class Old:
 def everything(keep: Keep, now: datetime) -> Iterator[Old]:
     """Yield all that grows old. Numbers go before what would be looked through for them."""
     yield Old("events", now - KEEP_EVENTS, _events)
+    yield Old("asks", now - KEEP_ASKS, _asks)
     yield Old("inbox", now - KEEP_INBOX, _inbox)
     yield Old("sign_ins", now - KEEP_SIGN_INS, _sign_ins)
     yield Old("sessions", now - KEEP_SESSIONS, _sessions)
@@ -198,6 +202,12 @@ def _sent(kind: str, session: Session, before: datetime, now: datetime) -> int:
 def _events(session: Session, before: datetime, now: datetime) -> int:
     keys = (DeskEvent.agent, DeskEvent.number)
     return _delete_oldest(session, DeskEvent, keys, DeskEvent.created_at, before)
+
+
+def _asks(session: Session, before: datetime, now: datetime) -> int:
+    """Delete what colleagues asked each other about calls that are over since then."""
+    goes_on = exists().where(Call.sid == Ask.call_sid, (~IS_ENDED) | (Call.ended_at >= before))
+    return _delete_oldest(session, Ask, (Ask.id,), Ask.asked_at, before, ~goes_on)
 
 
 def _inbox(session: Session, before: datetime, now: datetime) -> int:

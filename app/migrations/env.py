@@ -5,6 +5,7 @@ from alembic import context
 import app.records.access
 import app.records.agents
 import app.records.audit
+import app.records.beside
 import app.records.callers
 import app.records.calls
 import app.records.directory

@@ -20,9 +20,11 @@ class Noun(StrEnum):
     """What an address of the API is about: a token may be for some of these alone."""
 
     AGENTS = "agents"
+    ANSWERS = "answers"  # of the teams, for their desks
     AUDIT = "audit"  # who looked at whom
     CALLS = "calls"
     CASES = "cases"
+    CAUSES = "causes"
     CONTACTS = "contacts"
     CUSTOMERS = "customers"
     ERASURE = "erasure"  # all of somebody: handed out, or forgotten, which nothing brings back

@@ -1,7 +1,7 @@
 // The agent's desk: events come in, the server renders, this places. Never a card of another call.
 
 import { useDevices } from "./desk/devices.js";
-import { flushNotes, noteOn, pinNote, unpinNote, watchNotes } from "./desk/notes.js";
+import { flushNotes, noteOn, pinNote, saveWhatIsLeft, unpinNote, watchNotes } from "./desk/notes.js";
 import { beTheDesk } from "./desk/one_tab.js";
 import { ask, desk, keepFocus, place, send, tellTimes, words } from "./desk/page.js";
 import { bringInSight, noLongerWanted } from "./desk/pop_bar.js";
@@ -429,6 +429,7 @@ if (shown) {
   watchNotes(shown);
   showSide(null);
 }
+saveWhatIsLeft();
 offerNotifications();
 openWhatIsAskedFor();
 tellTimes();

@@ -7,6 +7,7 @@ from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from app.agents import presence
+from app.beside import wrapping
 from app.callbacks import agent_leg
 from app.callbacks import outcome as callback_outcome
 from app.callers import history
@@ -107,6 +108,7 @@ def pick(session: Session, call_sid: str, agent: str, customer: str, case: str |
     step = session.get(CallStep, (call_sid, call.step))
     if step is not None:
         settling.as_it_turns_out(session, call, step, now)
+    wrapping.is_about(session, call)
     conversations.belongs_to(session, call, agent, now)
 
 
@@ -145,12 +147,20 @@ def promise(session: Session, call_sid: str, agent: str, due_at: datetime, now: 
 
 
 def save_notes(
-    session: Session, call_sid: str, agent: str, *, outcome: str, summary: str, now: datetime
+    session: Session,
+    call_sid: str,
+    agent: str,
+    *,
+    outcome: str,
+    summary: str,
+    now: datetime,
+    cause: str | None = None,
+    next_step: str | None = None,
 ) -> None:
     """Keep what an agent notes of a call: of a conversation as the contact on its case, else as a note.
 
-    “Solved” closes the case. Raises InvalidField when the call never was this agent's, the outcome is none,
-    or the text is too long.
+    “Solved” closes the case. With None cause and next step stay as they are. Raises InvalidField when the
+    call never was this agent's, outcome or cause is none, or a text is too long.
     """
     call = _offered(session, call_sid, agent)
     if outcome and outcome not in OUTCOMES:
@@ -164,6 +174,7 @@ def save_notes(
             callback_outcome.by_word(session, call_sid, agent, now)
         elif outcome and step is not None:
             settling.by_word(session, call, step, agent, now)
+        wrapping.save(session, call, agent, outcome=outcome, cause=cause, next_step=next_step, now=now)
     conversations.write_down(session, call, agent, Words(outcome, summary), now)
     _wait_for_who_writes(session, call, agent, now)
 

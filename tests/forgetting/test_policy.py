@@ -148,6 +148,7 @@ NOT_THEIRS = {
     *("erasures", "forgotten_days"),  # name nobody
     # Who looked at them is asked of the log itself: GET /consultations.
     *("audit_pending", "audit_entries", "audit_subjects", "audit_keys", "audit_head"),
+    *("causes", "team_answers"),  # what our teams write for everybody
     "messages_heard",  # the carrier's names of messages, which stand with the messages
 }
 

@@ -99,7 +99,9 @@ def _matters(change: Any) -> bool:
     """
     kind, *what = change if isinstance(change, tuple) else change[0]
     if kind in ("remove_table", "remove_index"):
-        return what[0].name not in ("customer_words", "ix_customer_words_customer", "ix_customers_name")
+        name = str(what[0].name)
+        finds = ("customer_words", "ix_customer_words_customer", "ix_customers_name", "ix_team_answers_words")
+        return name not in finds and not name.startswith("answer_words")
     return not (kind == "remove_column" and what[-1].name == "situation")
 
 

@@ -1,12 +1,18 @@
 // Is what the agent writes never lost? Notes save themselves, are tried again, and outlive a reload.
 
-import { ask, words } from "./page.js";
+import { ask, desk, words } from "./page.js";
+import { watchSuggested } from "./suggested.js";
 
 const PAUSE_MILLISECONDS = 700;
 const RETRY_MILLISECONDS = 3000;
 // Who writes without a pause is saved all the same; the server doesn't let the wrap-up end meanwhile.
 const LONGEST_UNSAVED_MILLISECONDS = 5000;
-const KEEP = "rechtdoor.notes.";
+// What was written is kept on this computer until the server has taken it: it outlives a reload, a crash, and a server
+// that is away. Whoever else signs in here sees nothing of it.
+const KEEP = `rechtdoor.notes.${desk.dataset.agent}.`;
+const KEPT_FOR_MILLISECONDS = 7 * 24 * 3600 * 1000;
+// What else than the note's own words is sent along, and put back.
+const FIELDS = ["cause", "next_step"];
 
 const pins = document.querySelector("#pinned-notes");
 const unsaved = new Map(); // call -> what it should say
@@ -29,7 +35,8 @@ export function watchNotes(card, said = null) {
   if (!form) return;
   const call = form.dataset.notes;
   form.querySelector("[data-save]").hidden = true;
-  const kept = sessionStorage.getItem(KEEP + call);
+  const kept = keptOf(call);
+  watchSuggested(form);
   if (kept) fill(form, new URLSearchParams(kept));
   else if (said) fill(form, said);
   if (kept || said?.get("summary")) form.dataset.written = "";
@@ -97,7 +104,7 @@ function note(form, call, pause = PAUSE_MILLISECONDS) {
   for (const name of ["csrf", "own_time"]) text.delete(name);
   if (!unsaved.has(call)) savedAt.set(call, Date.now());
   unsaved.set(call, text.toString());
-  sessionStorage.setItem(KEEP + call, text.toString());
+  keep(call, text.toString());
   later(call, Date.now() - savedAt.get(call) > LONGEST_UNSAVED_MILLISECONDS ? 0 : pause);
 }
 
@@ -124,8 +131,40 @@ async function promise(form, button) {
   }
 }
 
+function keep(call, text) {
+  try {
+    localStorage.setItem(KEEP + call, JSON.stringify({ text, at: Date.now() }));
+  } catch {
+    // No room, or not allowed: it is still in the page, and saved in a moment.
+  }
+}
+
+function keptOf(call) {
+  try {
+    return JSON.parse(localStorage.getItem(KEEP + call))?.text ?? null;
+  } catch {
+    return null;
+  }
+}
+
+const forget = (call) => localStorage.removeItem(KEEP + call);
+
+/** Save what a crash, or a server that was away, has left unsaved here, also of calls whose card isn't open. */
+export function saveWhatIsLeft() {
+  for (const key of Object.keys(localStorage).filter((one) => one.startsWith(KEEP))) {
+    const call = key.slice(KEEP.length);
+    const { text, at } = JSON.parse(localStorage.getItem(key) ?? "{}");
+    if (!text || Date.now() - at > KEPT_FOR_MILLISECONDS) forget(call);
+    else if (!unsaved.has(call)) {
+      unsaved.set(call, text);
+      later(call, 0);
+    }
+  }
+}
+
 function fill(form, values) {
   form.elements.summary.value = values.get("summary") ?? "";
+  for (const name of FIELDS) if (form.elements[name] && values.has(name)) form.elements[name].value = values.get(name);
   for (const choice of form.querySelectorAll("[name=outcome]")) choice.checked = choice.value === values.get("outcome");
 }
 
@@ -149,6 +188,12 @@ async function save(call) {
       body: new URLSearchParams(text),
       signal: AbortSignal.timeout(8000),
     });
+    if (response.status === 404) {
+      // Of a call that is no longer here, or never was this agent's: nobody could save it.
+      unsaved.delete(call);
+      forget(call);
+      return;
+    }
     if (response.status === 422) {
       // Refused, not lost: it stays in the form, and the sentence says what to change.
       const problem = await response.json();
@@ -165,7 +210,7 @@ async function save(call) {
   }
   if (unsaved.get(call) === text) {
     unsaved.delete(call);
-    sessionStorage.removeItem(KEEP + call);
+    forget(call);
     say(call, saved);
   }
 }
