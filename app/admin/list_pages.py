@@ -71,7 +71,7 @@ def write_cause() -> Response:
         return _page({"name": _work("bad_key")}, "cause-", 422)
     with transaction() as session:
         lists.write_cause(session, key, actor(), utcnow(), **dict(about))
-    return _back("causes")
+    return _to("causes")
 
 
 @bp.post("/answers")
@@ -83,7 +83,7 @@ def write_answer() -> Response:
     if form.get("what") == "remove":
         with transaction() as session:
             lists.remove_answer(session, key, actor(), utcnow())
-        return _back("answers")
+        return _to("answers")
     said = {name: text for name in ("title", "body", "team") if (text := form.get(name, "").strip())}
     try:
         about = list_shapes.AnswerWritten.read(said, form_words.defaults())
@@ -94,8 +94,8 @@ def write_answer() -> Response:
         return _page({"title": _work("bad_key")}, "answer-", 422)
     with transaction() as session:
         lists.write_answer(session, key, actor(), utcnow(), **dict(about))
-    return _back("answers")
+    return _to("answers")
 
 
-def _back(where: str) -> Response:
+def _to(where: str) -> Response:
     return make_response(redirect(f"/admin/lists#{where}", 303))
