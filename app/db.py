@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +18,11 @@ from sqlalchemy import (
     Engine,
     Index,
     MetaData,
+    String,
     Table,
     create_engine,
     event,
+    literal_column,
     make_url,
     text,
 )
@@ -29,6 +32,7 @@ from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
+from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator
 
 from config import without_pooler
@@ -97,6 +101,30 @@ class UtcDateTime(TypeDecorator[datetime]):
 
 
 Json = JSON().with_variant(JSONB(), "postgresql")
+
+
+class Word(String):
+    """A column that holds one word of an Enum; what is compared with one says the word itself.
+
+    A partial index serves a statement that is planned once for every value only where its condition stands in
+    the statement: with a parameter in its place a prepared read looks through all that there ever was.
+    """
+
+    class Comparator(String.Comparator[str]):
+        def operate(self, op: OperatorType, *other: Any, **options: Any) -> ColumnElement[Any]:
+            return super().operate(op, *(_said(one) for one in other), **options)
+
+    comparator_factory = Comparator
+
+
+def _said(value: Any) -> Any:
+    """Return a word of an Enum, or several, as SQL writes them; anything else as it is."""
+    if isinstance(value, StrEnum):
+        return literal_column("'{}'".format(value.replace("'", "''")), String())
+    if isinstance(value, list | tuple | set | frozenset) and any(isinstance(one, StrEnum) for one in value):
+        # What has no order gets one: a statement is known again by its text.
+        return [_said(one) for one in (value if isinstance(value, list | tuple) else sorted(value))]
+    return value
 
 
 @dataclass(frozen=True)

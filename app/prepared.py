@@ -3,6 +3,7 @@
 from collections import namedtuple
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -16,10 +17,12 @@ from sqlalchemy import (
     Update,
     bindparam,
     insert,
+    literal_column,
     select,
 )
 from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql import visitors
 
 
 class Prepared:
@@ -39,9 +42,7 @@ class Prepared:
 
     def rows(self, connection: Connection, parameters: Mapping[str, Any]) -> list[Any]:
         """Run it; return named tuples. Raises SQLAlchemy's errors."""
-        form = self._forms.get(connection.dialect.name)
-        if form is None:
-            form = self._forms[connection.dialect.name] = _Form(self._statement, connection.dialect)
+        form = self._form(connection.dialect)
         cursor = connection.connection.cursor()
         try:
             cursor.execute(form.text, form.bound(parameters))
@@ -52,15 +53,29 @@ class Prepared:
             cursor.close()
         return [self._as_row(form.read(row)) for row in found]
 
+    def as_sent(self, dialect: Dialect, parameters: Mapping[str, Any]) -> tuple[str, Any]:
+        """Return the text and the values that a database is sent."""
+        form = self._form(dialect)
+        return form.text, form.bound(parameters)
+
+    def _form(self, dialect: Dialect) -> "_Form":
+        form = self._forms.get(dialect.name)
+        if form is None:
+            form = self._forms[dialect.name] = _Form(self._statement, dialect)
+        return form
+
 
 class _Form:
     """A statement as one database wants it."""
 
     def __init__(self, statement: Select[Any] | Update | Insert, dialect: Dialect) -> None:
-        compiled = statement.compile(dialect=dialect)
+        # What never changes stands in the text: there is less to send, and a plan for all values knows it.
+        fixed: Any = visitors.replacement_traverse(statement, {}, partial(_constant_in_words, dialect))
+        compiled = fixed.compile(dialect=dialect)
         if "POSTCOMPILE" in str(compiled):
             raise ValueError("a list of values has no fixed text: write it as expressions")
         self.text = str(compiled)
+        # What is set by an UPDATE, and what one database alone adds.
         self._constant = {name: value for name, value in compiled.params.items() if value is not None}
         # SQLite takes them in order, PostgreSQL by name.
         self._order = getattr(compiled, "positiontup", None)
@@ -86,6 +101,14 @@ class _Form:
         for place, convert in self._from_database:
             values[place] = convert(values[place])
         return values
+
+
+def _constant_in_words(dialect: Dialect, element: Any, **_: Any) -> Any:
+    """Return a value that was given as the statement was written, as SQL writes it; None: leave it."""
+    if not isinstance(element, BindParameter) or element.value is None or element.expanding:
+        return None
+    write = element.type.dialect_impl(dialect).literal_processor(dialect)
+    return literal_column(write(element.value), element.type) if write else None
 
 
 def _wrapped(error: Exception, text: str, connection: Connection) -> BaseException:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Protocol
 
-from sqlalchemy import ColumnElement, Select, Update, bindparam, literal, select, update
+from sqlalchemy import ColumnElement, Select, Update, bindparam, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
@@ -294,8 +294,7 @@ def reservation(unless: ColumnElement[bool] | None = None) -> Update:
     Built once by whoever runs it often: building it takes longer than running it.
     """
     free = (Presence.activity == Activity.IDLE) | (
-        # As expressions: a list of values is written out anew each time.
-        Presence.activity.in_([literal(str(one)) for one in (Activity.RESERVED, Activity.RINGING)])
+        Presence.activity.in_((Activity.RESERVED, Activity.RINGING))
         & (Presence.lease_until < bindparam("at"))
     )
     statement = update(table_of(Presence)).where(

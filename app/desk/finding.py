@@ -117,7 +117,7 @@ def _words_of(name: str) -> list[str]:
 def _named(session: Session, words: Sequence[str]) -> Select[str]:
     """Return what selects who has a name with words that begin so, as each database finds it."""
     if session.get_bind().dialect.name == "sqlite":
-        return _named_in_sqlite(words)
+        return _named_in_sqlite(session, words)
     # A word has letters and digits alone: nothing in it means anything to the query.
     asked = " & ".join(f"{word}:*" for word in words)
     simple: ColumnElement[str] = literal_column("'simple'")
@@ -125,19 +125,33 @@ def _named(session: Session, words: Sequence[str]) -> Select[str]:
     return select(Customer.key).where(name.op("@@")(func.to_tsquery(simple, asked))).limit(MOST_OF_A_NAME)
 
 
-def _named_in_sqlite(words: Sequence[str]) -> Select[str]:
-    # The longest leads, as few have it; a range and no LIKE, so that it goes by the index.
+_words = table("customer_words", column("word"), column("customer"))
+
+
+def _named_in_sqlite(session: Session, words: Sequence[str]) -> Select[str]:
+    # The longest leads, as few have it, unless another is rarer by far.
     first, *others = sorted(words, key=len, reverse=True)
-    names = table("customer_words", column("word"), column("customer"))
-    statement: Select[str] = select(names.c.customer).where(
-        names.c.word >= first, names.c.word < first + "\U0010ffff"
-    )
+    if others:
+        first, *others = sorted(words, key=lambda word: _how_many_have(session, word))
+    statement: Select[str] = select(_words.c.customer).where(*_begins(_words.c.word, first))
     for word in others:
-        another = names.alias()
-        has = another.c.word >= word, another.c.word < word + "\U0010ffff"
-        same = another.c.customer == names.c.customer
-        statement = statement.where(select(another.c.word).where(same, *has).exists())
+        another = _words.alias()
+        same = another.c.customer == _words.c.customer
+        statement = statement.where(
+            select(another.c.word).where(same, *_begins(another.c.word, word)).exists()
+        )
     return statement.distinct().limit(MOST_OF_A_NAME)
+
+
+def _how_many_have(session: Session, word: str) -> int:
+    """Return how many names have such a word; a few hundred are many."""
+    some = select(_words.c.word).where(*_begins(_words.c.word, word)).limit(MOST_OF_A_NAME).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def _begins(column: ColumnElement[str], word: str) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions for a word that begins so: a range and no LIKE, so that it goes by the index."""
+    return column >= word, column < word + "\U0010ffff"
 
 
 def _numbers_of(session: Session, keys: Sequence[str]) -> dict[str, list[str]]:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, UtcDateTime, partial_index
+from app.db import Base, UtcDateTime, Word, partial_index
 
 
 class UserSession(Base):
@@ -83,7 +83,7 @@ class AccessEvent(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    kind: Mapped[AccessKind] = mapped_column(String(24))
+    kind: Mapped[AccessKind] = mapped_column(Word(24))
     email: Mapped[str | None] = mapped_column(String(254))  # of an account that there is; None: of none
     about: Mapped[str] = mapped_column(String(120), default="")  # a role, the name of a token
     browser: Mapped[str] = mapped_column(String(80), default="")

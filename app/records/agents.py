@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Date, ForeignKey, Index, Integer, String, Text, case, null, select, true
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
-from app.db import Base, Json, UtcDateTime, table_of
+from app.db import Base, Json, UtcDateTime, Word, table_of
 from app.records.lines import Line
 
 
@@ -88,15 +88,15 @@ class Presence(Base):
     __tablename__ = "agent_slots"
 
     agent: Mapped[str] = mapped_column(ForeignKey("agents.key", ondelete="CASCADE"), primary_key=True)
-    intent: Mapped[Intent] = mapped_column(String(10), default=Intent.OFF)
+    intent: Mapped[Intent] = mapped_column(Word(10), default=Intent.OFF)
     intent_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     intent_why: Mapped[str] = mapped_column(
         String(120), default=""
     )  # a code: agent, unanswered_ring, leaver …
     back_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when they said they would be back
-    reach: Mapped[Reach] = mapped_column(String(10), default=Reach.DESK)
+    reach: Mapped[Reach] = mapped_column(Word(10), default=Reach.DESK)
 
-    activity: Mapped[Activity] = mapped_column(String(12), default=Activity.IDLE)
+    activity: Mapped[Activity] = mapped_column(Word(12), default=Activity.IDLE)
     activity_since: Mapped[datetime | None] = mapped_column(UtcDateTime)
     call_sid: Mapped[str | None] = mapped_column(String(64))  # for which call, unless idle
     fence: Mapped[int] = mapped_column(Integer, default=0)  # by which of that call's steps it is rung
@@ -104,7 +104,7 @@ class Presence(Base):
     wrap_up_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
     heartbeat_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    softphone: Mapped[Softphone] = mapped_column(String(10), default=Softphone.NONE)
+    softphone: Mapped[Softphone] = mapped_column(Word(10), default=Softphone.NONE)
     desk_visible: Mapped[bool] = mapped_column(default=False)
     # What each desk said last; the three above are what they come to: see app/agents/desks.py.
     desks: Mapped[dict[str, Any]] = mapped_column(Json, default=dict, server_default="{}")
@@ -136,7 +136,7 @@ class User(Base):
 
     email: Mapped[str] = mapped_column(String(254), primary_key=True)  # lower case
     password_hash: Mapped[str] = mapped_column(Text)  # argon2id; empty: has no password, signs in elsewhere
-    role: Mapped[Role] = mapped_column(String(12))
+    role: Mapped[Role] = mapped_column(Word(12))
     agent: Mapped[str | None] = mapped_column(ForeignKey("agents.key", ondelete="SET NULL"))
     language: Mapped[str] = mapped_column(String(2), default="nl")
     # Of which teams a supervisor sees what others do: ["*"] of all, None of their agent's own.

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Json, UtcDateTime
+from app.db import Base, Json, UtcDateTime, Word
 
 
 class Via(StrEnum):
@@ -31,7 +31,7 @@ class AuditPending(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     what: Mapped[str] = mapped_column(String(40))
     who: Mapped[str] = mapped_column(String(254))
-    via: Mapped[Via] = mapped_column(String(10))
+    via: Mapped[Via] = mapped_column(Word(10))
     subjects: Mapped[list[list[str]]] = mapped_column(Json)  # [[kind, key]]
     details: Mapped[dict[str, Any]] = mapped_column(Json)
 
@@ -54,7 +54,7 @@ class AuditEntry(Base):
     sort: Mapped[str] = mapped_column(String(8))  # change, look_up
     what: Mapped[str] = mapped_column(String(40))  # a code of the catalogue
     who: Mapped[str] = mapped_column(String(254))  # an account, api:a token's name, an agent's key
-    via: Mapped[Via] = mapped_column(String(10))
+    via: Mapped[Via] = mapped_column(Word(10))
     why: Mapped[str] = mapped_column(String(30))  # which of our processing activities it belongs to
     subject_kind: Mapped[str] = mapped_column(String(12))
     # Of a customer, a case and a number a keyed hash; of what is no person, its key.

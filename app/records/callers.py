@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, Text, func, literal_column, text
+from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, String, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from app.db import Base, Json, UtcDateTime, partial_index
+from app.db import Base, Json, UtcDateTime, Word, partial_index
 
 # Keys are the organisation's own: those of its CRM, or of its spreadsheet.
 Key = String(121)
@@ -87,7 +87,7 @@ class Case(Base):
     customer: Mapped[str] = mapped_column(ForeignKey("customers.key", ondelete="CASCADE"))
     subject: Mapped[str] = mapped_column(String(300))
     team: Mapped[str] = mapped_column(String(120))
-    status: Mapped[CaseStatus] = mapped_column(String(10), default=CaseStatus.OPEN)
+    status: Mapped[CaseStatus] = mapped_column(Word(10), default=CaseStatus.OPEN)
     priority: Mapped[str] = mapped_column(String(20), default="normal")
     opened_at: Mapped[datetime] = mapped_column(UtcDateTime)
     url: Mapped[str] = mapped_column(Text, default="")
@@ -110,7 +110,7 @@ class Case(Base):
 
 
 # As the indexes have it.
-IS_OPEN: ColumnElement[bool] = Case.status != literal_column(f"'{CaseStatus.SOLVED}'")
+IS_OPEN: ColumnElement[bool] = Case.status != CaseStatus.SOLVED
 
 
 def owner_of(cases: Any) -> ColumnElement[str | None]:
@@ -134,8 +134,8 @@ class Contact(Base):
     key: Mapped[str] = mapped_column(Key, primary_key=True)
     case: Mapped[str] = mapped_column(ForeignKey("cases.key", ondelete="CASCADE"))
     agent: Mapped[str] = mapped_column(String(121))
-    channel: Mapped[Channel] = mapped_column(String(10))
-    direction: Mapped[Direction] = mapped_column(String(10))
+    channel: Mapped[Channel] = mapped_column(Word(10))
+    direction: Mapped[Direction] = mapped_column(Word(10))
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seconds: Mapped[int] = mapped_column(Integer, default=0)
     outcome: Mapped[str] = mapped_column(String(120), default="")

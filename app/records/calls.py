@@ -4,10 +4,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, LargeBinary, String, literal_column, null
+from sqlalchemy import ColumnElement, ForeignKey, Index, Integer, LargeBinary, String, null
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, Json, UtcDateTime, partial_index
+from app.db import Base, Json, UtcDateTime, Word, partial_index
 from app.records.callers import Direction
 
 
@@ -73,7 +73,7 @@ class Call(Base):
         ),
         Index("ix_calls_rule_version_created_at", "rule_version", "created_at"),
         partial_index("ix_calls_waiting", "waiting_since", where="waiting_since IS NOT NULL"),
-        partial_index("ix_calls_unfinished", "created_at", where="state <> 'ended'"),
+        partial_index("ix_calls_live", "created_at", "sid", where="state <> 'ended'"),
         partial_index("ix_calls_ended_outcome", "outcome", where="state = 'ended'"),
         partial_index("ix_calls_not_forgotten", "created_at", where="forgotten_at IS NULL"),
         partial_index(
@@ -94,8 +94,8 @@ class Call(Base):
     case: Mapped[str | None] = mapped_column(String(121))
     owner: Mapped[str | None] = mapped_column(String(121))
     language: Mapped[str] = mapped_column(String(2))
-    state: Mapped[CallState] = mapped_column(String(12), default=CallState.RINGING)
-    outcome: Mapped[Outcome | None] = mapped_column(String(20))
+    state: Mapped[CallState] = mapped_column(Word(12), default=CallState.RINGING)
+    outcome: Mapped[Outcome | None] = mapped_column(Word(20))
     bridged_to: Mapped[str | None] = mapped_column(String(121))
     bridged_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     promise: Mapped[int | None] = mapped_column(Integer)
@@ -117,8 +117,8 @@ class Call(Base):
 
 
 # As the indexes have it.
-IS_ENDED: ColumnElement[bool] = Call.state == literal_column(f"'{CallState.ENDED}'")
-IS_LIVE: ColumnElement[bool] = Call.state != literal_column(f"'{CallState.ENDED}'")
+IS_ENDED: ColumnElement[bool] = Call.state == CallState.ENDED
+IS_LIVE: ColumnElement[bool] = Call.state != CallState.ENDED
 
 
 class CallStep(Base):
@@ -133,7 +133,7 @@ class CallStep(Base):
 
     call_sid: Mapped[str] = mapped_column(ForeignKey("calls.sid", ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    kind: Mapped[StepKind] = mapped_column(String(12))
+    kind: Mapped[StepKind] = mapped_column(Word(12))
     agent: Mapped[str | None] = mapped_column(String(121))
     team: Mapped[str | None] = mapped_column(String(120))
     reason: Mapped[str] = mapped_column(String(60))  # a code of the catalogue
@@ -143,7 +143,7 @@ class CallStep(Base):
     rang_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     answered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    outcome: Mapped[StepOutcome | None] = mapped_column(String(20))
+    outcome: Mapped[StepOutcome | None] = mapped_column(Word(20))
     declined_why: Mapped[str] = mapped_column(String(40), default="")
     leg_sid: Mapped[str | None] = mapped_column(String(64))
     # When the agent said that they had made sure who it was, and saw what had been masked.

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, UtcDateTime
+from app.db import Base, UtcDateTime, Word
 
 
 class Purpose(StrEnum):
@@ -26,6 +26,6 @@ class OneTimeLink(Base):
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of 256 random bits
     email: Mapped[str] = mapped_column(ForeignKey("users.email", ondelete="CASCADE"))
-    purpose: Mapped[Purpose] = mapped_column(String(12))
+    purpose: Mapped[Purpose] = mapped_column(Word(12))
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, UtcDateTime, partial_index
+from app.db import Base, UtcDateTime, Word, partial_index
 from app.records.callers import Direction
 
 
@@ -32,7 +32,7 @@ class Message(Base):
 
     sid: Mapped[str] = mapped_column(String(64), primary_key=True)  # the carrier's; ours has our own name
     carrier_sid: Mapped[str | None] = mapped_column(String(64))  # of ours, once the carrier has taken it
-    direction: Mapped[Direction] = mapped_column(String(10))
+    direction: Mapped[Direction] = mapped_column(Word(10))
     channel: Mapped[MessageChannel] = mapped_column(
         String(10), default=MessageChannel.SMS, server_default=MessageChannel.SMS
     )

@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Date, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db import Base, UtcDateTime, partial_index
+from app.db import Base, UtcDateTime, Word, partial_index
 
 
 class Whom(StrEnum):
@@ -24,7 +24,7 @@ class Erasure(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    kind: Mapped[Whom] = mapped_column(String(10))
+    kind: Mapped[Whom] = mapped_column(Word(10))
     # A number or a customer's key, until they are forgotten.
     whom: Mapped[str | None] = mapped_column(String(121))
     # By these what lies on a disk since before is known for theirs; see forgetting/afterwards.py.

@@ -15,13 +15,12 @@ from sqlalchemy import (
     UniqueConstraint,
     false,
     func,
-    literal_column,
     select,
     text,
 )
 from sqlalchemy.orm import Mapped, column_property, mapped_column
 
-from app.db import Base, Json, UtcDateTime, partial_index
+from app.db import Base, Json, UtcDateTime, Word, partial_index
 
 
 class PromiseState(StrEnum):
@@ -99,7 +98,7 @@ class Recording(Base):
     sid: Mapped[str] = mapped_column(String(64), primary_key=True)  # the carrier's
     call_sid: Mapped[str] = mapped_column(String(64))
     promise: Mapped[int | None] = mapped_column(Integer)  # on which it is heard
-    state: Mapped[RecordingState] = mapped_column(String(12), default=RecordingState.AT_CARRIER)
+    state: Mapped[RecordingState] = mapped_column(Word(12), default=RecordingState.AT_CARRIER)
     seconds: Mapped[int | None] = mapped_column(Integer)  # None: the carrier hasn't said
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when the carrier is asked; None: no more
@@ -132,6 +131,8 @@ class Promise(Base):
         partial_index("ix_promises_case", "case", where='"case" IS NOT NULL'),
         partial_index("ix_promises_number", "number", where="number IS NOT NULL"),
         Index("ix_promises_finished_at", "finished_at"),
+        Index("ix_promises_agent_finished_at", "agent", "finished_at"),
+        Index("ix_promises_team_id", "team", "id"),
         Index("ix_promises_team_finished_at", "team", "finished_at"),
         Index("ix_promises_state_finished_at", "state", "finished_at"),
         partial_index("ix_promises_kept_late", "due_at", "finished_at", where=_KEPT_LATE),
@@ -152,7 +153,7 @@ class Promise(Base):
     language: Mapped[str] = mapped_column(String(2))
     due_at: Mapped[datetime] = mapped_column(UtcDateTime)  # by when
     not_before: Mapped[datetime | None] = mapped_column(UtcDateTime)  # as the customer wished
-    state: Mapped[PromiseState] = mapped_column(String(12), default=PromiseState.OPEN)
+    state: Mapped[PromiseState] = mapped_column(Word(12), default=PromiseState.OPEN)
     about: Mapped[str] = mapped_column(Text, default="")  # in the caller's own words
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
@@ -175,11 +176,9 @@ class Promise(Base):
 
 
 # As the indexes have it.
-IS_OWED: ColumnElement[bool] = Promise.state.in_([literal_column(f"'{state}'") for state in OWED])
-IS_KEPT: ColumnElement[bool] = Promise.state == literal_column(f"'{PromiseState.KEPT}'")
-IS_TO_BE_HEARD: ColumnElement[bool] = Recording.state.in_(
-    [literal_column(f"'{state}'") for state in TO_BE_HEARD]
-)
+IS_OWED: ColumnElement[bool] = Promise.state.in_(OWED)
+IS_KEPT: ColumnElement[bool] = Promise.state == PromiseState.KEPT
+IS_TO_BE_HEARD: ColumnElement[bool] = Recording.state.in_(TO_BE_HEARD)
 # When it was to be kept, as the caller heard it.
 SPOKEN_AT: ColumnElement[datetime] = func.coalesce(Promise.broken_at, Promise.due_at)
 
@@ -219,7 +218,7 @@ class PromiseAttempt(Base):
     talked_until: Mapped[datetime | None] = mapped_column(UtcDateTime)
     lease_until: Mapped[datetime] = mapped_column(UtcDateTime)  # later, the carrier is asked how it stands
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
-    outcome: Mapped[AttemptOutcome | None] = mapped_column(String(20))
+    outcome: Mapped[AttemptOutcome | None] = mapped_column(Word(20))
 
 
 class PromiseEvent(Base):
@@ -231,7 +230,7 @@ class PromiseEvent(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     promise: Mapped[int] = mapped_column(ForeignKey("promises.id", ondelete="CASCADE"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
-    state: Mapped[PromiseState] = mapped_column(String(12))
+    state: Mapped[PromiseState] = mapped_column(Word(12))
     why: Mapped[str] = mapped_column(String(60))  # a code of the catalogue
     who: Mapped[str] = mapped_column(String(254), default="")  # an agent, a user, or empty for the system
     # What goes into the words: {"agent": a key, "time": a moment as ISO 8601}.

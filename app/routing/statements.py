@@ -9,7 +9,6 @@ from sqlalchemy import (
     case,
     func,
     literal,
-    literal_column,
     null,
     select,
     true,
@@ -137,9 +136,7 @@ CALLER = Prepared(
         .outerjoin(_cases, (_cases.c.customer == _customers.c.key) & (_cases.c.status != CaseStatus.SOLVED))
         .outerjoin(
             _promises,
-            (_promises.c.number == bindparam("e164"))
-            & ~_is_nobodys
-            & _promises.c.state.in_([literal_column(f"'{state}'") for state in OWED]),
+            (_promises.c.number == bindparam("e164")) & ~_is_nobodys & _promises.c.state.in_(OWED),
         )
         .outerjoin(
             _contacts,
