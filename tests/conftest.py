@@ -383,6 +383,7 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(
             executable_path=binary,
             args=[
+                *os.environ.get("XFLAGS", "").split(),
                 "--no-sandbox",  # root, as in a container, may not have one
                 "--autoplay-policy=no-user-gesture-required",
                 "--use-fake-ui-for-media-stream",
