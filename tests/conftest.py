@@ -383,8 +383,8 @@ def browser() -> Iterator[Browser]:
         chromium = playwright.chromium.launch(
             executable_path=binary,
             args=[
-                *os.environ.get("XFLAGS", "").split(),
                 "--no-sandbox",  # root, as in a container, may not have one
+                "--disable-gpu",  # there is none: one would be made up, at a tenth of all the cost
                 "--autoplay-policy=no-user-gesture-required",
                 "--use-fake-ui-for-media-stream",
                 "--use-fake-device-for-media-stream",

@@ -1,7 +1,10 @@
 """Situations to decide in, for tests of the pure parts: a usual one, and any that could be."""
 
+import itertools
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from typing import Any
 
 from hypothesis import strategies as st
 
@@ -97,15 +100,56 @@ AFTER_A_RING = (StepOutcome.NO_ANSWER, StepOutcome.DECLINED, StepOutcome.BUSY, S
 AFTER_A_WAIT = (StepOutcome.FREED, StepOutcome.WAITED_TOO_LONG)
 DECLINED_WHY = ("", "meeting", "finishing", "not_now", "wrong_person")
 
-_ago = st.integers(0, 60 * 24 * 30).map(lambda minutes: NOW - timedelta(minutes=minutes))
-_endpoints = st.sampled_from(["client", "phone", None])
+# What one draws from is made once: anew for each of thousands of examples it costs more than the drawing.
+_ago = st.none() | st.integers(0, 60 * 24 * 30).map(lambda minutes: NOW - timedelta(minutes=minutes))
+_back = st.none() | st.integers(-60, 600).map(lambda minutes: NOW + timedelta(minutes=minutes))
+_nows = st.integers(0, 60 * 24 * 40).map(lambda minutes: NOW + timedelta(minutes=minutes))
+_either = st.booleans()
+_teams = st.sampled_from(TEAMS)
+_some_teams = st.lists(_teams, unique=True).map(tuple)
+_telephones = st.sampled_from(
+    list(itertools.product([None, "+31201112233"], ["client", "phone", None], Reachability))
+)
+_agents = st.fixed_dictionaries(
+    {
+        "team": _teams,
+        "idle_since": _ago,
+        "handled_at": _ago,
+        "back_at": _back,
+        "free_in_minutes": st.none() | st.integers(1, 20),
+        "makes_way": _either,
+        "callers_waiting": st.integers(0, 2),
+        "direct_calls": st.integers(0, 12),
+    }
+)
+_ladders = st.builds(
+    Ladder,
+    owner_ring_seconds=st.integers(10, 60),
+    colleague_ring_seconds=st.integers(10, 60),
+    most_rings=st.integers(0, 6),
+    wait_for_owner_seconds=st.sampled_from([0, 60, 240]),
+    wait_for_team_seconds=st.sampled_from([0, 60, 180]),
+    total_seconds=st.integers(0, 300),
+    promise_minutes=st.integers(1, 600),
+    extra_teams=_some_teams,
+    direct_calls_per_hour=st.none() | st.integers(0, 10),
+)
+_lines = st.builds(
+    line,
+    st.sampled_from(["", OFFICE, "Mo 09:00-17:00", ";", "Mo-Su 00:00-24:00"]),
+    team=st.sampled_from([*TEAMS, None]),
+)
+_callers = st.builds(caller, case_team=_teams, promised=_either)
+_numbers = st.sampled_from([ADA, None])
+_present = st.lists(st.sampled_from(KEYS), unique=True)
 
 
-@st.composite
-def any_agent(draw: st.DrawFn, key: str) -> AgentFacts:
-    phone = draw(st.sampled_from([None, "+31201112233"]))
-    where = draw(_endpoints)
-    reachability = draw(st.sampled_from(Reachability))
+def any_agent(key: str) -> st.SearchStrategy[AgentFacts]:
+    return _any_agent[key]
+
+
+def _agent(key: str, telephone: tuple[str | None, str | None, Reachability], **more: Any) -> AgentFacts:
+    phone, where, reachability = telephone
     if where == "phone":
         phone = "+31201112233"
     endpoint = None if where is None else Endpoint(where, key if where == "client" else str(phone))
@@ -114,63 +158,65 @@ def any_agent(draw: st.DrawFn, key: str) -> AgentFacts:
     return AgentFacts(
         key=key,
         spoken_name=key.title(),
-        team=draw(st.sampled_from(TEAMS)),
         reachability=reachability,
         endpoint=endpoint,
         phone=phone,
-        idle_since=draw(st.none() | _ago),
-        handled_at=draw(st.none() | _ago),
-        back_at=draw(st.none() | st.integers(-60, 600).map(lambda m: NOW + timedelta(minutes=m))),
-        free_in_minutes=draw(st.none() | st.integers(1, 20)),
-        makes_way=draw(st.booleans()),
-        callers_waiting=draw(st.integers(0, 2)),
-        direct_calls=draw(st.integers(0, 12)),
+        **more,
     )
+
+
+def _strategy_of(key: str) -> st.SearchStrategy[AgentFacts]:
+    return st.tuples(_telephones, _agents).map(lambda drawn: _agent(key, drawn[0], **drawn[1]))
+
+
+_any_agent = {key: _strategy_of(key) for key in KEYS}
+_kinds = st.sampled_from([*RINGS, StepKind.WAIT])
+_whom = st.sampled_from([*KEYS, "somebody_of_old"])
+_after_a_ring = st.sampled_from(AFTER_A_RING)
+_after_a_wait = st.sampled_from(AFTER_A_WAIT)
+_declined_why = st.sampled_from(DECLINED_WHY)
+_at = st.sampled_from(["client", "phone"])
 
 
 @st.composite
 def any_tried(draw: st.DrawFn) -> Tried:
-    kind = draw(st.sampled_from([*RINGS, StepKind.WAIT]))
-    who = draw(st.sampled_from([*KEYS, "somebody_of_old"]))
+    kind, who = draw(_kinds), draw(_whom)
     if kind == StepKind.WAIT:
-        return Tried(kind, draw(st.sampled_from([who, None])), draw(st.sampled_from(AFTER_A_WAIT)))
-    outcome = draw(st.sampled_from(AFTER_A_RING))
-    why = draw(st.sampled_from(DECLINED_WHY)) if outcome == StepOutcome.DECLINED else ""
-    return Tried(kind, who, outcome, why, draw(st.sampled_from(["client", "phone"])))
+        return Tried(kind, who if draw(_either) else None, draw(_after_a_wait))
+    outcome = draw(_after_a_ring)
+    why = draw(_declined_why) if outcome == StepOutcome.DECLINED else ""
+    return Tried(kind, who, outcome, why, draw(_at))
+
+
+_all_tried = st.lists(any_tried(), max_size=5).map(tuple)
+_rung = st.floats(0, 300)
 
 
 @st.composite
 def any_situation(draw: st.DrawFn) -> Situation:
     """Any agents in any presence, any steps behind, any moment of the week, any rules, known or not."""
-    present = draw(st.lists(st.sampled_from(KEYS), unique=True))
-    e164 = draw(st.sampled_from([ADA, None]))
+    present = draw(_present)
+    e164 = draw(_numbers)
     who = Caller(None)
     if e164 is not None:
         who = Caller(e164)
-        if draw(st.booleans()):
-            who = caller(case_team=draw(st.sampled_from(TEAMS)), promised=draw(st.booleans()))
-            if draw(st.booleans()):
+        if draw(_either):
+            who = draw(_callers)
+            if draw(_either):
                 who = replace(who, customers=(replace(who.customers[0], cases=()),))
-    ladder = Ladder(
-        owner_ring_seconds=draw(st.integers(10, 60)),
-        colleague_ring_seconds=draw(st.integers(10, 60)),
-        most_rings=draw(st.integers(0, 6)),
-        wait_for_owner_seconds=draw(st.sampled_from([0, 60, 240])),
-        wait_for_team_seconds=draw(st.sampled_from([0, 60, 180])),
-        total_seconds=draw(st.integers(0, 300)),
-        promise_minutes=draw(st.integers(1, 600)),
-        extra_teams=tuple(draw(st.lists(st.sampled_from(TEAMS), unique=True))),
-        direct_calls_per_hour=draw(st.none() | st.integers(0, 10)),
-    )
-    hours = draw(st.sampled_from(["", OFFICE, "Mo 09:00-17:00", ";", "Mo-Su 00:00-24:00"]))
     return Situation(
-        now=draw(st.integers(0, 60 * 24 * 40).map(lambda minutes: NOW + timedelta(minutes=minutes))),
-        line=line(hours, team=draw(st.sampled_from([*TEAMS, None]))),
+        now=draw(_nows),
+        line=draw(_lines),
         caller=who,
-        owner=draw(st.none() | st.sampled_from(present)) if present else None,
+        owner=draw(_owners(tuple(present))) if present else None,
         agents=agents(*(draw(any_agent(key)) for key in present)),
-        resolved=Resolved(ladder),
-        can_be_rung_back=e164 is not None and draw(st.booleans()),
-        tried=tuple(draw(st.lists(any_tried(), max_size=5))),
-        rung_seconds=draw(st.floats(0, 300)),
+        resolved=Resolved(draw(_ladders)),
+        can_be_rung_back=e164 is not None and draw(_either),
+        tried=draw(_all_tried),
+        rung_seconds=draw(_rung),
     )
+
+
+@cache
+def _owners(present: tuple[str, ...]) -> st.SearchStrategy[str | None]:
+    return st.none() | st.sampled_from(present)

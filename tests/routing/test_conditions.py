@@ -1,8 +1,8 @@
 """Does a rule hold when it says it does? Held against a second, simple-minded reading of the same JSON."""
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.callers.recognition import Caller, KnownCustomer, OpenCase, OwedPromise
+from app.callers.recognition import Caller, KnownCustomer, OwedPromise
 from app.lines.hours import calendar
-from app.routing.conditions import FACTS, OPERATORS, Condition, Kind
+from app.routing.conditions import FACTS, OPERATORS, Condition, Fact, Kind
 from app.routing.situation import Situation
 from tests.factories import ADA, LINE
 from tests.situations import NOW, USUAL, any_situation, line
@@ -124,71 +124,95 @@ _times = st.integers(0, 24 * 60).map(lambda minute: f"{minute // 60:02}:{minute 
 _dates = st.integers(-3, 45).map(lambda days: (NOW.date() + timedelta(days=days)).isoformat())
 
 
-@st.composite
-def any_condition(draw: st.DrawFn) -> Json:
-    fact = FACTS[draw(st.sampled_from(sorted(FACTS)))]
-    operator = draw(st.sampled_from(OPERATORS[fact.kind]))
+def _values(fact: Fact) -> st.SearchStrategy[Any]:
     match fact.kind:
         case Kind.CHOICE:
-            value: st.SearchStrategy[Any] = st.sampled_from(fact.choices)
+            return st.sampled_from(fact.choices)
         case Kind.NAME:
-            value = st.sampled_from(_names[fact.names])
+            return st.sampled_from(_names[fact.names])
         case Kind.NUMBER:
-            value = st.integers(0, 30)
+            return st.integers(0, 30)
         case Kind.TIME:
-            value = _times
+            return _times
         case Kind.DATE:
-            value = _dates
-    written: Json = {"fact": fact.name}
+            return _dates
+
+
+@cache
+def _operands(fact: Fact, operator: str) -> st.SearchStrategy[Any]:
+    value = _values(fact)
     if operator in ("is", "is_not"):
-        written[operator] = draw(st.lists(value, min_size=1, max_size=3))
-    elif operator == "between":
-        pair = st.lists(value, min_size=2, max_size=2, unique=fact.kind == Kind.TIME).map(sorted)
-        written[operator] = draw(pair)
-    else:
-        written[operator] = draw(value)
-    if fact.most_days and draw(st.booleans()):
-        written["days"] = draw(st.sampled_from([1, 7, 30, 90]))
-    return written
+        return st.lists(value, min_size=1, max_size=3)
+    if operator == "between":
+        return st.lists(value, min_size=2, max_size=2, unique=fact.kind == Kind.TIME).map(sorted)
+    return value
+
+
+_questions = st.sampled_from(
+    [(FACTS[name], operator) for name in sorted(FACTS) for operator in OPERATORS[FACTS[name].kind]]
+)
+_days = st.none() | st.sampled_from([1, 7, 30, 90])
+
+
+@st.composite
+def any_condition(draw: st.DrawFn) -> Json:
+    fact, operator = draw(_questions)
+    written: Json = {"fact": fact.name, operator: draw(_operands(fact, operator))}
+    days = draw(_days) if fact.most_days else None
+    return written if days is None else {**written, "days": days}
+
+
+# Made once, as in tests/situations.py.
+_numbers = st.sampled_from(NUMBERS)
+_tags = st.lists(st.sampled_from(TAGS), unique=True).map(tuple)
+_languages = st.sampled_from(["nl", "en"])
+_one_or_two = st.integers(1, 2)
+_made = st.none() | st.sampled_from([NOW - timedelta(days=1), NOW + timedelta(days=99)])
+_either = st.booleans()
+_came_in = st.sampled_from([None, timedelta(minutes=7)])
+_attested = st.sampled_from(ATTESTED)
+_lately = st.none() | st.integers(1, 9)
+_within = st.fixed_dictionaries({1: st.just(1), 30: st.integers(1, 30)})
+_cases = st.fixed_dictionaries(
+    {
+        "priority": st.sampled_from(["normal", "high", "hoog"]),
+        "status": st.sampled_from(["open", "waiting"]),
+        "opened_at": st.integers(0, 900).map(lambda hours: NOW - timedelta(hours=hours)),
+    }
+)
 
 
 @st.composite
 def any_call(draw: st.DrawFn) -> Situation:
-    known: Situation = draw(any_situation())
+    known: Situation = draw(_situations)
     who = known.caller
     if who.e164 is not None:
-        who = replace(who, e164=draw(st.sampled_from(NUMBERS)))
+        who = replace(who, e164=draw(_numbers))
     if who.customers:
         customers = tuple(
             replace(
                 one,
-                tags=tuple(draw(st.lists(st.sampled_from(TAGS), unique=True))),
-                language=draw(st.sampled_from(["nl", "en"])),
-                cases=tuple(_a_case(draw, case) for case in one.cases),
+                tags=draw(_tags),
+                language=draw(_languages),
+                cases=tuple(replace(case, **draw(_cases)) for case in one.cases),
             )
-            for one in who.customers * draw(st.integers(1, 2))
+            for one in who.customers * draw(_one_or_two)
         )
         who = replace(who, customers=customers)
     if who.promise is not None:
-        made = draw(st.none() | st.sampled_from([NOW - timedelta(days=1), NOW + timedelta(days=99)]))
-        who = replace(who, promise=replace(who.promise, made_at=made, was_broken=draw(st.booleans())))
+        who = replace(who, promise=replace(who.promise, made_at=draw(_made), was_broken=draw(_either)))
+    waited = draw(_came_in)
     return replace(
         known,
         caller=who,
-        came_in_at=draw(st.none() | st.just(known.now - timedelta(minutes=7))),
-        attestation=draw(st.sampled_from(ATTESTED)),
-        calls_lately=draw(st.none() | st.integers(1, 9)),
-        calls_within={1: 1, 30: draw(st.integers(1, 30))},
+        came_in_at=None if waited is None else known.now - waited,
+        attestation=draw(_attested),
+        calls_lately=draw(_lately),
+        calls_within=draw(_within),
     )
 
 
-def _a_case(draw: Callable[..., Any], case: OpenCase) -> OpenCase:
-    return replace(
-        case,
-        priority=draw(st.sampled_from(["normal", "high", "hoog"])),
-        status=draw(st.sampled_from(["open", "waiting"])),
-        opened_at=NOW - timedelta(hours=draw(st.integers(0, 900))),
-    )
+_situations = any_situation()
 
 
 @given(condition=any_condition(), known=any_call())
