@@ -23,12 +23,22 @@ from app.api import views as api
 from app.audit import keys as audit_keys
 from app.callbacks import webhooks as callback_webhooks
 from app.callers import numbers
-from app.desk import beside_views, callers_page, message_views, promise_views, refusals, views, whose_views
+from app.desk import (
+    beside_views,
+    callers_page,
+    message_views,
+    promise_views,
+    refusals,
+    screen_views,
+    views,
+    whose_views,
+)
 from app.door import mails, oidc_views, once
 from app.messages import senders
 from app.messages import webhooks as message_webhooks
 from app.promises import caps
 from app.scim import views as scim
+from app.screen import customer_views
 from app.voice import ring_test_webhooks, webhooks
 from config import Settings, load
 
@@ -53,12 +63,14 @@ def create_app(settings: Settings | None = None) -> Flask:
     callback_webhooks.register(app)
     ring_test_webhooks.register(app)
     callers_page.register(app)
+    customer_views.register(app)
     message_webhooks.register(app)
     web.register(app)
     refusals.register(app)
     views.register(app)
     whose_views.register(app)
     beside_views.register(app)
+    screen_views.register(app)
     promise_views.register(app)
     message_views.register(app)
     app.register_blueprint(oidc_views.bp)

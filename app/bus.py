@@ -2,18 +2,21 @@
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
 import redis as redis_client
+from redis import asyncio as async_redis
 
 log = logging.getLogger(__name__)
 
 DESKS = "rechtdoor:desks"  # messages “<agent> <event number>”
+SCREEN = "rechtdoor:screen"  # messages “<page>”: what stands beside a call has changed
 WORKERS = "rechtdoor:workers"  # any message: something may be due
 
 # A caller waits while we ring a bell: no answer within this is an answer.
 TIMEOUT_SECONDS = 0.05
+PING_AFTER_SECONDS = 5.0  # of its silence, for whoever listens
 REST_SECONDS = 1.0  # after a failure Redis is left alone for this long
 
 
@@ -79,3 +82,30 @@ def failed() -> None:
 
 def publish(messages: Iterable[tuple[str, str]]) -> bool:
     return _bus.publish(messages) if _bus else False
+
+
+async def hear(url: str, channel: str) -> AsyncIterator[str | None]:
+    """Yield what is published from now on: first None, once it is sure that nothing is missed.
+
+    Raises what redis-py raises, and TimeoutError, when Redis is out of reach or has fallen silent.
+    """
+    # redis-py's default would give up reading after 5 s; silence is normal here, so we ask by ping.
+    client = async_redis.Redis.from_url(
+        url, socket_timeout=None, socket_connect_timeout=1, decode_responses=True
+    )
+    async with client, client.pubsub() as subscription:
+        await subscription.subscribe(channel)
+        waits_for_pong = False
+        while True:
+            message = await subscription.get_message(timeout=PING_AFTER_SECONDS)
+            if message is None:
+                if waits_for_pong:
+                    raise TimeoutError("redis is silent")
+                waits_for_pong = True
+                await subscription.ping()
+                continue
+            waits_for_pong = False
+            if message["type"] == "subscribe":
+                yield None
+            elif message["type"] == "message":
+                yield message["data"]

@@ -12,7 +12,7 @@ import logging
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from html import escape
 from types import FrameType
 from typing import Any, TypeVar
@@ -21,11 +21,13 @@ from urllib.parse import quote
 from app.catalogue import LANGUAGES, text
 from app.desk.streams import HANDED_OVER, HOLDS_STREAMS, Hub, Receive, Send
 from app.door.sessions import Proof
-from app.shares import MOST_BYTES, MOST_BYTES_OF_KNOWN, USUAL_BYTES, Share, share_of, shares
+from app.screen import streams as screen_streams
+from app.screen.streams import ScreenHub
+from app.shares import MOST_BYTES, USUAL_BYTES, Share, share_of, shares
 
 log = logging.getLogger(__name__)
 
-BODY_SECONDS = 15  # a body that comes in drops must not be waited for
+MOST_DRAINED = 64 * 1024 * 1024  # of an upload that is too large: told so, a browser must have sent it
 COME_BACK_SECONDS = 3
 PIECE_BYTES = 256 * 1024
 
@@ -51,7 +53,8 @@ class Reply:
     def __init__(self, app: WsgiApp, environ: dict[str, Any]) -> None:
         self.status = 500
         self.headers: list[tuple[bytes, bytes]] = []
-        self.handed_over: str | None = None
+        # Which stream it is to be held as, and by whom.
+        self.handed_over: tuple[str, str] | None = None
         self._body = app(environ, self._start)
         self._pieces: Iterator[bytes] = iter(self._body)
         self._is_whole = any(name == b"content-length" for name, _ in self.headers)
@@ -62,8 +65,8 @@ class Reply:
         self.status = int(status.split(" ", 1)[0])
         self.headers = []
         for name, value in headers:
-            if name == HANDED_OVER:
-                self.handed_over = value
+            if name in (HANDED_OVER, screen_streams.HANDED_OVER):
+                self.handed_over = (name, value)
             else:
                 self.headers.append((name.lower().encode("latin-1"), value.encode("latin-1")))
         return _refuse_to_write
@@ -97,13 +100,22 @@ def _refuse_to_write(data: bytes) -> None:
 class Application:
     """One application for both: what takes a moment runs in a thread, what stays open is held on the loop."""
 
-    def __init__(self, app: WsgiApp, hub: Hub | None, knows: Knows = lambda environ: False) -> None:
-        """`hub` holds the streams, None where there are none; `knows` tells who may send more than a form.
+    def __init__(
+        self,
+        app: WsgiApp,
+        hub: Hub | None,
+        knows: Knows = lambda environ: False,
+        screen: ScreenHub | None = None,
+    ) -> None:
+        """`hub` holds the streams of desks, `screen` those of customers, None where there are none.
+
+        `knows` tells who may send more than a form.
 
         It is asked in a thread, before the body is read.
         """
         self.app = app
         self.hub = hub
+        self.screen = screen
         self.knows = knows
         self.shares = shares()
 
@@ -112,13 +124,16 @@ class Application:
             await self._live(receive, send)
         elif scope["type"] == "http":
             # A stream is held from here, so that nothing of its request stays in memory with it.
-            if (stream := await self._answer(scope, receive, send)) and self.hub:
-                agent, after, proof = stream.split(" ")
-                await self.hub.hold(agent, int(after), Proof.read(proof), receive, send)
+            match await self._answer(scope, receive, send):
+                case (screen_streams.HANDED_OVER, order) if self.screen:
+                    await self.screen.hold(order, receive, send)
+                case (_, order) if self.hub:
+                    agent, after, proof = order.split(" ")
+                    await self.hub.hold(agent, int(after), Proof.read(proof), receive, send)
         else:
             await send({"type": "websocket.close", "code": 1000})
 
-    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> str | None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> tuple[str, str] | None:
         """Answer the request, or return which stream it is to be held as."""
         share = self.shares[share_of(scope["method"], scope["path"])]
         if share.is_full:
@@ -127,12 +142,14 @@ class Application:
         body = _Body(share)
         try:
             with share.taken():
-                async with asyncio.timeout(BODY_SECONDS):
+                async with asyncio.timeout(share.size.body_seconds):
                     await self._read(scope, body, receive)
                 return await self._answer_read(scope, body, share, receive, send)
         except Unreadable as unreadable:
             if unreadable.status == 503:
                 await _come_back(scope, send)
+            elif unreadable.status == 413 and share.name == "uploads":
+                await _say_page(scope, send, 413, ("page.error_413_title", "screen.upload_large"))
             else:
                 await _refuse(send, unreadable.status)
         except TimeoutError:
@@ -148,6 +165,7 @@ class Application:
         what to answer, since a caller may be on the line.
         """
         is_carriers, is_known = body.share.name == "carrier", False
+        most = body.share.size.most_bytes
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -160,16 +178,24 @@ class Application:
                 is_known = await self._in_thread(body.share, self.knows, environ_of(scope, b""))
                 if not is_known:
                     raise Unreadable(413)
-            if body.size > MOST_BYTES_OF_KNOWN:
+            if body.size > most:
+                await self._drain(body, receive, message)
                 raise Unreadable(413)
             if not (is_carriers and body.size > MOST_BYTES):
                 body.add(piece)
             if not message.get("more_body"):
                 return
 
+    async def _drain(self, body: "_Body", receive: Receive, message: MutableMapping[str, Any]) -> None:
+        """Let go of a file that is too large, and of what still comes: then its sender reads why."""
+        body.let_go()
+        while body.share.name == "uploads" and message.get("more_body") and body.size < MOST_DRAINED:
+            message = await receive()
+            body.size += len(message.get("body", b""))
+
     async def _answer_read(
         self, scope: Scope, body: "_Body", share: Share, receive: Receive, send: Send
-    ) -> str | None:
+    ) -> tuple[str, str] | None:
         in_context = contextvars.copy_context().run
         environ = environ_of(scope, body.whole(), body.size)
         reply: Reply
@@ -209,17 +235,20 @@ class Application:
     async def _in_thread(self, share: Share, function: Callable[..., T], *arguments: object) -> T:
         return await asyncio.get_running_loop().run_in_executor(share.threads, function, *arguments)
 
+    def _hubs(self) -> list[Hub | ScreenHub]:
+        return [hub for hub in (self.hub, self.screen) if hub is not None]
+
     async def _live(self, receive: Receive, send: Send) -> None:
         while True:
             message = await receive()
             if message["type"] == "lifespan.startup":
-                if self.hub:
-                    self.hub.start()
-                    _close_streams_on_signal(self.hub)
+                for hub in self._hubs():
+                    hub.start()
+                    _close_streams_on_signal(hub)
                 await send({"type": "lifespan.startup.complete"})
             elif message["type"] == "lifespan.shutdown":
-                if self.hub:
-                    await self.hub.stop()
+                for hub in self._hubs():
+                    await hub.stop()
                 for share in self.shares.values():
                     share.threads.shutdown(wait=False)
                 await send({"type": "lifespan.shutdown.complete"})
@@ -307,25 +336,33 @@ async def _refuse(send: Send, status: int) -> None:
 
 
 async def _come_back(scope: Scope, send: Send) -> None:
-    """Say that it is too busy, and when to come back: a page for a person, problem JSON for a script."""
+    """Say that it is too busy, and when to come back."""
+    later = (b"retry-after", str(COME_BACK_SECONDS).encode())
+    await _say_page(scope, send, 503, ("page.error_503_title", "page.error_503_help"), later)
+
+
+async def _say_page(
+    scope: Scope, send: Send, status: int, codes: tuple[str, str], *more: tuple[bytes, bytes]
+) -> None:
+    """Say in words what can't be done: a page for a person, problem JSON for a script."""
     asked = dict(scope["headers"])
     language = _language(asked.get(b"accept-language", b"").decode("latin-1"))
-    title, help_ = (text(f"page.error_503_{what}", language) for what in ("title", "help"))
+    title, help_ = (text(code, language) for code in codes)
     if b"text/html" in asked.get(b"accept", b""):
         kind = b"text/html; charset=utf-8"
-        body = _BUSY_PAGE.format(language=language, title=escape(title), help=escape(help_))
+        body = _SHORT_PAGE.format(language=language, title=escape(title), help=escape(help_))
     else:
         kind = b"application/problem+json"
-        body = json.dumps({"title": title, "status": 503, "detail": help_}, ensure_ascii=False)
+        body = json.dumps({"title": title, "status": status, "detail": help_}, ensure_ascii=False)
     headers = [
-        *((b"content-type", kind), (b"retry-after", str(COME_BACK_SECONDS).encode())),
+        *((b"content-type", kind), *more),
         *((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")),
         *(
             (b"content-security-policy", b"default-src 'self'; frame-ancestors 'none'"),
             (b"connection", b"close"),
         ),
     ]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body.encode()})
 
 
@@ -336,14 +373,14 @@ def _language(accepted: str) -> str:
 
 
 # Made without the application, whose threads are all taken.
-_BUSY_PAGE = """<!doctype html>
+_SHORT_PAGE = """<!doctype html>
 <html lang="{language}"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title><link rel="stylesheet" href="/static/rechtdoor.css"></head>
 <body class="door"><main class="door-card"><h1>{title}</h1><p>{help}</p></main></body></html>
 """
 
 
-def _close_streams_on_signal(hub: Hub) -> None:
+def _close_streams_on_signal(hub: Hub | ScreenHub) -> None:
     """End the streams as soon as the server is told to stop: it waits for all answers before it says so."""
     if threading.current_thread() is not threading.main_thread():
         return

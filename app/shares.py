@@ -15,14 +15,22 @@ MOST_BYTES = 256 * 1024
 USUAL_BYTES = 32 * 1024
 # What a person or system that we know may send at once: a file to be loaded.
 MOST_BYTES_OF_KNOWN = 8 * 1024 * 1024
+# A file of a customer who holds the page beside a call, with the form around it; see app/screen/uploads.py.
+MOST_BYTES_OF_UPLOAD = 10 * 1024 * 1024 + 64 * 1024
+BODY_SECONDS = 15  # a body that comes in drops must not be waited for
+UPLOAD_SECONDS = 180  # ten megabytes over a poor mobile line
 # Of all bodies of one share that are in memory at the same time, what is beyond the usual.
 MOST_BYTES_AT_ONCE = 24 * 1024 * 1024
+MOST_UPLOADS_AT_ONCE = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
 class Size:
     threads: int
     waiting: int | None = None  # None: however many, since a caller is on the line
+    most_bytes: int = MOST_BYTES_OF_KNOWN  # of one body, of somebody whom we know
+    body_seconds: int = BODY_SECONDS
+    bytes_at_once: int | None = None  # MOST_BYTES_AT_ONCE
 
 
 # Together the threads of all but the carrier are fewer than the connections to the database that calls leave
@@ -34,6 +42,9 @@ SIZES = {
     "api": Size(4, 200),
     "reports": Size(4, 16),  # what may look through everything
     "public": Size(2, 200),  # who isn't signed in: the page to do so, a caller's own page, files
+    "screen": Size(2, 200),  # customers' pages beside their calls
+    # One at a time is looked at, in a process of its own.
+    "uploads": Size(1, 12, MOST_BYTES_OF_UPLOAD, UPLOAD_SECONDS, MOST_UPLOADS_AT_ONCE),
     # A crowd at the beginning of a shift waits here, some seconds at most: a password takes a moment.
     "sign_in": Size(2, 100),
     # They wait for the organisation's own provider, which may be slow: nobody else waits with them.
@@ -41,6 +52,8 @@ SIZES = {
 }
 _CARRIER = ("/voice/", "/messages/")
 _HEALTH = ("/healthz", "/readyz", "/metrics")
+_UPLOADS = "/b/upload/"
+_SCREEN = ("/b/", "/s/")
 _REPORTS = ("/admin/", "/reports", "/wallboard")
 _DESK = ("/desk", "/account", "/logout")
 _PULSES = ("/heartbeat", "/presence", "/events")
@@ -62,6 +75,10 @@ def share_of(method: str, path: str) -> str:
         if path.endswith("/export"):
             return "reports"
         return "desk" if path.startswith("/api/v1/agents/") and path.endswith(_PULSES) else "api"
+    if path.startswith(_UPLOADS):
+        return "uploads"
+    if path in ("/b", "/s") or path.startswith(_SCREEN):
+        return "screen"
     if path.startswith(_REPORTS) or "/recordings/" in path:
         return "reports"
     return "desk" if path.startswith(_DESK) else "public"
@@ -72,6 +89,7 @@ class Share:
 
     def __init__(self, name: str, size: Size) -> None:
         self.name = name
+        self.size = size
         self.threads = ThreadPoolExecutor(size.threads, thread_name_prefix=f"web-{name}")
         self._most = None if size.waiting is None else size.threads + size.waiting
         self._inside = 0
@@ -92,7 +110,8 @@ class Share:
 
     def holds(self, more: int) -> bool:
         """Count bytes of a body, negative ones when it is let go; False when there is no room for them."""
-        if more > 0 and self._bytes + more > MOST_BYTES_AT_ONCE:
+        most = MOST_BYTES_AT_ONCE if self.size.bytes_at_once is None else self.size.bytes_at_once
+        if more > 0 and self._bytes + more > most:
             return False
         self._bytes += more
         return True

@@ -122,10 +122,14 @@ class Reader:
     email: str = ""  # of who is signed in
 
 
-# Where those read who know us by a link in a message.
-FOR_CITIZENS = "/c/"
+# Where those read who know us by a link in a message, or stand beside a call.
+_FOR_CITIZENS = ("/c/", "/b/", "/s/")
 # The name under which the application keeps the function that tells who reads: it knows rooms above this one.
 WHO_READS = "who_reads"
+
+
+def is_for_citizens(path: str) -> bool:
+    return path in ("/b", "/s") or path.startswith(_FOR_CITIZENS)
 
 
 class RowNumber(IntegerConverter):
@@ -360,7 +364,7 @@ def _reader(status: int) -> Reader:
             return cast(Reader, current_app.extensions[WHO_READS]())
         except OUT_OF_REACH:
             log.warning("who reads an error page is not known")
-    if request.path.startswith(FOR_CITIZENS):
+    if is_for_citizens(request.path):
         return Reader("citizen", ways=(Way(request.path, t("try_again")),))
     return Reader("nobody", ways=(Way("/", t("to_the_beginning")),))
 

@@ -60,6 +60,7 @@ class Keep:
     promises: int | None = 1095
     messages: int | None = 365
     notes: int | None = 365  # of calls that are no contact
+    uploads: int | None = 365  # that were sent during a call about no case; those of a case stay with it
     recordings: int | None = 90  # whatever the rules say, once what was asked for is dealt with
     access: int | None = 365  # who signed in, was refused, or got other rights
     audit: int | None = 1827  # who changed what, and who looked at whom: five years
@@ -113,6 +114,7 @@ class Settings:
     caps: Caps = Caps()
     session_hours: int = 14  # then one signs in again, whatever happened meanwhile
     session_idle_minutes: int = 60  # without a page or the pulse of an open desk
+    screen_grace_minutes: int = 15  # the page beside a call lives so long after it
     mail: Mail | None = None  # None: we can't write mails
     second_factor_roles: frozenset[str] = frozenset()  # who can't sign in with a password alone
     oidc: Oidc | None = None  # who says who somebody is, beside or instead of a password
@@ -206,6 +208,7 @@ class _Reader:
             caps=self._caps(),
             session_hours=self._whole("SESSION_HOURS", 14, 1, 24),
             session_idle_minutes=self._whole("SESSION_IDLE_MINUTES", 60, 5, 24 * 60),
+            screen_grace_minutes=self._whole("SCREEN_GRACE_MINUTES", 15, 0, 240),
             second_factor_roles=self._second_factor_roles(),
             oidc=oidc,
             group_roles=group_roles,
@@ -301,6 +304,7 @@ class _Reader:
             promises=self._days("KEEP_PROMISES_DAYS", usual.promises),
             messages=self._days("KEEP_MESSAGES_DAYS", usual.messages),
             notes=self._days("KEEP_NOTES_DAYS", usual.notes),
+            uploads=self._days("KEEP_UPLOADS_DAYS", usual.uploads),
             recordings=self._days("KEEP_RECORDINGS_DAYS", usual.recordings, least=1),
             access=self._days("KEEP_ACCESS_DAYS", usual.access),
             audit=self._days("KEEP_AUDIT_DAYS", usual.audit),

@@ -22,6 +22,7 @@ ROOMS = (
         "routing",
         "promises",
         "messages",
+        "screen",
         "forgetting",
         "callbacks",
         "beside",

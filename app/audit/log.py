@@ -49,6 +49,7 @@ class What(StrEnum):
     CALLS_SEARCHED = "calls_searched"
     CALL_READ = "call_read"
     CALL_TRIED = "call_tried"
+    UPLOAD_OPENED = "upload_opened"
     API_READ = "api_read"
     RECORDS_EXPORTED = "records_exported"
     PERSON_LOOKED_UP = "person_looked_up"
@@ -65,6 +66,10 @@ class What(StrEnum):
     SAVED_CALLS_CHANGED = "saved_calls_changed"
     PROMISE_CHANGED = "promise_changed"
     HANDED_OVER_BY_LEAVER = "handed_over_by_leaver"
+    SCREEN_OFFERED = "screen_offered"
+    SCREEN_CHECKED = "screen_checked"
+    SCREEN_PUT = "screen_put"
+    SCREEN_CHOICE_CHANGED = "screen_choice_changed"
     NUMBER_MARKED = "number_marked"
     NUMBER_UNMARKED = "number_unmarked"
     ERASED = "erased"
@@ -81,6 +86,7 @@ LOOK_UPS: Mapping[str, Activity] = {
     What.CARD_OPENED: Activity.ANSWERING,
     What.NUMBER_REVEALED: Activity.ANSWERING,
     What.CUSTOMERS_SEARCHED: Activity.ANSWERING,
+    What.UPLOAD_OPENED: Activity.ANSWERING,
     What.PROMISE_READ: Activity.CALLBACKS,
     What.RECORDING_HEARD: Activity.CALLBACKS,
     What.THREAD_READ: Activity.MESSAGES,
@@ -100,6 +106,9 @@ CHANGES: Mapping[str, Activity] = {
     What.RECORDS_LOADED: Activity.EXCHANGE,
     What.RECORD_WRITTEN: Activity.EXCHANGE,
     What.PROMISE_CHANGED: Activity.CALLBACKS,
+    What.SCREEN_OFFERED: Activity.ANSWERING,
+    What.SCREEN_CHECKED: Activity.ANSWERING,
+    What.SCREEN_PUT: Activity.ANSWERING,
     What.HANDED_OVER_BY_LEAVER: Activity.CALLBACKS,
     What.ERASED: Activity.RIGHTS,
     What.LOG_FORGOT: Activity.RIGHTS,

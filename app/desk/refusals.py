@@ -19,7 +19,7 @@ def register(app: Flask) -> None:
 
 def who_reads() -> web.Reader:
     """Return who reads a refusal, and the pages, or the telephone number, with which they get on."""
-    if request.path.startswith(web.FOR_CITIZENS):
+    if web.is_for_citizens(request.path):
         return web.Reader("citizen", telephone=_telephone())
     if (reader := current()) is None:
         return web.Reader("nobody", ways=_others((web.Way("/login", web.t("login_title")),)))

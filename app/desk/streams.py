@@ -17,7 +17,6 @@ from typing import Any
 
 from flask import Response, current_app, request
 from prometheus_client import Histogram
-from redis import asyncio as async_redis
 from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -48,7 +47,6 @@ MOST_ONLOOKERS_OF_AGENT = 6  # other systems, beside the agent's own
 MOST_WAITING = 200  # events that wait for a slow reader here; the rest waits in the log
 # Whatever Redis says: a bell may be lost, and a Redis that hangs is not known to from one moment to the next.
 LOOK_SECONDS = 1.5
-PING_AFTER_SECONDS = 5.0  # of its silence
 AGENTS_IN_QUERY = 100
 EVENTS_IN_QUERY = 1000
 
@@ -448,29 +446,14 @@ class Hub:
             await asyncio.sleep(1.0)
 
     async def _listen_once(self) -> None:
-        # redis-py's default would give up reading after 5 s; silence is normal here, so we ask by ping.
-        client = async_redis.Redis.from_url(
-            self._redis_url, socket_timeout=None, socket_connect_timeout=1, decode_responses=True
-        )
-        async with client, client.pubsub() as subscription:
-            await subscription.subscribe(bus.DESKS)
-            waits_for_pong = False
-            while True:
-                message = await subscription.get_message(timeout=PING_AFTER_SECONDS)
-                if message is None:
-                    if waits_for_pong:
-                        raise TimeoutError("redis is silent")
-                    waits_for_pong = True
-                    await subscription.ping()
-                    continue
-                waits_for_pong = False
-                if message["type"] == "subscribe":
-                    self._hears_redis = True
-                    self.wake(list(self._desks))
-                elif message["type"] == "message":
-                    agent, _, _ = message["data"].partition(" ")
-                    if agent in self._desks:
-                        self.wake([agent])
+        async for message in bus.hear(self._redis_url, bus.DESKS):
+            if message is None:
+                self._hears_redis = True
+                self.wake(list(self._desks))
+            else:
+                agent, _, _ = message.partition(" ")
+                if agent in self._desks:
+                    self.wake([agent])
 
     async def _tick(self) -> None:
         for turn in itertools.cycle(self._turns):

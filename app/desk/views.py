@@ -45,6 +45,7 @@ from app.records.agents import Presence, Role
 from app.records.calls import Call
 from app.routing import sentences
 from app.routing.reading import line_of
+from app.screen import pages as screen
 from app.voice import call_control, held, ring_tests
 from config import Settings
 
@@ -288,6 +289,7 @@ def checked(call_sid: str) -> Response:
     agent = only_if_offered(call_sid)
     with transaction() as db:
         call_control.note_checked(db, call_sid, agent, utcnow())
+        screen.as_checked_on_card(db, call_sid, agent, utcnow())
         call = db.get_one(Call, call_sid)
         whose = audit.person(call.customer, call.remote_e164)
         audit.record(db, sign_in.actor(), What.NUMBER_REVEALED, utcnow(), *whose, call=call_sid)

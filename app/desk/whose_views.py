@@ -19,6 +19,8 @@ from app.errors import InvalidField
 from app.lines import places
 from app.promises import ledger
 from app.records.calls import Call
+from app.screen import pages as screen
+from app.screen import uploads
 from app.voice import call_control, held
 
 bp = Blueprint("desk_whose", __name__, url_prefix="/desk/calls/<call_sid>")
@@ -124,6 +126,11 @@ def _is_about(call_sid: str, agent: str, whom: Callable[[Session], tuple[str, st
     """Let the call be about a customer and a case of theirs, and show its card."""
     with transaction() as session:
         found, matter = whom(session)
+        call = held.held(session, call_sid)
+        was = call.customer
         call_control.pick(session, call_sid, agent, found, matter, utcnow())
+        uploads.belongs_to(session, call)
+        if was != found:
+            screen.is_somebody_else(session, call_sid, utcnow())
     forget_checked(call_sid)
     return card_or_desk(call_sid)

@@ -32,6 +32,11 @@ MAILS_FROM_ONE = (20, 60, 900)
 DEVICE_FOR = timedelta(days=400)  # browsers keep no cookie for longer
 PEOPLE_ON_DEVICE = 8
 
+# Codes that are read aloud on the telephone: six characters, mistyped now and then. From everywhere together
+# so few that whoever tries for a year finds none; see docs/security.md.
+CODES_FROM_ONE = (10, 30, 900)
+CODES_EVERYWHERE = (200, 60, 600)
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -92,6 +97,14 @@ class Throttle:
             is_known=True,
         )
 
+    @classmethod
+    def of_codes(cls, address: str, key: str) -> "Throttle":
+        """Return it for typing a code that an agent read aloud; the last of its bounds is everybody's."""
+        everywhere = _keyed(key, "codes from everywhere")
+        network = _keyed(key, f"codes from {_network(address)}")
+        bounds = (Bound(network, *CODES_FROM_ONE, False), Bound(everywhere, *CODES_EVERYWHERE, False))
+        return cls(everywhere, bounds)
+
 
 def _network(address: str) -> str:
     """Return the address; for IPv6 its /64, since one visitor has all of that."""
@@ -121,6 +134,14 @@ def register_attempt(db: Session, throttle: Throttle, now: datetime) -> int:
         db.add_all(SignInAttempt(subject=bound.subject, at=now) for bound in throttle.bounds)
         db.execute(delete(SignInAttempt).where(SignInAttempt.at < now - REMEMBERED))
     return wait
+
+
+def mistakes(db: Session, bound: Bound, now: datetime) -> int:
+    """Return how often it went wrong within the last hour."""
+    counted = select(func.count()).where(
+        SignInAttempt.subject == bound.subject, SignInAttempt.at > now - REMEMBERED
+    )
+    return db.scalar(counted) or 0
 
 
 def _wait(db: Session, bound: Bound, now: datetime) -> int:

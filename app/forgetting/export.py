@@ -31,6 +31,7 @@ from app.records.messages import Message, MessageStop
 from app.records.notes import CallNote
 from app.records.outgoing import Outbox
 from app.records.promises import TO_BE_HEARD, Promise, PromiseAttempt, PromiseEvent, Recording
+from app.records.screen import ScreenItem, ScreenPage, Upload, UploadPiece
 
 Json = dict[str, Any]
 Open = Callable[[], AbstractContextManager[Session]]
@@ -38,7 +39,14 @@ Open = Callable[[], AbstractContextManager[Session]]
 Fetch = Callable[[str], tuple[str, bytes] | None]
 
 AT_A_TIME = 100
-_ENDINGS = {"audio/mpeg": "mp3", "audio/x-wav": "wav", "audio/wav": "wav"}
+_ENDINGS = {
+    "audio/mpeg": "mp3",
+    "audio/x-wav": "wav",
+    "audio/wav": "wav",
+    "image/jpeg": "jpg",
+    "image/png": "png",
+    "application/pdf": "pdf",
+}
 
 
 @dataclass
@@ -52,6 +60,8 @@ class _Found:
     promises: Sequence[int] = ()
     recordings: Sequence[str] = ()
     sounds: dict[str, str] = field(default_factory=dict)  # where in the file each is
+    uploads: Sequence[str] = ()
+    files: dict[str, str] = field(default_factory=dict)  # the same of these
 
     @classmethod
     def of(cls, session: Session, person: Person) -> "_Found":
@@ -74,6 +84,7 @@ class _Found:
             for some in slices(values):
                 sounds |= dict.fromkeys(session.scalars(select(Recording.sid).where(column.in_(some))))
         found.recordings = list(sounds)
+        found.uploads = keys(Upload.id, whom.their_uploads(person), Upload.at)
         return found
 
 
@@ -88,6 +99,8 @@ def write(file: IO[bytes], open_: Open, person: Person, fetch: Fetch, now: datet
             archive.writestr(f"{say('readme_name')}.txt", words)
         for sid in found.recordings:
             _add_sound(archive, open_, found, sid, fetch)
+        for upload in found.uploads:
+            _add_upload(archive, open_, found, upload)
         for name, rows in KINDS.items():
             with archive.open(f"{name}.json", "w") as entry:
                 _write_rows(entry, rows(open_, found))
@@ -233,6 +246,31 @@ def _recordings(open_: Open, found: _Found) -> Iterator[Json]:
         yield from rows
 
 
+def _screen(open_: Open, found: _Found) -> Iterator[Json]:
+    """What stood on the screen beside each call, and what they answered there."""
+    secret = ("link_hash", "code_hash", "holder_hash", "waiting_hash")
+    for some in slices(found.calls, AT_A_TIME):
+        with open_() as session:
+            of_page: dict[int, Json] = {
+                page.id: _row(page, *secret) | {"items": []}
+                for page in session.scalars(select(ScreenPage).where(ScreenPage.call_sid.in_(some)))
+            }
+            wanted = select(ScreenItem).where(ScreenItem.page.in_(of_page)).order_by(ScreenItem.id)
+            for item in session.scalars(wanted):
+                of_page[item.page]["items"].append(_row(item))
+        yield from of_page.values()
+
+
+def _uploads(open_: Open, found: _Found) -> Iterator[Json]:
+    for some in slices(found.uploads, AT_A_TIME):
+        with open_() as session:
+            rows = [
+                _row(one) | {"file": found.files.get(one.id)}
+                for one in session.scalars(select(Upload).where(Upload.id.in_(some)))
+            ]
+        yield from rows
+
+
 def _told(open_: Open, found: _Found) -> Iterator[Json]:
     """What desks and other systems were told of them alone, of which we keep a day."""
     names = whom.Names.of(found.person, found.cases, found.calls, found.messages)
@@ -277,6 +315,8 @@ KINDS: dict[str, Callable[[Open, _Found], Iterator[Json]]] = {
     "notes": _notes,
     "beside": _beside,
     "recordings": _recordings,
+    "screen": _screen,
+    "uploads": _uploads,
     "told": _told,
 }
 
@@ -300,3 +340,23 @@ def _add_sound(archive: zipfile.ZipFile, open_: Open, found: _Found, sid: str, f
         name = f"recordings/{sid}.{_ENDINGS.get(sound[0], 'bin')}"
         archive.writestr(zipfile.ZipInfo(name), sound[1])
         found.sounds[sid] = name
+
+
+def _add_upload(archive: zipfile.ZipFile, open_: Open, found: _Found, key: str) -> None:
+    """Add a file that they sent, piece by piece."""
+    with open_() as session:
+        row = session.get(Upload, key)
+        if row is None:
+            return
+        name = f"uploads/{key}.{_ENDINGS.get(row.content_type, 'bin')}"
+    with archive.open(zipfile.ZipInfo(name), "w") as entry:
+        number = 0
+        while True:
+            with open_() as session:
+                piece = session.get(UploadPiece, (key, number))
+                data = piece.bytes if piece is not None else None
+            if data is None:
+                break
+            entry.write(data)
+            number += 1
+    found.files[key] = name

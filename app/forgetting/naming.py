@@ -16,6 +16,7 @@ from app.records.calls import IS_ENDED, Call, CallStep, Inbox
 from app.records.legs import HandOver
 from app.records.notes import CallNote
 from app.records.promises import Promise, PromiseAttempt, PromiseEvent, Recording
+from app.records.screen import ScreenPage, Upload
 
 T = TypeVar("T")
 
@@ -50,6 +51,7 @@ def unname_calls(
             .values(why="")
             .execution_options(synchronize_session=False)
         )
+        _forget_screen(session, some, customer_too=customer_too)
         # What was decided stays; what it depended on names the customer and the case.
         session.execute(
             update(CallStep)
@@ -115,6 +117,13 @@ def _unname_what_stands_beside(session: Session, sids: Sequence[str], *, custome
         update(Thanks).where(Thanks.call_sid.in_(sids)).values(words=""),
     ):
         session.execute(statement.execution_options(synchronize_session=False))
+
+
+def _forget_screen(session: Session, sids: Sequence[str], *, customer_too: bool) -> None:
+    """Delete what stood beside a call, and what was sent in it; a customer who stays keeps their files."""
+    session.execute(delete(ScreenPage).where(ScreenPage.call_sid.in_(sids)))
+    of_nobody = true() if customer_too else Upload.customer.is_(None)
+    session.execute(delete(Upload).where(Upload.call_sid.in_(sids), of_nobody))
 
 
 def unname_promises(session: Session, ids: Sequence[int], now: datetime, *, customer_too: bool) -> None:

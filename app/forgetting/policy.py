@@ -32,6 +32,7 @@ NEVER = {
     "lines": "work",
     "causes": "work",
     "team_answers": "work",
+    "screen_choices": "work",
     "users": "work",
     "api_tokens": "work",
     "hooks": "work",
@@ -66,7 +67,7 @@ def rules(keep: Keep) -> Iterator[Rule]:
     def days(number: int | None) -> timedelta | None:
         return None if number is None else timedelta(days=number)
 
-    beside = ("call_rooms", "call_legs", "hand_overs", "wrap_ups", "thanks")
+    beside = ("call_rooms", "call_legs", "hand_overs", "wrap_ups", "thanks", "screen_pages", "screen_items")
     of_calls = ("calls", "call_steps", "inbox", "recordings", "call_notes", *beside)
     of_promises = ("promises", "promise_events", "promise_attempts", "recordings")
     yield Rule("numbers_of_calls", ("calls",), "KEEP_NUMBERS_DAYS", days(keep.numbers))
@@ -74,6 +75,7 @@ def rules(keep: Keep) -> Iterator[Rule]:
     yield Rule("calls", of_calls, "KEEP_CALLS_DAYS", days(keep.calls))
     yield Rule("situations", ("call_steps",), "KEEP_SITUATIONS_DAYS", days(keep.situations))
     yield Rule("promises", of_promises, "KEEP_PROMISES_DAYS", days(keep.promises))
+    yield Rule("uploads", ("uploads", "upload_pieces"), "KEEP_UPLOADS_DAYS", days(keep.uploads))
     yield Rule("recordings", ("recordings",), "KEEP_RECORDINGS_DAYS", days(keep.recordings))
     yield Rule("notes", ("call_notes",), "KEEP_NOTES_DAYS", days(keep.notes))
     yield Rule("messages", ("messages",), "KEEP_MESSAGES_DAYS", days(keep.messages))

@@ -30,6 +30,7 @@ from app.records.notes import CallNote
 from app.records.outgoing import Outbox
 from app.records.privacy import Erasure, ForgottenDay
 from app.records.promises import IS_OWED, Promise, Recording, RecordingState
+from app.records.screen import Upload
 from app.records.topics import SynonymState, TopicSynonym
 from config import Keep
 
@@ -93,6 +94,7 @@ def everything(keep: Keep, now: datetime) -> Iterator[Old]:
         ("audit", keep.audit, _audit),
         ("erasures", keep.access, _erasures),
         ("notes", keep.notes, _notes),
+        ("uploads", keep.uploads, _uploads),
         ("messages", keep.messages, _messages),
         ("situations", keep.situations, _situations),
         ("promises", keep.promises, _promises),
@@ -256,6 +258,11 @@ def _notes(session: Session, before: datetime, now: datetime) -> int:
     waits = exists().where(Promise.number == CallNote.number, IS_OWED)
     keys = (CallNote.call_sid, CallNote.agent)
     return _delete_oldest(session, CallNote, keys, CallNote.written_at, before, ~waits)
+
+
+def _uploads(session: Session, before: datetime, now: datetime) -> int:
+    """Delete files that were sent about no case; those of a case stay with it. Their bytes go with them."""
+    return _delete_oldest(session, Upload, (Upload.id,), Upload.at, before, Upload.case.is_(None))
 
 
 def _links(session: Session, before: datetime, now: datetime) -> int:

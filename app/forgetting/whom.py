@@ -16,6 +16,7 @@ from app.records.messages import Message, MessageStop
 from app.records.notes import CallNote
 from app.records.privacy import Whom
 from app.records.promises import Promise
+from app.records.screen import Upload
 
 
 def numbers_of_nobody_else(session: Session, customer: str) -> Sequence[str]:
@@ -115,6 +116,14 @@ def their_promises(of: Person) -> ColumnElement[bool]:
 def their_notes(of: Person) -> ColumnElement[bool]:
     """An agent says themselves whom a note is about."""
     return _theirs(of, CallNote.number, CallNote.customer, true())
+
+
+def their_uploads(of: Person) -> ColumnElement[bool]:
+    """Files that name them; of whoever is no customer, those that were sent in calls from their number."""
+    if of.customer is not None:
+        return Upload.customer == of.customer
+    sent = select(Call.sid).where(Call.sid == Upload.call_sid, Call.remote_e164.in_(of.numbers))
+    return Upload.customer.is_(None) & sent.exists()
 
 
 def _theirs(

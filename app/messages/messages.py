@@ -181,6 +181,39 @@ def answer(
     return message
 
 
+def write(
+    session: Session,
+    number: str,
+    body: str,
+    author: Agent,
+    now: datetime,
+    *,
+    channel: MessageChannel,
+    line: str,
+    customer: str | None,
+    case: str | None,
+) -> Message:
+    """Let a message leave in the name of an agent who has asked for it with a press."""
+    message = Message(
+        sid=_new_sid(),
+        direction=Direction.OUTBOUND,
+        channel=channel,
+        number=number,
+        line=line,
+        body=body,
+        customer=customer,
+        case=case,
+        agent=author.key,
+        team=author.team,
+        author=author.key,
+        status="waiting",
+        at=now,
+        handled_at=now,
+    )
+    _leave(session, message, f"written/{message.sid}", now)
+    return message
+
+
 def way_to(session: Session, to: Message | Promise, now: datetime) -> tuple[MessageChannel, str | None, str]:
     """Return on which channel and from which line this number can be written to, and why it can't, if so.
 

@@ -20,6 +20,7 @@ import app.records.outgoing
 import app.records.privacy
 import app.records.promises
 import app.records.rules
+import app.records.screen
 import app.records.tokens
 import app.records.topics
 import app.records.trials  # noqa: F401  # each import puts its tables into the metadata

@@ -1,5 +1,6 @@
 // The agent's desk: events come in, the server renders, this places. Never a card of another call.
 
+import { screenChanged, screenShown } from "./desk/screen.js";
 import { useDevices } from "./desk/devices.js";
 import { flushNotes, noteOn, pinNote, saveWhatIsLeft, unpinNote, watchNotes } from "./desk/notes.js";
 import { beTheDesk } from "./desk/one_tab.js";
@@ -72,6 +73,7 @@ function placeCard(html, announceIt) {
   const card = cardPlace.querySelector(".card");
   putBack?.(card);
   watchNotes(card, said);
+  screenShown();
   desk.classList.add("has-card");
   showSide(before);
   if (announceIt) {
@@ -175,7 +177,10 @@ function hear(kind, data) {
   } else if (kind === "call") {
     const isPlaced = cardPlace.querySelector(".card")?.dataset.call === wanted;
     if (data.call_sid === wanted) showCard(wanted, isPlaced ? { part: "state" } : { announceIt: true });
+    screenChanged(data.call_sid);
     refreshBoard();
+  } else if (kind === "screen") {
+    screenChanged(data.call_sid);
   } else if (kind === "presence") {
     refreshPresence();
   } else if (kind === "promise") {
@@ -427,6 +432,7 @@ document.querySelector("#take-over").addEventListener("click", () => tab.takeOve
 const shown = cardPlace.querySelector(".card");
 if (shown) {
   watchNotes(shown);
+  screenShown();
   showSide(null);
 }
 saveWhatIsLeft();

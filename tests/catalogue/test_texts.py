@@ -76,10 +76,10 @@ COUNTS = set(
     promises refused seconds seen""".split()
 )
 NO_COUNTS = set(
-    """about above after agent anchor asked at before begin body browser cause choices columns day digits
-    email end error events example fact fate field file first from from_number hash how_long id item
+    """about above address after agent anchor asked at before begin body browser cause choices columns day
+    digits email end error events example fact fate field file first from from_number hash how_long id item
     items key kind last line link methods moment name names network now number numbers of organisation
-    outcome password phone place problem reference result role row rule scope sid sids since state step
+    outcome password phone place problem reference result role row rule scope sid sids since size state step
     subject team text then time times to_number until url user value version what when where which
     who why""".split()
 )

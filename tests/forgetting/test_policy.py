@@ -144,6 +144,7 @@ NOT_THEIRS = {
     *("lines", "rule_versions", "rule_drafts", "rule_tests", "api_tokens", "hooks"),  # ours
     # What people phone about, and single words of callers without the sentence, the call or who said it.
     *("topics", "topic_examples", "topic_synonyms", "topic_revision", "topic_fits"),
+    "screen_choices",  # what a team can put on a customer's screen
     *("carrier_looks", "workers_seen", "text_refusals"),
     *("erasures", "forgotten_days"),  # name nobody
     # Who looked at them is asked of the log itself: GET /consultations.

@@ -1,0 +1,116 @@
+// The customer's page beside a call: it is told that there is something new, fetches it, and puts it in its place.
+// Without this script the same page works with its forms and by being loaded again.
+
+const place = document.querySelector("#screen");
+const says = document.querySelector("#screen-says");
+const STREAM_TRIES = 3;
+const POLL = 1000; // while no stream comes through
+const POLL_BENEATH = 5000; // beside a stream that does: it may hang without saying so
+let stamp = place?.dataset.stamp ?? "";
+let stream = null;
+let failures = 0;
+let fetching = false;
+let again = false;
+
+/** Put what the server rendered in its place; what is the same stays, with what was typed or chosen in it. */
+function show(html) {
+  const made = document.createElement("template");
+  made.innerHTML = html;
+  const focused = document.activeElement?.id;
+  let isNew = false;
+  const wanted = [...made.content.children];
+  for (const [number, section] of wanted.entries()) {
+    const old = document.getElementById(section.id);
+    if (old && old.dataset.state === section.dataset.state) {
+      if (place.children[number] !== old) place.insertBefore(old, place.children[number] ?? null);
+      continue;
+    }
+    isNew ||= !old;
+    if (old) old.replaceWith(section);
+    if (place.children[number] !== section) place.insertBefore(section, place.children[number] ?? null);
+  }
+  while (place.children.length > wanted.length) place.lastElementChild.remove();
+  if (focused && !document.activeElement?.id) document.getElementById(focused)?.focus();
+  if (isNew) says.textContent = place.dataset.new;
+}
+
+async function refresh(now) {
+  if (fetching) {
+    again = true;
+    return;
+  }
+  fetching = true;
+  try {
+    const response = await fetch("/b/part", { headers: { "X-Requested-With": "fetch" } });
+    if (response.status === 409 || response.status === 410) location.replace("/b");
+    else if (response.ok) {
+      show(await response.text());
+      if (now) stamp = now;
+      if (says.textContent === place.dataset.lost) says.textContent = "";
+    }
+  } catch {
+    says.textContent = place.dataset.lost;
+  } finally {
+    fetching = false;
+    if (again) {
+      again = false;
+      refresh(stamp);
+    }
+  }
+}
+
+function hear(now) {
+  if (now === stamp) return;
+  if (place) refresh(now);
+  else location.replace("/b");
+}
+
+async function poll() {
+  try {
+    const response = await fetch("/b/state");
+    const { state, stamp: now } = await response.json();
+    if (state === "over" || (state === "waits") === Boolean(place)) location.replace("/b");
+    else if (place) hear(now);
+    if (says?.textContent === place?.dataset.lost && says) says.textContent = "";
+  } catch {
+    if (says) says.textContent = place.dataset.lost;
+  }
+  setTimeout(poll, stream?.readyState === EventSource.OPEN ? POLL_BENEATH : POLL);
+}
+
+function listen() {
+  stream = new EventSource("/b/events");
+  stream.addEventListener("open", () => { failures = 0; });
+  stream.addEventListener("changed", (event) => hear(JSON.parse(event.data).stamp));
+  stream.addEventListener("over", () => {
+    stream.close();
+    location.replace("/b");
+  });
+  stream.addEventListener("error", () => {
+    failures += 1;
+    // A proxy that lets none through: asking goes on without.
+    if (failures >= STREAM_TRIES) stream.close();
+  });
+}
+
+// A file that is too large need not be sent first.
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (!("upload" in form.dataset)) return;
+  const [file] = form.querySelector("[type=file]").files;
+  form.querySelector(".refusal")?.remove();
+  const sentence = document.createElement("p");
+  if (file && file.size > Number(place.dataset.most)) {
+    event.preventDefault();
+    sentence.className = "refusal";
+    sentence.setAttribute("role", "alert");
+    sentence.textContent = place.dataset.large;
+    form.append(sentence);
+    return;
+  }
+  says.textContent = place.dataset.sending;
+  form.querySelector("button").disabled = true;
+});
+
+listen();
+setTimeout(poll, POLL);
