@@ -39,7 +39,7 @@ from app.messages import webhooks as message_webhooks
 from app.promises import caps
 from app.scim import views as scim
 from app.screen import customer_views
-from app.voice import ring_test_webhooks, webhooks
+from app.voice import ring_test_webhooks, room_webhooks, webhooks
 from config import Settings, load
 
 
@@ -62,6 +62,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     webhooks.register(app)
     callback_webhooks.register(app)
     ring_test_webhooks.register(app)
+    room_webhooks.register(app)
     callers_page.register(app)
     customer_views.register(app)
     message_webhooks.register(app)

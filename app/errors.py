@@ -14,6 +14,15 @@ class InvalidField(ApplicationError):
         self.message = message
 
 
+class NotNow(ApplicationError):
+    """What was asked can't be done as things stand; `code` says why: a text `hand_over.…`."""
+
+    def __init__(self, code: str, **values: object) -> None:
+        super().__init__(code)
+        self.code = code
+        self.values = values
+
+
 class InvalidTransition(ApplicationError):
     """News that may not follow what is already known; recorded, not applied."""
 

@@ -101,14 +101,16 @@ class Needed:
     scope: Scope
     noun: Noun | None
     own_desk: bool
+    own_calls: bool = False
 
 
 def require(
-    scope: Scope, noun: Noun | None = None, *, own_desk: bool = False
+    scope: Scope, noun: Noun | None = None, *, own_desk: bool = False, own_calls: bool = False
 ) -> Callable[[Callable[P, T]], Callable[P, T]]:
     """Let a view through only with a token of this scope, for this noun or for all; `write` includes `read`.
 
-    With `own_desk` an agent's own desk token does as well: for views whose `agent` is that agent.
+    With `own_desk` an agent's own desk token does as well: for views whose `agent` is that agent. With
+    `own_calls` too: in which calls, the view sees to.
     Raises ApiProblem: 401 without a valid token, 403 when its scope is too small, 429 when it asks too often.
     """
 
@@ -117,13 +119,13 @@ def require(
         def guarded(*args: P.args, **kwargs: P.kwargs) -> T:
             token = of_request()
             is_own_desk = own_desk and token.scope == Scope.DESK and token.agent == kwargs.get("agent")
-            if not is_own_desk:
+            if not is_own_desk and not (own_calls and token.scope == Scope.DESK):
                 _hold(token, scope, noun, "forbidden_other_desk" if own_desk else "forbidden")
             _count(token, kwargs)
             g.api_token = token
             return view(*args, **kwargs)
 
-        vars(guarded)[NEEDED] = Needed(scope, noun, own_desk)
+        vars(guarded)[NEEDED] = Needed(scope, noun, own_desk, own_calls)
         return guarded
 
     return decorate

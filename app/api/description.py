@@ -179,7 +179,7 @@ def _scopes(operation: Operation) -> list[str]:
     enough = ["write"] if operation.scope == Scope.WRITE else ["read", "write"]
     if operation.noun:
         enough.append(scopes.needed(operation.scope, operation.noun))
-    return [*enough, "desk"] if operation.own_desk else enough
+    return [*enough, "desk"] if operation.own_desk or operation.own_calls else enough
 
 
 def _way_in(scope: str) -> dict[str, list[str]]:

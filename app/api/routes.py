@@ -42,6 +42,7 @@ class Operation:
     scope: Scope | None  # None: open to everybody
     noun: Noun | None  # what it is about; None: a token for some nouns never does
     own_desk: bool  # an agent's own desk token does as well
+    own_calls: bool  # so does any, in the agent's own calls
     body: type[BaseModel] | None
     answers: Mapping[int, Shown]  # by status; None: no body
     is_page: bool  # answers a page of such items
@@ -61,6 +62,7 @@ def operation(
     answers: Mapping[int, Shown],
     body: type[BaseModel] | None = None,
     own_desk: bool = False,
+    own_calls: bool = False,
     is_page: bool = False,
     query: type[Said] | None = None,
     name: str | None = None,
@@ -76,11 +78,12 @@ def operation(
                 scope=scope,
                 noun=noun,
                 own_desk=own_desk,
+                own_calls=own_calls,
                 body=body,
                 answers=answers,
                 is_page=is_page,
                 query=query,
-                view=require(scope, noun, own_desk=own_desk)(view) if scope else view,
+                view=require(scope, noun, own_desk=own_desk, own_calls=own_calls)(view) if scope else view,
             )
         )
         return view

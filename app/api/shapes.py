@@ -19,6 +19,7 @@ from app.records.agents import Intent, Reach, Softphone
 from app.records.audit import Via
 from app.records.calls import Call as CallRow
 from app.records.calls import CallStep, StepKind, StepOutcome
+from app.records.legs import HandOverKind, HandOverOutcome, HandOverPhase, LegRole, LegState
 from app.records.promises import Promise as PromiseRow
 from app.records.promises import PromiseEvent, PromiseState
 from app.routing.publishing import Published
@@ -111,6 +112,37 @@ class Call(CallInList):
     rule_version: int
     steps: list[Step]
     said: list[str] = Field(description="about_said")
+
+
+class Leg(Answer):
+    """Who is in a call."""
+
+    role: Annotated[str, words(LegRole)]
+    agent: str | None
+    state: Annotated[str, words(LegState)]
+
+
+class Transfer(Answer):
+    """How a hand-over stands, or how it ended."""
+
+    kind: Annotated[str, words(HandOverKind)]
+    from_: str = Field(validation_alias="from_agent", serialization_alias="from")
+    to: str = Field(validation_alias="to_agent")
+    phase: Annotated[str, words(HandOverPhase)] = Field(description="about_phase")
+    outcome: Annotated[str, words(HandOverOutcome)] | None = Field(description="about_transfer_outcome")
+    not_taken: str = Field(description="about_not_taken")
+    why: str = Field(description="about_why")
+    promise: int | None = Field(description="about_promise")
+    started_at: At
+    ended_at: At | None
+
+
+class Conversation(Answer):
+    """Who is in a call, and how it is being handed over."""
+
+    call_sid: str
+    legs: list[Leg]
+    transfer: Transfer | None
 
 
 def call(row: CallRow, steps: Sequence[CallStep], language: str, by_version: Mapping[int, Published]) -> Json:
@@ -304,6 +336,8 @@ EXAMPLES: dict[str, Any] = {
     },
     "PresenceWritten": {"state": "available", "reach": "desk"},
     "Heartbeat": {"visible": True, "softphone": "ready"},
+    "TransferWritten": {"to": "bram", "kind": "warm", "why": "Belt over haar paspoort, spoed."},
+    "HoldWritten": {"on": True},
     "PromiseWritten": {
         "number": "+31687654321",
         "due_at": "2126-05-01T16:00:00+02:00",

@@ -15,6 +15,7 @@ from werkzeug.routing import RequestRedirect
 from app import catalogue, db, web
 from app.api import (
     audit_views,
+    conversation_views,
     description,
     erasure_views,
     hook_views,
@@ -260,6 +261,7 @@ def _before_the_last(after: str) -> Any:
     return tuple_(Call.created_at, Call.sid) < tuple_(literal(last, UtcDateTime), literal(after))
 
 
+conversation_views.enter()
 promise_views.enter()
 hook_views.enter()
 audit_views.enter()

@@ -27,6 +27,7 @@ from app.jobs import (
     mails,
     recordings,
     retention,
+    rooms,
     sweep,
     waiting,
 )
@@ -88,6 +89,12 @@ class Timetable:
             "seen": Job(Way.HERE, self._write_down_that_we_live, every_seconds=4.0),
             "redirects": self._delivery(outbox.REDIRECT_CALL, Way.BESIDE, at_once=8),
             "ends": self._delivery(outbox.END_LEG, Way.BESIDE, at_once=8),
+            "rooms": Job(
+                Way.BESIDE,
+                lambda: rooms.keep_due(self.carrier, deployment, utcnow(), stopped=self.stopped.is_set),
+                lambda moments: rooms.due(moments.now),
+                at_once=8,
+            ),
             "dead_desks": Job(
                 Way.QUEUED,
                 self._leave_dead_desks,

@@ -19,7 +19,7 @@ from app.records.calls import Call, CallState, CallStep
 from app.records.lines import Line
 from app.routing import reading, rules
 from app.routing.ladder import Ladder
-from app.voice import call_control
+from app.voice import held as held_calls
 from app.voice import waiting as waiting_callers
 
 log = logging.getLogger(__name__)
@@ -179,5 +179,5 @@ def _served(sid: str, deployment: Deployment, now: datetime) -> bool:
         known = reading.of_call(session, call, now, deployment.defaults)
         if not waiting_callers.serve(session, call, step, known, now, deployment):
             return False
-        call_control.send_on(session, call, now)
+        held_calls.send_on(session, call, now)
         return True

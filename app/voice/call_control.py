@@ -81,13 +81,7 @@ def _ring_elsewhere(
             payload["leg_sid"] = step.leg_sid
         outbox.add(session, outbox.END_LEG, key, payload, now)
     else:
-        send_on(session, call, now)
-
-
-def send_on(session: Session, call: Call, now: datetime) -> None:
-    """Ask the carrier to break off what the caller hears and fetch the step that is the call's own now."""
-    key = f"redirect/{call.sid}/{call.step}"
-    outbox.add(session, outbox.REDIRECT_CALL, key, {"call_sid": call.sid, "step": call.step}, now)
+        held.send_on(session, call, now)
 
 
 def pick(session: Session, call_sid: str, agent: str, customer: str, case: str | None, now: datetime) -> None:

@@ -14,7 +14,7 @@ from app.records import lifecycle
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.promises import Promise
 from app.routing import rules
-from app.voice import owing, withheld
+from app.voice import handing_over, owing, withheld
 from app.voice import steps as call_steps
 from app.voice.held import facts_of, tell_desk
 
@@ -66,6 +66,7 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
     """
     if call.state == CallState.ENDED:
         return
+    handing_over.call_ends(session, call, now, deployment)
     step = session.get(CallStep, (call.sid, call.step))
     # Who waited and was told of a callback knows of it, whoever rang for them as they hung up.
     was_told = call.state in (CallState.WAITING, CallState.PROMISING) or call.promise is not None

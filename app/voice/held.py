@@ -10,6 +10,7 @@ from app.agents import desk_events
 from app.carrier import twiml
 from app.deployment import Deployment
 from app.errors import UnknownCall
+from app.outgoing import outbox
 from app.records.calls import Call, CallState, CallStep, Inbox
 from app.routing import reading
 from app.routing.facts import Facts
@@ -76,3 +77,9 @@ def advance(session: Session, call: Call, now: datetime, deployment: Deployment)
 
 def tell_desk(session: Session, agent: str, call: Call, state: str, now: datetime) -> None:
     desk_events.tell(session, agent, "call", {"call_sid": call.sid, "state": state}, now)
+
+
+def send_on(session: Session, call: Call, now: datetime) -> None:
+    """Ask the carrier to break off what the caller hears and fetch the step that is the call's own now."""
+    key = f"redirect/{call.sid}/{call.step}"
+    outbox.add(session, outbox.REDIRECT_CALL, key, {"call_sid": call.sid, "step": call.step}, now)

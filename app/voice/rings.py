@@ -17,7 +17,7 @@ from app.records.calls import Call, CallState, CallStep, Inbox, StepOutcome
 from app.records.promises import Promise
 from app.routing import rules, sentences
 from app.routing.sentences import Sentence
-from app.voice import settling
+from app.voice import legs, rooms, settling
 from app.voice.ending import conversation_is_over, finish, is_rung_back, line_dropped, release
 from app.voice.held import advance, held, once, reply_of_step, tell_desk
 from app.voice.steps import RING_KINDS
@@ -56,6 +56,10 @@ def leg(
     if call.state == CallState.ENDED:
         if picked_up:
             talked_after_all(session, call, step, now, now)
+        return
+    if (room := legs.room_of(session, sid)) is not None:
+        # How this leg stands is read from the room; that somebody put down there ends nobody's call.
+        legs.wake(session, room, now)
         return
     step.leg_sid = step.leg_sid or leg_sid[:64] or None
     is_over_at_once = status in ("failed", "no-answer") and now - step.started_at < AT_ONCE
@@ -112,6 +116,10 @@ def ended(
             return reply_of_step(session, call)
         return _ring_is_over(session, call, step, dial, now, deployment)
 
+    if call.step == number and dial.call_status not in CARRIER_SAYS_ENDED:
+        room = rooms.follows(session, call, now, deployment)
+        if room is not None:
+            return room
     if dial.status == "busy" and _was_busy_with_us(session, call, step, dial, now):
         return _ring_once_more(session, call, step, now, deployment)
     return once(session, sid, f"ended/{number}", now, answer)

@@ -50,7 +50,7 @@ def situation(
                 # Who was asked into a conversation was rung as a colleague, as far as the ladder goes.
                 kind=StepKind.COLLEAGUE if step.kind == StepKind.CONSULT else StepKind(step.kind),
                 agent=step.agent,
-                outcome=StepOutcome(step.outcome or StepOutcome.ABANDONED),
+                outcome=_as_tried(step),
                 declined_why=step.declined_why,
                 endpoint=step.endpoint,
             )
@@ -58,6 +58,12 @@ def situation(
         ],
         rung_seconds=sum(_seconds(step) for step in finished if step.kind in RING_KINDS),
     )
+
+
+def _as_tried(step: CallStep) -> StepOutcome:
+    """Return how a ring ended for a caller who needs somebody else: who talked with them is gone."""
+    outcome = StepOutcome(step.outcome or StepOutcome.ABANDONED)
+    return StepOutcome.FAILED if outcome == StepOutcome.ANSWERED else outcome
 
 
 def _seconds(step: CallStep) -> float:

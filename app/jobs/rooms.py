@@ -1,0 +1,349 @@
+"""Is each room as it should be? Its keeper reads it back and asks for what differs, until nothing does.
+
+Any number of workers may keep rooms at once: one takes a room for some seconds, and what it asks of the
+carrier is harmless when it is asked twice.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from sqlalchemy import Select, select, update
+from sqlalchemy.orm import Session
+
+from app import db
+from app.carrier.rest import FOR_GOOD, Carrier, Participant, with_parameters
+from app.clock import Clock, going_on_from
+from app.db import Moment
+from app.deployment import Deployment
+from app.errors import CarrierError
+from app.jobs import sweep
+from app.records.agents import Agent
+from app.records.calls import Call, CallState, CallStep, StepOutcome
+from app.records.legs import CallLeg, CallRoom
+from app.voice import handing_over, legs, room_plan, rooms
+from app.voice.hand_over import Event
+from app.voice.held import held
+from app.voice.room_plan import Change, HangUp, MoveIn, RingIn
+
+log = logging.getLogger(__name__)
+
+HELD_FOR = timedelta(seconds=6)
+WHILE_UNDER_WAY = timedelta(seconds=2)
+WHILE_SETTLED = timedelta(seconds=15)
+# In a row, before the room is looked at again in its time.
+ROUNDS = 6
+# Who dialled follows who was dialled at once; later than this the request for it was lost.
+FOLLOWS_WITHIN = timedelta(seconds=1.5)
+# A room that the carrier doesn't open within this time is given up: the two talk as before.
+OPENS_WITHIN = timedelta(seconds=6)
+# What was read may be older than news that came meanwhile.
+READ_IS_OLD = timedelta(seconds=1)
+# A ring that brought no news for so long is over.
+RING_IS_OVER = timedelta(seconds=handing_over.RING_SECONDS + 15)
+# Without a word this long, nobody is in it.
+GIVEN_UP_AFTER = timedelta(hours=4, minutes=10)
+
+
+def due(now: Moment) -> Select[str]:
+    """Return the calls whose rooms are to be looked at."""
+    return select(CallRoom.call_sid).where(CallRoom.look_at <= now)
+
+
+def keep_due(
+    carrier: Carrier, deployment: Deployment, now: datetime, *, stopped: Callable[[], bool] = lambda: False
+) -> int:
+    """Look at the rooms that are due, one by one; return how many."""
+    clock, kept = going_on_from(now), 0
+    while not stopped():
+        sid = _take(clock())
+        if sid is None:
+            break
+        try:
+            _Keeper(carrier, deployment, sid, clock).keep()
+        except Exception:
+            # The others are kept all the same, and this one again in its time.
+            log.exception("a room could not be kept", extra={"call_sid": sid})
+        kept += 1
+    return kept
+
+
+def _take(now: datetime) -> str | None:
+    oldest = due(now).order_by(CallRoom.look_at).limit(1).with_for_update(skip_locked=True)
+    with db.transaction() as session:
+        return session.scalar(
+            update(CallRoom)
+            .where(CallRoom.call_sid == oldest.scalar_subquery())
+            .values(look_at=now + HELD_FOR)
+            .returning(CallRoom.call_sid),
+            execution_options={"synchronize_session": False},
+        )
+
+
+@dataclass(frozen=True)
+class _Round:
+    """A room at one moment: what is to be asked, and by which names the carrier knows it."""
+
+    version: int
+    name: str
+    conference: str | None
+    asks: list[room_plan.Ask]
+    is_under_way: bool
+    customer_is_missing: bool
+    is_over: bool
+
+
+@dataclass
+class _Keeper:
+    """Keeps one room, this once."""
+
+    carrier: Carrier
+    deployment: Deployment
+    sid: str
+    clock: Clock
+
+    def keep(self) -> None:
+        for _ in range(ROUNDS):
+            read_at = self.clock()
+            seen, is_read = self._read()
+            with db.transaction() as session:
+                round_ = self._look(session, seen if is_read else None, read_at)
+            if round_ is None or round_.is_over:
+                return
+            self._again(round_)
+            if round_.customer_is_missing:
+                sweep.look_up(self.sid, self.carrier, self.deployment, self.clock())
+            done = [self._ask(ask, round_) for ask in round_.asks]
+            if not done or not all(done):
+                return
+
+    def _again(self, round_: _Round) -> None:
+        """Look again in its time, or at once when something was wanted meanwhile."""
+        in_a_while = WHILE_UNDER_WAY if round_.is_under_way or round_.asks else WHILE_SETTLED
+        with db.transaction() as session:
+            session.execute(
+                update(CallRoom)
+                .where(CallRoom.call_sid == self.sid, CallRoom.version == round_.version)
+                .values(look_at=self.clock() + in_a_while)
+                .execution_options(synchronize_session=False)
+            )
+
+    # --- reading it ---
+
+    def _read(self) -> tuple[dict[str, Participant], bool]:
+        """Return who is in the room by label, and whether the carrier could be asked."""
+        with db.reading() as session:
+            room = session.get(CallRoom, self.sid)
+            known = (room.name, room.conference_sid) if room is not None else ("", None)
+        name, conference = known
+        try:
+            conference = conference or self.carrier.conference_of(name)
+            people = self.carrier.participants(conference) if conference else []
+        except CarrierError:
+            return {}, False
+        if conference and conference != known[1]:
+            with db.transaction() as session:
+                session.get_one(CallRoom, self.sid).conference_sid = conference
+        return {one.label: one for one in people}, True
+
+    def _look(
+        self, session: Session, seen: Mapping[str, Participant] | None, read_at: datetime
+    ) -> _Round | None:
+        """Write down what was seen, and work out what is to be asked."""
+        call = held(session, self.sid)
+        room = session.get(CallRoom, self.sid, populate_existing=True)
+        if room is None or room.look_at is None:
+            return None
+        now = self.clock()
+        if seen is not None:
+            self._note(session, call, seen, read_at)
+        self._give_up(session, call, room, now)
+        session.flush()
+        rows = legs.of_call(session, self.sid)
+        # A caller who goes on to somebody else is redirected out of the room, by another job.
+        there = [leg for leg in rows if leg.left_at is None and (leg.number != legs.CUSTOMER or leg.goes)]
+        is_over = call.state != CallState.TALKING and not there
+        if is_over or now - room.opened_at > GIVEN_UP_AFTER:
+            legs.close(session, self.sid, now)
+            return _Round(room.version, room.name, None, [], False, False, is_over=True)
+        asks = room_plan.asks(room_plan.stands(rows), seen) if seen is not None else []
+        asks += self._follow(rows, now)
+        is_under_way = handing_over.going_on(session, self.sid) is not None or any(
+            leg.left_at is None and (leg.joined_at is None or leg.goes) for leg in rows
+        )
+        is_missing = seen is not None and call.state == CallState.TALKING and self._is_missing(rows, seen)
+        return _Round(
+            room.version, room.name, room.conference_sid, asks, is_under_way, is_missing, is_over=False
+        )
+
+    def _is_missing(self, rows: Sequence[CallLeg], seen: Mapping[str, Participant]) -> bool:
+        """Tell whether the customer isn't where they were: the carrier says whether their call goes on."""
+        return any(leg.number == legs.CUSTOMER and leg.is_there and leg.label not in seen for leg in rows)
+
+    def _note(self, session: Session, call: Call, seen: Mapping[str, Participant], read_at: datetime) -> None:
+        for leg in legs.of_call(session, self.sid):
+            one = seen.get(leg.label)
+            if one is not None:
+                if leg.joined_at is None and leg.left_at is None:
+                    rooms.joined(session, call, leg, self.clock(), self.deployment, leg_sid=one.call_sid)
+            elif leg.number != legs.CUSTOMER and _was_there(leg, read_at - READ_IS_OLD):
+                rooms.left(session, call, leg, self.clock(), self.deployment)
+
+    def _give_up(self, session: Session, call: Call, room: CallRoom, now: datetime) -> None:
+        """A room that didn't come about, and a ring of which no news came, are over."""
+        for leg in legs.of_call(session, self.sid):
+            is_rung = leg.answered_at is None and leg.left_at is None
+            if is_rung and now - leg.added_at > RING_IS_OVER:
+                rooms.not_taken(session, call, leg.number, StepOutcome.NO_ANSWER, now, self.deployment)
+        rows = legs.of_call(session, self.sid)
+        nobody_came = not any(leg.joined_at for leg in rows) and now - room.opened_at > OPENS_WITHIN
+        if nobody_came and call.state == CallState.TALKING:
+            handing_over.happened(session, call, Event.NO_ROOM, now, self.deployment)
+            for leg in rows:
+                if leg.answered_at is None:
+                    legs.leave(session, leg, now)
+            if not any(leg.goes and leg.left_at is None for leg in legs.of_call(session, self.sid)):
+                legs.close(session, self.sid, now)
+
+    def _follow(self, rows: Sequence[CallLeg], now: datetime) -> list[room_plan.Ask]:
+        """Who dialled and didn't follow by themselves are fetched, once."""
+        child = next((leg for leg in rows if not leg.is_parent and leg.added_at == leg.answered_at), None)
+        parent = next((leg for leg in rows if leg.is_parent), None)
+        if child is None or parent is None or parent.asked_at is not None or parent.left_at is not None:
+            return []
+        late = child.asked_at is not None and now - child.asked_at > FOLLOWS_WITHIN
+        return [MoveIn(parent.number)] if late and parent.joined_at is None else []
+
+    # --- asking ---
+
+    def _ask(self, ask: room_plan.Ask, round_: _Round) -> bool:
+        """Ask the carrier for one thing; tell whether it may have done it."""
+        try:
+            match ask:
+                case MoveIn(number):
+                    self._move_in(number, round_.name)
+                case RingIn(number):
+                    self._ring_in(number, round_.name)
+                case HangUp(number):
+                    self._hang_up(number)
+                case Change():
+                    self._change(ask, round_)
+                case unknown:
+                    assert_never(unknown)
+        except CarrierError as error:
+            log.warning(
+                "a room's leg could not be changed",
+                extra={"call_sid": self.sid, "ask": type(ask).__name__, "code": error.code},
+            )
+            return error.code in FOR_GOOD
+        return True
+
+    def _url(self, name: str, number: int, what: str) -> str:
+        return rooms.address(self.deployment.public_url, name, number, what)
+
+    def _note_of(self, number: int, **values: object) -> None:
+        with db.transaction() as session:
+            held(session, self.sid)
+            leg = session.get_one(CallLeg, (self.sid, number), populate_existing=True)
+            for name, value in values.items():
+                setattr(leg, name, value)
+
+    def _leg(self, number: int) -> CallLeg:
+        with db.reading() as session:
+            return session.get_one(CallLeg, (self.sid, number))
+
+    def _move_in(self, number: int, name: str) -> None:
+        """Redirect a call that was put through into the room."""
+        leg = self._leg(number)
+        sid = leg.sid or self._dialled_by(self.sid)
+        if sid is None:
+            self._is_gone(number)
+            return
+        self._note_of(number, sid=sid, asked_at=self.clock())
+        try:
+            self.carrier.redirect_call(sid, self._url(name, number, "enter"))
+        except CarrierError as error:
+            if error.code in FOR_GOOD or error.status == 404:
+                self._is_gone(number)
+            else:
+                self._note_of(number, asked_at=None)
+            raise
+
+    def _dialled_by(self, sid: str) -> str | None:
+        live = [leg for leg in self.carrier.legs_of(sid) if leg.status == "in-progress"]
+        return live[0].sid if live else None
+
+    def _ring_in(self, number: int, name: str) -> None:
+        """Ring a colleague; an ordinary phone is asked for a yes before anybody hears it."""
+        with db.transaction() as session:
+            call = held(session, self.sid)
+            leg = session.get_one(CallLeg, (self.sid, number), populate_existing=True)
+            step = session.get_one(CallStep, (self.sid, number))
+            if leg.asked_at is not None or leg.goes or leg.agent is None:
+                return
+            leg.asked_at = self.clock()
+            agent = session.get_one(Agent, leg.agent)
+            to, line = f"client:{agent.key}", call.line
+            if step.endpoint == "phone":
+                to = agent.rings_on or ""
+            known = {"call_sid": call.sid, "case": call.case, "customer": call.customer}
+        parameters = {key: value for key, value in known.items() if value}
+        what = "enter" if to.startswith("client:") else "whisper"
+        try:
+            sid = self.carrier.place_call(
+                to=with_parameters(to, parameters),
+                from_=line,
+                url=self._url(name, number, what),
+                status_url=self._url(name, number, "ring"),
+                ring_seconds=handing_over.RING_SECONDS,
+            )
+        except CarrierError:
+            with db.transaction() as session:
+                call = held(session, self.sid)
+                rooms.not_taken(session, call, number, StepOutcome.FAILED, self.clock(), self.deployment)
+            raise
+        with db.transaction() as session:
+            held(session, self.sid)
+            leg = session.get_one(CallLeg, (self.sid, number), populate_existing=True)
+            leg.sid = leg.sid or sid
+
+    def _hang_up(self, number: int) -> None:
+        leg = self._leg(number)
+        sid = leg.sid
+        if sid is None and leg.asked_at is not None and leg.answered_at is None:
+            return  # the name of its ring is still to come
+        if sid is not None:
+            try:
+                self.carrier.end_call(sid)
+            except CarrierError as error:
+                if error.code not in FOR_GOOD and error.status != 404:
+                    raise
+        self._is_gone(number)
+
+    def _is_gone(self, number: int) -> None:
+        with db.transaction() as session:
+            call = held(session, self.sid)
+            leg = session.get_one(CallLeg, (self.sid, number), populate_existing=True)
+            if number == legs.CUSTOMER:
+                leg.left_at = leg.left_at or self.clock()
+            else:
+                rooms.left(session, call, leg, self.clock(), self.deployment)
+
+    def _change(self, ask: Change, round_: _Round) -> None:
+        if round_.conference is None:
+            return
+        self.carrier.set_participant(
+            round_.conference,
+            ask.label,
+            on_hold=ask.on_hold,
+            hold_url=self._url(round_.name, ask.number, "hold"),
+            muted=ask.muted,
+            closes_room=ask.closes_room,
+            coaches=ask.coaches,
+        )
+
+
+def _was_there(leg: CallLeg, before: datetime) -> bool:
+    return leg.joined_at is not None and leg.left_at is None and leg.joined_at < before

@@ -1,0 +1,373 @@
+"""What becomes of a conversation that is handed over? Told by the carrier's requests, and its silences."""
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+
+from app import db
+from app.carrier.rest import Carrier
+from app.deployment import Deployment
+from app.errors import NotNow
+from app.records.agents import Activity, DeskEvent, Presence
+from app.records.callers import Case
+from app.records.calls import Call, CallState, Outcome
+from app.records.legs import HandOver, HandOverKind, HandOverOutcome, HandOverPhase
+from app.records.promises import Promise
+from app.voice import handing_over
+from app.voice.hand_over import Event
+from app.voice.handing_over import Wish
+from app.voice.held import held
+from config import Settings
+from tests import factories
+from tests.exchange import ANNAS, Exchange
+from tests.factories import ADA
+from tests.rest_carrier import FakeCarrier
+from tests.telephone import Line
+
+
+@pytest.fixture(autouse=True)
+def town(flask_app: Flask) -> None:
+    with db.transaction() as session:
+        factories.line(session, hours="24/7")
+        for key in ("anna", "bram", "carla"):
+            factories.agent(session, key, phone="+31201111111" if key == "carla" else None)
+        factories.customer(session, "ada", ADA)
+        factories.case(session, "Z1", "ada", handled_by=("anna",))
+
+
+@pytest.fixture
+def talk(call: Line, fake: FakeCarrier, carrier: Carrier, settings: Settings) -> Exchange:
+    """Ada and Anna talk."""
+    call.comes_in()
+    exchange = Exchange(call, fake, carrier, settings)
+    for status in ("ringing", "in-progress"):
+        call.post(call.attribute("Client", "statusCallback"), CallSid=ANNAS, CallStatus=status)
+    return exchange
+
+
+def begins(talk: Exchange, to: str = "bram", kind: HandOverKind = HandOverKind.WARM, **wish: Any) -> None:
+    with db.transaction() as session:
+        call = held(session, talk.call.sid)
+        wanted = Wish(to, kind, "Zij belt over haar paspoort.", **wish)
+        handing_over.begin(session, call, "anna", wanted, datetime.now(UTC), Deployment.of(talk.settings))
+    talk.settle()
+
+
+def presses(talk: Exchange, event: Event, agent: str = "anna") -> None:
+    with db.transaction() as session:
+        call = held(session, talk.call.sid)
+        handing_over.press(session, call, agent, event, datetime.now(UTC), Deployment.of(talk.settings))
+    talk.settle()
+
+
+def row(talk: Exchange) -> HandOver:
+    with db.reading() as session:
+        return session.scalars(select(HandOver).where(HandOver.call_sid == talk.call.sid)).one()
+
+
+def stored(talk: Exchange) -> Call:
+    with db.reading() as session:
+        return session.get_one(Call, talk.call.sid)
+
+
+def activity(agent: str) -> str:
+    with db.reading() as session:
+        return session.get_one(Presence, agent).activity
+
+
+def told(agent: str, kind: str) -> list[dict[str, Any]]:
+    with db.reading() as session:
+        wanted = select(DeskEvent).where(DeskEvent.agent == agent, DeskEvent.kind == kind)
+        return [event.data for event in session.scalars(wanted.order_by(DeskEvent.number))]
+
+
+def a_minute_passes() -> None:
+    """Whoever hangs up now has had their conversation."""
+    with db.transaction() as session:
+        ended_at = datetime.now(UTC) - timedelta(minutes=1)
+        session.execute(update(HandOver).values(ended_at=ended_at))
+
+
+CUSTOMER_AND_BRAM = {"leg0": False, "leg2": False}
+
+
+def test_a_colleague_hears_the_story_while_the_customer_hears_why_they_wait(talk: Exchange) -> None:
+    begins(talk)
+
+    assert talk.who_rings() == ["client:bram"]
+    assert talk.labels() == {"leg1": False, "leg0": True}
+    assert "Anna belt er een collega bij" in talk.listens(talk.call.sid)
+    pop = told("bram", "screen_pop")[0]
+    assert pop["hand_over"] == {"from": "anna", "kind": "warm", "why": "Zij belt over haar paspoort."}
+    assert activity("bram") == Activity.RINGING
+
+    talk.picks_up()
+    talk.settle()
+
+    assert talk.labels() == {"leg1": False, "leg0": True, "leg2": False}
+    assert "overlegt met een collega" in talk.listens(talk.call.sid)
+    assert row(talk).phase == HandOverPhase.CONSULTING
+    assert (activity("anna"), activity("bram")) == (Activity.TALKING, Activity.TALKING)
+
+    presses(talk, Event.JOIN)
+
+    assert talk.labels() == {"leg1": False, "leg0": False, "leg2": False}
+
+    presses(talk, Event.COMPLETE)
+
+    assert talk.labels() == CUSTOMER_AND_BRAM
+    assert ANNAS not in talk.lives
+    assert (activity("anna"), activity("bram")) == (Activity.WRAPPING_UP, Activity.TALKING)
+    assert (row(talk).outcome, stored(talk).bridged_to) == (HandOverOutcome.HANDED_OVER, "bram")
+    with db.reading() as session:
+        assert session.get_one(Case, "Z1").owner == "bram"
+    assert talk.room is not None
+    assert talk.room.people["leg2"]["end_conference_on_exit"] is True
+    assert [leg["role"] for leg in told("bram", "legs")[-1]["legs"]] == ["customer", "agent"]
+
+    a_minute_passes()
+    talk.hangs_up(talk.second())
+    talk.settle()
+
+    assert talk.lives == set()
+    assert (stored(talk).state, stored(talk).outcome) == (CallState.ENDED, Outcome.TALKED)
+    assert activity("bram") == Activity.WRAPPING_UP
+
+
+def test_the_case_stays_with_who_wants_to_keep_it(talk: Exchange) -> None:
+    begins(talk, keeps_owner=True)
+    talk.picks_up()
+    talk.settle()
+    presses(talk, Event.COMPLETE)
+
+    with db.reading() as session:
+        assert session.get_one(Case, "Z1").owner == "anna"
+    assert stored(talk).bridged_to == "bram"
+
+
+@pytest.mark.parametrize("status", ["busy", "no-answer", "failed", "canceled"])
+@pytest.mark.parametrize("kind", HandOverKind)
+def test_a_colleague_who_does_not_come_changes_nothing(
+    talk: Exchange, status: str, kind: HandOverKind
+) -> None:
+    begins(talk, kind=kind)
+    talk.does_not_pick_up(status)
+    talk.settle()
+
+    assert talk.labels() == {"leg1": False, "leg0": False}
+    assert row(talk).outcome == HandOverOutcome.RETURNED
+    assert (stored(talk).bridged_to, activity("anna")) == ("anna", Activity.TALKING)
+    assert activity("bram") == Activity.IDLE
+
+    a_minute_passes()
+    talk.hangs_up(ANNAS)
+    talk.settle()
+
+    assert (stored(talk).outcome, talk.lives) == (Outcome.TALKED, set())
+
+
+def test_a_voicemail_is_asked_for_a_yes_and_hears_nobody(talk: Exchange) -> None:
+    with db.transaction() as session:
+        session.execute(update(Presence).where(Presence.agent == "carla").values(reach="phone"))
+    begins(talk, to="carla")
+
+    assert talk.who_rings() == ["+31201111111"]
+    talk.picks_up(answer="")
+    talk.settle()
+
+    assert talk.labels() == {"leg1": False, "leg0": False}
+    assert row(talk).outcome == HandOverOutcome.RETURNED
+
+    with db.transaction() as session:
+        session.execute(update(Presence).where(Presence.agent == "carla").values(intent="available"))
+    with db.transaction() as session:
+        session.execute(update(HandOver).values(call_sid=talk.call.sid))
+    begins(talk, to="carla")
+    talk.picks_up(answer="1")
+    talk.settle()
+
+    assert set(talk.labels()) == {"leg1", "leg0", "leg3"}
+
+
+def test_a_cold_hand_over_leaves_when_somebody_is_there(talk: Exchange) -> None:
+    begins(talk, kind=HandOverKind.COLD)
+
+    assert ANNAS in talk.lives
+    talk.picks_up()
+    talk.settle()
+
+    assert talk.labels() == CUSTOMER_AND_BRAM
+    assert ANNAS not in talk.lives
+
+
+def test_the_customer_comes_back_from_every_phase(talk: Exchange) -> None:
+    begins(talk)
+    presses(talk, Event.CANCEL)
+    presses(talk, Event.CANCEL)
+    assert talk.labels() == {"leg1": False, "leg0": False}
+    assert talk.who_rings() == []
+    assert activity("bram") == Activity.IDLE
+
+
+@pytest.mark.parametrize("joined", [False, True])
+def test_who_was_asked_goes_again(talk: Exchange, joined: bool) -> None:
+    begins(talk)
+    talk.picks_up()
+    talk.settle()
+    if joined:
+        presses(talk, Event.JOIN)
+    presses(talk, Event.CANCEL)
+
+    assert talk.labels() == {"leg1": False, "leg0": False}
+    assert (stored(talk).bridged_to, activity("bram")) == ("anna", Activity.WRAPPING_UP)
+
+
+def test_a_customer_who_hangs_up_meanwhile_is_owed_a_call_and_both_screens_say_so(talk: Exchange) -> None:
+    begins(talk)
+    talk.picks_up()
+    talk.settle()
+
+    talk.hangs_up(talk.call.sid)
+    talk.settle()
+
+    last = told("bram", "transfer")[-1]
+    assert (last["outcome"], last == told("anna", "transfer")[-1]) == ("customer_left", True)
+    with db.reading() as session:
+        promise = session.get_one(Promise, last["promise"])
+        assert (promise.agent, promise.number) == ("anna", ADA)
+    # The two may end their sentence.
+    assert set(talk.labels()) == {"leg1", "leg2"}
+
+    talk.hangs_up(ANNAS)
+    talk.settle()
+
+    assert talk.lives == set()
+
+
+def test_while_the_first_agents_line_is_dead_the_second_has_the_customer(talk: Exchange) -> None:
+    begins(talk)
+    talk.picks_up()
+    talk.settle()
+    talk.hangs_up(ANNAS, "failed")
+    talk.settle()
+
+    assert talk.labels() == CUSTOMER_AND_BRAM
+    assert (row(talk).outcome, stored(talk).bridged_to) == (HandOverOutcome.HANDED_OVER, "bram")
+
+
+def test_when_nobody_of_ours_is_left_the_customer_goes_on_to_somebody_else(talk: Exchange) -> None:
+    begins(talk)
+    talk.hangs_up(ANNAS)
+    talk.settle()
+    assert "Er wordt een collega voor u gebeld" in talk.listens(talk.call.sid)
+    talk.does_not_pick_up("no-answer")
+    talk.settle()
+
+    assert row(talk).outcome == HandOverOutcome.WENT_ON
+    call = stored(talk)
+    assert (call.state, call.bridged_to) == (CallState.RINGING, None)
+    assert activity("carla") == Activity.RESERVED
+
+
+def test_a_silent_desk_gets_nobody_back(talk: Exchange) -> None:
+    begins(talk)
+    with db.transaction() as session:
+        silent = datetime.now(UTC) - timedelta(seconds=9)
+        session.execute(update(Presence).where(Presence.agent == "anna").values(heartbeat_at=silent))
+    talk.does_not_pick_up("busy")
+    talk.settle()
+
+    assert row(talk).outcome == HandOverOutcome.WENT_ON
+    assert activity("carla") == Activity.RESERVED
+
+
+def test_what_can_not_be_says_why(talk: Exchange) -> None:
+    with db.transaction() as session:
+        session.execute(update(Presence).where(Presence.agent == "bram").values(intent="break"))
+    for wish, code in (
+        (Wish("bram", HandOverKind.COLD), "colleague_break"),
+        (Wish("anna", HandOverKind.WARM), "hand_over_to_yourself"),
+    ):
+        deployment = Deployment.of(talk.settings)
+        with db.transaction() as session:
+            call = held(session, talk.call.sid)
+            with pytest.raises(NotNow) as refused:
+                handing_over.begin(session, call, "anna", wish, datetime.now(UTC), deployment)
+        assert refused.value.code == code
+    assert talk.bridged
+
+
+def test_a_flag_that_the_carrier_ignores_is_asked_for_until_it_is_so(talk: Exchange) -> None:
+    begins(talk)
+    talk.picks_up()
+    talk.settle()
+    assert talk.room is not None
+    talk.room.deaf.add(("leg0", "hold"))
+
+    presses(talk, Event.CANCEL)
+    assert talk.labels()["leg0"] is True
+
+    talk.room.deaf.clear()
+    talk.settle(later=3)
+    assert talk.labels() == {"leg1": False, "leg0": False}
+
+
+def test_a_request_that_was_lost_is_made_up_for(talk: Exchange) -> None:
+    """Who dialled is fetched into the room when its carrier doesn't ask by itself."""
+    talk.loses_actions = True
+    begins(talk)
+    assert "leg0" not in talk.labels()
+
+    talk.settle(later=3)
+
+    assert talk.labels()["leg0"] is True
+
+
+LEAVERS = ("customer", "first", "second", "first and second", "nobody")
+MOMENTS = ("ringing", "consulting", "joined", "completed", "cancelled")
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_with_news_that_is_lost_doubled_and_out_of_order_nobody_is_left_alone(
+    talk: Exchange, seed: int
+) -> None:
+    luck = random.Random(seed)
+    moment, leaver = luck.choice(MOMENTS), luck.choice(LEAVERS)
+    talk.luck = luck
+    begins(talk, kind=luck.choice(list(HandOverKind)) if moment == "ringing" else HandOverKind.WARM)
+    if moment != "ringing":
+        talk.picks_up()
+        talk.settle(later=3)
+        for event in {"joined": [Event.JOIN], "completed": [Event.COMPLETE], "cancelled": [Event.CANCEL]}.get(
+            moment, []
+        ):
+            presses(talk, event)
+    for who, sid in (("customer", talk.call.sid), ("first", ANNAS), ("second", talk.second())):
+        if who in leaver:
+            talk.hangs_up(sid)
+    for _ in range(4):
+        talk.settle(later=20)
+
+    is_settled(talk, moment, leaver)
+
+
+def is_settled(talk: Exchange, moment: str, leaver: str) -> None:
+    call = stored(talk)
+    people = {one["call_sid"] for one in talk.room.people.values()} if talk.room else set()
+    if talk.call.sid not in talk.lives:
+        assert call.state == CallState.ENDED, (moment, leaver)
+        assert call.outcome is not None
+    elif talk.call.sid in people:
+        others = people - {talk.call.sid}
+        assert others, f"alone in the room: {moment} {leaver}"
+        assert talk.labels()["leg0"] is False or row(talk).ended_at is None
+    else:
+        # On with the ladder: somebody rings for them, or they hear what is promised.
+        assert call.state in (CallState.RINGING, CallState.WAITING, CallState.PROMISING), (moment, leaver)
+    for agent in ("anna", "bram"):
+        if call.state == CallState.ENDED and not people:
+            assert activity(agent) in (Activity.IDLE, Activity.WRAPPING_UP), (moment, leaver, agent)
