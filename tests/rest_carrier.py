@@ -141,6 +141,7 @@ class FakeCarrier:
             return 201, {"sid": f"SM{len(self.messages):032}", "status": "queued"}
         if form is not None and path.endswith("/Calls.json"):
             self.placed.append({name: values[0] for name, values in form.items()})
+            self.redirects.append(("", form["Url"][0]))
             return 201, {"sid": f"CA{0xF0 + len(self.placed):032x}", "status": "queued"}
         found = re.search(r"/Calls/(\w+)\.json", path)
         sid = found[1] if found else ""
