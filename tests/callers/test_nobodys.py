@@ -14,6 +14,7 @@ from app.jobs import callbacks as jobs
 from app.lines import nobodys
 from app.messages import replies
 from app.records.agents import Intent
+from app.records.lines import Line
 from app.records.messages import Message
 from app.records.promises import PromiseState
 from config import Settings
@@ -63,6 +64,8 @@ def test_who_reaches_nobody_is_asked_for_a_number_of_their_own(another: Another)
 def test_what_was_owed_there_before_is_left_to_a_human(settings: Settings) -> None:
     now = datetime.now(UTC)
     with db.transaction() as session:
+        line = session.get_one(Line, LINE)
+        line.timezone, line.hours = factories.noon_zone(now), "24/7"  # before eight nobody is rung
         factories.promise(session, due_at=now + HOUR / 4, now=now - HOUR)
     assert jobs.work_off(Deployment.of(settings), now) == 0
     assert [promise.next_at for promise in town.promises()] == [None]
