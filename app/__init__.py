@@ -1,96 +1,15 @@
-"""How is the application put together? Wiring only."""
+"""The application. Nothing of it is imported before it is asked for: a command needs a small part."""
 
-from flask import Flask
+from typing import TYPE_CHECKING
 
-from app import bus, cli, db, operations, web
-from app.admin import (
-    audit,
-    calls,
-    file_pages,
-    front,
-    leavers,
-    line_pages,
-    list_pages,
-    people_pages,
-    privacy,
-    promise_figures,
-    replays,
-    simulator,
-)
-from app.admin import promises as admin_promises
-from app.admin import rules as admin_rules
-from app.api import views as api
-from app.audit import keys as audit_keys
-from app.callbacks import webhooks as callback_webhooks
-from app.callers import numbers
-from app.desk import (
-    beside_views,
-    callers_page,
-    message_views,
-    promise_views,
-    refusals,
-    screen_views,
-    views,
-    whose_views,
-)
-from app.door import mails, oidc_views, once
-from app.messages import senders
-from app.messages import webhooks as message_webhooks
-from app.promises import caps
-from app.scim import views as scim
-from app.screen import customer_views
-from app.voice import ring_test_webhooks, room_webhooks, webhooks
-from config import Settings, load
+if TYPE_CHECKING:
+    from flask import Flask
+
+    from config import Settings
 
 
-def create_app(settings: Settings | None = None) -> Flask:
+def create_app(settings: "Settings | None" = None) -> "Flask":
     """Return the application, bound to its database. Raises ConfigurationError when a setting is wrong."""
-    settings = settings or load()
-    app = Flask(__name__)
-    app.config["SETTINGS"] = settings
-    app.secret_key = settings.secret_key
-    app.config["SECRET_KEY_FALLBACKS"] = list(settings.old_secret_keys)
-    web.prepare(app)
-    db.bind(db.Database(settings.database_url))
-    bus.bind(bus.Bus(settings.redis_url))
-    numbers.bind(settings.callable_countries)
-    caps.bind(settings.caps, settings.default_country)
-    senders.bind(settings.text_sender)
-    audit_keys.bind(settings.all_secret_keys)
-    mails.bind(settings.mail is not None)
-    operations.register(app)
-    webhooks.register(app)
-    callback_webhooks.register(app)
-    ring_test_webhooks.register(app)
-    room_webhooks.register(app)
-    callers_page.register(app)
-    customer_views.register(app)
-    message_webhooks.register(app)
-    web.register(app)
-    refusals.register(app)
-    views.register(app)
-    whose_views.register(app)
-    beside_views.register(app)
-    screen_views.register(app)
-    promise_views.register(app)
-    message_views.register(app)
-    app.register_blueprint(oidc_views.bp)
-    app.register_blueprint(once.bp)
-    front.register(app)
-    admin_promises.register(app)
-    promise_figures.register(app)
-    simulator.register(app)
-    replays.register(app)
-    leavers.register(app)
-    calls.register(app)
-    audit.register(app)
-    privacy.register(app)
-    line_pages.register(app)
-    list_pages.register(app)
-    file_pages.register(app)
-    people_pages.register(app)
-    admin_rules.register(app)
-    api.register(app)
-    app.register_blueprint(scim.bp)
-    cli.register(app)
-    return app
+    from app.wiring import put_together
+
+    return put_together(settings)

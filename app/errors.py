@@ -40,6 +40,10 @@ class CarrierError(ApplicationError):
         self.retry_after = retry_after
 
 
+class TablesAreNewer(ApplicationError):
+    """The database stands at a step of which this program has no file."""
+
+
 class StoreUnavailable(ApplicationError):
     """The database did not answer within its budget."""
 

@@ -109,8 +109,10 @@ def _load(folder: Path, password: str) -> None:
     from click import ClickException
     from flask.cli import ScriptInfo
 
-    from wsgi import app
+    from app.cli import command_line
+    from config import load
 
+    app = command_line(load())
     os.environ["RECHTDOOR_PASSWORD"] = password
     script = ScriptInfo(create_app=lambda: app)
 

@@ -41,7 +41,9 @@ HEIGHT = {part: height for height, part in enumerate((*GROUND, *ROOMS))}
 WIRING = {
     *(
         "app",
+        "app.binding",
         "app.cli",
+        "app.wiring",
         "app.operations",
         "app.browser_reports",
         "app.stored_figures",
@@ -130,6 +132,12 @@ def test_no_file_and_no_function_is_longer_than_one_can_keep_in_mind() -> None:
         if (lines := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION
     }
     assert (long_files, long_functions) == ({}, {})
+
+
+def test_every_table_stands_where_all_of_them_are_named() -> None:
+    named = {name.rpartition(".")[2] for name in imports(ROOT / "app/records/all.py")}
+    there = {path.stem for path in (ROOT / "app/records").glob("*.py")}
+    assert named == there - {"__init__", "all"}
 
 
 def blueprint_modules() -> set[str]:

@@ -9,13 +9,13 @@ from contextlib import contextmanager
 
 import click
 import psycopg
-from alembic.util import CommandError
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 
 from app import db
 from app.commands import say
+from app.errors import TablesAreNewer
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 _BY_SQLSTATE = {
@@ -55,7 +55,7 @@ _BY_RESULT = {
 }
 _PRIMARY = 0xFF  # an extended result code ends in the one that it belongs to
 
-FAILURES = (SQLAlchemyError, TimeoutError, CommandError)
+FAILURES = (SQLAlchemyError, TimeoutError, TablesAreNewer)
 
 
 @contextmanager
@@ -80,8 +80,8 @@ def in_words(error: Exception) -> str:
 
 def _code(error: Exception) -> str:
     match error:
-        case CommandError():
-            return "database_new"  # it stands at a step of which this program has no file
+        case TablesAreNewer():
+            return "database_new"
         case PoolTimeout() | TimeoutError():
             return "database_busy"
         case DBAPIError(orig=sqlite3.Error() as own):

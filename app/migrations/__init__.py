@@ -6,8 +6,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
 from app.db import Database
+from app.errors import TablesAreNewer
 
 
 def _config() -> Config:
@@ -21,12 +23,15 @@ def upgrade(database: Database) -> str:
     """Bring the database to the newest shape; return the step that it now stands at. Safe to repeat.
 
     On PostgreSQL each step is a transaction of its own, so that one of them can build indexes while calls
-    go on; on SQLite all of them are one.
+    go on; on SQLite all of them are one. Raises TablesAreNewer.
     """
     config = _config()
     with database.engine.begin() if database.is_sqlite else database.engine.connect() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        try:
+            command.upgrade(config, "head")
+        except CommandError as error:
+            raise TablesAreNewer from error
         return MigrationContext.configure(connection).get_current_revision() or "empty"
 
 

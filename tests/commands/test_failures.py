@@ -120,7 +120,9 @@ def test_every_command_is_known_here(usual: Settings) -> None:
     found = set()
     context = click.Context(application.cli)
     for name in set(application.cli.list_commands(context)):
-        command = application.cli.get_command(context, name)
+        named = application.cli.get_command(context, name)
+        assert named is not None
+        command = named.make_context(name, [], parent=context, resilient_parsing=True).command
         inner = command.commands if isinstance(command, click.Group) else {}
         found |= {f"{name} {one}" for one in inner} or {name}
     webhooks.stop(application)

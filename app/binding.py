@@ -1,0 +1,22 @@
+"""What does a process that serves, or does one command, hold by as long as it lives?"""
+
+# Every table stands in the metadata before the first statement: they refer to each other by name.
+import app.records.all  # noqa: F401
+from app import bus, db
+from app.audit import keys as audit_keys
+from app.callers import numbers
+from app.door import mails
+from app.messages import senders
+from app.promises import caps
+from config import Settings
+
+
+def bind(settings: Settings) -> None:
+    """Bind this process to its database and Redis, and to what the deployment allows."""
+    db.bind(db.Database(settings.database_url))
+    bus.bind(bus.Bus(settings.redis_url))
+    numbers.bind(settings.callable_countries)
+    caps.bind(settings.caps, settings.default_country)
+    senders.bind(settings.text_sender)
+    audit_keys.bind(settings.all_secret_keys)
+    mails.bind(settings.mail is not None)

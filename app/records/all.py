@@ -1,0 +1,27 @@
+"""Which tables are there? Importing this puts all of them into the metadata."""
+
+from app.records import (  # noqa: F401
+    access,
+    agents,
+    audit,
+    beside,
+    callers,
+    calls,
+    directory,
+    factors,
+    jobs,
+    legs,
+    lifecycle,
+    lines,
+    links,
+    messages,
+    notes,
+    outgoing,
+    privacy,
+    promises,
+    rules,
+    screen,
+    tokens,
+    topics,
+    trials,
+)
