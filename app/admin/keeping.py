@@ -9,7 +9,15 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.agents.teams import EVERYWHERE, Reach
-from app.records.promises import IS_OWED, SPOKEN_AT, AttemptOutcome, Promise, PromiseAttempt, PromiseState
+from app.records.promises import (
+    IS_OWED,
+    IS_PROMISED,
+    SPOKEN_AT,
+    AttemptOutcome,
+    Promise,
+    PromiseAttempt,
+    PromiseState,
+)
 
 # How far the real moment lay from the spoken one, in minutes; each begins where the one before ends.
 LATER_THAN = (0, 15, 60, 240)
@@ -83,7 +91,9 @@ def outcomes(
         Promise.due_at,
         Promise.finished_at,
         bridged.label("bridged_at"),
-    ).where(counted, since <= SPOKEN_AT, until > SPOKEN_AT, reach.of(Promise.team, Promise.agent))
+    ).where(
+        counted, IS_PROMISED, since <= SPOKEN_AT, until > SPOKEN_AT, reach.of(Promise.team, Promise.agent)
+    )
     if team:
         wanted = wanted.where(Promise.team == team)
     return [

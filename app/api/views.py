@@ -22,6 +22,7 @@ from app.api import (
     list_views,
     noting,
     number_views,
+    outbound_views,
     presence_views,
     problems,
     promise_views,
@@ -268,6 +269,7 @@ audit_views.enter()
 rule_views.enter()
 trial_views.enter()
 list_views.enter()
+outbound_views.enter()
 
 
 @operation("GET", "/openapi.json", scope=None, answers={200: "OpenApi"})

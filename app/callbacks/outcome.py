@@ -16,7 +16,7 @@ from app.outgoing import conversations
 from app.promises import attempts, ledger, owed
 from app.promises.times import try_again_at
 from app.records.calls import Call
-from app.records.promises import OWED, AttemptOutcome, Promise, PromiseAttempt, PromiseState
+from app.records.promises import OUTBOUND, OWED, AttemptOutcome, Promise, PromiseAttempt, PromiseState
 from app.routing import rules
 
 AT_THE_CUSTOMER = frozenset(
@@ -28,6 +28,8 @@ AT_THE_CUSTOMER = frozenset(
         AttemptOutcome.FAILED,
     }
 )
+# What an agent began goes on after these: they talked, may have, or the customer is on the line.
+GOES_ON = frozenset({AttemptOutcome.DROPPED, AttemptOutcome.UNCLEAR, AttemptOutcome.CUSTOMER_RANG})
 # Owed, and nobody rings for it this moment.
 WAITS = frozenset(OWED) - {PromiseState.CALLING}
 
@@ -70,6 +72,11 @@ def is_over(
         why = verdict.why_kept(session, attempt)
         ledger.move(session, promise, PromiseState.KEPT, why, now, attempt.agent, details)
         _was_spoken_to(session, attempt, now)
+        return
+    if promise.origin.startswith(OUTBOUND) and outcome not in GOES_ON:
+        # Nobody was promised anything: it was one try, and whoever rings back reaches who made it.
+        conversations.was_none(session, session.get_one(Call, attempt.call_sid), now)
+        ledger.move(session, promise, PromiseState.WITHDRAWN, f"promise_{outcome}", now, details=details)
         return
     back = PromiseState.BROKEN if promise.due_at <= now else PromiseState.DUE
     ledger.move(session, promise, back, f"promise_{outcome}", now, details=details)

@@ -53,27 +53,51 @@ def ring_somebody(
 
     None without anybody, or when the number is being rung already, for somebody else there.
     """
-    sid = None
-    try:
-        with session.begin_nested():
-            sid = _ring(session, promise, window, now, deployment)
-            session.flush()
-    except IntegrityError:
-        session.refresh(promise)
-        sid = None
+    sid = _try_to_ring(session, promise, window, now, deployment)
     if sid is None:
         promise.next_at = now + LOOK_AGAIN_AFTER
     return sid
 
 
+def ring_agent(
+    session: Session, promise: Promise, agent: str, window: Window, now: datetime, deployment: Deployment
+) -> str | None:
+    """Do the same with this agent, who wants it now, and nobody else; None when they can't be rung."""
+    return _try_to_ring(session, promise, window, now, deployment, only=agent)
+
+
+def _try_to_ring(
+    session: Session,
+    promise: Promise,
+    window: Window,
+    now: datetime,
+    deployment: Deployment,
+    only: str | None = None,
+) -> str | None:
+    try:
+        with session.begin_nested():
+            sid = _ring(session, promise, window, now, deployment, only)
+            session.flush()
+    except IntegrityError:
+        session.refresh(promise)
+        return None
+    return sid
+
+
 def _ring(
-    session: Session, promise: Promise, window: Window, now: datetime, deployment: Deployment
+    session: Session,
+    promise: Promise,
+    window: Window,
+    now: datetime,
+    deployment: Deployment,
+    only: str | None,
 ) -> str | None:
     facts = reading.read(
         session, "", str(promise.line), promise.number, now, deployment.defaults, promise=promise.id
     )
     sid = attempts.new_sid()
-    chosen = _reserve(session, promise, facts, sid, window, now)
+    owed = _owed(session, promise, facts, window, now) if only is None else _wanted(session, facts, only, now)
+    chosen = _reserve(session, owed, sid, now)
     if chosen is None:
         return None
     agent = chosen.ring.agent
@@ -102,15 +126,12 @@ def _ring(
     return sid
 
 
-def _reserve(
-    session: Session, promise: Promise, facts: Facts, sid: str, window: Window, now: datetime
-) -> _Chosen | None:
-    """Take the first who is free for this promise, in one atomic step each; None when nobody is.
+def _reserve(session: Session, owed: Owed, sid: str, now: datetime) -> _Chosen | None:
+    """Take the first who is free for a promise, in one atomic step each; None when nobody is.
 
     Who was taken by another call meanwhile, or is waited for, counts as busy, and is left out of the next
     decision: so it ends.
     """
-    owed = _owed(session, promise, facts, window, now)
     while (ring := choose(owed)) is not None:
         agent = owed.agents[ring.agent]
         lease = timedelta(seconds=ring.seconds) + PLACING
@@ -144,6 +165,15 @@ def _owed(session: Session, promise: Promise, facts: Facts, window: Window, now:
         has_dropped=dropped.is_one(promise),
         resolved=facts.situation(now, can_be_rung_back=True).resolved,
     )
+
+
+def _wanted(session: Session, facts: Facts, agent: str, now: datetime) -> Owed:
+    """Return on what it depends whether an agent can be rung who wants to ring somebody now."""
+    people = {key: one for key, one in facts.agents.items() if key == agent}
+    people = people or reading.people(session, [agent], now)
+    team = people[agent].team if agent in people else ""
+    resolved = facts.situation(now, can_be_rung_back=True).resolved
+    return Owed(now, agent, team, people, now, now, is_wanted=True, resolved=resolved)
 
 
 def _somebody_waits_for(agent: AgentFacts) -> ColumnElement[bool]:

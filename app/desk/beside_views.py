@@ -1,12 +1,18 @@
-"""What does the desk show beside a note while it is written? What may be taken over into it."""
+"""What does the desk do beside a call? Help to note it, and ring its customer."""
 
-from flask import Blueprint, Flask, Response, abort, make_response, render_template, request
+from flask import Blueprint, Flask, Response, abort, current_app, make_response, render_template, request
 
+from app import catalogue, web
+from app.callbacks import outbound
 from app.clock import utcnow
-from app.db import reading
-from app.desk import suggested
-from app.desk.views import use_zone_of
+from app.db import reading, transaction
+from app.deployment import Deployment
+from app.desk import card, suggested
+from app.desk.views import card_or_desk, use_zone_of
 from app.door.sign_in import desk_of_reader, require_agent
+from app.errors import InvalidField, NotNow
+from app.records.calls import Call
+from app.records.promises import Promise
 from app.voice import call_control, held
 
 bp = Blueprint("desk_beside", __name__, url_prefix="/desk/calls/<call_sid>")
@@ -35,3 +41,32 @@ def suggest(call_sid: str) -> Response:
         found = suggested.of_call(session, call_sid, agent, said, now)
         html = render_template("desk/suggested.html", suggested=found, call_sid=call_sid)
     return make_response(html)
+
+
+@bp.post("/ring")
+@require_agent
+def ring(call_sid: str) -> Response:
+    """Ring this desk, and then the customer of a call of theirs (`number`), or who is owed a `promise`."""
+    agent, now, form = desk_of_reader(), utcnow(), request.form
+    deployment = Deployment.of(current_app.config["SETTINGS"])
+    try:
+        with transaction() as session:
+            if not held.was_offered(session, call_sid, agent):
+                abort(404)
+            call = session.get_one(Call, call_sid)
+            if form.get("promise"):
+                promise = session.get(Promise, int(form["promise"])) if form["promise"].isdigit() else None
+                if promise is None or not card.may_see_promise(session, promise, agent):
+                    abort(404)
+                outbound.of_promise(session, promise.id, agent, now, deployment)
+            elif call.customer is not None:
+                number = form.get("number") or None
+                outbound.of_customer(session, call.customer, number, call.case, agent, now, deployment)
+            else:
+                abort(404)
+    except NotNow as refused:
+        why = catalogue.text(f"work.not_now_{refused.code}", web.language())
+        return web.refused(InvalidField("ring", why), web.t("ring_refused"))
+    except InvalidField as error:
+        return web.refused(error, web.t("ring_refused"))
+    return card_or_desk(call_sid)

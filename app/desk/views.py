@@ -25,6 +25,7 @@ from app.agents import desk_events
 from app.audit import log as audit
 from app.audit.log import What
 from app.beside import wrapping
+from app.callbacks import outbound
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
@@ -32,7 +33,8 @@ from app.desk import card as cards
 from app.desk import newcomers, softphone, suggested
 from app.desk import standing as desk_of_agent
 from app.desk.board import board_of
-from app.desk.card import CallCard
+from app.desk.card import CallCard, Side
+from app.desk.masking import written
 from app.desk.standing import MINUTES_AWAY, PULSE_SECONDS, standing_of
 from app.door import account, factor_views, password_views, second_step, sign_in
 from app.door.looking import looked_during_a_call
@@ -182,8 +184,17 @@ def _wrapping(db: Session, card: CallCard, agent: str, now: datetime) -> dict[st
         "wrapped": said,
         "causes": wrapping.causes(db, chosen=said.cause),
         "suggested": suggested.of_call(db, card.sid, agent, said, now),
+        "ring_at": _ring_at(db, card),
         "crm_link": settings.work.link_to(card.case.key if card.case else None, customer),
     }
+
+
+def _ring_at(db: Session, card: CallCard) -> list[tuple[str, str]]:
+    """Return at which numbers the customer can be rung, once this call is over, and how they are shown."""
+    if card.customer is None or card.side not in (Side.ENDED, Side.ELSEWHERE):
+        return []
+    numbers = outbound.numbers_of(db, card.customer.key)
+    return [(number, written(number, masked=not card.checked)) for number in numbers]
 
 
 def _may_hand_out() -> bool:

@@ -22,7 +22,7 @@ from app.outgoing.hooks import Event
 from app.records.callers import Case, Contact, owner_of
 from app.records.calls import Call, CallState
 from app.records.outgoing import Hook
-from app.records.promises import Promise, PromiseState
+from app.records.promises import OUTBOUND, Promise, PromiseState
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,8 @@ def _happened(session: Session, row: object) -> Iterator[Event]:
 
 
 def _of_promise(promise: Promise) -> Iterator[Event]:
+    if promise.origin.startswith(OUTBOUND):
+        return  # nobody was promised anything
     before = inspect(promise).attrs.state.history.deleted
     is_anew = promise.state == PromiseState.OPEN and PromiseState.BROKEN in before
     was_over = PromiseState.KEPT in before or PromiseState.WITHDRAWN in before

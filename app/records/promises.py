@@ -49,6 +49,10 @@ _IS_RUNG = "ended_at IS NULL AND number <> ''"
 _TO_BE_HEARD = "state IN ('at_carrier', 'stored', 'kept')"
 
 
+# How the origin of what an agent began begins: they ring somebody, to whom nothing was promised.
+OUTBOUND = "outbound:"
+
+
 class AttemptOutcome(StrEnum):
     """How one try to keep a promise ended; see app/callbacks/outcome.py."""
 
@@ -179,6 +183,8 @@ class Promise(Base):
 IS_OWED: ColumnElement[bool] = Promise.state.in_(OWED)
 IS_KEPT: ColumnElement[bool] = Promise.state == PromiseState.KEPT
 IS_TO_BE_HEARD: ColumnElement[bool] = Recording.state.in_(TO_BE_HEARD)
+# What somebody was promised; the rest an agent began.
+IS_PROMISED: ColumnElement[bool] = Promise.origin.not_like(f"{OUTBOUND}%")
 # When it was to be kept, as the caller heard it.
 SPOKEN_AT: ColumnElement[datetime] = func.coalesce(Promise.broken_at, Promise.due_at)
 

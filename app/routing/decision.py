@@ -86,10 +86,10 @@ class Decision:
 def decide(situation: Situation) -> Decision:
     """Return the ladder from this moment on: never empty, and the last step is always a promise.
 
-    Whom a rule has rung first, if one does; then 1 the owner; 2 waiting for the owner; 3 colleagues who
-    handled this case, then its team; 4 the line's team and the teams that the rules name; 5 a promise. What
-    was already tried is left out. With an unknown number the promise is preceded by the one question that
-    makes it possible.
+    Whom a rule has rung first, if one does; who of us tried to reach the caller; then 1 the owner; 2 waiting
+    for the owner; 3 colleagues who handled this case, then its team; 4 the line's team and the teams that the
+    rules name; 5 a promise. What was already tried is left out. Without a number the promise comes after the
+    one question that makes it possible.
     """
     return Decision(tuple(_ladder(situation)))
 
@@ -102,16 +102,16 @@ def next_step(situation: Situation) -> Step:
 def by_weight(situation: Situation) -> list[str]:
     """Return the keys of everybody known, those first on whom the next step may depend.
 
-    The owner, whom a rule names, and whom was spoken of last; one busy agent of the teams, who stands for
-    all that make a caller wait; as many of those who handled the case as make it go round; those who may be
-    rung, in their order. On who is left the step does not depend.
+    The owner, whom a rule names, whom was spoken of last, and who tried to reach the caller; one busy agent
+    of the teams, who stands for all that make a caller wait; as many of those who handled the case as make it
+    go round; those who may be rung, in their order. On who is left the step does not depend.
     """
     last = situation.tried[-1].agent if situation.tried else None
     first = situation.ladder.first
     named_by_rule = first.agent if first is not None else None
-    named = [
-        key for key in (situation.owner, named_by_rule, last) if key is not None and key in situation.agents
-    ]
+    who_tried = situation.missed.agent if situation.missed is not None else None
+    said = (situation.owner, named_by_rule, last, who_tried)
+    named = [key for key in said if key is not None and key in situation.agents]
     handlers = [agent.key for agent in situation.agents.values() if agent.handled_at is not None]
     busy = sorted(busy_of_the_teams(situation), key=makes_way_to_this_caller, reverse=True)
     owner = situation.agents.get(situation.owner) if situation.owner else None
@@ -128,7 +128,9 @@ def needs_others(situation: Situation, step: Step) -> bool:
     An owner who is rung at once is rung whoever else is there.
     """
     is_rung_at_once = isinstance(step, Ring) and step.kind == StepKind.OWNER
-    promise = situation.caller.promise
+    promise, missed = situation.caller.promise, situation.missed
+    if missed is not None and missed.agent not in situation.agents:
+        return True
     # Their callback gives way to them first, which sets somebody free.
     return not is_rung_at_once or (promise is not None and promise.is_being_rung)
 
@@ -154,6 +156,7 @@ def _ladder(situation: Situation) -> Iterator[Step]:
     if is_outside:
         yield _promise(situation, "closed", (*so_far.said, _closed(situation)))
         return
+    yield from _who_tried(situation, so_far)
     if owner is not None and owner.key not in so_far.rung:
         yield from _person(situation, owner, so_far)
     yield from _rings(situation, colleagues(situation, owner), so_far)
@@ -206,6 +209,29 @@ def _whom_a_rule_names(situation: Situation, so_far: _SoFar) -> Iterator[Step]:
         # Tried, or not to be: as their owner they aren't thought of once more.
         so_far.rung.add(named.key)
     yield from _rings(situation, whom_a_rule_names(situation), so_far)
+
+
+def _who_tried(situation: Situation, so_far: _SoFar) -> Iterator[Step]:
+    """Ring who of us tried to reach this caller and didn't, while they are free: it is they who know why.
+
+    The caller hears that they did, unless the carrier says that the number may be forged.
+    """
+    missed, case = situation.missed, situation.caller.case
+    agent = situation.agents.get(missed.agent) if missed is not None else None
+    if agent is None or agent.endpoint is None or agent.reachability != Reachability.FREE:
+        return
+    was_rung = agent.key in so_far.rung or any(one.agent == agent.key for one in situation.tried)
+    is_avoided = case is not None and case.avoided == agent.key
+    wants_another = any(one.outcome == StepOutcome.ANOTHER_WANTED for one in situation.tried)
+    seconds = min(situation.ladder.owner_ring_seconds, int(so_far.budget))
+    if was_rung or is_avoided or wants_another or so_far.rings_left <= 0 or seconds < LEAST_RING_SECONDS:
+        return
+    is_doubtful = situation.attestation.startswith("TN-Validation-Failed")
+    say = () if is_doubtful else (*so_far.said, Sentence("we_tried", name(agent)))
+    kind = StepKind.OWNER if agent.key == situation.owner else StepKind.COLLEAGUE
+    step = Ring(kind, agent.key, agent.endpoint, seconds, Sentence("tried_to_reach", name(agent)), say)
+    yield step
+    so_far.rang(step, Sentence("no_answer", name(agent)))
 
 
 def _person(situation: Situation, agent: AgentFacts, so_far: _SoFar) -> Iterator[Step]:

@@ -10,7 +10,7 @@ from app.callers.recognition import Caller
 from app.catalogue import LANGUAGES, text
 from app.routing.resolving import looks_at, of_the_ladder, resolve
 from app.routing.rules import Looks, Rules
-from app.routing.situation import AgentFacts, LineFacts, Situation, Tried
+from app.routing.situation import AgentFacts, LineFacts, Missed, Situation, Tried
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,7 @@ class Facts:
     calls_within: Mapping[int, int] = field(default_factory=dict)  # by days, where rules ask for it
     attestation: str = ""
     came_in_at: datetime | None = None  # None: now
+    missed: Missed | None = None
     country: str = ""  # of the caller, where their number itself is not known any more
 
     @property
@@ -90,6 +91,7 @@ class Facts:
             "attestation": self.attestation,
             "country": self.country,
             "came_in_at": self.came_in_at,
+            "missed": self.missed,
         }
 
     def _is_recent(self, look_back_days: int, now: datetime) -> bool:

@@ -19,7 +19,7 @@ from app.records.calls import StepKind, StepOutcome
 from app.routing import decision, ringing_back
 from app.routing.ladder import Resolved
 from app.routing.ringing_back import Owed
-from app.routing.situation import AgentFacts, LineFacts, Situation, Tried
+from app.routing.situation import AgentFacts, LineFacts, Missed, Situation, Tried
 
 Json = dict[str, Any]
 
@@ -92,6 +92,7 @@ def _what_rules_ask(known: Situation) -> Json:
             "country": known.country or country_of(known.caller.e164),
             "came_in_at": _moment(known.came_in_at),
             "calls_within": {str(days): calls for days, calls in known.calls_within.items()} or None,
+            "missed": known.missed and {"agent": known.missed.agent, "at": known.missed.at.isoformat()},
             "handlers": sum(one.handled_at is not None for one in known.agents.values()) if case else None,
         }
     )
@@ -140,8 +141,13 @@ def situation_of(stored: Mapping[str, Any], resolved: Resolved) -> Situation:
         attestation=stored.get("attestation", ""),
         country=stored.get("country", ""),
         came_in_at=_moment_of(stored.get("came_in_at")),
+        missed=_missed_of(stored.get("missed")),
         handlers=stored.get("handlers"),
     )
+
+
+def _missed_of(stored: Mapping[str, str] | None) -> Missed | None:
+    return Missed(stored["agent"], datetime.fromisoformat(stored["at"])) if stored else None
 
 
 def recognised(stored: Mapping[str, Any]) -> tuple[str | None, str | None]:
@@ -176,6 +182,7 @@ def owed_as_json(owed: Owed) -> Json:
         "anybody_from": _moment(owed.anybody_from),
         "refused": sorted(owed.refused),
         "has_dropped": owed.has_dropped,
+        **({"is_wanted": True} if owed.is_wanted else {}),
     }
 
 
@@ -191,6 +198,7 @@ def owed_of(stored: Mapping[str, Any], resolved: Resolved) -> Owed:
         anybody_from=datetime.fromisoformat(stored["anybody_from"]),
         refused=frozenset(stored["refused"]),
         has_dropped=stored["has_dropped"],
+        is_wanted=stored.get("is_wanted", False),
         resolved=resolved,
     )
 

@@ -19,7 +19,7 @@ from app.records.calls import Call
 from app.records.promises import AttemptOutcome, PromiseAttempt, PromiseState
 from app.routing import rules as rule_versions
 from app.routing.facts import Facts, LastContact
-from app.routing.situation import AgentFacts, LineFacts, goes_round
+from app.routing.situation import AgentFacts, LineFacts, Missed, goes_round
 from app.routing.statements import (
     AGENTS,
     ALL_AGENTS,
@@ -34,6 +34,18 @@ from app.routing.statements import (
 
 # How many of an agent's conversations say how long theirs usually take.
 USUAL_OUT_OF = 20
+# Who is rung in the evening, or before a weekend, may ring back after it.
+MISSED_FOR = timedelta(days=3)
+NOT_REACHED = frozenset(
+    {
+        AttemptOutcome.NO_ANSWER,
+        AttemptOutcome.BUSY,
+        AttemptOutcome.MACHINE,
+        AttemptOutcome.TOO_SHORT,
+        AttemptOutcome.AGENT_LEFT,
+        AttemptOutcome.CUSTOMER_RANG,
+    }
+)
 
 
 def read(
@@ -81,7 +93,8 @@ def first(
     Nobody else has been looked at: see decision.needs_others(), and complete().
     """
     connection = _past_the_orm(reader)
-    rows = CALLER.rows(connection, {"sid": sid, "line": line, "e164": e164 or ""})
+    asked = {"sid": sid, "line": line, "e164": e164 or "", "dialled_since": now - MISSED_FOR}
+    rows = CALLER.rows(connection, asked)
     caller = _caller(e164, rows, promise)
     about = next((row for row in rows if _is_about(row, caller)), None)
     owner = _agent(about, now) if about is not None and about.agent is not None else None
@@ -95,7 +108,15 @@ def first(
         rules=rule_versions.of_version(connection, rows[0].rule_version),
         reply=rows[0].reply,
         attestation=attestation,
+        missed=_missed(rows[0]),
     )
+
+
+def _missed(row: Any) -> Missed | None:
+    """Return who of us rang the number last and didn't reach them; None where somebody has spoken to them."""
+    if row.dialled_by is None or row.dial_outcome not in NOT_REACHED:
+        return None
+    return Missed(row.dialled_by, row.dialled_at)
 
 
 def _is_about(row: Any, caller: Caller) -> bool:
@@ -116,6 +137,7 @@ def complete(reader: Reader, known: Facts, sid: str, now: datetime) -> Facts:
     # Whoever spoke with them last is the owner of no case; of this one they may be whom the caller avoids.
     of_the_matter = case.owner if case is not None else last.agent if last is not None else None
     owner = promiser or of_the_matter
+    who_tried = known.missed.agent if known.missed is not None else None
     rows = connection.execute(
         AGENTS if known.line.team else ALL_AGENTS,
         {
@@ -123,7 +145,7 @@ def complete(reader: Reader, known: Facts, sid: str, now: datetime) -> Facts:
             "case": case.key if case else None,
             "teams": [case.team if case else "", known.line.team or "", *looks.teams],
             "owner": owner,
-            "named": [key for key in (owner, *looks.agents) if key is not None],
+            "named": [key for key in (owner, *looks.agents, who_tried) if key is not None],
             "now_less_hour": now - timedelta(hours=1),
             "now_less_week": now - timedelta(days=7),
         },

@@ -24,6 +24,7 @@ class Owed:
     anybody_from: datetime  # the same of one who is busy
     refused: frozenset[str] = field(default_factory=frozenset)  # who isn't asked again just now
     has_dropped: bool = False  # the line, in the middle of a conversation with who owes it
+    is_wanted: bool = False  # by who is to ring, now: nobody else is asked
     resolved: Resolved = BY_DEFAULT
 
 
@@ -53,6 +54,10 @@ def _candidates(owed: Owed) -> Iterator[tuple[AgentFacts, Sentence]]:
         and not agent.callers_waiting
     ]
     owes = owed.agents.get(owed.debtor) if owed.debtor else None
+    if owed.is_wanted:
+        if owes in free and owes is not None:
+            yield owes, _of("callback_wanted", owes)
+        return
     if owes is not None:
         if owes in free:
             yield owes, _of("callback_dropped" if owed.has_dropped else "callback_owner", owes)
@@ -71,4 +76,5 @@ def _candidates(owed: Owed) -> Iterator[tuple[AgentFacts, Sentence]]:
 
 def _of(code: str, agent: AgentFacts) -> Sentence:
     # Who rings back at once needs no name: it is they who read it.
-    return Sentence(code, {} if code == "callback_dropped" else {"agent": agent.spoken_name})
+    is_themselves = code in ("callback_dropped", "callback_wanted")
+    return Sentence(code, {} if is_themselves else {"agent": agent.spoken_name})

@@ -55,6 +55,14 @@ class Tried:
 
 
 @dataclass(frozen=True)
+class Missed:
+    """One of ours tried to reach the caller, and didn't: their ring may be the answer to it."""
+
+    agent: str
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Situation:
     """Everything that a decision may depend on."""
 
@@ -72,6 +80,7 @@ class Situation:
     attestation: str = ""  # the carrier's own word
     country: str = ""  # of the caller's number, where that itself isn't kept
     came_in_at: datetime | None = None  # the call; None: now
+    missed: Missed | None = None  # nobody has spoken with them since
     handlers: int | None = None  # how many handled the case; None: those among the agents
 
     @property

@@ -15,7 +15,7 @@ from sqlalchemy import (
     union,
 )
 
-from app.db import table_of
+from app.db import UtcDateTime, table_of
 from app.prepared import Prepared
 from app.records.agents import Agent, Presence, Role, User, phone_to_ring
 from app.records.callers import (
@@ -30,7 +30,7 @@ from app.records.callers import (
 )
 from app.records.calls import Call, CallStep, Inbox, StepKind
 from app.records.lines import Line
-from app.records.promises import OWED, Promise
+from app.records.promises import OWED, Promise, PromiseAttempt
 from app.records.rules import RuleVersion
 
 # A switchboard's number may stand with hundreds of customers; an agent picks from the likeliest.
@@ -49,6 +49,8 @@ _calls, _steps, _inbox, _promises, _rules = (
     table_of(model) for model in (Call, CallStep, Inbox, Promise, RuleVersion)
 )
 
+_attempts = table_of(PromiseAttempt)
+
 _is_nobodys = select(_nobodys.c.e164).where(_nobodys.c.e164 == bindparam("e164")).exists()
 
 _one = select(literal(1).label("one")).subquery()
@@ -64,6 +66,30 @@ _line_columns = (
     _lines.c.dates.label("line_dates"),
     _lines.c.greeting.label("line_greeting"),
     _lines.c.records_messages.label("line_records"),
+)
+
+# Who of us dialled this number last, if nobody has spoken with them since.
+_spoken_since = select(_calls.c.sid).where(
+    _calls.c.remote_e164 == bindparam("e164"),
+    _calls.c.created_at > _attempts.c.dialled_at,
+    _calls.c.bridged_at.is_not(None),
+)
+_dialled = (
+    select(
+        _attempts.c.agent.label("dialled_by"),
+        _attempts.c.dialled_at.label("dialled_at"),
+        _attempts.c.outcome.label("dial_outcome"),
+    )
+    .where(
+        _attempts.c.number == bindparam("e164"),
+        _attempts.c.number != "",
+        _attempts.c.dialled_at > bindparam("dialled_since", type_=UtcDateTime),
+        ~_is_nobodys,
+        ~_spoken_since.exists(),
+    )
+    .order_by(_attempts.c.dialled_at.desc())
+    .limit(1)
+    .subquery("dialled")
 )
 
 LINE: Any = select(*_line_columns).select_from(_one.outerjoin(_lines, _lines.c.number == bindparam("line")))
@@ -122,6 +148,9 @@ CALLER = Prepared(
         _promises.c.created_at.label("promise_made_at"),
         _promises.c.broken_at.label("promise_broken_at"),
         _contacts.c.summary,
+        _dialled.c.dialled_by,
+        _dialled.c.dialled_at,
+        _dialled.c.dial_outcome,
         *_presence_columns,
         case((_cases.c.last_contact_agent == _agents.c.key, _cases.c.last_contact_at)).label("handled_at"),
         # Nobody may be waiting for an owner who is rung: the reservation sees to it.
@@ -146,6 +175,7 @@ CALLER = Prepared(
         )
         .outerjoin(_agents, _agents.c.key == _owner)
         .outerjoin(_presences, _presences.c.agent == _agents.c.key)
+        .outerjoin(_dialled, true())
     )
     # Of more than are read the likeliest: what is owed, the newest contact, whoever has a case.
     .order_by(
