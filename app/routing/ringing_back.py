@@ -76,5 +76,4 @@ def _candidates(owed: Owed) -> Iterator[tuple[AgentFacts, Sentence]]:
 
 def _of(code: str, agent: AgentFacts) -> Sentence:
     # Who rings back at once needs no name: it is they who read it.
-    is_themselves = code in ("callback_dropped", "callback_wanted")
-    return Sentence(code, {} if is_themselves else {"agent": agent.spoken_name})
+    return Sentence(code, {} if code == "callback_dropped" else {"agent": agent.spoken_name})
