@@ -8,13 +8,14 @@ import pytest
 
 from app.api.fields import Defaults
 from app.api.records import IN_FILES
-from app.callers import named_numbers, spoken_numbers
+from app.callers import named_numbers
 from app.callers.numbers import to_e164
 from app.carrier import twiml
 from app.desk import masking
 from app.errors import ApplicationError
 from app.lines.hours import Hours
 from app.messages import stop_words, wish_grammar, wishes, written_dates
+from app.speech import spoken
 
 SIZE = 64 * 1024
 NL = Defaults("NL", "nl")
@@ -44,8 +45,8 @@ def _record(name: str) -> Callable[[str], object]:
 READERS: dict[str, Callable[[str], object]] = {
     "a wish in a message": wish_grammar.parse,
     "a wish for somebody else": wishes.asks_for_another,
-    "digits that were said": spoken_numbers.digits,
-    "a spoken number": lambda text: spoken_numbers.number(text, "NL"),
+    "numbers that were said": lambda text: spoken.numbers(text, "NL"),
+    "a spoken number": lambda text: spoken.phone(text, "NL"),
     "a number in a message": lambda text: named_numbers.named(text, "NL"),
     "a date in a message": written_dates.may_be_named,
     "a wish for no messages": stop_words.asks_to_stop,

@@ -28,6 +28,7 @@ from app.api import (
     promise_views,
     rule_views,
     shapes,
+    speech_views,
     trial_views,
     writing,
 )
@@ -270,6 +271,7 @@ rule_views.enter()
 trial_views.enter()
 list_views.enter()
 outbound_views.enter()
+speech_views.enter()
 
 
 @operation("GET", "/openapi.json", scope=None, answers={200: "OpenApi"})

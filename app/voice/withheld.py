@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app.callers import spoken_numbers
 from app.carrier import twiml
 from app.catalogue import text
 from app.deployment import Deployment
@@ -16,6 +15,7 @@ from app.records.promises import OWED, Promise
 from app.routing import heard, resolving, rules, sentences
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
+from app.speech import spoken
 from app.voice import owing, steps
 
 # Where a call is when nobody is left to be rung.
@@ -43,7 +43,7 @@ def number_given(
     before they hear another word; they are asked once more, and then leave a message.
     """
     country = places.country_of(session, call.line) or deployment.defaults.country
-    digits, e164 = spoken_numbers.number(given, country) or ("", None)
+    digits, e164 = spoken.phone(given, country) or ("", None)
     due = owing.due_for(session, call, facts, now)
     if e164 is not None and places.may_ring(session, e164):
         _promise(session, call, facts, e164, due, now)
