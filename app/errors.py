@@ -15,7 +15,7 @@ class InvalidField(ApplicationError):
 
 
 class NotNow(ApplicationError):
-    """What was asked can't be done as things stand; `code` says why: a text `hand_over.…`."""
+    """What was asked can't be done as things stand; `code` says why: a text `hand_over.…` or `helping.…`."""
 
     def __init__(self, code: str, **values: object) -> None:
         super().__init__(code)

@@ -14,6 +14,7 @@ from app.admin import (
     people_pages,
     privacy,
     promise_figures,
+    protections,
     replays,
     simulator,
 )
@@ -25,6 +26,7 @@ from app.callbacks import webhooks as callback_webhooks
 from app.desk import (
     beside_views,
     callers_page,
+    helping_views,
     message_views,
     promise_views,
     refusals,
@@ -61,6 +63,8 @@ def put_together(settings: Settings | None = None) -> Flask:
     refusals.register(app)
     views.register(app)
     whose_views.register(app)
+    helping_views.register(app)
+    protections.register(app)
     beside_views.register(app)
     screen_views.register(app)
     promise_views.register(app)

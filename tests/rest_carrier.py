@@ -27,6 +27,7 @@ class FakeRoom:
     people: dict[str, dict[str, object]] = field(default_factory=dict)
     # Labels of whom a flag is said to have been taken, and isn't: the real one does so without a word.
     deaf: set[tuple[str, str]] = field(default_factory=set)
+    announced: list[tuple[str, str]] = field(default_factory=list)  # to whom, by label, and what
 
     def joins(self, label: str, call_sid: str, **flags: object) -> None:
         self.people[label] = {
@@ -69,6 +70,8 @@ class FakeRoom:
             who["call_sid_to_coach"] = form["CallSidToCoach"][0]
         if "HoldUrl" in form:
             who["hold_url"] = form["HoldUrl"][0]
+        if "AnnounceUrl" in form:
+            self.announced.append((label, form["AnnounceUrl"][0]))
         return 200, who
 
 

@@ -288,8 +288,10 @@ def start_wrap_up(session: Session, agent: str, now: datetime, seconds: int) -> 
 # ring, so that news of an earlier ring can neither free nor take the agent.
 
 
-def reservation(unless: ColumnElement[bool] | None = None) -> Update:
+def reservation(unless: ColumnElement[bool] | None = None, *, at_their_wish: bool = False) -> Update:
     """Return the one statement that takes an agent for a ring: see `reserve`, and `reserving` for its values.
+
+    `at_their_wish`: they asked to be rung, whether or not they are available to callers.
 
     Built once by whoever runs it often: building it takes longer than running it.
     """
@@ -297,9 +299,9 @@ def reservation(unless: ColumnElement[bool] | None = None) -> Update:
         Presence.activity.in_((Activity.RESERVED, Activity.RINGING))
         & (Presence.lease_until < bindparam("at"))
     )
-    statement = update(table_of(Presence)).where(
-        Presence.agent == bindparam("who"), Presence.intent == Intent.AVAILABLE, free
-    )
+    statement = update(table_of(Presence)).where(Presence.agent == bindparam("who"), free)
+    if not at_their_wish:
+        statement = statement.where(Presence.intent == Intent.AVAILABLE)
     if unless is not None:
         statement = statement.where(~unless)
     return statement.values(
@@ -328,13 +330,16 @@ def reserve(
     now: datetime,
     lease: timedelta,
     unless: ColumnElement[bool] | None = None,
+    *,
+    at_their_wish: bool = False,
 ) -> int | None:
     """Take the agent for one ring in one atomic step; None when somebody else was quicker.
 
     Returns the number for the event that tells the agent's desk (see desk_events.append), so that the
     reservation and the pop are one write. A reservation whose lease is over may be taken.
     """
-    statement = _RESERVE if unless is None else reservation(unless)
+    usual = unless is None and not at_their_wish
+    statement = _RESERVE if usual else reservation(unless, at_their_wish=at_their_wish)
     number: int | None = session.scalar(statement, reserving(agent, call_sid, fence, now, lease))
     return number
 

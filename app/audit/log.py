@@ -50,6 +50,7 @@ class What(StrEnum):
     CALL_READ = "call_read"
     CALL_TRIED = "call_tried"
     UPLOAD_OPENED = "upload_opened"
+    SUPERVISED = "supervised"
     API_READ = "api_read"
     RECORDS_EXPORTED = "records_exported"
     PERSON_LOOKED_UP = "person_looked_up"
@@ -65,6 +66,8 @@ class What(StrEnum):
     RULES_PUBLISHED = "rules_published"
     SAVED_CALLS_CHANGED = "saved_calls_changed"
     PROMISE_CHANGED = "promise_changed"
+    PROTECTED = "protected"
+    PROTECTION_REVIEWED = "protection_reviewed"
     HANDED_OVER_BY_LEAVER = "handed_over_by_leaver"
     SCREEN_OFFERED = "screen_offered"
     SCREEN_CHECKED = "screen_checked"
@@ -95,6 +98,7 @@ LOOK_UPS: Mapping[str, Activity] = {
     What.CALLS_SEARCHED: Activity.OVERSIGHT,
     What.CALL_READ: Activity.OVERSIGHT,
     What.CALL_TRIED: Activity.OVERSIGHT,
+    What.SUPERVISED: Activity.OVERSIGHT,
     What.API_READ: Activity.EXCHANGE,
     What.RECORDS_EXPORTED: Activity.RUNNING,
     What.PERSON_LOOKED_UP: Activity.RIGHTS,
@@ -109,6 +113,8 @@ CHANGES: Mapping[str, Activity] = {
     What.SCREEN_OFFERED: Activity.ANSWERING,
     What.SCREEN_CHECKED: Activity.ANSWERING,
     What.SCREEN_PUT: Activity.ANSWERING,
+    What.PROTECTED: Activity.ANSWERING,
+    What.PROTECTION_REVIEWED: Activity.OVERSIGHT,
     What.HANDED_OVER_BY_LEAVER: Activity.CALLBACKS,
     What.ERASED: Activity.RIGHTS,
     What.LOG_FORGOT: Activity.RIGHTS,

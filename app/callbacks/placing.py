@@ -148,7 +148,7 @@ def _reserve(session: Session, owed: Owed, sid: str, now: datetime) -> _Chosen |
 def _owed(session: Session, promise: Promise, facts: Facts, window: Window, now: datetime) -> Owed:
     agents = dict(facts.agents)
     if now >= window.colleagues_from:
-        agents = reading.supervisors(session, now) | agents
+        agents = reading.supervisors(session, now, promise.number) | agents
     refused = {*attempts.refused_lately(session, promise.id, now - REFUSAL_HOLDS)}
     refused |= given_away_by(session, promise.id, now - REFUSAL_HOLDS) - {promise.agent}
     case = facts.caller.case

@@ -301,6 +301,11 @@ class Carrier:
         one = self._client.conferences(conference_sid).participants(label)
         return _there(self._ask(lambda: one.update(**wanted)))
 
+    def announce(self, conference_sid: str, label: str, url: str) -> None:
+        """Let one person in a conference hear what `url` answers; the others hear none of it."""
+        one = self._client.conferences(conference_sid).participants(label)
+        self._ask(lambda: one.update(announce_url=url, announce_method="POST"))
+
     def remove_participant(self, conference_sid: str, label: str) -> None:
         """Take somebody out of a conference: their call goes on with what follows it, or ends."""
         self._delete(self._client.conferences(conference_sid).participants(label))

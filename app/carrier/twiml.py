@@ -343,6 +343,13 @@ def farewell(*, said: Sequence[str], language: str) -> bytes:
     return _bytes(response)
 
 
+def announce(*, said: Sequence[str], language: str) -> bytes:
+    """Let somebody in a conference hear a sentence that nobody else hears."""
+    response = VoiceResponse()
+    _say(response, said, language)
+    return _bytes(response)
+
+
 def nothing() -> bytes:
     """Go on as you were: on a whisper it puts the caller through, elsewhere it ends the document."""
     return _bytes(VoiceResponse())

@@ -30,10 +30,11 @@ from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
 from app.desk import card as cards
-from app.desk import newcomers, softphone, suggested
+from app.desk import helping, newcomers, softphone, suggested, watching
 from app.desk import standing as desk_of_agent
 from app.desk.board import board_of
 from app.desk.card import CallCard, Side
+from app.desk.helping import Help
 from app.desk.masking import written
 from app.desk.standing import MINUTES_AWAY, PULSE_SECONDS, standing_of
 from app.door import account, factor_views, password_views, second_step, sign_in
@@ -82,6 +83,7 @@ def desk() -> Response:
         board = board_of(db, agent, now)
         card = _card(db, current, agent, now) if current else None
         of_card = _beside_card(db, card, agent, now)
+        watch = watching.watch_of(db, agent) if watching.is_for(db, agent) else None
     _note_look(card)
     settings: Settings = current_app.config["SETTINGS"]
     response = make_response(
@@ -97,6 +99,7 @@ def desk() -> Response:
             pulse_seconds=PULSE_SECONDS,
             watchdog_seconds=WATCHDOG_SECONDS,
             sees_promises=_sees_promises(),
+            watch=watch,
             **of_card,
         )
     )
@@ -158,6 +161,8 @@ def _beside_card(db: Session, card: CallCard | None, agent: str, now: datetime) 
         "promise_state": lambda state: catalogue.text(f"promise.state_{state}", web.language()),
         "times": _times(db, card.sid, now) if card is not None else (),
         "reason": _reason_in_words(card),
+        "help": helping.of_card(db, card.sid, agent, now) if card is not None else Help(),
+        "h": helping.words,
         "decline_reasons": call_control.DECLINE_REASONS,
         "outcomes": call_control.OUTCOMES,
         "longest_name": newcomers.LONGEST_NAME,

@@ -24,6 +24,7 @@ PAGES = (
     Page("/admin/promises", "promises", OVERSEERS),
     Page("/admin/promises/figures", "figures", OVERSEERS),
     Page("/admin/calls", "calls", OVERSEERS),
+    Page("/admin/protections", "protections", (Role.SUPERVISOR, Role.ADMIN)),
     Page("/admin/rules", "rules", OVERSEERS),
     Page("/admin/simulate", "simulate", OVERSEERS),
     Page("/admin/lines", "lines", (Role.ADMIN,)),

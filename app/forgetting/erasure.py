@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from xml.sax.saxutils import escape
 
-from sqlalchemy import Select, delete, null, select, update
+from sqlalchemy import Select, Update, delete, null, select, update
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events
@@ -28,6 +28,7 @@ from app.records.messages import Message, MessageStop
 from app.records.outgoing import Outbox
 from app.records.privacy import Whom
 from app.records.promises import IS_OWED, OWED, Promise, PromiseState
+from app.records.protections import Protection
 
 AT_A_TIME = 200
 # Desks' events and what other systems are told go back no further.
@@ -203,6 +204,7 @@ def _forget(session: Session, somebody: _Somebody, who: str, now: datetime, eras
     unname_promises(session, promises, now, customer_too=customer_too)
     unname_calls(session, calls, now, customer_too=customer_too, erasure=erasure)
     _forget_messages(session, messages, somebody.numbers, now, erasure)
+    _forget_protections(session, somebody)
     _forget_what_was_told(
         session,
         Names.made(somebody.numbers, somebody.customers, somebody.cases, calls, messages),
@@ -242,6 +244,21 @@ def _forget_messages(
         session.execute(delete(Message).where(Message.sid.in_(some)))
     for some in slices(numbers):
         session.execute(delete(MessageStop).where(MessageStop.number.in_(some)))
+
+
+def _forget_protections(session: Session, somebody: _Somebody) -> None:
+    """That an agent was protected stays, for its review; from whom is known no more: nobody is apart."""
+    by_column = ((Protection.number, somebody.numbers), (Protection.customer, somebody.customers))
+    for column, values in by_column:
+        for some in slices(values):
+            session.execute(_forgetting(update(Protection).where(column.in_(some)).values({column: None})))
+    of_nobody = (Protection.number.is_(None), Protection.customer.is_(None))
+    nobody = update(Protection).where(*of_nobody, Protection.keeps_apart)
+    session.execute(_forgetting(nobody.values(keeps_apart=False)))
+
+
+def _forgetting(statement: Update) -> Update:
+    return statement.execution_options(synchronize_session=False)
 
 
 def _forget_what_was_told(session: Session, names: Names) -> None:

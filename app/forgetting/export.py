@@ -31,6 +31,7 @@ from app.records.messages import Message, MessageStop
 from app.records.notes import CallNote
 from app.records.outgoing import Outbox
 from app.records.promises import TO_BE_HEARD, Promise, PromiseAttempt, PromiseEvent, Recording
+from app.records.protections import Protection
 from app.records.screen import ScreenItem, ScreenPage, Upload, UploadPiece
 
 Json = dict[str, Any]
@@ -173,7 +174,12 @@ def _contacts(open_: Open, found: _Found) -> Iterator[Json]:
     yield from _rows(open_, Contact, Contact.case, found.cases, Contact.started_at)
 
 
-_OF_CALLS: dict[str, Any] = {"rooms": CallRoom, "legs": CallLeg, "hand_overs": HandOver}
+_OF_CALLS: dict[str, Any] = {
+    "rooms": CallRoom,
+    "legs": CallLeg,
+    "hand_overs": HandOver,
+    "protections": Protection,
+}
 
 
 def _calls(open_: Open, found: _Found) -> Iterator[Json]:
@@ -183,7 +189,7 @@ def _calls(open_: Open, found: _Found) -> Iterator[Json]:
         with open_() as session:
             steps = select(CallStep).where(CallStep.call_sid.in_(some)).options(undefer(CallStep.situation))
             of_call: dict[str, Json] = {
-                call.sid: _row(call) | {"steps": [], "answers": [], "rooms": [], "legs": [], "hand_overs": []}
+                call.sid: _row(call) | {"steps": [], "answers": [], **{kind: [] for kind in _OF_CALLS}}
                 for call in session.scalars(
                     select(Call).where(Call.sid.in_(some)).order_by(Call.created_at, Call.sid)
                 )

@@ -78,6 +78,7 @@ def rules(keep: Keep) -> Iterator[Rule]:
     yield Rule("uploads", ("uploads", "upload_pieces"), "KEEP_UPLOADS_DAYS", days(keep.uploads))
     yield Rule("recordings", ("recordings",), "KEEP_RECORDINGS_DAYS", days(keep.recordings))
     yield Rule("notes", ("call_notes",), "KEEP_NOTES_DAYS", days(keep.notes))
+    yield Rule("protections", ("protections",), "KEEP_CALLS_DAYS", days(keep.calls))
     yield Rule("messages", ("messages",), "KEEP_MESSAGES_DAYS", days(keep.messages))
     yield Rule("access", ("access_events",), "KEEP_ACCESS_DAYS", days(keep.access))
     of_log = ("audit_pending", "audit_entries", "audit_subjects")

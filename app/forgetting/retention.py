@@ -30,6 +30,7 @@ from app.records.notes import CallNote
 from app.records.outgoing import Outbox
 from app.records.privacy import Erasure, ForgottenDay
 from app.records.promises import IS_OWED, Promise, Recording, RecordingState
+from app.records.protections import Protection
 from app.records.screen import Upload
 from app.records.topics import SynonymState, TopicSynonym
 from config import Keep
@@ -96,6 +97,7 @@ def everything(keep: Keep, now: datetime) -> Iterator[Old]:
         ("notes", keep.notes, _notes),
         ("uploads", keep.uploads, _uploads),
         ("messages", keep.messages, _messages),
+        ("protections", keep.calls, _protections),
         ("situations", keep.situations, _situations),
         ("promises", keep.promises, _promises),
         ("calls", keep.calls, _calls),
@@ -194,6 +196,11 @@ def _messages(session: Session, before: datetime, now: datetime) -> int:
     copies.of_messages(session, sids, now)
     session.execute(delete(Message).where(Message.sid.in_(sids)))
     return len(sids)
+
+
+def _protections(session: Session, before: datetime, now: datetime) -> int:
+    """Delete what an agent was protected from so long ago; the two may be connected again."""
+    return _delete_oldest(session, Protection, (Protection.id,), Protection.created_at, before)
 
 
 def _sent(kind: str, session: Session, before: datetime, now: datetime) -> int:

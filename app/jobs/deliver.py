@@ -18,7 +18,7 @@ from app.clock import Clock, going_on_from, utcnow
 from app.deployment import Deployment
 from app.errors import CarrierError
 from app.forgetting import copies
-from app.jobs import callbacks, in_hand, sweep
+from app.jobs import callbacks, in_hand, protecting, sweep
 from app.messages import letters, messages, senders
 from app.outgoing import outbox
 from app.outgoing.outbox import Taken
@@ -141,6 +141,12 @@ def _ask(carrier: Carrier, deployment: Deployment, taken: Taken) -> Answer:
             return Answer(callbacks.place(carrier, deployment, payload["call_sid"]))
         case outbox.RING_TEST:
             return Answer(_ring_test(carrier, public_url, payload))
+        case outbox.SAY_WARNING:
+            return Answer(protecting.warn(carrier, public_url, payload["call_sid"]))
+        case outbox.END_POLITELY:
+            is_callback = payload["is_callback"]
+            sid = payload["call_sid"]
+            return Answer(protecting.end_politely(carrier, public_url, sid, is_callback=is_callback))
         case outbox.SEND_MESSAGE:
             return _send_message(carrier, deployment, payload["message"])
         case outbox.CARRIER_COPY:

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Select, or_, select, update
 
 from app import db
-from app.agents import presence
+from app.agents import pauses, presence
 from app.carrier.rest import Carrier
 from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import going_on_from
@@ -44,6 +44,12 @@ def end_wrap_ups(now: datetime) -> list[str]:
     """Make idle whose time to write things down is over."""
     with db.transaction() as session:
         return presence.end_overdue_wrap_ups(session, now)
+
+
+def end_pauses(now: datetime) -> list[str]:
+    """Make available again whose pause after abuse is over."""
+    with db.transaction() as session:
+        return pauses.end_over(session, now)
 
 
 def leases_over(now: Moment) -> Select[str, str | None, int]:

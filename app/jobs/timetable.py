@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from app import db
-from app.agents import presence
+from app.agents import pauses, presence
 from app.callbacks import due, late_news
 from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
@@ -94,6 +94,14 @@ class Timetable:
                 lambda: rooms.keep_due(self.carrier, deployment, utcnow(), stopped=self.stopped.is_set),
                 lambda moments: rooms.due(moments.now),
                 at_once=8,
+            ),
+            "warnings": self._delivery(outbox.SAY_WARNING, Way.BESIDE, at_once=2),
+            "goodbyes": self._delivery(outbox.END_POLITELY, Way.BESIDE, at_once=2),
+            "pauses": Job(
+                Way.HERE,
+                lambda: sweep.end_pauses(utcnow()),
+                lambda moments: pauses.over(moments.now),
+                every_seconds=1.0,
             ),
             "dead_desks": Job(
                 Way.QUEUED,

@@ -18,6 +18,8 @@ END_LEG = "end_leg"
 SEND_MESSAGE = "send_message"
 PLACE_CALLBACK = "place_callback"
 RING_TEST = "ring_test"
+SAY_WARNING = "say_warning"
+END_POLITELY = "end_politely"
 CALL_HOOK = "call_hook"
 CARRIER_COPY = "carrier_copy"
 
@@ -34,6 +36,9 @@ GIVE_UP_AFTER = {
     SEND_MESSAGE: 11,
     PLACE_CALLBACK: 4,
     RING_TEST: 1,
+    # Until their room is open, some seconds; a warning that comes later is about nothing any more.
+    SAY_WARNING: 5,
+    END_POLITELY: 3,
     CALL_HOOK: 34,
     # Who is forgotten is forgotten there too: asked for each hour, for a year.
     CARRIER_COPY: 8760,

@@ -43,6 +43,7 @@ LEFT_BEHIND = "promise_left_behind"
 LEFT_TO_TEAM = "promise_left_to_team"
 
 ANOTHER_WANTED = "promise_another_wanted"
+KEPT_APART = "promise_kept_apart"
 
 # Who wrote to us, or said so on their own page.
 CUSTOMER = "customer"
@@ -261,6 +262,11 @@ def is_spoken_about(session: Session, promise: Promise) -> bool:
 def give_to_team(session: Session, promise_id: int, now: datetime) -> None:
     """The customer wants somebody else: the rest of the team owes it, unless the promise is settled."""
     _to_team(session, promise_id, ANOTHER_WANTED, "", now)
+
+
+def spare(session: Session, promise_id: int, now: datetime) -> None:
+    """Whose it was isn't connected with this caller again: others owe it, unless it is settled."""
+    _to_team(session, promise_id, KEPT_APART, "", now)
 
 
 def leave_to_team(session: Session, promise_id: int, who: str, now: datetime) -> None:

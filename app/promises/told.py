@@ -9,13 +9,13 @@ from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.carrier import delivery
 from app.catalogue import codes, text, times
-from app.promises.ledger import ANOTHER_WANTED, LEFT_BEHIND, LEFT_TO_TEAM
+from app.promises.ledger import ANOTHER_WANTED, KEPT_APART, LEFT_BEHIND, LEFT_TO_TEAM
 from app.records.promises import PromiseEvent
 
 
 def given_away_by(session: Session, promise_id: int, since: datetime) -> set[str]:
     """Return who aren't rung for what was theirs: who gave it away since then, left, or isn't wanted."""
-    gone = PromiseEvent.why.in_((LEFT_BEHIND, LEFT_TO_TEAM, ANOTHER_WANTED))
+    gone = PromiseEvent.why.in_((LEFT_BEHIND, LEFT_TO_TEAM, ANOTHER_WANTED, KEPT_APART))
     lately = (PromiseEvent.why == "promise_handed_over") & (PromiseEvent.at > since)
     details = session.scalars(
         select(PromiseEvent.details).where(PromiseEvent.promise == promise_id, or_(gone, lately))

@@ -19,6 +19,7 @@ from app.records import (  # noqa: F401
     outgoing,
     privacy,
     promises,
+    protections,
     rules,
     screen,
     tokens,

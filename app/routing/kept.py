@@ -238,6 +238,7 @@ def _agent(agent: AgentFacts) -> Json:
             "callers_waiting": agent.callers_waiting,
             "direct_calls": agent.direct_calls,
             "is_supervisor": agent.is_supervisor,
+            "is_apart": agent.is_apart,
         }
     )
 
@@ -262,6 +263,7 @@ def _agent_of(key: str, stored: Json) -> AgentFacts:
         callers_waiting=stored.get("callers_waiting", 0),
         direct_calls=stored.get("direct_calls", 0),
         is_supervisor=stored.get("is_supervisor", False),
+        is_apart=stored.get("is_apart", False),
     )
 
 

@@ -148,12 +148,13 @@ def complete(reader: Reader, known: Facts, sid: str, now: datetime) -> Facts:
             "named": [key for key in (owner, *looks.agents, who_tried) if key is not None],
             "now_less_hour": now - timedelta(hours=1),
             "now_less_week": now - timedelta(days=7),
+            "e164": caller.e164 or "",
         },
     ).all()
     agents = {row.agent: _agent(row, now) for row in rows}
     calls_lately = 1 + (rows[0].calls_lately if case and rows else 0)
     if looks.supervisors or (case and goes_round(looks.counter_to_counter, calls_lately, agents)):
-        in_charge = supervisors(connection, now)
+        in_charge = supervisors(connection, now, caller.e164)
         agents |= {key: replace(agents.get(key, one), is_supervisor=True) for key, one in in_charge.items()}
     if case and rows and rows[0].last_agent:
         words = rows[0].last_summary or _last_words(connection, case.key)
@@ -191,16 +192,19 @@ def _past_the_orm(reader: Reader) -> Connection:
     return reader.connection()
 
 
-def supervisors(session: Reader, now: datetime) -> dict[str, AgentFacts]:
-    """Return the supervisors who have a desk or telephone of their own."""
-    return {row.agent: _agent(row, now) for row in session.execute(SUPERVISORS)}
+def supervisors(session: Reader, now: datetime, e164: str | None) -> dict[str, AgentFacts]:
+    """Return the supervisors who have a desk or telephone of their own, as they stand for this caller."""
+    return {row.agent: _agent(row, now) for row in session.execute(SUPERVISORS, {"e164": e164 or ""})}
 
 
-def people(session: Reader, keys: Collection[str], now: datetime) -> dict[str, AgentFacts]:
-    """Return agents by their keys, as they stand now; who isn't there is left out."""
+def people(
+    session: Reader, keys: Collection[str], now: datetime, e164: str | None = None
+) -> dict[str, AgentFacts]:
+    """Return agents by their keys, as they stand now for a caller of that number; of those who are there."""
     if not keys:
         return {}
-    return {row.agent: _agent(row, now) for row in session.execute(PEOPLE, {"keys": list(keys)})}
+    asked = {"keys": list(keys), "e164": e164 or ""}
+    return {row.agent: _agent(row, now) for row in session.execute(PEOPLE, asked)}
 
 
 def line_of(session: Reader, number: str, defaults: Defaults) -> LineFacts:
@@ -256,13 +260,15 @@ def _caller(e164: str | None, rows: Iterable[Row[Any]], only: int | None) -> Cal
 
 
 def _agent(row: Row[Any], now: datetime) -> AgentFacts:
-    idle = row.activity == Activity.IDLE
+    idle, is_apart = row.activity == Activity.IDLE, bool(row.is_apart)
+    # For this caller it is as if they had left: nobody need hear that they are kept apart.
+    is_there = row.enabled and not is_apart
     return AgentFacts(
         key=row.agent,
         spoken_name=row.spoken_name,
         team=row.team,
-        reachability=presence.reachability(row, enabled=row.enabled, phone=row.phone, now=now),
-        endpoint=presence.endpoint(row, row.phone, now),
+        reachability=presence.reachability(row, enabled=is_there, phone=row.phone, now=now),
+        endpoint=None if is_apart else presence.endpoint(row, row.phone, now),
         phone=row.phone if may_be_called(row.phone) else None,
         idle_since=(row.activity_since or row.intent_since) if idle else None,
         handled_at=row.handled_at,
@@ -270,6 +276,7 @@ def _agent(row: Row[Any], now: datetime) -> AgentFacts:
         callers_waiting=row.callers_waiting,
         direct_calls=row.direct_calls,
         language=row.language,
+        is_apart=is_apart,
     )
 
 

@@ -31,6 +31,7 @@ class AgentFacts:
     direct_calls: int = 0  # within the last hour
     is_supervisor: bool = False
     language: str = "nl"  # in which their screen and their whisper are
+    is_apart: bool = False  # abused by this caller before: never connected again, so as if they had left
 
 
 @dataclass(frozen=True)

@@ -109,7 +109,7 @@ def _of_made_up(
     facts = reading.complete(session, replace(known, caller=caller), "", now)
     others = [made_up.case.owner if made_up.case else None, made_up.promised_by, *made_up.handled_by]
     wanted = {key for key in others if key} - facts.agents.keys()
-    agents = {**facts.agents, **reading.people(session, wanted, now)}
+    agents = {**facts.agents, **reading.people(session, wanted, now, facts.caller.e164)}
     _require(agents, [("caller.case.owner", others[0]), ("caller.promised_by", others[1])])
     _require(agents, [(f"caller.handled_by[{at}]", key) for at, key in enumerate(made_up.handled_by)])
     for days, key in reversed(list(enumerate(dict.fromkeys(made_up.handled_by), 1))):
@@ -253,7 +253,10 @@ def _placed(session: Session, facts: Facts, presence: Mapping[str, Reachability]
     if not presence:
         return facts
     # Somebody who would take no part in this call takes none wherever they are, but must exist.
-    known = {**reading.people(session, presence.keys() - facts.agents.keys(), now), **facts.agents}
+    known = {
+        **reading.people(session, presence.keys() - facts.agents.keys(), now, facts.caller.e164),
+        **facts.agents,
+    }
     _require(known, [(f"presence.{key}", key) for key in presence])
     agents = {key: placed(agent, presence.get(key)) for key, agent in facts.agents.items()}
     return replace(facts, agents=agents)

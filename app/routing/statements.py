@@ -10,6 +10,7 @@ from sqlalchemy import (
     func,
     literal,
     null,
+    or_,
     select,
     true,
     union,
@@ -31,6 +32,7 @@ from app.records.callers import (
 from app.records.calls import Call, CallStep, Inbox, StepKind
 from app.records.lines import Line
 from app.records.promises import OWED, Promise, PromiseAttempt
+from app.records.protections import Protection
 from app.records.rules import RuleVersion
 
 # A switchboard's number may stand with hundreds of customers; an agent picks from the likeliest.
@@ -41,7 +43,7 @@ _lines, _numbers, _customers, _cases, _contacts = (
     table_of(model) for model in (Line, CustomerNumber, Customer, Case, Contact)
 )
 
-_nobodys = table_of(NobodysNumber)
+_nobodys, _protections = table_of(NobodysNumber), table_of(Protection)
 
 _agents, _presences, _users = table_of(Agent), table_of(Presence), table_of(User)
 
@@ -52,6 +54,22 @@ _calls, _steps, _inbox, _promises, _rules = (
 _attempts = table_of(PromiseAttempt)
 
 _is_nobodys = select(_nobodys.c.e164).where(_nobodys.c.e164 == bindparam("e164")).exists()
+
+# Who is kept apart from this caller, by their number or as one of its customers: see records/protections.py.
+_their_numbers = _numbers.alias("their_numbers")
+_is_apart = _agents.c.key.in_(
+    select(_protections.c.agent).where(
+        _protections.c.keeps_apart,
+        or_(
+            _protections.c.number == bindparam("e164"),
+            _protections.c.customer.in_(
+                select(_their_numbers.c.customer).where(
+                    _their_numbers.c.e164 == bindparam("e164"), ~_is_nobodys
+                )
+            ),
+        ),
+    )
+).label("is_apart")
 
 _one = select(literal(1).label("one")).subquery()
 
@@ -114,6 +132,7 @@ _presence_columns = (
     phone_to_ring(_agents.c.phone).label("phone"),
     _agents.c.language,
     _agents.c.enabled,
+    _is_apart,
 )
 
 CALLER = Prepared(

@@ -120,6 +120,16 @@ def advance(
     return _without_ring(session, call, facts, known, step, deployment)
 
 
+def ring_chosen(
+    session: Session, call: Call, facts: Facts, known: Situation, step: Ring, deployment: Deployment
+) -> bool:
+    """Take a step that somebody chose for the call; False, and nothing is written, when they are taken."""
+    rung = _ring(session.connection(), call, facts, known, step, deployment)
+    if rung is not None:
+        desk_events.ring_after_commit(session, *rung.bell)
+    return rung is not None
+
+
 # --- what is written of a step ------------------------------------------------------------------------
 
 

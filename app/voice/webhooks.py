@@ -20,7 +20,7 @@ from app.deployment import Deployment
 from app.errors import UnknownCall
 from app.routing import simulation
 from app.routing.asked_call import AskedCall
-from app.voice import held, last_word, prompts, rings, waiting
+from app.voice import held, last_word, prompts, protecting, rings, waiting
 from app.voice import incoming as incoming_calls
 from app.voice.outage import last_resort, spool_replay
 from app.voice.outage.degraded import OWNER, talked
@@ -197,6 +197,11 @@ def _keep_message(error: Exception) -> Response:
     return forms.xml(left.degraded.thanks(forms.value("To")[:32], kept=kept))
 
 
+def _leave_out() -> Response:
+    """Nothing is said in a form that wasn't read."""
+    return forms.xml(twiml.nothing())
+
+
 def _nobody() -> Response:
     """Nobody may be put through by a form that wasn't read."""
     return last_resort.accepted(False)
@@ -340,6 +345,18 @@ def left(sid: str, number: int) -> Work:
 def _queue_result() -> str:
     is_over = forms.value("CallStatus") in CARRIER_SAYS_ENDED
     return "hangup" if is_over else forms.value("QueueResult")
+
+
+@asked(bp, f"{_STEP}/warning", lost=lambda error: forms.xml(twiml.nothing()), unread=_leave_out)
+def warning(sid: str, number: int) -> Work:
+    """A caller is to be warned, in the room where they talk with the agent."""
+    return lambda session: protecting.warning(session, sid)
+
+
+@asked(bp, f"{_STEP}/goodbye", lost=_say_goodbye, unread=lambda: _say_goodbye(UnknownCall("")))
+def goodbye(sid: str, number: int) -> Work:
+    """A conversation is ended for the agent's protection."""
+    return lambda session: protecting.goodbye(session, sid)
 
 
 @asked(bp, f"{_STEP}/about", lost=_say_goodbye, unread=_a_message)

@@ -107,7 +107,13 @@ def _matters(change: Any) -> bool:
 
 def indexes(database: Database) -> set[str]:
     looked = inspect(database.engine)
-    return {str(one["name"]) for table in looked.get_table_names() for one in looked.get_indexes(table)}
+    return {
+        str(one["name"])
+        for table in looked.get_table_names()
+        for one in looked.get_indexes(table)
+        # What a constraint brings stands in the table's own statement: nobody writes to that table yet.
+        if "duplicates_constraint" not in one
+    }
 
 
 def test_indexes_are_built_while_calls_are_written(empty: Database) -> None:

@@ -1,0 +1,53 @@
+// What a supervisor oversees, at their desk: looked at again every few seconds, and pressed without leaving the page.
+
+import { announce } from "./signals.js";
+import { ask, place, send, words } from "./page.js";
+
+const EVERY_MILLISECONDS = 4000;
+const watched = document.querySelector("#watch");
+
+async function look() {
+  if (document.hidden || watched.contains(document.activeElement?.closest("form"))) return;
+  try {
+    const response = await ask("/desk/watch");
+    if (response.ok) place(watched, await response.text());
+  } catch {
+    // The stream's own alarm tells; the next look tries again.
+  }
+}
+
+async function press(event) {
+  const form = event.target;
+  if (!("watch" in form.dataset)) return;
+  event.preventDefault();
+  const button = event.submitter;
+  try {
+    const address = button?.hasAttribute("formaction") ? button.formAction : form.action;
+    const body = new URLSearchParams(new FormData(form, button));
+    const response = address === form.action ? await send(form, button) : await ask(address, { method: "POST", body });
+    if (response.ok) {
+      place(watched, await response.text());
+      return;
+    }
+    const problem = await response.json();
+    // Who listens shows once more who they are; the question leads back here.
+    if (problem.step_up) location.assign(`${problem.step_up}?next=${encodeURIComponent("/desk")}`);
+    else refuse(form, problem.title);
+  } catch {
+    announce(words("alarm_dead"));
+  }
+}
+
+function refuse(form, title) {
+  form.querySelector(".refusal")?.remove();
+  const sentence = document.createElement("p");
+  sentence.className = "refusal";
+  sentence.setAttribute("role", "alert");
+  sentence.textContent = title;
+  form.append(sentence);
+}
+
+if (watched) {
+  document.addEventListener("submit", press);
+  setInterval(look, EVERY_MILLISECONDS);
+}
