@@ -112,7 +112,7 @@ def _reserved(session: Session, call: Call, supervisor: str, agent: str, now: da
             kind=StepKind.SUPERVISE,
             agent=supervisor,
             reason="supervises",
-            reason_values={"agent": session.get_one(Agent, agent).name},
+            reason_values={"name": session.get_one(Agent, agent).name},
             endpoint="phone" if where.identity is None else "client",
             started_at=now,
             declined_why="",
