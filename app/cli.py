@@ -47,6 +47,7 @@ COMMANDS = {
         "Read records from CSV files; the same file again changes nothing.",
     ),
     "rules": ("app.commands.rules", "rules_commands", "The rules by which calls are routed."),
+    "topics": ("app.commands.topics", "topics_commands", "What callers are about: packs, learning, a try."),
     "tokens": ("app.commands.people", "token_commands", "Other systems that may ask us."),
     "users": ("app.commands.getting_in", "user_commands", "People who may sign in."),
 }

@@ -35,6 +35,7 @@ from config import Settings
 _OF_A_DATE = ("date", "until", "hours", "why")
 SEPARATOR = "|"  # between the phones or tags of one cell
 MOST_ITEMS = 50
+MOST_WORDS = 300  # of a topic
 MOST_SECONDS = 7 * 24 * 3600  # a visit that lasted a week is a mistake
 
 # ISO 639-1. A customer may speak any of them; lines and agents speak those that we have sentences for.
@@ -216,7 +217,14 @@ def _tags(said: Any) -> tuple[str, ...]:
     return found
 
 
-def _items(said: Any) -> list[str]:
+def _words(said: Any) -> tuple[str, ...]:
+    found = tuple(dict.fromkeys(map(one_line, _items(said, MOST_WORDS))))
+    if max(map(len, found), default=0) > 60:
+        raise Unusable("too_long", most=60)
+    return found
+
+
+def _items(said: Any, most: int = MOST_ITEMS) -> list[str]:
     if isinstance(said, str):
         said = said.split(SEPARATOR)
     elif not isinstance(said, list) or not all(isinstance(item, str) for item in said):
@@ -224,8 +232,8 @@ def _items(said: Any) -> list[str]:
     elif any(SEPARATOR in item for item in said):
         raise Unusable("bar_in_item")
     items = [item for part in said if (item := part.strip())]
-    if len(items) > MOST_ITEMS:
-        raise Unusable("too_many", most=MOST_ITEMS)
+    if len(items) > most:
+        raise Unusable("too_many", most=most)
     return items
 
 
@@ -392,6 +400,7 @@ def _described(**schema: Any) -> Any:
 
 
 _LIST = _described(type=["array", "string"], items={"type": "string"}, maxItems=MOST_ITEMS)
+_LIST_OF_WORDS = _described(type=["array", "string"], items={"type": "string"}, maxItems=MOST_WORDS)
 ONE_LINE = BeforeValidator(one_line)
 PARAGRAPHS = BeforeValidator(paragraphs)
 Name = Annotated[str, Field(max_length=200), ONE_LINE]
@@ -403,6 +412,7 @@ Phone = Annotated[str, AfterValidator(_phone)]
 AgentsPhone = Annotated[str, AfterValidator(_agents_phone)]
 NumberOfALine = Annotated[str, AfterValidator(_number_of_a_line)]
 Phones = Annotated[tuple[str, ...], PlainValidator(_phones), _LIST]
+Words = Annotated[tuple[str, ...], PlainValidator(_words), _LIST_OF_WORDS]
 Tags = Annotated[tuple[str, ...], PlainValidator(_tags), _LIST]
 OurLanguage = Annotated[str, one_of(catalogue.LANGUAGES), words(catalogue.LANGUAGES)]
 AnyLanguage = Annotated[str, AfterValidator(any_language), _described(maxLength=2)]

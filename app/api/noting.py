@@ -4,13 +4,14 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.api.records import CASES, CONTACTS, CUSTOMERS, LINES, Kind
+from app.api.records import CASES, CONTACTS, CUSTOMERS, Kind
 from app.api.routes import Filters
 from app.audit import log as audit
 from app.audit.log import Actor, Subject, What
 from app.clock import utcnow
 from app.records.agents import Agent
 from app.records.lines import Line
+from app.records.topics import Topic
 
 # What is told of citizens; of agents and lines it is no secret in the house.
 _ABOUT_PEOPLE = (CUSTOMERS, CASES, CONTACTS)
@@ -18,6 +19,7 @@ _ABOUT_PEOPLE = (CUSTOMERS, CASES, CONTACTS)
 _SETTINGS = {
     "agents": ("team", "enabled", "language", "absent_from", "absent_until"),
     "lines": ("team", "hours", "timezone", "language", "country", "greeting", "records_messages", "dates"),
+    "topics": ("name", "team", "words", "language"),
 }
 
 
@@ -48,7 +50,7 @@ def meant(said: Filters) -> list[Subject]:
 
 def settings_of(session: Session, kind: Kind[Any], key: str | None) -> dict[str, str]:
     """Return how an agent or a line is set now; nothing for other kinds, and for what isn't there."""
-    model = {"agents": Agent, "lines": Line}.get(kind.name)
+    model = {"agents": Agent, "lines": Line, "topics": Topic}.get(kind.name)
     row = session.get(model, key) if model is not None and key else None
     return {name: str(getattr(row, name)) for name in _SETTINGS[kind.name]} if row is not None else {}
 
@@ -64,5 +66,6 @@ def note_change(session: Session, kind: Kind[Any], key: str, before: dict[str, s
     if changed:
         told |= {"before": [f"{name}: {before.get(name, '')}" for name in changed]}
         told |= {"after": [f"{name}: {after[name]}" for name in changed]}
-    whom = [of(key)] if of else [Subject("line", key)] if kind is LINES else []
+    ours = {"lines": "line", "topics": "topic"}.get(kind.name)
+    whom = [of(key)] if of else [Subject(ours, key)] if ours else []
     audit.record(session, who, What.RECORD_WRITTEN, utcnow(), *whom, **told)

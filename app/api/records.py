@@ -36,14 +36,18 @@ from app.api.fields import (
     Team,
     TimeZone,
     Url,
+    Words,
     YesOrNo,
     one_of,
 )
 from app.lines.dates import LONGEST_WHY, OwnDate
 from app.outgoing.shapes import words
 from app.records.callers import CaseStatus, Channel, Direction
+from app.records.topics import LONGEST_EXAMPLE
 
 R = TypeVar("R", bound="Record")
+
+ABOUT_NONE = "-"  # for an example of what is about no topic
 
 
 class Record(Said):
@@ -132,6 +136,25 @@ class ContactRecord(Record):
     summary: Annotated[str, Field(max_length=10_000), PARAGRAPHS] = Field("", description="about_summary")
 
 
+class TopicRecord(Record):
+    topic: Key
+    name: Name
+    team: Team
+    words: Words = Field((), description="about_words")
+    language: OurLanguage = Field("", description="about_our_language")
+
+
+class ExampleRecord(Record):
+    """What somebody said, and the topic that it was about; `-`: about none."""
+
+    text: Annotated[str, Field(max_length=LONGEST_EXAMPLE), ONE_LINE]
+    topic: Key
+
+    @property
+    def about(self) -> str | None:
+        return None if self.topic == ABOUT_NONE else self.topic
+
+
 @dataclass(frozen=True)
 class Kind(Generic[R]):
     """One kind of record: its name in the plural, what it is read into, and the type of its key."""
@@ -198,6 +221,9 @@ CUSTOMERS = Kind("customers", CustomerRecord, Key)
 CASES = Kind("cases", CaseRecord, Key)
 CONTACTS = Kind("contacts", ContactRecord, Key)
 
+TOPICS = Kind("topics", TopicRecord, Key)
+EXAMPLES = Kind("examples", ExampleRecord, str)
+
 KINDS: dict[str, Kind[Any]] = {kind.name: kind for kind in (AGENTS, CUSTOMERS, CASES, CONTACTS, LINES)}
 # What comes as files: beside the records, what is a part of one.
-IN_FILES: dict[str, Kind[Any]] = {**KINDS, DATES.name: DATES}
+IN_FILES: dict[str, Kind[Any]] = {**KINDS, **{kind.name: kind for kind in (DATES, TOPICS, EXAMPLES)}}

@@ -66,6 +66,22 @@ class Customer(Answer):
         return super().of(row, phones=[number.e164 for number in row.numbers], **more)
 
 
+class Topic(Answer):
+    topic: str = Field(validation_alias="key")
+    name: str
+    team: str
+    words: list[str]
+    language: str
+
+
+class TopicMatch(Answer):
+    topic: str | None = Field(description="about_matched_topic")
+    team: str | None
+    score: float = Field(description="about_score")
+    why: list[str] = Field(description="about_matched_why")
+    sure: bool = Field(description="about_sure")
+
+
 class Number(Answer):
     number: str = Field(validation_alias="e164")
     nobodys: bool

@@ -41,15 +41,19 @@ from app.api.records import (
     CONTACTS,
     CUSTOMERS,
     DATES,
+    EXAMPLES,
     LINES,
+    TOPICS,
     AgentRecord,
     CaseRecord,
     ContactRecord,
     CustomerRecord,
     DateRecord,
+    ExampleRecord,
     Kind,
     LineRecord,
     Record,
+    TopicRecord,
 )
 from app.callers import history
 from app.clock import utcnow
@@ -59,6 +63,8 @@ from app.promises import whose
 from app.records.agents import Agent, Presence
 from app.records.callers import Case, Contact, Customer, CustomerNumber
 from app.records.lines import Line
+from app.records.topics import Source, Topic, TopicExample
+from app.topics import store as topics
 
 R = TypeVar("R", bound=Record)
 Rows = list[dict[str, Any]]
@@ -120,13 +126,18 @@ def _missing_references(session: Session, kind: Kind[R], records: Sequence[R]) -
             continue
         for position, record in enumerate(records):
             if (value := getattr(record, name)) in unknown:
-                problems.setdefault(position, []).append(Problem(name, code, {"text": value}))
+                problems.setdefault(position, []).append(
+                    Problem(_SAID_AS.get(name, name), code, {"text": value})
+                )
     return problems
 
 
+# What a field is called by whoever wrote it.
+_SAID_AS = {"about": "topic"}
 _REFERENCES: dict[str, tuple[tuple[str, InstrumentedAttribute[str], str], ...]] = {
     CASES.name: (("customer", Customer.key, "no_such_customer"), ("owner", Agent.key, "no_such_agent")),
     CONTACTS.name: (("case", Case.key, "no_such_case"), ("agent", Agent.key, "no_such_agent")),
+    EXAMPLES.name: (("about", Topic.key, "no_such_topic"),),
 }
 
 
@@ -275,12 +286,32 @@ def _write_contacts(session: Session, records: list[ContactRecord]) -> None:
     history.refresh(session, touched)
 
 
+def _write_topics(session: Session, records: list[TopicRecord]) -> None:
+    rows = [
+        row | {"words": list(row["words"]), "changed_at": utcnow()} for row in _rows(records, topic="key")
+    ]
+    _upsert(
+        session,
+        _table(Topic),
+        rows,
+    )
+    topics.changed(session)
+
+
+def _write_examples(session: Session, records: list[ExampleRecord]) -> None:
+    rows = [{"text": one.text, "topic": one.about, "source": str(Source.LOADED)} for one in records]
+    _upsert(session, _table(TopicExample), rows, key=("text",))
+    topics.changed(session)
+
+
 _WRITERS: dict[str, Any] = {
     AGENTS.name: _write_agents,
     LINES.name: _write_lines,
     CUSTOMERS.name: _write_customers,
     CASES.name: _write_cases,
     CONTACTS.name: _write_contacts,
+    TOPICS.name: _write_topics,
+    EXAMPLES.name: _write_examples,
     DATES.name: own_dates.write,
 }
 
@@ -290,6 +321,7 @@ _KEY_COLUMNS: dict[str, InstrumentedAttribute[str]] = {
     CUSTOMERS.name: Customer.key,
     CASES.name: Case.key,
     CONTACTS.name: Contact.key,
+    TOPICS.name: Topic.key,
 }
 
 

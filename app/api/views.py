@@ -29,12 +29,13 @@ from app.api import (
     rule_views,
     shapes,
     speech_views,
+    topic_views,
     trial_views,
     writing,
 )
 from app.api.fields import AgentKey, Key, Moment, Phone, Problem, Refused, Team, one_of
 from app.api.problems import ApiProblem
-from app.api.records import AGENTS, CASES, CONTACTS, CUSTOMERS, LINES, Kind
+from app.api.records import AGENTS, CASES, CONTACTS, CUSTOMERS, LINES, TOPICS, Kind
 from app.api.routes import (
     OPERATIONS,
     PREFIX,
@@ -60,6 +61,7 @@ from app.records.callers import Case, CaseStatus, Contact, Customer, CustomerNum
 from app.records.calls import Call, CallStep
 from app.records.lines import Line
 from app.records.tokens import Noun
+from app.records.topics import Topic
 from app.routing import publishing
 
 LONGEST_BODY = 256 * 1024
@@ -188,9 +190,11 @@ _serve(
     phone=_of_number,
 )
 _serve(CASES, "/cases/<path:case>", Case, Case.key, shapes.Case, _OfCases)
+_serve(TOPICS, "/topics/<path:topic>", Topic, Topic.key, shapes.Topic, _OfTeam)
 _serve(CONTACTS, "/contacts/<path:contact>", Contact, Contact.key, shapes.Contact, _OfContacts)
 
 
+topic_views.enter()
 erasure_views.enter()
 number_views.enter()
 

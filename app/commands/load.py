@@ -11,11 +11,12 @@ from app.agents import teams
 from app.api import encodings, loading
 from app.api.fields import Defaults, Problem
 from app.api.loading import RefusedRow, Report, UnusableFile
-from app.api.records import AGENTS, CASES, IN_FILES, LINES, Kind
+from app.api.records import AGENTS, CASES, EXAMPLES, IN_FILES, LINES, TOPICS, Kind
 from app.audit import log as audit
 from app.audit.log import What
 from app.clock import utcnow
 from app.commands import language, operator, refuse, say, settings_of
+from app.commands.topics import learn
 from app.db import Database
 from config import Settings
 
@@ -30,6 +31,8 @@ def _command(kind: Kind[Any]) -> click.Command:
     @click.pass_context
     def command(context: click.Context, file: Path, dry_run: bool, strict: bool) -> None:
         report = _load(settings_of(context), kind, file, dry_run=dry_run, strict=strict)
+        if kind in (TOPICS, EXAMPLES) and report.loaded and not dry_run:
+            learn(settings_of(context))
         if kind in (AGENTS, LINES, CASES) and not dry_run:
             _tell_of_deserted_teams(settings_of(context))
         if report.refused:

@@ -29,6 +29,7 @@ from app.jobs import (
     retention,
     rooms,
     sweep,
+    topics,
     waiting,
 )
 from app.jobs.mails import Office
@@ -38,6 +39,7 @@ from app.outgoing import outbox
 from app.outgoing.outbox import HELD_FOR
 from app.promises import recordings as sounds
 from app.records.jobs import WorkerSeen
+from app.topics import store as topic_store
 from app.voice.outage import spool_replay
 from config import Keep
 
@@ -225,6 +227,9 @@ class Timetable:
                 lambda: audit.seal(utcnow()),
                 lambda moments: audit.waiting(moments),
                 every_seconds=0.5,
+            ),
+            "topics": Job(
+                Way.QUEUED, topics.learn, lambda moments: topic_store.learning_due(), every_seconds=3.0
             ),
             "audit_head": Job(Way.QUEUED, audit.tell_head, every_seconds=AN_HOUR),
             "seals": Job(Way.QUEUED, self._seal_anew, every_seconds=AN_HOUR),

@@ -35,6 +35,7 @@ class Noun(StrEnum):
     PRESENCE = "presence"
     PROMISES = "promises"
     RULES = "rules"
+    TOPICS = "topics"
 
 
 class ApiToken(Base):

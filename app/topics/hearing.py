@@ -6,10 +6,8 @@ Pure: a sentence in, features out. Training and matching read sentences with the
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Set
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import pairwise
-
-import snowballstemmer
 
 from app.topics.small_words import DUTCH, ENGLISH, HESITATIONS, NUMBERS, OF_EVERY_CALL
 
@@ -21,10 +19,6 @@ SHORTEST_COMPOUND = 8
 GRAMS = (3, 4, 5)
 _LETTERS = re.compile(r"[a-z0-9]+")
 _LINKS = ("", "s", "en", "n", "e", "er")
-_STEMMERS: dict[str, Callable[[str], str]] = {
-    NL: snowballstemmer.stemmer("dutch").stemWord,
-    EN: snowballstemmer.stemmer("english").stemWord,
-}
 _ONLY_DUTCH, _ONLY_ENGLISH = DUTCH - ENGLISH, ENGLISH - DUTCH
 SAYS_NOTHING = DUTCH | ENGLISH | HESITATIONS | NUMBERS | OF_EVERY_CALL
 
@@ -58,9 +52,20 @@ def language_of(said: list[str], otherwise: str = NL) -> str:
     return NL if dutch > english else EN
 
 
+@cache
+def _stemmer(language: str) -> Callable[[str], str]:
+    """Return the stemmer of a language. It comes with those of thirty others, so not before it is asked."""
+    import snowballstemmer
+
+    stem_word: Callable[[str], str] = snowballstemmer.stemmer(
+        "english" if language == EN else "dutch"
+    ).stemWord
+    return stem_word
+
+
 @lru_cache(maxsize=20_000)
 def stem(word: str, language: str) -> str:
-    return _STEMMERS.get(language, _STEMMERS[NL])(word)
+    return _stemmer(language)(word)
 
 
 _SOUNDS = tuple(

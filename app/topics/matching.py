@@ -1,13 +1,23 @@
 """Which topic is this about, and may we be sure? What the call, the API and the page all ask."""
 
+import logging
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.db import Reader
 from app.topics import hearing, store
 from app.topics.by_words import AHEAD, ENOUGH, ByWords
 from app.topics.store import Known
+
+if TYPE_CHECKING:
+    from app.topics.fitted import Fitted
+
+log = logging.getLogger(__name__)
+
+# A longer story is heard up to here: what it is about is said first.
+LONGEST_HEARD = 1000
 
 
 @dataclass(frozen=True)
@@ -29,17 +39,33 @@ def match(reader: Reader, text: str, language: str | None = None) -> Match:
 
     `language` is what the speaker is taken to speak; it is heard from the sentence where that tells.
     """
-    return _current(reader).match(text, language)
+    return _current(reader).match(text[:LONGEST_HEARD], language)
 
 
 class Matcher:
-    """All that is known of topics at one revision."""
+    """All that is known of topics at one revision, and what was learnt, be it from an earlier one."""
 
-    def __init__(self, known: Sequence[Known]) -> None:
+    def __init__(self, known: Sequence[Known], learnt: "Fitted | None" = None) -> None:
         self._known = {one.key: one for one in known}
-        self._by_words = ByWords(known)
+        self._learnt = learnt
+        # What came since something was learnt is met by its words alone.
+        new = [one for one in known if learnt is None or one.key not in learnt.topics]
+        self._by_words = ByWords(new) if new else None
 
     def match(self, text: str, language: str | None) -> Match:
+        new = self._met(text, language)
+        if self._learnt is None or new.sure:
+            return new
+        guess = self._learnt.guess(text, language)
+        topic = self._known.get(guess.topic)
+        if topic is None:
+            return new
+        is_sure = guess.score >= self._learnt.trust.sure_from
+        return Match(topic.key, topic.team, guess.score, guess.why, is_sure)
+
+    def _met(self, text: str, language: str | None) -> Match:
+        if self._by_words is None:
+            return NOTHING
         spoken = hearing.language_of(hearing.words(text), language or hearing.NL)
         scores, why = self._by_words.scores(text, spoken)
         if not scores:
@@ -52,19 +78,35 @@ class Matcher:
 
 
 _lock = threading.Lock()
-_read: tuple[int, Matcher] | None = None
+_read: tuple[tuple[int, int | None], Matcher] | None = None
 
 
 def _current(reader: Reader) -> Matcher:
     """Return the matcher of what stands in the database now; read again only after a change."""
     global _read
-    number = store.revision(reader)
-    if number is None:
+    numbers = store.revision(reader)
+    if numbers is None:
         return Matcher(())
     read = _read
-    if read is None or read[0] != number:
+    if read is None or read[0] != numbers:
         with _lock:
             read = _read
-            if read is None or read[0] != number:
-                read = _read = (number, Matcher(store.topics(reader)))
+            if read is None or read[0] != numbers:
+                read = _read = (numbers, _read_all(reader))
     return read[1]
+
+
+def _read_all(reader: Reader) -> Matcher:
+    known = store.topics(reader)
+    kept = store.learnt(reader)
+    if kept is None:
+        return Matcher(known)
+    # Only here are arrays needed, which a process that hears nobody does without.
+    from app.topics.fitted import Fitted
+
+    try:
+        return Matcher(known, Fitted.from_bytes(kept))
+    except (ValueError, KeyError, OSError):
+        # The words still serve, and what can't be read is learnt anew with the next change.
+        log.exception("what was learnt of topics can't be read")
+        return Matcher(known)

@@ -1,17 +1,29 @@
 """Which topics are there now, and has anything changed since? What matching and learning read and write."""
 
 import secrets
-from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Select, delete, exists, insert, literal, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from app.db import Reader
-from app.records.topics import SynonymState, Topic, TopicExample, TopicRevision, TopicSynonym
+from app.records.topics import (
+    Source,
+    SynonymState,
+    Topic,
+    TopicExample,
+    TopicFit,
+    TopicRevision,
+    TopicSynonym,
+)
+from app.topics import packs
 
 TOPICS = "topics"
+# The shape of what was learnt (fitted.py): a process that knows another one leaves it alone.
+FORM = 1
 
 
 @dataclass(frozen=True)
@@ -47,9 +59,12 @@ def examples(reader: Reader) -> list[tuple[str, str | None]]:
     return [(one.text, one.topic) for one in rows]
 
 
-def revision(reader: Reader) -> int | None:
-    """Return the number of what there is now; None when nothing was ever said of topics."""
-    return reader.scalar(select(TopicRevision.revision).where(TopicRevision.name == TOPICS))
+def revision(reader: Reader) -> tuple[int, int | None] | None:
+    """Return the number of what there is now, and of what was learnt last; None: no topics ever were."""
+    newest = select(TopicFit.revision).where(TopicFit.form == FORM).order_by(TopicFit.fitted_at.desc())
+    wanted = select(TopicRevision.revision, newest.limit(1).scalar_subquery())
+    row = reader.execute(wanted.where(TopicRevision.name == TOPICS)).first()
+    return (row[0], row[1]) if row else None
 
 
 def changed(session: Session) -> None:
@@ -65,9 +80,52 @@ def changed(session: Session) -> None:
         session.execute(anew)  # somebody else's first change came first
 
 
-def teams_of(known: Iterable[Known]) -> dict[str, list[str]]:
-    """Return the topics of each team."""
-    found: dict[str, list[str]] = {}
-    for one in known:
-        found.setdefault(one.team, []).append(one.key)
-    return found
+def learning_due() -> Select[int]:
+    """Return a row when there is something to learn from, and nobody has."""
+    learnt = exists().where(TopicFit.revision == TopicRevision.revision, TopicFit.form == FORM)
+    return select(literal(1)).where(TopicRevision.name == TOPICS, exists().where(Topic.key != ""), ~learnt)
+
+
+def learnt(reader: Reader) -> bytes | None:
+    """Return what was learnt last; None: nothing was."""
+    newest = select(TopicFit.learnt).where(TopicFit.form == FORM).order_by(TopicFit.fitted_at.desc())
+    return reader.scalar(newest.limit(1))
+
+
+def report(reader: Reader) -> TopicFit | None:
+    """Return what was learnt last without what was learnt: when, and how right it was."""
+    wanted = select(TopicFit.revision, TopicFit.fitted_at, TopicFit.report).where(TopicFit.form == FORM)
+    row = reader.execute(wanted.order_by(TopicFit.fitted_at.desc()).limit(1)).first()
+    return TopicFit(revision=row.revision, fitted_at=row.fitted_at, report=row.report) if row else None
+
+
+def keep_learnt(session: Session, number: int, form: bytes, told: dict[str, Any], now: datetime) -> None:
+    """Keep what was learnt from a revision, and the one before it no more."""
+    session.execute(delete(TopicFit).where(TopicFit.form == FORM))
+    session.add(TopicFit(revision=number, fitted_at=now, form=FORM, learnt=form, report=told))
+
+
+def add_pack(session: Session, name: str, team: str, now: datetime) -> tuple[int, int]:
+    """Add what a pack has and is not there yet; return how many topics and how many sentences that were.
+
+    A topic that is there keeps its name, team and words. `team`: answers for all that is new; empty: as the
+    pack says. Raises KeyError for a pack that isn't there.
+    """
+    there = set(session.scalars(select(Topic.key)))
+    said = set(session.scalars(select(TopicExample.text)))
+    added = taught = 0
+    for one in packs.pack(name):
+        if one.key not in there:
+            row = Topic(key=one.key, name=one.name, team=team or one.team, words=list(one.words))
+            row.language, row.changed_at = "nl", now
+            session.add(row)
+            added += 1
+    session.flush()
+    for one in packs.pack(name):
+        new = [text for text in dict.fromkeys(one.sentences()) if text not in said]
+        said.update(new)
+        taught += len(new)
+        session.add_all(TopicExample(text=text, topic=one.key, source=Source.PACK) for text in new)
+    if added or taught:
+        changed(session)
+    return added, taught
