@@ -18,6 +18,7 @@ from app.api import (
     conversation_views,
     description,
     erasure_views,
+    helping_views,
     hook_views,
     list_views,
     noting,
@@ -268,6 +269,7 @@ def _before_the_last(after: str) -> Any:
 
 
 conversation_views.enter()
+helping_views.enter()
 promise_views.enter()
 hook_views.enter()
 audit_views.enter()

@@ -316,7 +316,7 @@ def _do(
         case Action.SECOND_GOES:
             _goes(session, call, second, now)
         case Action.TO_SECOND:
-            _becomes_the_seconds(session, call, row, first, second, now)
+            becomes_the_seconds(session, call, row, first, second, now)
         case Action.TO_FIRST:
             first.closes_room, second.closes_room = True, False
         case Action.HEAR_CUSTOMER:
@@ -350,7 +350,7 @@ def is_out(session: Session, call: Call, leg: CallLeg, now: datetime) -> None:
         presence.hung_up(*ring, wrap_up)
 
 
-def _becomes_the_seconds(
+def becomes_the_seconds(
     session: Session, call: Call, row: HandOver, first: CallLeg, second: CallLeg, now: datetime
 ) -> None:
     """The colleague has the customer, and the case, unless that stays the first agent's."""

@@ -22,11 +22,18 @@ from app.promises import attempts, ledger
 from app.records.agents import Agent
 from app.records.callers import Direction, NobodysNumber
 from app.records.calls import Call, CallState
-from app.records.legs import LegRole
+from app.records.legs import (
+    CallLeg,
+    HandOver,
+    HandOverKind,
+    HandOverOutcome,
+    HandOverPhase,
+    LegRole,
+)
 from app.records.promises import IS_OWED, Promise
 from app.records.protections import Protection
 from app.routing import sentences
-from app.voice import held, legs
+from app.voice import handing_over, held, legs
 
 # Who was shouted at may press a moment after the caller has hung up.
 STILL_CAN_BE_SAID = timedelta(minutes=15)
@@ -96,26 +103,39 @@ def _end(session: Session, call: Call, use: Protection, now: datetime, *, talks:
     if not talks:
         return
     instead = _supervisor_in(session, call)
-    if instead is not None:
-        # The caller keeps their conversation, with somebody who chose it.
-        use.taken_over_by = instead
-        leg = legs.leg_of(session, call.sid, use.agent)
-        if leg is not None:
-            legs.leave(session, leg, now)
+    if instead is not None and handing_over.going_on(session, call.sid) is None:
+        _passes_to(session, call, use, instead, now)
         return
     sentences.told(call, [text("say.warned_goodbye", call.language)], now)
     payload = {"call_sid": call.sid, "is_callback": call.direction == Direction.OUTBOUND}
     outbox.add(session, outbox.END_POLITELY, f"goodbye/{call.sid}", payload, now)
 
 
-def _supervisor_in(session: Session, call: Call) -> str | None:
-    """Return the supervisor whom the caller hears, if one has joined."""
+def _supervisor_in(session: Session, call: Call) -> CallLeg | None:
+    """Return the side of the supervisor whom the caller hears, if one has joined."""
     if legs.room_of(session, call.sid) is None:
         return None
     for leg in legs.of_call(session, call.sid):
         if leg.role == LegRole.SUPERVISOR and leg.is_there and not leg.muted and leg.coaches is None:
-            return leg.agent
+            return leg
     return None
+
+
+def _passes_to(session: Session, call: Call, use: Protection, instead: CallLeg, now: datetime) -> None:
+    """The caller keeps their conversation, with somebody who chose it; whom they abused leaves."""
+    leg = legs.leg_of(session, call.sid, use.agent)
+    if leg is None or instead.agent is None:
+        return
+    use.taken_over_by = instead.agent
+    row = HandOver(call_sid=call.sid, kind=HandOverKind.COLD, from_agent=use.agent, to_agent=instead.agent)
+    row.from_leg, row.to_leg = leg.number, instead.number
+    row.started_at = row.phase_since = row.ended_at = now
+    row.phase, row.outcome = HandOverPhase.OVER, HandOverOutcome.HANDED_OVER
+    session.add(row)
+    session.flush()
+    handing_over.becomes_the_seconds(session, call, row, leg, instead, now)
+    legs.leave(session, leg, now)
+    legs.tell(session, call, now)
 
 
 def _owes_them_nothing(session: Session, use: Protection, now: datetime) -> None:

@@ -84,7 +84,11 @@ def enter(session: Session, name: str, number: int, now: datetime, deployment: D
     leg.asked_at = leg.asked_at or now
     if leg.answered_at is None:
         _is_answered(session, call, leg, now)
-    return document(name, leg, _coached(session, leg), deployment.public_url)
+    coached = _coached(session, leg)
+    if leg.coaches is not None and not coached:
+        # Whom they are to be heard by isn't known at the carrier yet: until then nobody hears them.
+        return enter_anyhow(name, number, deployment.public_url, muted=True)
+    return document(name, leg, coached, deployment.public_url)
 
 
 def _coached(session: Session, leg: CallLeg) -> str:

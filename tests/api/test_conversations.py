@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 
 from app import db
 from app.agents.teams import ALL
-from app.records.agents import Role
+from app.records.agents import Presence, Role
 from app.records.tokens import Scope
 from config import Settings
 from tests import factories
@@ -93,3 +93,31 @@ def test_what_can_not_be_says_why(anna: Api, api: Api, sid: str) -> None:
         factories.agent(session, "dora", available=False)
     away = api.post(f"/calls/{sid}/transfer", {"to": "dora"}, language="nl")
     assert away.json["detail"] == "Dora Jansen is er vandaag niet meer. De klant blijft bij u."
+
+
+def test_a_supervisors_desk_listens_and_nobody_elses_token_does(
+    client: FlaskClient, new_token: NewToken, anna: Api, sid: str
+) -> None:
+    chef = Api(client, new_token(Scope.DESK, agent="chef"))
+
+    for _ in range(2):
+        answer = chef.post(f"/calls/{sid}/supervise", {"mode": "listen"})
+        assert answer.status_code == 200, answer.json
+        assert answer.json["legs"][-1] == {"role": "supervisor", "agent": "chef", "state": "ringing"}
+    assert chef.post(f"/calls/{sid}/supervise", {"mode": "leave"}).status_code == 200
+    assert anna.post(f"/calls/{sid}/supervise", {"mode": "listen"}).status_code == 409
+    bram = Api(client, new_token(Scope.DESK, agent="bram"))
+    assert bram.post(f"/calls/{sid}/supervise", {"mode": "listen"}).status_code == 403
+    system = Api(client, new_token(Scope.WRITE))
+    assert system.post(f"/calls/{sid}/supervise", {"mode": "listen"}).status_code == 403
+    assert "mode" in errors_of(chef.post(f"/calls/{sid}/supervise", {"mode": "spy"}))
+
+
+def test_an_agent_is_protected_through_their_own_desk(anna: Api, sid: str) -> None:
+    for step in ("warn", "warn", "end", "end"):
+        assert anna.post(f"/calls/{sid}/protect", {"step": step}).status_code == 200
+
+    presence = anna.get("/agents/anna/presence")
+    assert presence.json["state"] == "talking"
+    with db.reading() as session:
+        assert session.get_one(Presence, "anna").intent_why == "protected"
