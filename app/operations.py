@@ -18,6 +18,7 @@ from app.carrier.webhook import is_webhook
 from app.clock import utcnow
 from app.desk import streams
 from app.records.jobs import WorkerSeen
+from app.screen import ways_in
 from app.stored_figures import Stored
 
 bp = Blueprint("operations", __name__)
@@ -39,6 +40,7 @@ def register(app: Flask) -> None:
         registry=registry,
     )
     registry.register(streams.POP_SECONDS)
+    registry.register(ways_in.WRONG_CODES)
     registry.register(Stored())
     browser_reports.register(app, registry)
 

@@ -16,6 +16,7 @@ from app.admin import (
     promise_figures,
     protections,
     replays,
+    screen_choices,
     simulator,
 )
 from app.admin import promises as admin_promises
@@ -82,6 +83,7 @@ def put_together(settings: Settings | None = None) -> Flask:
     privacy.register(app)
     line_pages.register(app)
     list_pages.register(app)
+    screen_choices.register(app)
     file_pages.register(app)
     people_pages.register(app)
     admin_rules.register(app)

@@ -25,7 +25,12 @@ VERSION = "1"
 _OF_NOUNS = "nouns"  # the scheme of tokens for some nouns
 _PARAMETER = re.compile(r"<(?:[^:<>]+:)?([a-z_]+)>")
 # Answers that aren't JSON of ours.
-_MEDIA = {"EventStream": "text/event-stream", "Page": "text/html", "Zip": "application/zip"}
+_MEDIA = {
+    "EventStream": "text/event-stream",
+    "Page": "text/html",
+    "Zip": "application/zip",
+    "Bytes": "application/octet-stream",
+}
 # Parameters of every list, named after its own.
 _PAGE = ("after", "limit")
 # Problems that a request with a token, and one with a body, may meet.

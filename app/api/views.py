@@ -28,6 +28,7 @@ from app.api import (
     problems,
     promise_views,
     rule_views,
+    screen_views,
     shapes,
     speech_views,
     topic_views,
@@ -278,6 +279,7 @@ trial_views.enter()
 list_views.enter()
 outbound_views.enter()
 speech_views.enter()
+screen_views.enter()
 
 
 @operation("GET", "/openapi.json", scope=None, answers={200: "OpenApi"})

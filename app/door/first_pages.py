@@ -30,6 +30,7 @@ PAGES = (
     Page("/admin/lines", "lines", (Role.ADMIN,)),
     Page("/admin/people", "people", (Role.ADMIN,)),
     Page("/admin/lists", "lists", (Role.SUPERVISOR, Role.ADMIN)),
+    Page("/admin/screen", "screen", (Role.SUPERVISOR, Role.ADMIN)),
     Page("/admin/promises/leaver", "leaver", (Role.SUPERVISOR, Role.ADMIN)),
     Page("/admin/privacy", "privacy", OVERSEERS),
     Page("/admin/audit", "audit", (Role.ADMIN, Role.AUDITOR)),

@@ -25,6 +25,7 @@ class Noun(StrEnum):
     CALLS = "calls"
     CASES = "cases"
     CAUSES = "causes"
+    CHOICES = "choices"  # what can be put on the screen beside a call
     CONTACTS = "contacts"
     CUSTOMERS = "customers"
     ERASURE = "erasure"  # all of somebody: handed out, or forgotten, which nothing brings back

@@ -61,6 +61,11 @@ def write(session: Session, key: str, said: Written) -> ScreenChoice:
     return found
 
 
+def is_key(key: str) -> bool:
+    """Tell whether a choice may be named so."""
+    return 0 < len(key) <= 121 and key.isprintable() and "/" not in key and key == key.strip()
+
+
 def take_away(session: Session, key: str) -> bool:
     """Delete a choice; what was put there with it stays. False when there is none."""
     found = session.get(ScreenChoice, key)

@@ -23,6 +23,7 @@ from app.door import passwords
 from app.doors import Patient
 from app.records.agents import Role, User
 from app.records.calls import CallStep
+from app.screen.streams import ScreenHub
 from app.serving import Application, Knows
 from app.voice import incoming as incoming_calls
 from app.voice import last_word, rings
@@ -130,11 +131,15 @@ def tell_screen_pop(sid: str, agent: str = "anna") -> None:
 
 @contextmanager
 def serving(
-    app: Flask, port: int, hub: Hub | None = None, knows: Knows = lambda environ: False
+    app: Flask,
+    port: int,
+    hub: Hub | None = None,
+    knows: Knows = lambda environ: False,
+    screen: ScreenHub | None = None,
 ) -> Iterator[str]:
     """Serve the application as in production, from this process; yield its address."""
     settings: Settings = app.config["SETTINGS"]
-    application = Application(app, hub or Hub(settings.redis_url), knows)
+    application = Application(app, hub or Hub(settings.redis_url), knows, screen)
     config = uvicorn.Config(
         application, http=Patient, port=port, log_config=None, lifespan="on", timeout_graceful_shutdown=3
     )
@@ -149,5 +154,7 @@ def serving(
     finally:
         if application.hub:
             application.hub.close_soon()
+        if screen:
+            screen.close_soon()
         server.should_exit = True
         thread.join()
