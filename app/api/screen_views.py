@@ -22,14 +22,14 @@ from app.audit import log as audit
 from app.audit.log import What
 from app.clock import utcnow
 from app.deployment import Deployment
-from app.errors import InvalidField
+from app.errors import InvalidField, NotNow
 from app.lines import places
 from app.records.calls import Call
 from app.records.screen import ScreenChoice, Way
 from app.records.tokens import Noun, Scope
 from app.screen import choices, items, offering, pages, shown, uploads, ways_in
 from app.screen.choices import Written
-from app.screen.pages import Life, NotNow
+from app.screen.pages import Life
 
 Work = Callable[[Session, str, datetime], object]  # the agent is whom the token acts for
 

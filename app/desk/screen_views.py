@@ -26,12 +26,12 @@ from app.deployment import Deployment
 from app.desk.views import only_if_offered, use_zone_of
 from app.door.looking import looked
 from app.door.sign_in import actor, desk_of_reader, require_agent
-from app.errors import InvalidField
+from app.errors import InvalidField, NotNow
 from app.lines import places
 from app.records.calls import Call
 from app.records.screen import ItemKind, Way
 from app.screen import items, offering, pages, shown, uploads, ways_in
-from app.screen.pages import Life, NotNow
+from app.screen.pages import Life
 from app.screen.shown import PageCard
 from app.voice import held
 from config import Settings

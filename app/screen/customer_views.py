@@ -26,12 +26,12 @@ from app.catalogue import times
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
-from app.errors import InvalidField
+from app.errors import InvalidField, NotNow
 from app.lines import places
 from app.records.calls import Call
 from app.records.screen import ScreenPage
 from app.screen import items, pages, shown, streams, uploads, ways_in
-from app.screen.pages import Life, NotNow
+from app.screen.pages import Life
 from app.screen.uploads import NotKept
 from app.screen.ways_in import Came, Wait
 from config import Settings

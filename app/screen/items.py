@@ -7,13 +7,13 @@ from sqlalchemy.orm import Session
 
 from app.audit import log as audit
 from app.audit.log import Actor, What
-from app.errors import InvalidField
+from app.errors import InvalidField, NotNow
 from app.lines.hours import Calendar
 from app.records.agents import Agent
 from app.records.calls import Call
 from app.records.screen import ItemKind, ScreenChoice, ScreenItem, ScreenPage
 from app.screen import choices, pages
-from app.screen.pages import Life, NotNow
+from app.screen.pages import Life
 
 MOST_ON_PAGE = 20
 DAYS_AHEAD, DAYS_SHOWN = 45, 10

@@ -8,7 +8,7 @@ from app import catalogue
 from app.audit import log as audit
 from app.audit.log import Actor, What
 from app.callers import numbers
-from app.errors import InvalidField
+from app.errors import InvalidField, NotNow
 from app.lines import places
 from app.messages import messages
 from app.records.agents import Agent
@@ -16,7 +16,7 @@ from app.records.calls import Call
 from app.records.messages import MessageChannel
 from app.records.screen import ScreenPage, Way
 from app.screen import pages, ways_in
-from app.screen.pages import Life, NotNow
+from app.screen.pages import Life
 
 _CHANNELS = {Way.SMS: MessageChannel.SMS, Way.WHATSAPP: MessageChannel.WHATSAPP}
 

@@ -11,18 +11,9 @@ from app import bus
 from app.agents import desk_events
 from app.audit import log as audit
 from app.audit.log import Actor, What
-from app.errors import ApplicationError
+from app.errors import NotNow
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.screen import ScreenPage
-
-
-class NotNow(ApplicationError):
-    """It can't be done as things stand; `code` is the catalogue's, screen.not_…, and says why."""
-
-    def __init__(self, code: str, **values: object) -> None:
-        super().__init__(code)
-        self.code = code
-        self.values = values
 
 
 @dataclass(frozen=True)

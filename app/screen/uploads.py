@@ -20,11 +20,10 @@ from typing import Any, Protocol
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from app.errors import ApplicationError
+from app.errors import ApplicationError, NotNow
 from app.records.calls import Call
 from app.records.screen import ItemKind, ScreenItem, ScreenPage, Upload, UploadPiece
 from app.screen import items, pages
-from app.screen.pages import NotNow
 
 log = logging.getLogger(__name__)
 

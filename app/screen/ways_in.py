@@ -17,10 +17,11 @@ from sqlalchemy.orm import Session
 
 from app.door import guessing
 from app.door.guessing import Throttle
+from app.errors import NotNow
 from app.records.calls import Call
 from app.records.screen import ScreenPage
 from app.screen import pages
-from app.screen.pages import Life, NotNow
+from app.screen.pages import Life
 
 log = logging.getLogger(__name__)
 
