@@ -2,6 +2,7 @@
 
 import logging
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 
 from flask import (
@@ -24,7 +25,7 @@ from app import catalogue, web
 from app.agents import desk_events
 from app.audit import log as audit
 from app.audit.log import What
-from app.beside import wrapping
+from app.beside import asking, wrapping
 from app.callbacks import outbound
 from app.clock import utcnow
 from app.db import reading, transaction
@@ -43,7 +44,7 @@ from app.door.sign_in import desk_of_reader, require_agent
 from app.errors import InvalidField
 from app.lines import places
 from app.messages.messages import written_since
-from app.promises import choices
+from app.promises import choices, ledger
 from app.records.agents import Presence, Role
 from app.records.calls import Call
 from app.routing import sentences
@@ -84,6 +85,7 @@ def desk() -> Response:
         card = _card(db, current, agent, now) if current else None
         of_card = _beside_card(db, card, agent, now)
         watch = watching.watch_of(db, agent) if watching.is_for(db, agent) else None
+        asks = asking.at_desk(db, agent, ledger.names_of(db), now)
     _note_look(card)
     settings: Settings = current_app.config["SETTINGS"]
     response = make_response(
@@ -98,6 +100,8 @@ def desk() -> Response:
             now=now,
             pulse_seconds=PULSE_SECONDS,
             watchdog_seconds=WATCHDOG_SECONDS,
+            asks=asks,
+            guard_seconds=settings.work.answer_guard_seconds,
             sees_promises=_sees_promises(),
             watch=watch,
             **of_card,
@@ -190,8 +194,16 @@ def _wrapping(db: Session, card: CallCard, agent: str, now: datetime) -> dict[st
         "causes": wrapping.causes(db, chosen=said.cause),
         "suggested": suggested.of_call(db, card.sid, agent, said, now),
         "ring_at": _ring_at(db, card),
+        "colleagues": _colleagues(db, card, agent),
         "crm_link": settings.work.link_to(card.case.key if card.case else None, customer),
     }
+
+
+def _colleagues(db: Session, card: CallCard, agent: str) -> Sequence[asking.Colleague]:
+    """Return who can be asked about a call while this agent has it."""
+    if card.side not in (Side.RINGING, Side.TALKING, Side.WAITING):
+        return ()
+    return asking.colleagues(db, db.get_one(Call, card.sid), agent)
 
 
 def _ring_at(db: Session, card: CallCard) -> list[tuple[str, str]]:

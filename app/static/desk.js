@@ -2,6 +2,8 @@
 
 import { screenChanged, screenShown } from "./desk/screen.js";
 import { useDevices } from "./desk/devices.js";
+import { heardAsk } from "./desk/asks.js";
+import { becameAvailable, ringBegins, tellGuard } from "./desk/guard.js";
 import { flushNotes, noteOn, pinNote, saveWhatIsLeft, unpinNote, watchNotes } from "./desk/notes.js";
 import { beTheDesk } from "./desk/one_tab.js";
 import { ask, desk, keepFocus, place, send, tellTimes, words } from "./desk/page.js";
@@ -93,9 +95,16 @@ function placeState(html) {
 const isCallback = () => cardPlace.querySelector(".call-state[data-callback]") !== null;
 const sideShown = () => cardPlace.querySelector(".call-state")?.dataset.side;
 
+let guardedFor = null; // the call that rang last
+
 function showSide(before) {
   const side = sideShown();
   cardChanged();
+  tellGuard();
+  if (side === "ringing" && guardedFor !== wanted) {
+    guardedFor = wanted;
+    ringBegins();
+  }
   if (side === "ringing") ringing(wanted, isCallback());
   else {
     notRinging();
@@ -143,9 +152,12 @@ async function refresh(target, address) {
   }
 }
 
+let stateBefore = presencePlace.querySelector("[data-state]")?.dataset.state;
 const refreshPresence = soon(async () => {
   await refresh(presencePlace, "/desk/presence");
   const state = presencePlace.querySelector("[data-state]")?.dataset.state;
+  if (state === "available" && stateBefore !== "available") becameAvailable();
+  stateBefore = state;
   empty.dataset.available = String(!["break", "away", "off"].includes(state));
 });
 
@@ -181,6 +193,8 @@ function hear(kind, data) {
     refreshBoard();
   } else if (kind === "screen") {
     screenChanged(data.call_sid);
+  } else if (kind === "ask") {
+    heardAsk(data);
   } else if (kind === "presence") {
     refreshPresence();
   } else if (kind === "promise") {

@@ -11,10 +11,12 @@ from sqlalchemy import select
 import config
 from app.beside import answers, first_contact
 from app.db import transaction
-from app.records.agents import Role
-from app.records.beside import Cause, TeamAnswer, WrapUp
+from app.forgetting import retention
+from app.records.agents import DeskEvent, Role
+from app.records.beside import Ask, Cause, TeamAnswer, WrapUp
 from app.records.callers import Contact
 from app.records.messages import Message
+from tests import factories
 from tests.desk import office
 from tests.desk.test_agreed import anna, in_talk, promise  # noqa: F401  # a fixture
 from tests.desk.test_desk_pages import ask, seen
@@ -257,3 +259,49 @@ def test_the_crm_is_linked_to_by_a_template_that_was_checked() -> None:
     ):
         assert [one for one in problems(wrong) if one.startswith("CRM_URL: ")], wrong
     assert problems("https://x.nl/{case}") == []
+
+
+def test_a_colleague_is_asked_in_a_line_and_nothing_of_it_stays(
+    anna: FlaskClient,  # noqa: F811
+    flask_app: Flask,
+    settings: config.Settings,
+) -> None:
+    with transaction() as session:
+        for key in ("ben", "carla"):
+            factories.agent(session, key, available=False)
+            office.user(session, key)
+    ben, carla = flask_app.test_client(), flask_app.test_client()
+    office.sign_in(ben, "ben@example.nl")
+    office.sign_in(carla, "carla@example.nl")
+    sid = in_talk(settings)
+
+    for to, text in (("", "Kun jij?"), ("anna", "Kun jij?"), ("ben", " "), ("ben", "x" * 301)):
+        assert ask(anna, f"/desk/calls/{sid}/ask", to=to, text=text)[0] == 422
+    for _ in range(2):
+        assert ask(anna, f"/desk/calls/{sid}/ask", to="ben", text="Kun jij deze nemen?")[0] == 200
+    with transaction() as session:
+        [asked] = session.scalars(select(Ask))
+        number = asked.id
+
+    assert "Anna Jansen vraagt u: “Kun jij deze nemen?” Zaak Z1" in seen(ben.get("/desk/asks").text)
+    assert "Ada" not in ben.get("/desk/asks").text
+    assert seen(carla.get("/desk/asks").text).strip() == ""
+    assert ask(carla, f"/desk/asks/{number}", answer="yes")[0] == 404
+    assert ask(ben, f"/desk/asks/{number}", answer="misschien")[0] == 422
+    assert ask(ben, f"/desk/asks/{number}", answer="yes")[0] == 204
+    assert "Kun jij deze nemen?” Zaak Z1 Ja" in seen(anna.get("/desk/asks").text)
+    with transaction() as session:
+        told = select(DeskEvent.agent).where(DeskEvent.kind == "ask").order_by(DeskEvent.agent)
+        assert [*session.scalars(told)] == ["anna", "anna", "ben", "ben"]
+
+    assert forget_asks(HOUR) == 0, "while it goes on it stays"
+    assert forget_asks(2 * DAY) == 0
+    office.hang_up(settings, sid)
+    assert (forget_asks(HOUR), forget_asks(2 * DAY)) == (0, 1)
+
+
+def forget_asks(after: timedelta) -> int:
+    now = datetime.now(UTC) + after
+    [old] = [one for one in retention.everything(config.Keep(), now) if one.name == "asks"]
+    with transaction() as session:
+        return old.some(session, now)

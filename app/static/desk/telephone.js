@@ -1,5 +1,6 @@
 // What does the agent do with the call in this window? Answer, mute, keys, hang up; and how its sound is.
 
+import { ringBegins } from "./guard.js";
 import { words } from "./page.js";
 import { isAtWork } from "./pop_bar.js";
 import { announce } from "./signals.js";
@@ -128,6 +129,7 @@ function show(isNew) {
   talked = talks;
   if (talks) stopRinging();
   else ring();
+  if (isNew && !talks && !softphone.isTest) ringBegins();
   if (isNew && !talks) {
     performance.mark("ring-shown", { detail: softphone.callSid });
     bringBarInSight();
