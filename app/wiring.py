@@ -18,6 +18,7 @@ from app.admin import (
     replays,
     screen_choices,
     simulator,
+    topic_pages,
 )
 from app.admin import promises as admin_promises
 from app.admin import rules as admin_rules
@@ -82,6 +83,7 @@ def put_together(settings: Settings | None = None) -> Flask:
     audit.register(app)
     privacy.register(app)
     line_pages.register(app)
+    topic_pages.register(app)
     list_pages.register(app)
     screen_choices.register(app)
     file_pages.register(app)

@@ -14,9 +14,7 @@ from app.topics import matching, packs, store, teacher
 from app.topics.teacher import NotLearnt
 from config import Settings
 
-topics_commands = AppGroup(
-    "topics", help="What callers are about: packs to begin with, and trying a sentence."
-)
+topics_commands = AppGroup("topics", help="What callers are about: packs, learning, a try.")
 
 
 def learn(settings: Settings) -> None:

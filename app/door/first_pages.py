@@ -28,6 +28,7 @@ PAGES = (
     Page("/admin/rules", "rules", OVERSEERS),
     Page("/admin/simulate", "simulate", OVERSEERS),
     Page("/admin/lines", "lines", (Role.ADMIN,)),
+    Page("/admin/topics", "topics", (Role.SUPERVISOR, Role.ADMIN)),
     Page("/admin/people", "people", (Role.ADMIN,)),
     Page("/admin/lists", "lists", (Role.SUPERVISOR, Role.ADMIN)),
     Page("/admin/screen", "screen", (Role.SUPERVISOR, Role.ADMIN)),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.clock import utcnow
@@ -14,6 +14,12 @@ from app.topics.store import Known
 # A longer sentence is a story, and most of its words are about something else.
 MOST_WORDS = 12
 SHORTEST_WORD = 4
+# Of one call alone a word may be a name. An agent's word counts for two.
+SHOWN_FROM, WORTH_OF_AGENT = 2, 2
+_IS_SHOWN = or_(
+    TopicSynonym.state != SynonymState.HEARD,
+    TopicSynonym.calls + WORTH_OF_AGENT * TopicSynonym.corrections >= SHOWN_FROM,
+)
 
 
 def note_outcome(session: Session, text: str, topic_or_team: str, by_agent: bool) -> int:
@@ -80,9 +86,15 @@ def _count(session: Session, topic: str, word: str, by_agent: bool, now: datetim
     session.flush()
 
 
-def heard(session: Session, topic: str) -> list[TopicSynonym]:
-    """Return the words that wait for the admin, those first that say most."""
-    rows = session.scalars(
-        select(TopicSynonym).where(TopicSynonym.topic == topic, TopicSynonym.state == SynonymState.HEARD)
-    )
+def of_topic(session: Session, topic: str) -> list[TopicSynonym]:
+    """Return a topic's words of callers for whoever decides, those first that say most."""
+    rows = session.scalars(select(TopicSynonym).where(TopicSynonym.topic == topic, _IS_SHOWN))
     return sorted(rows, key=lambda one: (-one.corrections, -one.calls, one.word))
+
+
+def counts(session: Session) -> dict[str, int]:
+    """Return how many words of each topic wait for a decision."""
+    waiting = select(TopicSynonym.topic, func.count()).where(
+        TopicSynonym.state == SynonymState.HEARD, _IS_SHOWN
+    )
+    return {row[0]: row[1] for row in session.execute(waiting.group_by(TopicSynonym.topic))}

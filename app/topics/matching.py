@@ -45,29 +45,35 @@ def match(reader: Reader, text: str, language: str | None = None) -> Match:
 class Matcher:
     """All that is known of topics at one revision, and what was learnt, be it from an earlier one."""
 
-    def __init__(self, known: Sequence[Known], learnt: "Fitted | None" = None) -> None:
+    def __init__(
+        self, known: Sequence[Known], learnt: "Fitted | None" = None, *, is_current: bool = True
+    ) -> None:
+        """`is_current`: nothing was changed since it was learnt."""
         self._known = {one.key: one for one in known}
         self._learnt = learnt
-        # What came since something was learnt is met by its words alone.
+        # Until it is learnt from, what was changed is met by its words alone; new topics come first.
         new = [one for one in known if learnt is None or one.key not in learnt.topics]
-        self._by_words = ByWords(new) if new else None
+        self._new = ByWords(new) if new else None
+        self._all = ByWords(known) if learnt is not None and not is_current else None
 
     def match(self, text: str, language: str | None) -> Match:
-        new = self._met(text, language)
+        new = self._met(self._new, text, language)
         if self._learnt is None or new.sure:
             return new
         guess = self._learnt.guess(text, language)
         topic = self._known.get(guess.topic)
-        if topic is None:
-            return new
-        is_sure = guess.score >= self._learnt.trust.sure_from
-        return Match(topic.key, topic.team, guess.score, guess.why, is_sure)
+        if topic is not None and guess.score >= self._learnt.trust.sure_from:
+            return Match(topic.key, topic.team, guess.score, guess.why, True)
+        met = self._met(self._all, text, language)
+        if topic is None or met.sure:
+            return met if met.sure else new
+        return Match(topic.key, topic.team, guess.score, guess.why, False)
 
-    def _met(self, text: str, language: str | None) -> Match:
-        if self._by_words is None:
+    def _met(self, by_words: ByWords | None, text: str, language: str | None) -> Match:
+        if by_words is None:
             return NOTHING
         spoken = hearing.language_of(hearing.words(text), language or hearing.NL)
-        scores, why = self._by_words.scores(text, spoken)
+        scores, why = by_words.scores(text, spoken)
         if not scores:
             return NOTHING
         first, second = sorted([*scores.values(), 0.0], reverse=True)[:2]
@@ -92,11 +98,11 @@ def _current(reader: Reader) -> Matcher:
         with _lock:
             read = _read
             if read is None or read[0] != numbers:
-                read = _read = (numbers, _read_all(reader))
+                read = _read = (numbers, _read_all(reader, is_current=numbers[0] == numbers[1]))
     return read[1]
 
 
-def _read_all(reader: Reader) -> Matcher:
+def _read_all(reader: Reader, *, is_current: bool) -> Matcher:
     known = store.topics(reader)
     kept = store.learnt(reader)
     if kept is None:
@@ -105,7 +111,7 @@ def _read_all(reader: Reader) -> Matcher:
     from app.topics.fitted import Fitted
 
     try:
-        return Matcher(known, Fitted.from_bytes(kept))
+        return Matcher(known, Fitted.from_bytes(kept), is_current=is_current)
     except (ValueError, KeyError, OSError):
         # The words still serve, and what can't be read is learnt anew with the next change.
         log.exception("what was learnt of topics can't be read")

@@ -63,7 +63,7 @@ def test_a_word_that_calls_brought_counts_once_the_admin_keeps_it(topics: Databa
         assert learning.note_outcome(session, said, "Afval", by_agent=True) == 1  # its only topic
         assert learning.note_outcome(session, said, "afval", by_agent=False) == 1
         assert learning.note_outcome(session, said, "Nobody's team", by_agent=True) == 0
-        (word,) = learning.heard(session, "afval")
+        (word,) = learning.of_topic(session, "afval")
     assert (word.word, word.calls, word.corrections) == ("prullenbak", 1, 1)
     with topics.reading() as session:
         assert not match(session, said).sure
