@@ -286,7 +286,7 @@ def _person_step(situation: Situation, owner: AgentFacts) -> tuple[Step | None, 
             cap = situation.ladder.direct_calls_per_hour if owner.key == situation.owner else None
             if cap is not None and owner.direct_calls >= cap and not tried:
                 return None, Sentence("owner_out_of_reach", name(owner))
-            why = _why_owner(situation) if owner.key == situation.owner else "rule_agent"
+            why = _why_owner(situation) if owner.key == situation.owner else _why_named(situation)
             reason = Sentence("owner_freed" if tried else why, name(owner))
             return _ring_owner(situation, owner, owner.endpoint, reason), None
         case Reachability.BUSY | Reachability.WRAPPING_UP:
@@ -320,6 +320,11 @@ def _second_telephone(situation: Situation, owner: AgentFacts, rang: list[Tried]
     return _ring_owner(
         situation, owner, Endpoint("phone", owner.phone), Sentence("owner_desk_failed", name(owner))
     )
+
+
+def _why_named(situation: Situation) -> str:
+    """Say why somebody is rung who isn't the owner: a rule names them, or a supervisor took the call."""
+    return "rule_agent" if situation.resolved.rule else "supervisor_takes"
 
 
 def _why_owner(situation: Situation) -> str:

@@ -23,7 +23,6 @@ from app.records.legs import CallLeg, LegRole
 from app.routing import reading
 from app.routing.decision import Ring, next_step
 from app.routing.ladder import First, FirstKind
-from app.routing.sentences import Sentence, name
 from app.voice import held, legs
 from app.voice import steps as call_steps
 
@@ -164,11 +163,10 @@ def take(session: Session, call_sid: str, supervisor: str, now: datetime, deploy
     known = call_steps.situation(call, facts, call_steps.steps_of(session, call_sid), now)
     # As a rule that names them would: what is decided can be decided once more from what is kept of it.
     ladder = replace(known.ladder, first=First(FirstKind.AGENT, supervisor), only=None)
-    known = replace(known, resolved=replace(known.resolved, ladder=ladder))
+    known = replace(known, resolved=replace(known.resolved, ladder=ladder, rule=""))
     ring = next_step(known)
     if not isinstance(ring, Ring) or ring.agent != supervisor:
         raise NotNow("take_not_free")
-    ring = replace(ring, reason=Sentence("supervisor_takes", name(known.agents[supervisor])))
     session.flush()
     if not call_steps.ring_chosen(session, call, facts, known, ring, deployment):
         raise NotNow("take_not_free")

@@ -169,8 +169,8 @@ def undecided_again(session: Session) -> list[tuple[str, int, str]]:
     known = select(CallStep).join(Call, Call.sid == CallStep.call_sid).where(Call.forgotten_at.is_(None))
     steps = session.scalars(known.options(undefer(CallStep.situation)))
     for step in steps.all():
-        if step.kind == StepKind.FALLBACK:
-            continue  # nobody decided it: there was no database to ask
+        if step.kind in (StepKind.FALLBACK, StepKind.CONSULT, StepKind.SUPERVISE):
+            continue  # nobody decided it: there was no database to ask, or somebody wished it
         assert len(json.dumps(step.situation).encode()) <= kept.LONGEST
         again = decided_again(step)
         agent, team = getattr(again, "agent", None), getattr(again, "team", None)
