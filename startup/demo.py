@@ -137,12 +137,13 @@ def _record() -> None:
     from app.db import current
     from app.deployment import Deployment
     from config import load as load_settings
-    from demo import beside
+    from demo import beside, screen
     from demo.recorded import record
 
     with current().patient_transaction() as session:
         record(session, datetime.now(UTC), Deployment.of(load_settings()))
         beside.write(session, datetime.now(UTC))
+        screen.write(session)
 
 
 def _is_empty(database_url: str) -> bool:

@@ -148,6 +148,24 @@ def photo(kind: str = "JPEG", size: tuple[int, int] = (80, 40), **more: object) 
     return out.getvalue()
 
 
+def bare_document(catalog: bytes = b"", *objects: bytes, behind: bytes = b"") -> bytes:
+    """A PDF as one writes it by hand; `behind` stands in it where no table leads."""
+    parts = [
+        b"<< /Type /Catalog /Pages 2 0 R " + catalog + b">>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+    ]
+    parts += [b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] >>", *objects]
+    out, places = b"%PDF-1.7\n", []
+    for number, part in enumerate(parts, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n" % number + part + b"\nendobj\n"
+    out += behind
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    head = b"xref\n0 %d\n0000000000 65535 f \n" % (len(parts) + 1)
+    size = b"trailer\n<< /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(parts) + 1, len(out))
+    return out + head + table + size
+
+
 def document(*, script: str = "", attachment: bool = False, password: str = "") -> bytes:
     writer = PdfWriter()
     writer.add_blank_page(200, 200)

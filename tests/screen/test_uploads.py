@@ -44,6 +44,12 @@ def png_of(width: int, height: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + body
 
 
+def packed(objects: bytes) -> bytes:
+    small = zlib.compress(objects)
+    head = b"<< /Type /ObjStm /N 1 /First 4 /Filter /FlateDecode /Length %d >>\nstream\n" % len(small)
+    return head + small + b"\nendstream"
+
+
 @pytest.mark.parametrize(
     ("data", "why"),
     [
@@ -63,6 +69,13 @@ def png_of(width: int, height: int) -> bytes:
         (table.document(script="app.alert(1)"), "acts"),
         (table.document(attachment=True), "acts"),
         (table.document(password="geheim"), "locked"),
+        (table.bare_document(b"/OpenAction << /#53 /J#61vaScript /#4aS (x) >> "), "acts"),
+        (table.bare_document(b"/OpenAction << /S 4 0 R /F (cmd.exe) >> ", b"/Launch"), "acts"),
+        (table.bare_document(b"/AA << /WC << /S /SubmitForm /F (http://x) >> >> "), "acts"),
+        (table.bare_document(behind=b"9 0 obj\n<< /S /JavaScript /JS (x) >>\nendobj\n"), "acts"),
+        (table.bare_document(b"", packed(b"4 0 << /S /JavaScript /JS (x) >>")), "acts"),
+        (table.bare_document(b"", packed(b"4 0 " + b" " * 200_000_000)), "broken"),  # much in little
+        (table.bare_document(b"/X " + b"[" * 3000 + b"]" * 3000), "broken"),
         (table.document() + HTML, "broken"),
         (b"x" + table.document(), "kind"),
         (table.document() + b"PK\x05\x06" + b"\x00" * 18 + b"%%EOF", "broken"),
@@ -97,6 +110,8 @@ def test_a_large_photo_is_made_smaller_and_a_document_stays_as_it_was_signed() -
         assert max(picture.size) <= inspecting.LONGEST_SIDE
     pdf = table.document()
     assert inspecting.inspect(pdf) == ("application/pdf", pdf)
+    plain = table.bare_document(b"/OpenAction [3 0 R /Fit] ")
+    assert inspecting.inspect(plain) == ("application/pdf", plain)
 
 
 def test_files_are_looked_at_by_a_process_that_knows_nothing_of_ours() -> None:
