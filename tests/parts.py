@@ -50,6 +50,8 @@ def test_settings(database_url: str, redis_url: str, folder: Path) -> dict[str, 
         "WEBHOOK_DEADLINE_SECONDS": "10",
         # Nobody here presses by reflex; the test of that sets its own.
         "ANSWER_GUARD_SECONDS": "0",
+        # Nor is anybody asked afterwards whether all is well, but in the tests of that.
+        "THANKS": "0",
     }
 
 

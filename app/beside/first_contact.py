@@ -9,8 +9,9 @@ from enum import StrEnum
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.records.beside import Cause, WrapUp
+from app.records.beside import Cause, Thanks, WrapUp
 from app.records.callers import Contact
+from app.records.calls import Call
 
 QUIET_FOR = timedelta(days=7)
 AT_A_TIME = 500
@@ -90,7 +91,13 @@ def _contacts(
             Contact.started_at > since,
             Contact.started_at <= until + QUIET_FOR,
         )
-        for case, at in session.execute(wanted):
+        said = (
+            select(Call.case, Thanks.wrong_at)
+            .join(Thanks, Thanks.call_sid == Call.sid)
+            .where(Call.case.in_(keys[start : start + AT_A_TIME]), Thanks.wrong_at.is_not(None))
+        )
+        # Who says on the page after a call what is still wrong has been in touch, too.
+        for case, at in (*session.execute(wanted), *session.execute(said)):
             found[case].append(at)
     return found
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.agents import presence
+from app.agents import presence, protection
 from app.callbacks.placing import ring_agent
 from app.deployment import Deployment
 from app.errors import InvalidField, NotNow
@@ -120,6 +120,8 @@ def _ring(session: Session, promise: Promise, agent: str, now: datetime, deploym
         raise NotNow("not_callable")
     if whose.is_number_of_others(session, promise):
         raise NotNow("number_moved")
+    if protection.is_apart(session, agent, number=promise.number, customer=promise.customer):
+        raise NotNow("apart")
     if promise.line is None:
         raise NotNow("no_line")
     # What an agent begins was agreed with nobody: at night not even then.

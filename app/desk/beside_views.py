@@ -13,7 +13,7 @@ from flask import (
 )
 
 from app import catalogue, web
-from app.beside import asking
+from app.beside import asking, thanks
 from app.callbacks import outbound
 from app.clock import utcnow
 from app.db import reading, transaction
@@ -127,6 +127,19 @@ def answer(ask_id: int) -> Response:
         if error.field == "ask":
             abort(404)
         return web.refused(error, web.t("ask_refused"))
+    if request.headers.get("X-Requested-With") == "fetch":
+        return Response(status=204)
+    return make_response(redirect("/desk", 303))
+
+
+@bp.post("/thanks")
+@require_agent
+def put_away(call_sid: str) -> Response:
+    """The agent has read what a customer thanked them for."""
+    agent, now = desk_of_reader(), utcnow()
+    with transaction() as session:
+        if not thanks.put_away(session, call_sid, agent, now):
+            abort(404)
     if request.headers.get("X-Requested-With") == "fetch":
         return Response(status=204)
     return make_response(redirect("/desk", 303))

@@ -8,6 +8,8 @@ from sqlalchemy import ColumnElement, ScalarSelect, or_, select
 from sqlalchemy.orm import Session
 
 from app.agents import teams
+from app.beside import thanks
+from app.beside.thanks import Thanked
 from app.desk import threads
 from app.desk.promise_cards import PromiseCard, promise_cards, texts
 from app.desk.threads import Conversation
@@ -52,6 +54,7 @@ class Board:
     waiting: tuple[WaitingCaller, ...]
     messages: tuple[Conversation, ...]
     recent: tuple[RecentCall, ...]
+    thanks: Sequence[Thanked]  # for whom it shows; never counted
 
     @property
     def messages_waiting(self) -> int:
@@ -93,6 +96,7 @@ def board_of(session: Session, agent: str, now: datetime) -> Board:
             )
             for step, call in steps
         ),
+        thanks=thanks.at_desk(session, agent, now),
     )
 
 

@@ -29,7 +29,7 @@ from app.catalogue import times
 from app.clock import utcnow
 from app.db import reading, transaction
 from app.deployment import Deployment
-from app.desk import refusals
+from app.desk import refusals, thanks_page
 from app.errors import ApplicationError, InvalidField
 from app.lines import places
 from app.lines.hours import Calendar
@@ -55,8 +55,10 @@ def register(app: Flask) -> None:
 def open_link() -> None:
     """Let in whoever has a link that we signed; for anybody else there is no such page."""
     settings: Settings = current_app.config["SETTINGS"]
-    g.promise_id = links.promise_of(settings.all_secret_keys, (request.view_args or {}).get("signed", ""))
-    if g.promise_id is None:
+    signed = (request.view_args or {}).get("signed", "")
+    g.promise_id = links.promise_of(settings.all_secret_keys, signed)
+    g.call_sid = links.call_of(settings.all_secret_keys, signed)
+    if g.promise_id is None and g.call_sid is None:
         abort(404)
 
 
@@ -70,6 +72,8 @@ def _key() -> str:
 
 @bp.get("/<signed>")
 def page(signed: str) -> Response:
+    if g.call_sid is not None:
+        return thanks_page.page(signed)
     now = utcnow()
     with reading() as session:
         promise = _found(session, now)
@@ -179,6 +183,8 @@ def _calendar(session: Session, promise: Promise) -> Calendar:
 @bp.post("/<signed>")
 def change(signed: str) -> Response:
     """Move it, say what it is about, withdraw it, or want it after all."""
+    if g.call_sid is not None:
+        return thanks_page.change(signed)
     now, done = utcnow(), request.form.get("what", "")
     if done not in [*Change]:
         abort(400)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from app import db
 from app.agents import pauses, presence
+from app.beside import thanks as pages
 from app.callbacks import due, late_news
 from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
@@ -29,6 +30,7 @@ from app.jobs import (
     retention,
     rooms,
     sweep,
+    thanks,
     topics,
     waiting,
 )
@@ -58,6 +60,7 @@ class Timetable:
     strict_hooks: bool = True
     secret_keys: Sequence[str] = ()  # the newest last
     post_office: Office | None = None  # None: no mails leave
+    says_thanks: bool = True  # whether a page goes out after a conversation
     _writable: Writable = field(default_factory=Writable)
 
     def jobs(self) -> dict[str, Job]:
@@ -148,6 +151,7 @@ class Timetable:
                 every_seconds=2.0,
                 at_once=2,
             ),
+            **self._of_thanks(),
             "copies": self._delivery(outbox.CARRIER_COPY, at_once=2, every_seconds=2.0),
             "erasures": Job(
                 Way.QUEUED,
@@ -166,6 +170,19 @@ class Timetable:
                 lambda moments: hooks.due(moments.now),
                 every_seconds=2.0,
             ),
+        }
+
+    def _of_thanks(self) -> dict[str, Job]:
+        """Somebody has just been spoken to."""
+        if not self.says_thanks:
+            return {}
+        return {
+            "thanks": Job(
+                Way.QUEUED,
+                lambda: thanks.work_off(self.deployment, utcnow()),
+                lambda moments: pages.due(moments.ago(pages.AFTER), moments.ago(pages.UNTIL)),
+                every_seconds=10.0,
+            )
         }
 
     def _of_mails(self) -> dict[str, Job]:

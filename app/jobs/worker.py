@@ -66,6 +66,7 @@ def prepare(settings: Settings) -> Schedule:
         strict_hooks=settings.is_production,
         secret_keys=settings.all_secret_keys,
         post_office=Office.of(settings),
+        says_thanks=settings.work.thanks,
     )
     _schedule = Schedule(timetable.jobs(), settings.redis_url, stopped)
     return _schedule

@@ -19,6 +19,7 @@ from app.outgoing.announce import record_contact
 from app.promises import caps, ledger, owed
 from app.records.agents import Agent
 from app.records.callers import Channel, Direction
+from app.records.calls import Call
 from app.records.lines import Line
 from app.records.messages import Message, MessageChannel, MessageStop
 from app.records.promises import Promise
@@ -36,6 +37,7 @@ BY_ITSELF_WITHIN = timedelta(hours=1)
 SEEN_TO = "seen_to"  # what desks hear of a message that waits for nobody any more
 # Whoever calls in somebody else's name must not have us flood them; a usual promise takes six at most.
 MOST_A_DAY = 10
+A_DAY = timedelta(days=1)
 # What had to wait longer for the carrier is looked at again before it leaves: it may no longer be true.
 TRUE_WITHIN = timedelta(minutes=1)
 
@@ -72,7 +74,7 @@ def inform(
     if caps.is_merely_named(session, promise):
         ledger.note(session, promise, "promise_not_told_yet", now, shows=False)
         return
-    if _by_itself_since(session, number, now - timedelta(days=1)) >= MOST_A_DAY:
+    if _by_itself_since(session, number, now - A_DAY) >= MOST_A_DAY:
         ledger.note(session, promise, "promise_told_enough", now)
         return
     line = promise.line or _any_line(session, promise.team)
@@ -95,6 +97,41 @@ def inform(
         handled_at=now,
     )
     _leave(session, message, key, now)
+
+
+def after_call(session: Session, call: Call, body: str, key: str, now: datetime) -> str:
+    """Write to the other side of a conversation that is over, once for each `key`.
+
+    Empty when it leaves; else why it doesn't: `no_texts`, `wants_none` or `enough`.
+    """
+    number = call.remote_e164
+    channel = channel_to(session, number, now) if number else MessageChannel.SMS
+    if number is None or (
+        channel == MessageChannel.SMS and not places.may_text(session, number, answers=False)
+    ):
+        return "no_texts"
+    if wants_none(session, number):
+        return "wants_none"
+    if has_enough(session, number, now) or _by_itself_since(session, number, now - A_DAY) >= MOST_A_DAY:
+        return "enough"
+    team = session.scalar(select(Line.team).where(Line.number == call.line)) or ""
+    message = Message(
+        sid=_new_sid(),
+        direction=Direction.OUTBOUND,
+        channel=channel,
+        number=number,
+        line=call.line,
+        body=body,
+        customer=call.customer,
+        case=call.case,
+        agent=call.bridged_to,
+        team=team,
+        status="waiting",
+        at=now,
+        handled_at=now,
+    )
+    _leave(session, message, key, now)
+    return ""
 
 
 def written_since(session: Session, promise: Promise, moment: datetime) -> bool:

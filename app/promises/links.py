@@ -45,6 +45,20 @@ def signed(key: str, promise_id: int) -> str:
     return str(_signer([key]).dumps(promise_id))
 
 
+def to_call(public_url: str, key: str, call_sid: str) -> str:
+    """Return the address of the page after a call."""
+    return f"{public_url}/c/{_signer([key]).dumps(call_sid)}"
+
+
+def call_of(keys: Sequence[str], signed: str) -> str | None:
+    """Return after which call a page is, as promise_of does."""
+    try:
+        found = _signer(keys).loads(signed)
+    except BadSignature:
+        return None
+    return found if isinstance(found, str) else None
+
+
 def promise_of(keys: Sequence[str], signed: str) -> int | None:
     """Return whose page it is; None for a link that we never gave, with any of the keys (the newest last)."""
     try:

@@ -193,6 +193,9 @@ function hear(kind, data) {
     refreshBoard();
   } else if (kind === "screen") {
     screenChanged(data.call_sid);
+  } else if (kind === "thanks") {
+    refreshBoard();
+    announce(words("say_thanks"));
   } else if (kind === "ask") {
     heardAsk(data);
   } else if (kind === "presence") {
