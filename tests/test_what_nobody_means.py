@@ -214,7 +214,7 @@ def test_a_key_is_rotated_without_signing_anybody_out_or_breaking_a_link(setting
             factories.agent(session, "anna")
             office.user(session, "anna")
             owed = factories.promise(session, number=ADA, now=utcnow(), due_at=utcnow()).id
-        office.sign_in(browser, "anna@example.nl")
+        office.sign_in_by_form(browser, "anna@example.nl")
         cookies = {name: browser.get_cookie(name) for name in ("rechtdoor", "rechtdoor-device")}
     link = links.to_promise("", OLD, owed)
 

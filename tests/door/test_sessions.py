@@ -49,7 +49,7 @@ def elsewhere(client: FlaskClient, email: str) -> FlaskClient:
     """Sign in with another browser."""
     other = client.application.test_client()
     other.environ_base["HTTP_USER_AGENT"] = FIREFOX
-    office.sign_in(other, email)
+    office.sign_in_by_form(other, email)
     return other
 
 
@@ -67,7 +67,7 @@ def hashes(page: str) -> list[str]:
 
 
 def test_a_cookie_that_was_copied_is_worth_nothing_after_signing_out(client: FlaskClient, anna: str) -> None:
-    token = office.sign_in(client, anna)
+    token = office.sign_in_by_form(client, anna)
     copied = cookie_of(client)
     client.post("/logout", data={"csrf": token})
     client.set_cookie("rechtdoor", copied)
@@ -77,7 +77,7 @@ def test_a_cookie_that_was_copied_is_worth_nothing_after_signing_out(client: Fla
 
 
 def test_signing_out_in_one_browser_leaves_the_other_alone(client: FlaskClient, anna: str) -> None:
-    token = office.sign_in(client, anna)
+    token = office.sign_in_by_form(client, anna)
     other = elsewhere(client, anna)
     now = utcnow()
     with transaction() as session:
@@ -96,7 +96,7 @@ def test_signing_out_in_one_browser_leaves_the_other_alone(client: FlaskClient, 
 def test_who_signs_in_anew_in_the_same_browser_leaves_no_session_behind(
     client: FlaskClient, anna: str
 ) -> None:
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
     copied = cookie_of(client)
     client.post("/login", data={"email": anna, "password": PASSWORD, "csrf": _csrf(client)})
 
@@ -111,7 +111,7 @@ def _csrf(client: FlaskClient) -> str:
 
 
 def test_the_table_of_sessions_opens_nothing(client: FlaskClient, anna: str) -> None:
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
 
     with client.session_transaction() as session:
         secret = session["session"]
@@ -121,7 +121,7 @@ def test_the_table_of_sessions_opens_nothing(client: FlaskClient, anna: str) -> 
 
 
 def test_a_session_of_which_nothing_is_heard_ends(client: FlaskClient, anna: str) -> None:
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
     with transaction() as session:
         session.execute(update(UserSession).values(seen_at=utcnow() - timedelta(minutes=60)))
 
@@ -130,7 +130,7 @@ def test_a_session_of_which_nothing_is_heard_ends(client: FlaskClient, anna: str
 
 
 def test_the_pulse_of_an_open_desk_keeps_its_session(client: FlaskClient, anna: str) -> None:
-    token = office.sign_in(client, anna)
+    token = office.sign_in_by_form(client, anna)
     with transaction() as session:
         session.execute(update(UserSession).values(seen_at=utcnow() - timedelta(minutes=59)))
 
@@ -145,7 +145,7 @@ def test_the_pulse_of_an_open_desk_keeps_its_session(client: FlaskClient, anna: 
 
 
 def test_a_pulse_writes_no_more_than_the_pulse(client: FlaskClient, anna: str) -> None:
-    token = office.sign_in(client, anna)
+    token = office.sign_in_by_form(client, anna)
 
     with watched() as asked:
         client.post(
@@ -177,7 +177,7 @@ def test_a_stranger_is_told_nothing_of_earlier_sign_ins(client: FlaskClient, ann
 def test_another_role_or_desk_ends_what_was_open_with_the_old_one(
     client: FlaskClient, anna: str, flask_command: Callable[..., Result], words: tuple[str, ...]
 ) -> None:
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
 
     assert flask_command("users", "create", anna, *words).exit_code == 0
 
@@ -185,7 +185,7 @@ def test_another_role_or_desk_ends_what_was_open_with_the_old_one(
 
 
 def test_a_session_of_an_agent_who_left_does_not_come_back_with_them(client: FlaskClient, anna: str) -> None:
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
     with transaction() as session:
         token = auth.create(session, "crm", Scope.WRITE, None, utcnow())
     record = {"name": "Anna", "spoken_name": "Anna", "email": "", "team": "x", "phone": "", "language": "nl"}
@@ -204,7 +204,7 @@ def test_a_session_of_an_agent_who_left_does_not_come_back_with_them(client: Fla
 
 
 def test_a_person_sees_where_they_are_signed_in_and_ends_one(client: FlaskClient, anna: str) -> None:
-    token = office.sign_in(client, anna)
+    token = office.sign_in_by_form(client, anna)
     others = [elsewhere(client, anna), elsewhere(client, anna)]
     page = client.get("/account").text
     assert page.count("Firefox, Windows</strong>") == 2
@@ -219,7 +219,7 @@ def test_a_person_sees_where_they_are_signed_in_and_ends_one(client: FlaskClient
 
 
 def test_a_person_ends_all_others(client: FlaskClient, anna: str) -> None:
-    token = office.sign_in(client, anna)
+    token = office.sign_in_by_form(client, anna)
     others = [elsewhere(client, anna), elsewhere(client, anna)]
 
     client.post("/account/end", data={"csrf": token, "which": "others"})
@@ -232,7 +232,7 @@ def test_nobody_ends_the_session_of_somebody_else(client: FlaskClient, anna: str
         factories.agent(session, "ben")
         ben = office.user(session, "ben")
     bens = elsewhere(client, ben)
-    token = office.sign_in(client, anna)
+    token = office.sign_in_by_form(client, anna)
     with reading() as session:
         of_ben = session.scalars(select(UserSession.hash).where(UserSession.email == ben)).one()
 
@@ -259,8 +259,8 @@ def test_a_browser_is_named_by_what_tells_it_apart_and_no_more(user_agent: str, 
 
 
 def test_old_sessions_are_forgotten(client: FlaskClient, anna: str) -> None:
-    office.sign_in(client, anna)
-    office.sign_in(client.application.test_client(), anna)
+    office.sign_in_by_form(client, anna)
+    office.sign_in_by_form(client.application.test_client(), anna)
     now = utcnow()
     with transaction() as session:
         newest = select(func.max(UserSession.hash)).scalar_subquery()
@@ -322,7 +322,7 @@ def change_role(client: FlaskClient) -> None:
 def test_a_desks_stream_ends_with_its_session(
     url: str, client: FlaskClient, anna: str, end: Callable[[FlaskClient], None]
 ) -> None:
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
     cookies = {"rechtdoor": cookie_of(client)}
     with (
         httpx.Client(base_url=url, cookies=cookies, timeout=PATIENCE) as browser,
@@ -360,7 +360,7 @@ def test_a_stream_ends_with_its_token(url: str, scope: Scope) -> None:
 
 
 def test_a_stream_goes_on_while_its_session_does(url: str, client: FlaskClient, anna: str) -> None:
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
     other = elsewhere(client, anna)
     with (
         httpx.Client(base_url=url, cookies={"rechtdoor": cookie_of(client)}, timeout=PATIENCE) as browser,
@@ -380,7 +380,7 @@ def test_a_stream_goes_on_while_its_session_does(url: str, client: FlaskClient, 
 def test_systems_that_look_on_leave_the_agents_own_desk_its_place(
     url: str, client: FlaskClient, anna: str
 ) -> None:
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
     with transaction() as session:
         token = auth.create(session, "looks on", Scope.READ, None, utcnow())
     onlookers = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE)
@@ -406,7 +406,7 @@ def test_without_the_loop_a_stream_ends_with_its_session_too(
     client: FlaskClient, anna: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(streams, "PROVE_SECONDS", 0.0)
-    token = office.sign_in(client, anna)
+    token = office.sign_in_by_form(client, anna)
     copied = client.application.test_client()
     copied.set_cookie("rechtdoor", cookie_of(client))
     response = copied.get("/desk/events?after=0", buffered=False)
@@ -438,7 +438,7 @@ def test_a_role_without_a_desk_has_sessions_too(client: FlaskClient, anna: str) 
 def test_the_page_of_sessions_stands_in_nobodys_way(
     url: str, client: FlaskClient, anna: str, page: Page
 ) -> None:
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
     elsewhere(client, anna)
     page.context.add_cookies([{"name": "rechtdoor", "value": cookie_of(client), "url": url}])
 

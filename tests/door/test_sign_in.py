@@ -194,7 +194,7 @@ def test_a_hash_of_yesterdays_cost_is_renewed_at_sign_in(client: FlaskClient, an
 
 
 def test_signing_out_ends_the_session(client: FlaskClient, anna: str) -> None:
-    token = office.sign_in(client, anna)
+    token = office.sign_in_by_form(client, anna)
     assert is_signed_in(client)
 
     assert client.post("/logout", data={"csrf": token}).location == "/login"
@@ -204,7 +204,7 @@ def test_signing_out_ends_the_session(client: FlaskClient, anna: str) -> None:
 
 @pytest.mark.parametrize("reach", [Reach.DESK, Reach.BOTH])
 def test_who_signs_out_is_rung_no_more(client: FlaskClient, anna: str, reach: Reach) -> None:
-    token = office.sign_in(client, anna)
+    token = office.sign_in_by_form(client, anna)
     now = utcnow()
     with transaction() as session:
         session.execute(update(Agent).where(Agent.key == "anna").values(phone="+31612345670"))
@@ -220,7 +220,7 @@ def test_who_signs_out_is_rung_no_more(client: FlaskClient, anna: str, reach: Re
 
 
 def test_who_chose_their_phone_alone_is_rung_there_after_signing_out(client: FlaskClient, anna: str) -> None:
-    token = office.sign_in(client, anna)
+    token = office.sign_in_by_form(client, anna)
     with transaction() as session:
         session.execute(update(Agent).where(Agent.key == "anna").values(phone="+31612345670"))
         presence.set_intent(session, "anna", Intent.AVAILABLE, utcnow(), reach=Reach.PHONE)
@@ -235,8 +235,8 @@ def test_who_chose_their_phone_alone_is_rung_there_after_signing_out(client: Fla
 
 def test_signing_out_everywhere_ends_the_session_on_the_other_machine(client: FlaskClient, anna: str) -> None:
     other = client.application.test_client()
-    office.sign_in(other, anna)
-    token = office.sign_in(client, anna)
+    office.sign_in_by_form(other, anna)
+    token = office.sign_in_by_form(client, anna)
 
     client.post("/logout", data={"csrf": token, "everywhere": "1"})
 
@@ -245,7 +245,7 @@ def test_signing_out_everywhere_ends_the_session_on_the_other_machine(client: Fl
 
 
 def test_somebody_who_left_is_signed_out_and_stays_out(client: FlaskClient, anna: str) -> None:
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
     with transaction() as session:
         session.execute(update(Agent).where(Agent.key == "anna").values(enabled=False))
 
@@ -254,7 +254,7 @@ def test_somebody_who_left_is_signed_out_and_stays_out(client: FlaskClient, anna
 
 
 def test_a_session_ends_with_the_shift(client: FlaskClient, anna: str) -> None:
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
     with transaction() as session:
         session.execute(update(UserSession).values(started_at=utcnow() - timedelta(hours=14)))
 
@@ -321,7 +321,7 @@ def test_each_page_is_for_its_roles(flask_app: Flask, who: str | None, page: str
         email = office.user(session, "anna" if who == "agent" else None, Role(who)) if who else ""
     client = flask_app.test_client()
     if email:
-        office.sign_in(client, email)
+        office.sign_in_by_form(client, email)
 
     assert client.get(page).status_code == status
 
@@ -329,7 +329,7 @@ def test_each_page_is_for_its_roles(flask_app: Flask, who: str | None, page: str
 def test_who_asks_for_what_is_not_theirs_is_written_down_without_a_name(
     client: FlaskClient, anna: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
 
     assert client.get("/admin/promises").status_code == 403
 
@@ -390,7 +390,7 @@ def client_of(flask_app: Flask, who: str | None) -> FlaskClient:
             factories.line(session)
             factories.agent(session, "anna")
             email = office.user(session, "anna" if who == "agent" else None, Role(who))
-        office.sign_in(client, email)
+        office.sign_in_by_form(client, email)
     return client
 
 
@@ -401,7 +401,7 @@ def test_the_reader_sees_their_own_language_from_the_first_page_on(client: Flask
     for asked in ("nl-NL,en;q=0.5", "nl-BE", "fr"):
         assert "Wachtwoord" in client.get("/login", headers={"Accept-Language": asked}).text, asked
 
-    token = office.sign_in(client, anna)
+    token = office.sign_in_by_form(client, anna)
     assert "Beschikbaar" in client.get("/desk", headers={"Accept-Language": "en"}).text
     client.post("/language", data={"language": "en", "csrf": token, "next": "/desk"})
 
@@ -456,7 +456,7 @@ def test_the_attempts_of_an_hour_ago_are_forgotten(client: FlaskClient, anna: st
 
 def make_known(client: FlaskClient, email: str) -> None:
     """Sign in and out again."""
-    client.post("/logout", data={"csrf": office.sign_in(client, email)})
+    client.post("/logout", data={"csrf": office.sign_in_by_form(client, email)})
 
 
 def guess_from_many_places(client: FlaskClient, email: str, places: int = 24, first: int = 0) -> list[int]:
@@ -544,7 +544,7 @@ def test_a_person_sees_who_signed_in_and_who_tried(client: FlaskClient, anna: st
     guess_from_many_places(client, anna, 5)
     with transaction() as session:
         session.execute(delete(SignInAttempt))
-    office.sign_in(client, anna)
+    office.sign_in_by_form(client, anna)
 
     page = client.get("/account").text
 
