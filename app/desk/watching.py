@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
 from app.agents import teams
@@ -14,7 +14,7 @@ from app.records.agents import Agent
 from app.records.callers import Case, Customer
 from app.records.calls import IS_LIVE, Call, CallState
 from app.records.legs import CallLeg, LegRole
-from app.records.protections import Protection
+from app.records.protections import Protection, Review
 
 SHOWN = 50
 SENTENCES_SHOWN = 3
@@ -56,6 +56,7 @@ class Talking:
 class Watch:
     waiting: tuple[Waiting, ...]
     talking: tuple[Talking, ...]
+    to_review: int = 0  # how often an agent of theirs was protected, and nobody has looked at it
 
 
 def is_for(session: Session, agent: str) -> bool:
@@ -103,6 +104,10 @@ def watch_of(session: Session, agent: str) -> Watch:
             )
             for one in talking
         ),
+        session.scalar(
+            select(func.count()).where(Protection.review == Review.OPEN, reach.of(Protection.team))
+        )
+        or 0,
     )
 
 

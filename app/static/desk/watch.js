@@ -7,7 +7,8 @@ const EVERY_MILLISECONDS = 4000;
 const watched = document.querySelector("#watch");
 
 async function look() {
-  if (document.hidden || watched.contains(document.activeElement?.closest("form"))) return;
+  // A refusal stands until whoever pressed has read it and gone on.
+  if (document.hidden || document.activeElement?.closest("form[data-watch]")?.querySelector(".refusal")) return;
   try {
     const response = await ask("/desk/watch");
     if (response.ok) place(watched, await response.text());
