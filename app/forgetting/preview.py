@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 from app.forgetting import erasure, whom
 from app.forgetting.naming import slices
 from app.records.callers import Case, Contact, Customer, CustomerNumber
+from app.records.calls import Call
 from app.records.notes import CallNote
 from app.records.privacy import Whom
 from app.records.promises import IS_OWED, IS_TO_BE_HEARD, Promise, Recording
+from app.records.screen import Upload
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Preview:
     messages: int
     recordings: int
     notes: int
+    uploads: int
     cases: int
     contacts: int
     shared: tuple[str, ...]  # numbers that stay another customer's
@@ -48,11 +51,19 @@ def of(session: Session, kind: Whom, value: str) -> Preview:
         messages=len(found.messages),
         recordings=len(recordings),
         notes=session.scalar(select(func.count()).where(noted)) or 0,
+        uploads=_uploads(session, kind, value),
         cases=len(found.cases),
         contacts=(session.scalar(contacts.select_from(Contact)) or 0) if theirs else 0,
         shared=_shared(session, value) if theirs else (),
         lose=() if theirs else _names(session, whom.customers_of(session, value)),
     )
+
+
+def _uploads(session: Session, kind: Whom, value: str) -> int:
+    """Count files that go: those of a customer; of a number, those that were sent from it by no customer."""
+    sent = select(Call.sid).where(Call.sid == Upload.call_sid, Call.remote_e164 == value).exists()
+    theirs = Upload.customer == value if kind == Whom.CUSTOMER else Upload.customer.is_(None) & sent
+    return session.scalar(select(func.count()).select_from(Upload).where(theirs)) or 0
 
 
 def _owed(session: Session, promises: Sequence[int]) -> int:

@@ -121,7 +121,7 @@ def type_code() -> Response:
 def ask_link(secret: str) -> Response:
     """Ask for a press: what looks into links in messages must not use this one up."""
     now = g.screen_now
-    with transaction() as session:
+    with reading() as session:
         page = ways_in.page_of_link(session, secret, life(), now)
         mine = ways_in.page_of_cookie(session, _cookie(), life(), now)
         if page is not None and mine is not None and mine[0].id == page.id:

@@ -15,7 +15,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -221,9 +221,3 @@ def belongs_to(session: Session, call: Call) -> None:
         .values(customer=call.customer, case=call.case)
         .execution_options(synchronize_session=False)
     )
-
-
-def total(session: Session, which: ColumnElement[bool]) -> int:
-    """Return how many files there are of somebody."""
-    counted: Any = select(func.count()).select_from(Upload).where(which)
-    return session.scalar(counted) or 0

@@ -112,14 +112,17 @@ def _code(key: str, page: ScreenPage) -> str:
 # --- coming in ----------------------------------------------------------------------------------------
 
 
-def page_of_link(session: Session, secret: str, life: Life, now: datetime) -> ScreenPage | None:
+def page_of_link(
+    session: Session, secret: str, life: Life, now: datetime, *, to_change: bool = False
+) -> ScreenPage | None:
     """Return the page to which a link leads; None for a link that never was, or has died."""
-    page = session.scalar(select(ScreenPage).where(ScreenPage.link_hash == _hash(secret)).with_for_update())
+    wanted = select(ScreenPage).where(ScreenPage.link_hash == _hash(secret))
+    page = session.scalar(wanted.with_for_update() if to_change else wanted)
     return page if page is not None and _lives(session, page, life, now) else None
 
 
 def come_by_link(session: Session, secret: str, life: Life, now: datetime) -> Came | None:
-    page = page_of_link(session, secret, life, now)
+    page = page_of_link(session, secret, life, now, to_change=True)
     return _come(session, page, now) if page is not None else None
 
 

@@ -293,6 +293,30 @@ def test_a_number_that_gets_no_texts_or_wants_none_leaves_the_code(anna: Agent) 
         assert session.scalars(select(Message)).all() == []
 
 
+def test_by_whatsapp_it_goes_to_who_wrote_to_us_there(anna: Agent, flask_app: Flask) -> None:
+    with db.transaction() as session:
+        session.add(
+            Message(
+                sid="SM1",
+                direction="inbound",
+                channel="whatsapp",
+                number=ADA,
+                line=factories.LINE,
+                body="Hoe staat het ervoor?",
+                status="received",
+                at=datetime.now(UTC) - timedelta(hours=2),
+            )
+        )
+    assert "Stuur de link met WhatsApp" in anna.panel()
+
+    assert anna.press("offer", by="whatsapp").status_code == 200
+
+    assert Customer(flask_app).post(table.link_in_message()).location == "/b"
+    with db.reading() as session:
+        sent = session.scalars(select(Message).where(Message.direction == "outbound")).one()
+        assert (sent.channel, sent.number) == ("whatsapp", ADA)
+
+
 def test_a_form_that_comes_from_elsewhere_is_refused(ada: Customer) -> None:
     refused = ada.client.post("/b/stop", headers={"Origin": "https://evil.example", "Accept": "text/html"})
     assert refused.status_code == 400

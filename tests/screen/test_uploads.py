@@ -6,18 +6,21 @@ import subprocess
 import sys
 import zipfile
 import zlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
 from PIL import Image
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from app import db
 from app.forgetting import erasure, export, whom
+from app.jobs.retention import forget_old
 from app.records.audit import AuditPending
 from app.records.privacy import Whom
 from app.records.screen import ScreenItem, ScreenPage, Upload, UploadPiece
 from app.screen import inspecting, uploads
+from config import Keep
 from tests import factories
 from tests.factories import ADA, NOW
 from tests.screen import table
@@ -253,6 +256,22 @@ def test_who_is_forgotten_leaves_no_file_and_who_asks_gets_it(anna: Agent, ada: 
     with db.reading() as session:
         for of in (Upload, UploadPiece, ScreenPage, ScreenItem):
             assert session.scalars(select(of)).all() == []
+
+
+def test_a_file_of_no_case_goes_in_its_time_and_one_of_a_case_stays(
+    anna: Agent, ada: Customer, asked: int
+) -> None:
+    ada.send(asked, table.photo())
+    later = datetime.now(UTC) + timedelta(days=400)
+    keep = Keep(calls=None, numbers=None, uploads=365)
+
+    assert "uploads" not in forget_old(keep, later)
+
+    with db.transaction() as session:
+        session.execute(update(Upload).values(case=None))
+    assert forget_old(keep, later)["uploads"] == 1
+    with db.reading() as session:
+        assert session.scalars(select(UploadPiece)).all() == []
 
 
 def test_erasing_a_number_alone_leaves_the_customers_file_with_their_case(
