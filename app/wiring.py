@@ -28,6 +28,7 @@ from app.callbacks import webhooks as callback_webhooks
 from app.desk import (
     beside_views,
     callers_page,
+    hand_over_views,
     helping_views,
     message_views,
     promise_views,
@@ -65,6 +66,7 @@ def put_together(settings: Settings | None = None) -> Flask:
     refusals.register(app)
     views.register(app)
     whose_views.register(app)
+    hand_over_views.register(app)
     helping_views.register(app)
     protections.register(app)
     beside_views.register(app)

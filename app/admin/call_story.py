@@ -18,13 +18,15 @@ from app.promises.told import in_words
 from app.records.agents import Agent
 from app.records.callers import Case, Customer, Direction
 from app.records.calls import Call, CallState, CallStep, Outcome, StepKind, StepOutcome
+from app.records.legs import HandOver
 from app.records.lines import Line
 from app.records.messages import Message
 from app.records.promises import Promise, PromiseEvent, Recording
 from app.routing import kept, replay
 from app.routing.screen_pop import is_verified
 
-RINGS = (StepKind.OWNER, StepKind.COLLEAGUE, StepKind.TEAM, StepKind.CALLBACK)
+ASKED_BY_PEOPLE = (StepKind.CONSULT, StepKind.SUPERVISE)
+RINGS = (StepKind.OWNER, StepKind.COLLEAGUE, StepKind.TEAM, StepKind.CALLBACK, *ASKED_BY_PEOPLE)
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def story_of(session: Session, call: Call, language: str, zone: ZoneInfo, now: d
     happenings = [
         *_beginning(session, call, steps, told, line_name),
         *(one for step in steps for one in _of_step(step, told)),
+        *_handed_over(session, call, told),
         *_heard(call, told),
         *_of_promise(session, call, told),
         *_recorded(session, call, told),
@@ -180,11 +183,19 @@ def _of_step(step: CallStep, told: _Told) -> Iterator[Happening]:
 
 
 def _rule(step: CallStep, told: _Told) -> str:
-    if step.rule_version is None:
+    if step.rule_version is None or step.kind in ASKED_BY_PEOPLE:
         return ""
     if step.rule:
         return told.say("by_rule", rule=step.rule, version=step.rule_version)
     return told.say("by_ladder", version=step.rule_version)
+
+
+def _handed_over(session: Session, call: Call, told: _Told) -> Iterator[Happening]:
+    for one in session.scalars(select(HandOver).where(HandOver.call_sid == call.sid).order_by(HandOver.id)):
+        names = {"first": told.name(one.from_agent), "second": told.name(one.to_agent)}
+        yield Happening(one.started_at, "ring", told.say(f"hand_over_{one.kind}", **names), one.why)
+        if one.ended_at is not None and one.outcome is not None:
+            yield Happening(one.ended_at, "ring", told.say(f"hand_over_{one.outcome}", **names))
 
 
 def _heard(call: Call, told: _Told) -> Iterator[Happening]:

@@ -17,11 +17,12 @@ from app.promises import dropped, ledger
 from app.records.agents import Agent
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
+from app.records.legs import CallLeg
 from app.records.lines import Line
 from app.records.notes import CallNote
 from app.records.promises import IS_OWED, Promise
 from app.routing import kept
-from app.voice import held
+from app.voice import held, legs
 
 NOTES_SHOWN = 12
 
@@ -125,7 +126,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
     before = timeline.of_call(
         session, call, customer.key if customer else None, case.key if case else None, agent, names
     )
-    side, since = _side(call, step, agent)
+    side, since = _side(call, step, agent, legs.leg_of(session, call_sid, agent))
     line = session.get(Line, call.line)
     return CallCard(
         sid=call.sid,
@@ -206,9 +207,12 @@ def _identity(call: Call, known: bool, checked: bool) -> Identity:
     return Identity.ATTESTED if call.attestation.startswith("TN-Validation-Passed-A") else Identity.NUMBER
 
 
-def _side(call: Call, step: CallStep | None, agent: str) -> tuple[Side, datetime]:
+def _side(call: Call, step: CallStep | None, agent: str, leg: CallLeg | None) -> tuple[Side, datetime]:
     if call.state == CallState.ENDED:
         return Side.ENDED, call.ended_at or call.created_at
+    if leg is not None and not leg.goes and call.state == CallState.TALKING:
+        # Somebody of several in this conversation, or asked along.
+        return (Side.RINGING, leg.added_at) if leg.answered_at is None else (Side.TALKING, leg.answered_at)
     if call.state == CallState.TALKING and call.bridged_to == agent:
         return Side.TALKING, call.bridged_at or call.created_at
     if call.waiting_for_agent == agent:

@@ -1,5 +1,6 @@
 // The agent's desk: events come in, the server renders, this places. Never a card of another call.
 
+import { handOverChanged, handOverShown } from "./desk/hand_over.js";
 import { screenChanged, screenShown } from "./desk/screen.js";
 import { useDevices } from "./desk/devices.js";
 import { heardAsk } from "./desk/asks.js";
@@ -76,6 +77,7 @@ function placeCard(html, announceIt) {
   putBack?.(card);
   watchNotes(card, said);
   screenShown();
+  handOverShown();
   desk.classList.add("has-card");
   showSide(before);
   if (announceIt) {
@@ -190,7 +192,13 @@ function hear(kind, data) {
     const isPlaced = cardPlace.querySelector(".card")?.dataset.call === wanted;
     if (data.call_sid === wanted) showCard(wanted, isPlaced ? { part: "state" } : { announceIt: true });
     screenChanged(data.call_sid);
+    handOverChanged(data.call_sid);
     refreshBoard();
+  } else if (kind === "legs" || kind === "transfer") {
+    handOverChanged(data.call_sid);
+    // A card that is still on its way must not be broken off for its head.
+    const isPlaced = cardPlace.querySelector(".card")?.dataset.call === wanted;
+    if (data.call_sid === wanted && isPlaced) showCard(wanted, { part: "state" });
   } else if (kind === "screen") {
     screenChanged(data.call_sid);
   } else if (kind === "thanks") {
@@ -450,6 +458,7 @@ const shown = cardPlace.querySelector(".card");
 if (shown) {
   watchNotes(shown);
   screenShown();
+  handOverShown();
   showSide(null);
 }
 saveWhatIsLeft();

@@ -20,7 +20,7 @@ from app.records.agents import Activity, Presence
 from app.records.callers import Case, CaseStatus, Customer, Direction
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.promises import Promise
-from app.voice import agreed, ending, held, settling
+from app.voice import agreed, ending, held, legs, rooms, settling
 from app.voice.steps import RING_KINDS
 
 # What an agent may say instead of answering; each becomes an honest sentence for the caller.
@@ -43,6 +43,11 @@ def decline(
     if attempts.is_callback(call_sid):
         return agent_leg.decline(session, call_sid, agent, why, now)
     call = held.held(session, call_sid)
+    asked_along = legs.leg_of(session, call_sid, agent)
+    if asked_along is not None and asked_along.answered_at is None and call.state == CallState.TALKING:
+        session.get_one(CallStep, (call_sid, asked_along.number)).declined_why = why
+        rooms.not_taken(session, call, asked_along.number, StepOutcome.DECLINED, now, deployment)
+        return True
     step = session.get(CallStep, (call_sid, call.step))
     if call.state != CallState.RINGING or step is None or step.agent != agent or step.kind not in RING_KINDS:
         return False

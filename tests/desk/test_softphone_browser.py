@@ -515,3 +515,63 @@ def test_a_call_that_rings_out_of_sight_is_named_and_one_press_away(desks: Desks
     desk.get_by_role("button", name="Naar deze beller").click()
 
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_in_viewport()
+
+
+def test_a_conversation_is_handed_over_by_keyboard_and_nobody_is_left_alone(
+    browser: Browser, desks: Desks, town: Town
+) -> None:
+    other = browser.new_context(
+        locale="nl-NL", timezone_id="Europe/Amsterdam", ignore_https_errors=True, permissions=["microphone"]
+    )
+    other.add_init_script(VOICE)
+    anna, ben = desks.ready(), Desks(other, town).ready("ben")
+    call = town.call_in()
+    rings(anna)
+    anna.keyboard.press("a")
+    call.wait("bridged:client:anna")
+    hears(anna, CALLER_HZ)
+
+    anna.keyboard.press("Alt+t")
+    expect(anna.get_by_label("Waarom, in een zin")).to_be_focused()
+    anna.keyboard.type("Zij belt over haar paspoort.")
+    ask_ben = anna.get_by_role("button", name="Vraag erbij: Ben Jansen")
+    expect(anna.locator(".colleagues li").first).to_contain_text("kan nu opnemen · kent dit dossier")
+    assert violations(anna) == []
+    ask_ben.press("Enter")
+
+    expect(ben.locator(".hand-over")).to_contain_text("Anna Jansen vraagt u erbij.")
+    expect(ben.locator(".hand-over blockquote")).to_have_text("Zij belt over haar paspoort.")
+    rings(ben)
+    expect(anna.locator(".hand-over")).to_contain_text("De telefoon van Ben Jansen gaat over.")
+    call.wait("caption:Anna belt er een collega bij")
+    call.wait("hears:0")
+    assert violations(ben) == []
+    ben.keyboard.press("a")
+    expect(anna.locator(".hand-over")).to_contain_text("U overlegt met Ben Jansen.")
+    hears(ben, AGENT_HZ)
+    assert "company" not in str(call.state()["heard"][-1]["who"])
+
+    anna.keyboard.press("Alt+s")
+    expect(ben.locator(".hand-over")).to_contain_text("U praat met de klant en Anna Jansen samen.")
+    call.wait(f"hears:{AGENT_HZ}")
+    anna.keyboard.press("Alt+l")
+    expect(anna.locator(".hand-over")).to_contain_text("Ben Jansen heeft het gesprek overgenomen.")
+    expect(anna.locator("#telephone")).to_be_hidden()
+    expect(ben.locator(".hand-over")).to_contain_text("Het gesprek is nu van u.")
+    hears(ben, CALLER_HZ)
+    until(anna, lambda: town.presence("anna").activity == Activity.WRAPPING_UP)
+
+    # The customer waits once more, and is on their way to somebody else when nobody of ours is left.
+    ben.keyboard.press("Alt+h")
+    call.wait("caption:is zo weer bij u")
+    ben.keyboard.press("Alt+h")
+    hears(ben, CALLER_HZ)
+    heard = call.state()
+    assert heard["music"] == 0
+    assert heard["alone"] <= 2.0
+    ben.set_viewport_size({"width": 390, "height": 844})
+    assert ben.evaluate("document.documentElement.scrollWidth") <= 390
+    call.hang_up()
+    expect(ben.locator(".call-state")).to_contain_text("Opgehangen")
+    until(ben, lambda: town.call(call.sid).outcome == "talked")
+    other.close()

@@ -5,7 +5,7 @@ import { ask, desk } from "./page.js";
 const RETRY_MILLISECONDS = 4000;
 const POLL_MILLISECONDS = 2000;
 const OPENING_MILLISECONDS = 3000;
-const KINDS = ["screen_pop", "call", "presence", "promise", "message", "screen", "ask", "thanks"];
+const KINDS = ["screen_pop", "call", "presence", "promise", "message", "screen", "ask", "thanks", "legs", "transfer"];
 
 /**
  * States: "connecting", "live" (the stream is open and speaks), "detour" (polling works, the stream does not),

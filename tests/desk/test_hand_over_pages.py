@@ -1,0 +1,81 @@
+"""What does the desk show of a hand-over, to either side of it, and what does it refuse?"""
+
+import re
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app import db
+from app.records.agents import Presence
+from config import Settings
+from tests import factories
+from tests.desk import office
+from tests.factories import ADA
+from tests.telephone import plain
+
+
+@pytest.fixture
+def sid(flask_app: Flask, settings: Settings) -> str:
+    """Ada and Anna talk; Bram knows the file, Carla is on a break."""
+    with db.transaction() as session:
+        factories.line(session)
+        for key in ("anna", "bram", "carla"):
+            factories.agent(session, key)
+            office.user(session, key)
+        session.get_one(Presence, "carla").intent = "break"
+        factories.customer(session, "ada", ADA)
+        factories.case(session, "Z1", "ada", handled_by=("bram", "anna"))
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+    return sid
+
+
+def shown(client: FlaskClient, address: str) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return plain(re.sub(r"<[^>]+>", " ", answer.text))
+
+
+def posted(client: FlaskClient, token: str, address: str, **form: str) -> tuple[int, str]:
+    headers = {"X-Requested-With": "fetch"}
+    answer = client.post(address, data={"csrf": token} | form, headers=headers)
+    return answer.status_code, plain(re.sub(r"<[^>]+>", " ", answer.text))
+
+
+def test_both_screens_say_how_it_stands(flask_app: Flask, sid: str) -> None:
+    anna, bram = flask_app.test_client(), flask_app.test_client()
+    token, brams = office.sign_in(anna, "anna@example.nl"), office.sign_in(bram, "bram@example.nl")
+    here = f"/desk/calls/{sid}"
+    assert "Laat de klant even wachten" in shown(anna, f"{here}/hand-over")
+
+    found = posted(anna, token, f"{here}/colleagues", asked="burger")[1]
+    assert found.index("Bram Jansen Burgerzaken · kan nu opnemen · kent dit dossier") < found.index("Carla")
+    assert "Carla Jansen Burgerzaken · heeft pauze" in found
+    assert "Wie vrij is van Burgerzaken 1 kan nu opnemen" in found
+
+    refused = posted(anna, token, f"{here}/transfer", to="carla")
+    assert refused[0] == 409
+    assert "Carla Jansen heeft pauze. De klant blijft bij u." in refused[1]
+
+    status, panel = posted(anna, token, f"{here}/transfer", to="bram", why="Spoed!")
+    assert (status, "De telefoon van Bram Jansen gaat over." in panel) == (200, True)
+    assert "Spoed" not in panel
+    card = shown(bram, f"{here}/card")
+    assert "Gaat over via Algemeen" in card
+    theirs = shown(bram, f"{here}/hand-over")
+    assert "Anna Jansen vraagt u erbij." in theirs
+    assert "Spoed!" in theirs
+
+    assert posted(bram, brams, f"{here}/decline", why="meeting")[0] == 200
+    assert "Bram Jansen kan nu niet. De klant is weer bij u." in shown(anna, f"{here}/hand-over")
+    assert posted(anna, token, f"{here}/hold", on="yes")[0] == 200
+    assert "Verder met de klant" in shown(anna, f"{here}/hand-over")
+
+
+def test_what_is_nobodys_business_is_not_there(flask_app: Flask, sid: str) -> None:
+    carla = flask_app.test_client()
+    token = office.sign_in(carla, "carla@example.nl")
+
+    assert carla.get(f"/desk/calls/{sid}/hand-over").status_code == 404
+    assert posted(carla, token, f"/desk/calls/{sid}/transfer", to="bram")[0] == 404

@@ -1,0 +1,112 @@
+"""Is nobody stranded when a conversation is handed over? Whole calls, with a carrier's conferences."""
+
+from datetime import UTC, datetime
+
+from sqlalchemy import select
+
+from app.deployment import Defaults, Deployment
+from app.records.agents import Activity
+from app.records.calls import CallState, Outcome
+from app.records.legs import HandOver, HandOverKind, HandOverOutcome, HandOverPhase
+from app.voice import handing_over, holding
+from app.voice.hand_over import Event
+from app.voice.handing_over import Wish
+from app.voice.held import held
+from phonebox.client import PhoneCall
+from tests.factories import ADA, LINE
+from tests.journeys.conftest import Town
+
+
+def talking(town: Town) -> PhoneCall:
+    """Ada and Anna talk."""
+    call = town.phonebox.call_in(ADA, LINE)
+    call.wait("ringing:client:anna")
+    town.phonebox.endpoint("client:anna").answer()
+    call.wait("bridged:client:anna")
+    town.until(lambda: town.presence("anna").activity == Activity.TALKING, "Anna is seen to talk")
+    return call
+
+
+def begin(town: Town, call: PhoneCall, to: str = "bram") -> None:
+    with town.written() as session:
+        row = held(session, call.sid)
+        wish = Wish(to, HandOverKind.WARM, "Zij belt over haar paspoort.")
+        deployment = Deployment(town.product.url, Defaults("nl", "NL"))
+        handing_over.begin(session, row, "anna", wish, datetime.now(UTC), deployment)
+
+
+def press(town: Town, call: PhoneCall, event: Event) -> None:
+    with town.written() as session:
+        row = held(session, call.sid)
+        deployment = Deployment(town.product.url, Defaults("nl", "NL"))
+        handing_over.press(session, row, "anna", event, datetime.now(UTC), deployment)
+
+
+def hand_over(town: Town) -> HandOver:
+    with town.database.reading() as session:
+        return session.scalars(select(HandOver).order_by(HandOver.id.desc()).limit(1)).one()
+
+
+def test_a_conversation_is_handed_over_with_its_story(town: Town) -> None:
+    call = talking(town)
+    anna, bram = town.phonebox.endpoint("client:anna"), town.phonebox.endpoint("client:bram")
+
+    begin(town, call)
+    bram.wait("ringing")
+    assert town.pops("bram")[-1]["hand_over"]["why"] == "Zij belt over haar paspoort."
+    call.wait("caption:Anna belt er een collega bij", seconds=10)
+    bram.answer()
+    town.until(lambda: hand_over(town).phase == HandOverPhase.CONSULTING, "the two are together")
+    anna.say("Het gaat over haar paspoort.")
+    assert "paspoort" in str(bram.state()["talking"])
+    assert "paspoort" not in str(call.captions)
+
+    press(town, call, Event.JOIN)
+    call.wait("bridged:client:bram")
+    press(town, call, Event.COMPLETE)
+    anna.wait("idle")
+    bram.say("Goedemiddag, met Bram.")
+    call.wait("caption:met Bram")
+    town.until(lambda: town.presence("anna").activity == Activity.WRAPPING_UP, "Anna writes it down")
+    assert hand_over(town).outcome == HandOverOutcome.HANDED_OVER
+    assert town.call(call.sid).bridged_to == "bram"
+
+    call.hang_up()
+    town.until(lambda: town.call(call.sid).state == CallState.ENDED, "the call is closed")
+    assert town.call(call.sid).outcome == Outcome.TALKED
+    bram.wait("idle")
+    assert call.state()["music"] == 0
+
+
+def test_who_does_not_come_leaves_the_customer_with_the_first(town: Town) -> None:
+    call = talking(town)
+    anna = town.phonebox.endpoint("client:anna")
+    town.phonebox.endpoint("client:bram").register("decline")
+
+    begin(town, call)
+    town.until(lambda: hand_over(town).outcome == HandOverOutcome.RETURNED, "Bram doesn't come")
+    town.until(lambda: not on_hold(town, call), "the customer is heard again")
+    anna.say("Daar ben ik weer.")
+    call.wait("caption:Daar ben ik weer")
+    # That she hangs up some time later ends the conversation, as any.
+    with town.written() as session:
+        session.get_one(HandOver, hand_over(town).id).ended_at = datetime(2026, 1, 1, tzinfo=UTC)
+    anna.hang_up()
+    town.until(lambda: town.call(call.sid).state == CallState.ENDED, "the call is closed")
+    assert town.call(call.sid).outcome == Outcome.TALKED
+
+
+def on_hold(town: Town, call: PhoneCall) -> bool:
+    with town.database.reading() as session:
+        return holding.is_on_hold(session, town.call(call.sid))
+
+
+def test_whose_agents_are_both_gone_goes_on_to_somebody_else(town: Town) -> None:
+    call = talking(town)
+    begin(town, call)
+    town.phonebox.endpoint("client:bram").wait("ringing")
+    town.phonebox.endpoint("client:anna").hang_up()
+    call.wait("caption:Er wordt een collega voor u gebeld", seconds=30)
+    town.phonebox.endpoint("client:bram").answer()
+    call.wait("bridged:client:bram")
+    town.until(lambda: hand_over(town).outcome == HandOverOutcome.HANDED_OVER, "Bram has them")
