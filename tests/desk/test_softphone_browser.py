@@ -531,6 +531,7 @@ def test_a_conversation_is_handed_over_by_keyboard_and_nobody_is_left_alone(
     call.wait("bridged:client:anna")
     hears(anna, CALLER_HZ)
 
+    expect(anna.locator("#hand-over-to")).to_be_visible()
     anna.keyboard.press("Alt+t")
     expect(anna.get_by_label("Waarom, in een zin")).to_be_focused()
     anna.keyboard.type("Zij belt over haar paspoort.")
