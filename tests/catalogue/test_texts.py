@@ -80,7 +80,7 @@ NO_COUNTS = set(
     digits email end error events example fact fate field file first from from_number hash how_long
     human id item items key kind last line link methods moment name names network none now number
     numbers of organisation outcome password phone place problem reference result right right_of_sure
-    role row rule scope score sid sids since size state step subject team text then time times
+    role row rule scope score second sid sids since size state step subject team text then time times
     to_a_human to_number topic until url user value version what when where which who why words""".split()
 )
 # Where a count stands by itself, and no word beside it is another for one than for two.
