@@ -12,6 +12,7 @@ from app.callbacks import outbound
 from app.catalogue import text
 from app.clock import utcnow
 from app.deployment import Deployment
+from app.desk.card import may_see_promise
 from app.errors import InvalidField, NotNow
 from app.outgoing.shapes import Answer
 from app.records.agents import Agent
@@ -52,7 +53,10 @@ def make_call() -> ResponseReturnValue:
             if session.get(Agent, agent) is None:
                 raise Refused([Problem("agent", "no_such_agent", {"text": agent})])
             if said.promise is not None:
-                if session.get(Promise, said.promise) is None:
+                promise = session.get(Promise, said.promise)
+                # A desk's token takes what its agent sees, no other.
+                is_desk = g.api_token.scope == Scope.DESK
+                if promise is None or (is_desk and not may_see_promise(session, promise, agent)):
                     raise ApiProblem(404, "not_found")
                 sid = outbound.of_promise(session, said.promise, agent, now, deployment)
             else:

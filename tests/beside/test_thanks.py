@@ -11,7 +11,8 @@ from sqlalchemy import select
 from app.beside import thanks
 from app.db import transaction
 from app.deployment import Deployment
-from app.records.beside import Thanks
+from app.forgetting import erasure
+from app.records.beside import Ask, Thanks, WrapUp
 from app.records.callers import Case, CaseStatus
 from app.records.calls import Call
 from app.records.lines import Line
@@ -180,3 +181,26 @@ def test_thanks_reach_that_agent_alone_and_what_is_wrong_opens_the_case_with_a_p
     with transaction() as session:
         session.get_one(Thanks, sid).at -= timedelta(days=31)
     assert client.get(address).status_code == 410
+
+
+def test_what_was_written_beside_a_call_goes_when_its_caller_is_forgotten(
+    anna: FlaskClient, client: FlaskClient, settings: Settings
+) -> None:
+    sid = talked(settings)
+    assert (
+        ask(anna, f"/desk/calls/{sid}/notes", outcome="solved", summary="", next_step="Ada bellen")[0] == 200
+    )
+    assert ask(anna, f"/desk/calls/{sid}/ask", to="ben", text="Ken jij Ada?")[0] == 200
+    [body] = work_off(settings)
+    found = re.search(r"/c/\S+", body)
+    assert found is not None
+    send(client, found[0], what="thank", words="Groet, Ada")
+
+    with transaction() as session:
+        erasure.erase_customer(session, "K1", "test", datetime.now(UTC))
+
+    with transaction() as session:
+        row, wrapped = session.get_one(Thanks, sid), session.get_one(WrapUp, (sid, "anna"))
+        assert (row.words, wrapped.next_step, wrapped.case, wrapped.outcome) == ("", "", None, "solved")
+        assert session.scalars(select(Ask)).all() == []
+    assert client.get(found[0]).status_code == 410
