@@ -10,7 +10,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import undefer
 
 from app import db
+from app.beside import answers, wrapping
 from app.deployment import Deployment
+from app.records.beside import WrapUp
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep, Outcome
 from app.records.messages import Message
@@ -19,7 +21,7 @@ from app.routing import comparing
 from app.routing.replay import decided_again
 from app.routing.rules import Rules
 from config import Settings
-from demo import cast
+from demo import beside, cast
 from demo.files import write
 from demo.recorded import DAYS, record
 
@@ -91,3 +93,14 @@ def test_a_draft_has_something_to_be_held_against(recorded: int) -> None:
         same = comparing.compare(session, Rules.written({}), since, NOW)
     assert found.count("promise") > 10
     assert (same.changes, same.unknown, found.calls) == ([], 0, same.calls)
+
+
+def test_their_conversations_are_wrapped_up_so_that_a_team_has_habits(recorded: int) -> None:
+    with db.transaction() as session:
+        assert beside.write(session, NOW) > 20
+        assert beside.write(session, NOW) == 0
+    with db.reading() as session:
+        rows = session.execute(select(WrapUp.team, WrapUp.cause).where(WrapUp.next_step != "")).all()
+        habits = [wrapping.usual_step(session, team, cause, "", NOW) for team, cause in set(rows)]
+        assert any(habits)
+        assert answers.find(session, "ik ben mijn paspoort kwijt", "Burgerzaken")
