@@ -11,7 +11,7 @@ from typing import assert_never
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from app.agents import desk_events, presence
+from app.agents import desk_events, presence, protection
 from app.catalogue import text
 from app.deployment import Deployment
 from app.errors import InvalidField, NotNow
@@ -115,7 +115,12 @@ def _reserve(
     candidates = [named] if named is not None else _of_team(session, wish.to, agent)
     if not candidates:
         raise InvalidField("to", "name an agent, or a team that has one")
+    apart = [one for one in candidates if _is_apart(session, call, one)]
+    if named is not None and apart:
+        raise NotNow("colleague_apart", name=named.name)
     for one in candidates:
+        if one in apart:
+            continue
         if _standing(one, now) != presence.Reachability.FREE:
             continue
         told = presence.reserve(session, one.key, call.sid, number, now, LEASE)
@@ -127,6 +132,11 @@ def _reserve(
     # Taken by another call a moment ago.
     state = presence.Reachability.BUSY if standing == presence.Reachability.FREE else standing
     raise NotNow(f"colleague_{state}", name=named.name)
+
+
+def _is_apart(session: Session, call: Call, agent: Agent) -> bool:
+    """Tell whether this colleague isn't to be connected with this caller again."""
+    return protection.is_apart(session, agent.key, number=call.remote_e164, customer=call.customer)
 
 
 def _of_team(session: Session, team: str, agent: str) -> list[Agent]:

@@ -20,11 +20,12 @@ from app.outgoing import outbox
 from app.records.agents import Intent, Role
 from app.records.audit import Via
 from app.records.calls import Call, CallState
-from app.records.legs import CallLeg, CallRoom
+from app.records.legs import CallLeg, CallRoom, HandOverKind
 from app.records.protections import Protection, Review
 from app.routing import kept, reading
 from app.routing.decision import Ring, decide
-from app.voice import protecting
+from app.voice import handing_over, protecting
+from app.voice.handing_over import Wish
 from app.voice.protecting import Press
 from config import Settings
 from tests import factories, town
@@ -121,6 +122,20 @@ def test_who_was_shouted_at_may_say_so_after_the_caller_hung_up(abusive: Line) -
 def test_nobody_else_protects_an_agent(abusive: Line) -> None:
     with db.transaction() as session, pytest.raises(NotNow):
         protecting.press(session, abusive.sid, "bram", Press.WARN, datetime.now(UTC), ANNA)
+
+
+def test_nobody_hands_that_caller_over_to_whom_they_abused(
+    abusive: Line, another: Another, settings: Settings
+) -> None:
+    press(abusive, Press.END)
+    town.everybody_free_again()
+    call = another().comes_in().talks()
+    wish, now, deployment = Wish("anna", HandOverKind.WARM), datetime.now(UTC), Deployment.of(settings)
+
+    with db.transaction() as session:
+        ours = session.get_one(Call, call.sid)
+        with pytest.raises(NotNow, match="colleague_apart"):
+            handing_over.begin(session, ours, "bram", wish, now, deployment)
 
 
 def test_a_caller_is_served_even_by_nobody_but_whom_they_abused(abusive: Line, another: Another) -> None:
