@@ -30,7 +30,7 @@ MOST_PAGES = 200
 MOST_OBJECTS = 60_000
 MOST_DEEP = 50
 ARCHIVE_TAIL = 66_000  # a ZIP is known by what stands this near its end
-QUALITY = 88
+QUALITIES = (88, 75, 50)  # the first that is small enough
 JPEG, PNG, PDF = "image/jpeg", "image/png", "application/pdf"
 
 # What acts by itself, or carries something else along.
@@ -109,8 +109,11 @@ def _drawn_anew(picture: Image.Image, kind: str) -> tuple[str, bytes]:
         clean.save(out, "PNG", compress_level=3)
         if out.tell() <= MOST_BYTES:
             return PNG, out.getvalue()
+    for quality in QUALITIES:
         out = io.BytesIO()
-    clean.convert("RGB").save(out, "JPEG", quality=QUALITY)
+        clean.convert("RGB").save(out, "JPEG", quality=quality)
+        if out.tell() <= MOST_BYTES:
+            break
     return JPEG, out.getvalue()
 
 

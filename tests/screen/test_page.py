@@ -214,6 +214,7 @@ def test_the_page_lives_as_long_as_the_call_and_its_grace(
 
     assert seen.status_code == status
     assert ("Zaak Z1" in seen.text) is (status == 200)
+    assert ("U sprak met Anna" in seen.text) is (status == 200)
     said = ada.post(f"/b/items/{table.item('question')}", answer="yes").status_code
     assert said == (303 if status == 200 else 410)
     assert anna.press("put", choice="klopt").status_code == (200 if status == 200 else 409)
