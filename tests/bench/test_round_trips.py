@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import psycopg
 import pytest
 from flask import Flask
 
@@ -23,6 +22,7 @@ from app.voice import webhooks
 from startup.postgres_server import PostgresServer
 from startup.process import Process
 from tests import factories
+from tests.databases import PostgresDatabases
 from tests.parts import test_settings as settings_over
 from tests.telephone import Line
 
@@ -86,14 +86,12 @@ class Wire:
 
 
 @pytest.fixture
-def to_database(postgres_server: PostgresServer, migrated_postgres: str) -> Iterator[tuple[Wire, str]]:
+def to_database(
+    postgres_server: PostgresServer, postgres_databases: PostgresDatabases
+) -> Iterator[tuple[Wire, str]]:
     """A migrated PostgreSQL behind a wire, and its address."""
     server = postgres_server
-    server.start()
-    admin = server.url("postgres").replace("+psycopg", "")
-    with psycopg.connect(admin, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS wired WITH (FORCE)")
-        connection.execute(f"CREATE DATABASE wired TEMPLATE {migrated_postgres}")  # type: ignore[call-overload]
+    postgres_databases.fresh("wired")
 
     def connect() -> socket.socket:
         found = socket.socket(socket.AF_UNIX)
