@@ -16,6 +16,7 @@ from app.admin import (
     promise_figures,
     protections,
     replays,
+    rule_proof,
     screen_choices,
     simulator,
     topic_pages,
@@ -91,6 +92,7 @@ def put_together(settings: Settings | None = None) -> Flask:
     file_pages.register(app)
     people_pages.register(app)
     admin_rules.register(app)
+    rule_proof.register(app)
     api.register(app)
     app.register_blueprint(scim.bp)
     cli.register(app)

@@ -26,7 +26,7 @@ from app.routing import kept, simulation, starting, trials
 from app.routing.answers import Answer
 from app.routing.asked_call import AskedCall, NotACall
 from app.routing.mistakes import Mistake
-from app.routing.rules import in_force
+from app.routing.rules import Rules, in_force
 from app.routing.simulation import Simulated
 from app.routing.starting import Start
 from app.routing.tried_rules import rules_of
@@ -90,6 +90,7 @@ def _shown(said: Any) -> Shown:
                 start = starting.of(session, asked, rules, utcnow(), deployment)
             done = simulation.go(start, answers)
             shown.told = _told(session, done, [str(one) for one in answers])
+            shown.told["rule_called"] = _called(rules, shown.told["rule"])
             # What was assumed is said, too: else whoever is rung after the last answer would pick up.
             walked = [str(one.answer) for one in done.way.steps] if answers else []
             frozen = starting.snapshot(start) | {"answers": walked}
@@ -100,6 +101,14 @@ def _shown(said: Any) -> Shown:
     except NotACall as error:
         shown.mistakes = [(_label(one.field), one.say(web.language())) for one in error.mistakes]
     return shown
+
+
+def _called(rules: Rules, rule: str | None) -> str:
+    """Return a rule by what people know it: its place, and its name where it has one."""
+    for place, one in enumerate(rules.rules, 1):
+        if one.id == rule:
+            return f"{place} (“{one.name}”)" if one.name else str(place)
+    return rule or ""
 
 
 def _label(name: str) -> str:
@@ -132,7 +141,7 @@ def _asked(session: Session, said: Any, form: Form, deployment: Deployment) -> A
     return asked
 
 
-def _recorded(session: Session, sid: str, rules: Any, deployment: Deployment) -> Start:
+def _recorded(session: Session, sid: str, rules: Rules, deployment: Deployment) -> Start:
     step = session.get(CallStep, (sid, 1), options=[undefer(CallStep.situation)])
     try:
         if step is None:

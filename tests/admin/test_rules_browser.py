@@ -315,4 +315,9 @@ def test_nothing_stands_in_the_way_of_anybody(browser: Browser, url: str) -> Non
                 more.locator("summary").click()
             assert violations(page) == [], how
             assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), how
+        # And the page that says who is treated otherwise.
+        page.locator("#draft a[href='/admin/rules/proof']").click()
+        expect(page.locator(".proof-list > li").first).to_be_visible()
+        assert violations(page) == [], how
+        assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), how
         page.context.close()

@@ -466,3 +466,18 @@ def test_a_script_gets_what_lives_in_the_page_and_nothing_when_that_is_unchanged
     assert not live.lstrip().startswith("<!doctype")
     assert anna.client.get(f"/admin/rules?revision={stamp}", headers=asked).status_code == 204
     assert anna.client.get("/admin/rules?revision=0-0", headers=asked).status_code == 200
+
+
+def test_which_callers_the_draft_treats_otherwise_is_told_and_can_be_tried_both_ways(anna: Page) -> None:
+    assert "gelijk aan versie 1" in anna.client.get("/admin/rules/proof").text
+    anna.does("/add", example="friday")
+
+    page = html.unescape(anna.client.get("/admin/rules/proof").text)
+
+    assert "nu de standaardladder, straks regel 1" in page
+    assert "Andere soorten gesprekken die anders gaan zijn er niet." in page
+    assert "Wie onder geen regel valt, gaat de standaardladder." in page
+    ways = re.findall(r'href="(/admin/simulate\?[^"]+)"', page)
+    assert len(ways) == 3, "with the draft and without it; and the note's"
+    told = [anna.client.get(way).text for way in ways]
+    assert ["Regel 1 beslist." in one for one in told] == [True, False, False]
