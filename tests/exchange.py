@@ -187,7 +187,15 @@ class Exchange:
         name, label = str(conference.text), conference.attrib["participantLabel"]
         found = [one for one in self.fake.rooms.values() if one.name == name and one.status != "completed"]
         room = found[0] if found else self.fake.opens(name)
-        room.joins(label, sid, end_conference_on_exit=conference.get("endConferenceOnExit") == "true")
+        coached = conference.get("coach", "")
+        room.joins(
+            label,
+            sid,
+            end_conference_on_exit=conference.get("endConferenceOnExit") == "true",
+            muted=conference.get("muted") == "true",
+            coaching=bool(coached),
+            call_sid_to_coach=coached,
+        )
         self._events = conference.attrib["statusCallback"]
         self._actions[sid] = reply.find("Dial").attrib["action"]  # type: ignore[union-attr]
         self._room_news(room, "participant-join", label, sid, "in-progress")

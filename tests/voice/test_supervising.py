@@ -1,5 +1,6 @@
 """Does a supervisor hear, help and take calls, of their own teams alone, and never unseen?"""
 
+import random
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,18 +10,21 @@ from sqlalchemy import select, update
 
 from app import db
 from app.audit.log import Actor, What
+from app.carrier.rest import Carrier
 from app.deployment import Deployment
 from app.errors import NotNow
 from app.records.access import UserSession
-from app.records.agents import DeskEvent, Intent, Role
+from app.records.agents import Activity, DeskEvent, Intent, Role
 from app.records.audit import AuditPending, Via
-from app.records.calls import CallState, StepKind
+from app.records.calls import CallState, Outcome, StepKind
 from app.records.legs import CallLeg, LegRole
 from app.voice import legs, supervising
 from app.voice.supervising import Mode
 from config import Settings
 from tests import factories, town
 from tests.desk import office
+from tests.exchange import ANNAS, Exchange
+from tests.rest_carrier import FakeCarrier
 from tests.telephone import Another, Line
 
 KARIN = Actor("karin@example.nl", Via.PAGE)
@@ -202,3 +206,76 @@ def test_who_listens_shows_once_more_who_they_are(
     anna = flask_app.test_client()
     office.sign_in(anna, "anna@example.nl")
     assert "Karin Jansen komt zo meeluisteren of helpen." in anna.get(f"/desk?call={talking.sid}").text
+
+
+# --- with a carrier whose news can't be relied on ---------------------------------------------------------
+
+
+@pytest.fixture
+def exchange(call: Line, fake: FakeCarrier, carrier: Carrier, settings: Settings) -> Exchange:
+    """Ada and Anna talk."""
+    call.comes_in()
+    made = Exchange(call, fake, carrier, settings)
+    for status in ("ringing", "in-progress"):
+        call.post(call.attribute("Client", "statusCallback"), CallSid=ANNAS, CallStatus=status)
+    return made
+
+
+def is_heard_by_the_customer(exchange: Exchange, label: str) -> bool:
+    who = exchange.room.people.get(label) if exchange.room else None
+    return who is not None and not who["muted"] and who.get("call_sid_to_coach", "") == ""
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_whatever_news_is_lost_no_customer_hears_who_only_listens_or_whispers(
+    exchange: Exchange, seed: int
+) -> None:
+    luck = random.Random(seed)
+    exchange.luck = luck
+    quiet = (Mode.LISTEN, Mode.WHISPER)
+    supervise(exchange.call, luck.choice(quiet))
+    exchange.settle()
+    exchange.picks_up()
+    label = leg_of(exchange.call, "karin").label
+    for _ in range(4):
+        exchange.settle(rounds=1, later=luck.choice((0, 1, 3)))
+        assert not is_heard_by_the_customer(exchange, label)
+        if town.presence("karin").call_sid == exchange.call.sid:
+            supervise(exchange.call, luck.choice(quiet))
+    supervise(exchange.call, Mode.LEAVE)
+    for _ in range(3):
+        exchange.settle(later=20)
+
+    assert exchange.room is not None
+    assert sorted(exchange.labels()) == ["leg0", "leg1"]
+    assert exchange.labels() == {"leg0": False, "leg1": False}
+    assert town.call(exchange.call.sid).state == CallState.TALKING
+    assert town.presence("karin").activity in (Activity.IDLE, Activity.WRAPPING_UP)
+
+
+def test_who_joins_is_heard_by_all_and_their_leaving_ends_nothing(exchange: Exchange) -> None:
+    supervise(exchange.call, Mode.JOIN)
+    exchange.settle()
+    exchange.picks_up()
+    exchange.settle(later=3)
+    assert is_heard_by_the_customer(exchange, leg_of(exchange.call, "karin").label)
+
+    exchange.hangs_up(exchange.second())
+    exchange.settle(later=20)
+
+    assert exchange.labels() == {"leg0": False, "leg1": False}
+    assert town.call(exchange.call.sid).state == CallState.TALKING
+
+
+def test_when_the_customer_hangs_up_the_supervisor_is_free_too(exchange: Exchange) -> None:
+    supervise(exchange.call, Mode.LISTEN)
+    exchange.settle()
+    exchange.picks_up()
+    exchange.settle(later=3)
+
+    exchange.hangs_up(exchange.call.sid)
+    exchange.settle(later=20)
+
+    assert exchange.room is None
+    assert town.call(exchange.call.sid).outcome == Outcome.TALKED
+    assert town.presence("karin").activity in (Activity.IDLE, Activity.WRAPPING_UP)
