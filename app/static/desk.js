@@ -198,7 +198,9 @@ function hear(kind, data) {
     handOverChanged(data.call_sid);
     // A card that is still on its way must not be broken off for its head.
     const isPlaced = cardPlace.querySelector(".card")?.dataset.call === wanted;
-    if (data.call_sid === wanted && isPlaced) showCard(wanted, { part: "state" });
+    // Whose the case is, and the conversation, stands all over the card.
+    const part = data.outcome === "handed_over" ? "card" : "state";
+    if (data.call_sid === wanted && isPlaced) showCard(wanted, { part });
   } else if (kind === "screen") {
     screenChanged(data.call_sid);
   } else if (kind === "thanks") {

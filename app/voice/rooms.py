@@ -330,6 +330,7 @@ def _alone(session: Session, call: Call, now: datetime, deployment: Deployment) 
         return
     finish(session, call, now, deployment)
     # Should they still be in the room, alone: their telephone is put down, as after any conversation.
+    customer.left_at = None
     legs.leave(session, customer, now)
 
 
