@@ -234,7 +234,9 @@ def _as_of(facts: Facts, at: datetime) -> Facts:
 def _walked(
     facts: Facts, agents: dict[str, AgentFacts], at: datetime, number: str | None, answers: list[Answer]
 ) -> Way:
-    return walk(replace(facts, agents=agents), at, answers, may_be_rung=may_be_called(number))
+    # In the past that is told here nobody was asked anything yet.
+    line = replace(facts.line, asks=False)
+    return walk(replace(facts, agents=agents, line=line), at, answers, may_be_rung=may_be_called(number))
 
 
 def _chosen(

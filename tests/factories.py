@@ -39,6 +39,9 @@ def line(
         hours=hours,
         greeting=more.pop("greeting", ""),
         records_messages=False,
+        # Most tests of strangers are about who is rung: those of the question turn it on.
+        asks=more.pop("asks", False),
+        question=more.pop("question", ""),
     )
     session.add(made)
     session.flush()

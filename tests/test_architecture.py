@@ -214,7 +214,17 @@ def test_the_carrier_is_one_module_over_the_official_client() -> None:
 
 
 PURE = (
-    *("decision", "candidates", "closed", "ringing_back", "resolving", "situation", "facts", "kept"),
+    *(
+        "decision",
+        "asking",
+        "candidates",
+        "closed",
+        "ringing_back",
+        "resolving",
+        "situation",
+        "facts",
+        "kept",
+    ),
     *("proof", "conditions", "ladder", "mistakes", "heard", "walk", "answers"),
 )
 

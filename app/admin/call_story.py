@@ -97,6 +97,7 @@ def story_of(session: Session, call: Call, language: str, zone: ZoneInfo, now: d
         *(one for step in steps for one in _of_step(step, told)),
         *_handed_over(session, call, told),
         *_heard(call, told),
+        *_was_heard(call, told),
         *_of_promise(session, call, told),
         *_recorded(session, call, told),
         *_ending(call, told),
@@ -176,10 +177,17 @@ def _of_step(step: CallStep, told: _Told) -> Iterator[Happening]:
         yield Happening(step.answered_at, "ring", told.say("answered", name=name))
     if step.checked_at is not None:
         yield Happening(step.checked_at, "ring", told.say("checked", name=name))
-    if step.ended_at is not None and step.outcome not in (None, StepOutcome.ANSWERED, StepOutcome.PROMISED):
+    if step.ended_at is not None and step.outcome not in _TOLD_OTHERWISE:
         declined = told.of("page", f"decline_{step.declined_why}") if step.declined_why else ""
         words = told.say(f"step_{step.outcome}", name=name or told.say("the_team"))
         yield Happening(step.ended_at, "ring", words, declined)
+
+
+# By who answered, by the promise, and by what was heard.
+_TOLD_OTHERWISE = (
+    *(None, StepOutcome.ANSWERED, StepOutcome.PROMISED),
+    *(StepOutcome.HEARD, StepOutcome.SILENT),
+)
 
 
 def _rule(step: CallStep, told: _Told) -> str:
@@ -201,6 +209,18 @@ def _handed_over(session: Session, call: Call, told: _Told) -> Iterator[Happenin
 def _heard(call: Call, told: _Told) -> Iterator[Happening]:
     for one in call.said:
         yield Happening(datetime.fromisoformat(one["at"]), "said", told.say("heard", text=one["text"]))
+
+
+def _was_heard(call: Call, told: _Told) -> Iterator[Happening]:
+    """Tell what whom nobody knew answered to the one question, and what it was taken for."""
+    if call.heard is None or "at" not in call.heard:
+        return
+    what = call.heard.get("topic") or call.heard.get("case") or call.heard.get("customer") or ""
+    words = (
+        told.say("caller_said", text=call.heard["text"]) if call.heard["text"] else told.say("caller_silent")
+    )
+    taken = told.say(f"taken_for_{call.heard['taken_for']}", what=what)
+    yield Happening(datetime.fromisoformat(call.heard["at"]), "said", words, taken)
 
 
 def _of_promise(session: Session, call: Call, told: _Told) -> Iterator[Happening]:

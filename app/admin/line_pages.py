@@ -32,7 +32,7 @@ from app.routing.sentences import words as spoken
 
 bp = Blueprint("admin_lines", __name__, url_prefix="/admin/lines")
 
-TEXTS = ("number", "name", "language", "country", "team", "timezone", "greeting")
+TEXTS = ("number", "name", "language", "country", "team", "timezone", "greeting", "question")
 KINDS_OF_DATE = ("closed", "until", "from", "between", "closed_between")
 
 
@@ -94,6 +94,7 @@ def new() -> Response:
         "country": defaults.country,
         "timezone": "Europe/Amsterdam",
         "hours": notation.as_shown("Mo-Fr 09:00-17:00", web.language()),
+        "asks": "yes",
     }
     return _form(None, said)
 
@@ -129,7 +130,8 @@ def save(number: str) -> Response:
 def _save(known: Line | None, said: Mapping[str, str]) -> Response:
     body: dict[str, object] = {name: said.get(name, "") for name in TEXTS}
     body |= {"hours": notation.as_kept(said.get("hours", "")), "records_messages": "records_messages" in said}
-    emptied = () if said.get("greeting") else ("greeting",)
+    body["asks"] = "asks" in said
+    emptied = tuple(name for name in ("greeting", "question") if not said.get(name))
     try:
         with transaction() as session:
             key, _ = writing.put(
@@ -243,6 +245,7 @@ def _said_of(line: Line) -> dict[str, str]:
     """Return a line as its form has it."""
     said = {name: getattr(line, name) for name in TEXTS}
     said["hours"] = notation.as_shown(line.hours, web.language())
+    said |= {"asks": "yes"} if line.asks else {}
     return said | ({"records_messages": "yes"} if line.records_messages else {})
 
 

@@ -88,6 +88,7 @@ def _shown(said: Any) -> Shown:
                 answers = answers or list(asked.answers)
                 shown.asked = json.dumps(asked.as_json() | {"answers": []}, ensure_ascii=False)
                 start = starting.of(session, asked, rules, utcnow(), deployment)
+            start = starting.with_answers(session, start, answers, utcnow(), deployment)
             done = simulation.go(start, answers)
             shown.told = _told(session, done, [str(one) for one in answers])
             shown.told["rule_called"] = _called(rules, shown.told["rule"])

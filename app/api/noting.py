@@ -18,7 +18,10 @@ _ABOUT_PEOPLE = (CUSTOMERS, CASES, CONTACTS)
 # Of these it is kept what they were before; not a telephone number, nor a name.
 _SETTINGS = {
     "agents": ("team", "enabled", "language", "absent_from", "absent_until"),
-    "lines": ("team", "hours", "timezone", "language", "country", "greeting", "records_messages", "dates"),
+    "lines": (
+        *("team", "hours", "timezone", "language", "country", "greeting", "records_messages", "dates"),
+        *("asks", "question"),
+    ),
     "topics": ("name", "team", "words", "language"),
 }
 

@@ -70,7 +70,7 @@ class AgentRecord(Record):
 
 
 class LineRecord(Record):
-    only_api = frozenset({"greeting", "records_messages", "dates"})
+    only_api = frozenset({"greeting", "records_messages", "asks", "question", "dates"})
 
     number: NumberOfALine = Field(description="about_phone", json_schema_extra={"maxLength": 32})
     name: Name
@@ -83,6 +83,10 @@ class LineRecord(Record):
         None, description="about_greeting"
     )
     records_messages: YesOrNo | None = Field(None, description="about_records_messages")
+    asks: YesOrNo | None = Field(None, description="about_asks")
+    question: Annotated[str, Field(max_length=300), PARAGRAPHS] | None = Field(
+        None, description="about_question"
+    )
     dates: OwnDates | None = Field(None, description="about_dates")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from app import catalogue
 from app.api.fields import DATES, dates_as_said
@@ -23,6 +23,7 @@ from app.records.legs import HandOverKind, HandOverOutcome, HandOverPhase, LegRo
 from app.records.promises import Promise as PromiseRow
 from app.records.promises import PromiseEvent, PromiseState
 from app.routing.publishing import Published
+from app.routing.situation import TakenFor
 
 
 class Agent(Answer):
@@ -46,6 +47,8 @@ class Line(Answer):
     hours: str
     greeting: str
     records_messages: bool
+    asks: bool
+    question: str
     dates: Annotated[list[dict[str, str]], DATES]
 
     @classmethod
@@ -122,12 +125,24 @@ class Step(Answer):
     checked_at: At | None = Field(description="about_checked_at")
 
 
+class WasHeard(BaseModel):
+    """What whom nobody knew answered to the open question, and what it was taken for; unchecked."""
+
+    text: str
+    taken_for: Annotated[str, words(TakenFor)]
+    topic: str | None = None
+    team: str | None = None
+    customer: str | None = None
+    case: str | None = None
+
+
 class Call(CallInList):
     owner: str | None
     attestation: str
     rule_version: int
     steps: list[Step]
     said: list[str] = Field(description="about_said")
+    heard: WasHeard | None = Field(description="about_heard")
 
 
 class Leg(Answer):

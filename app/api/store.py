@@ -183,7 +183,7 @@ def _write_agents(session: Session, records: list[AgentRecord]) -> None:
 
 
 def _write_lines(session: Session, records: list[LineRecord]) -> None:
-    new = {"greeting": "", "records_messages": False, "dates": ""}
+    new = {"greeting": "", "records_messages": False, "asks": True, "question": "", "dates": ""}
     rows = [row | new for row in _rows(records)]
     _upsert(session, _table(Line), rows, key=("number",), keep=new.keys())
     for record in records:

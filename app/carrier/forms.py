@@ -104,6 +104,13 @@ def number(name: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else None
 
 
+def share(name: str) -> float | None:
+    """Return a number of the form between nought and one; None when there is none, or it is none."""
+    text = value(name)
+    found = float(text) if re.fullmatch(r"[01](\.[0-9]{1,9})?", text, re.ASCII) else None
+    return found if found is not None and found <= 1 else None
+
+
 def caller_id() -> str | None:
     """Return our own number when the caller's is hidden, which the carrier refuses to pass on; else None."""
     country = current_app.config["SETTINGS"].default_country

@@ -269,6 +269,34 @@ def ask_for_number(*, said: Sequence[str], language: str, action: str) -> bytes:
     return _bytes(response)
 
 
+# The silence after which an answer to the open question is over: whoever pauses to think is not cut short,
+# and whoever is done waits no longer than this.
+ANSWER_ENDS_AFTER_SECONDS = 2
+HINTS = (
+    "zaaknummer, dossiernummer, mijn naam is, postcode, huisnummer, een medewerker graag, paspoort,"
+    " rijbewijs, uitkering, vergunning, verhuizing, afval, parkeren, belasting, case number, postal code"
+)
+
+
+def ask_openly(*, said: Sequence[str], language: str, action: str) -> bytes:
+    """Ask what it is about, and listen from the first word on; silence is an answer, too."""
+    response = VoiceResponse()
+    voice, locale = VOICES[language]
+    gather = response.gather(
+        input="speech",
+        action=action,
+        method="POST",
+        timeout=5,
+        speech_timeout=ANSWER_ENDS_AFTER_SECONDS,
+        language=locale,
+        speech_model=SPEECH_MODEL,
+        hints=HINTS,
+        action_on_empty_result=True,
+    )
+    gather.say(clean(" ".join(said)), voice=voice, language=locale)
+    return _bytes(response)
+
+
 def whisper(*, said: str, language: str, addresses: Addresses) -> bytes:
     """Ask the agent, before the caller is put through, whether a human is listening; silence is a no."""
     return whisper_at(said=said, language=language, action=addresses.of("accept"))

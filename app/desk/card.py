@@ -22,6 +22,7 @@ from app.records.lines import Line
 from app.records.notes import CallNote
 from app.records.promises import IS_OWED, Promise
 from app.routing import kept
+from app.speech.machines import sounds_recorded
 from app.voice import held, legs
 
 NOTES_SHOWN = 12
@@ -31,6 +32,7 @@ class Identity(StrEnum):
     """How sure it is that the caller is who the card says."""
 
     WITHHELD = "withheld"  # no number at all
+    CLAIMED = "claimed"  # they say to be somebody, by a number we don't know
     UNKNOWN = "unknown"  # a number of nobody we know
     SUSPECT = "suspect"  # the carrier says that the number may be forged
     NUMBER = "number"  # a number we know, which proves nothing
@@ -66,6 +68,8 @@ class CallCard:
     side: Side
     since: datetime  # when that side began
     identity: Identity
+    heard: str  # what whom nobody knew answered to our question, as the carrier wrote it
+    sounds_recorded: bool  # a machine seems to have said it: a sign, no more
     number: str | None  # E.164: for whoever writes down who saw the card, for no page
     phone: str | None  # as people write it; masked until the caller was checked
     postcode: str
@@ -133,6 +137,8 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         side=side,
         since=since,
         identity=_identity(call, bool(candidates), checked),
+        heard=(call.heard or {}).get("text", ""),
+        sounds_recorded=sounds_recorded((call.heard or {}).get("text", "")),
         number=call.remote_e164,
         phone=written(call.remote_e164, masked=not checked) if call.remote_e164 else None,
         postcode=_postcode(customer, masked=not checked),
@@ -197,6 +203,8 @@ def _not_shown_above(before: Timeline) -> tuple[Entry, ...]:
 def _identity(call: Call, known: bool, checked: bool) -> Identity:
     if checked and known:
         return Identity.CHECKED
+    if call.claimed is not None and call.customer is None:
+        return Identity.CLAIMED
     if call.remote_e164 is None:
         return Identity.WITHHELD
     # https://www.twilio.com/docs/voice/trusted-calling-with-shakenstir
@@ -232,7 +240,8 @@ def _side(call: Call, step: CallStep | None, agent: str, leg: CallLeg | None) ->
 def _current_case(customer: CustomerCard | None, call: Call) -> CaseCard | None:
     if customer is None:
         return None
-    return next((case for case in customer.cases if case.key == call.case), None)
+    named = call.case or (call.heard or {}).get("case")
+    return next((case for case in customer.cases if case.key == named), None)
 
 
 def _noted(

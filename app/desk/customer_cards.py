@@ -50,8 +50,9 @@ def of_call(
     of_number = select(CustomerNumber.customer).where(CustomerNumber.e164 == call.remote_e164)
     keys = likeliest(session, of_number, CUSTOMERS_SHOWN + 1) if call.remote_e164 is not None else []
     more = len(keys) > CUSTOMERS_SHOWN
-    if call.customer is not None:
-        keys = [call.customer, *(key for key in keys if key != call.customer)]
+    # Whom the call is about, or who they say to be.
+    if (first := call.customer or call.claimed) is not None:
+        keys = [first, *(key for key in keys if key != first)]
     return cards(session, keys[:CUSTOMERS_SHOWN], agent, names), more
 
 

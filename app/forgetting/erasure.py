@@ -75,6 +75,7 @@ def erase_customer(
         return None
     cases = session.scalars(select(Case.key).where(Case.customer == customer)).all()
     _leave_to_others(session, customer, now)
+    _unclaim(session, customer)
     somebody = _Somebody(numbers_of_nobody_else(session, customer), [customer], cases)
     erased = _forget(session, somebody, who, now, erasure)
     _forget_among_others(session, customer, cases)
@@ -83,6 +84,20 @@ def erase_customer(
     # audit log knows them by.
     session.execute(delete(Customer).where(Customer.key == customer))
     return erased
+
+
+def _unclaim(session: Session, customer: str) -> None:
+    """Take off what strangers said who named this customer: their words, and on what was decided by them."""
+    sids = session.scalars(select(Call.sid).where(Call.claimed == customer)).all()
+    for some in slices(sids):
+        for model, values in ((CallStep, {"situation": null()}), (Call, {"heard": null(), "claimed": None})):
+            column = CallStep.call_sid if model is CallStep else Call.sid
+            session.execute(
+                update(model)
+                .where(column.in_(some))
+                .values(**values)
+                .execution_options(synchronize_session=False)
+            )
 
 
 def erase_number(session: Session, e164: str, who: str, now: datetime, erasure: int = 0) -> Erased | None:

@@ -39,7 +39,7 @@ def unname_calls(
         session.execute(
             update(Call)
             .where(Call.sid.in_(some))
-            .values(remote_e164=None, attestation="", **more)
+            .values(remote_e164=None, attestation="", heard=null(), claimed=None, **more)
             .execution_options(synchronize_session=False)
         )
         _unname_notes(session, some, customer_too=customer_too)

@@ -31,8 +31,19 @@ class Direction(StrEnum):
     OUTBOUND = "outbound"
 
 
+def digits_of(key: str) -> str:
+    """Return the digits of a case's key: what people say of it, whatever stands between them."""
+    return "".join(one for one in key if one.isdecimal() and one.isascii())[:40]
+
+
+def _digits_of_new(context: Any) -> str:
+    return digits_of(context.get_current_parameters()["key"])
+
+
 class Customer(Base):
     __tablename__ = "customers"
+    # Who lives in an area, for whoever says a name and a postcode.
+    __table_args__ = (Index("ix_customers_area", text("substr(postcode, 1, 4)")),)
 
     key: Mapped[str] = mapped_column(Key, primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
@@ -76,6 +87,7 @@ class Case(Base):
     __tablename__ = "cases"
     __table_args__ = (
         Index("ix_cases_customer", "customer"),
+        Index("ix_cases_digits", "digits"),
         # The only question on a call's path; an index that holds nothing but what it needs stays small.
         partial_index("ix_cases_customer_open", "customer", where="status <> 'solved'"),
         Index("ix_cases_team_key", "team", "key"),
@@ -84,6 +96,8 @@ class Case(Base):
     )
 
     key: Mapped[str] = mapped_column(Key, primary_key=True)
+    # None: written by an older version of the program.
+    digits: Mapped[str | None] = mapped_column(String(40), default=_digits_of_new)
     customer: Mapped[str] = mapped_column(ForeignKey("customers.key", ondelete="CASCADE"))
     subject: Mapped[str] = mapped_column(String(300))
     team: Mapped[str] = mapped_column(String(120))

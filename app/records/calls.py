@@ -36,6 +36,7 @@ class StepKind(StrEnum):
 
     OWNER = "owner"
     WAIT = "wait"
+    ASKED = "asked"  # the one open question to whom nobody knows
     COLLEAGUE = "colleague"
     TEAM = "team"
     PROMISE = "promise"
@@ -57,6 +58,8 @@ class StepOutcome(StrEnum):
     WAITED_TOO_LONG = "waited_too_long"
     ANOTHER_WANTED = "another_wanted"  # the caller asked for somebody else
     PROMISED = "promised"
+    HEARD = "heard"  # something was said to the open question
+    SILENT = "silent"  # nothing was
     ABANDONED = "abandoned"  # the carrier never said how it ended
 
 
@@ -67,6 +70,7 @@ class Call(Base):
         Index("ix_calls_case_created_at", "case", "created_at"),
         Index("ix_calls_created_at_sid", "created_at", "sid"),
         partial_index("ix_calls_customer_created_at", "customer", "created_at", where="customer IS NOT NULL"),
+        partial_index("ix_calls_claimed", "claimed", where="claimed IS NOT NULL"),
         partial_index("ix_calls_promise", "promise", where="promise IS NOT NULL"),
         partial_index(
             "ix_calls_outcome_created_at", "outcome", "created_at", "sid", where="outcome IS NOT NULL"
@@ -101,6 +105,10 @@ class Call(Base):
     promise: Mapped[int | None] = mapped_column(Integer)
     rule_version: Mapped[int] = mapped_column(Integer)  # in force when it came in; see its steps
     said: Mapped[list[dict[str, Any]]] = mapped_column(Json, default=list)  # [{at, text}]
+    # What they answered to the open question, and what it was taken for: routing/situation.py, Heard. None:
+    # not asked, or not answered yet.
+    heard: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    claimed: Mapped[str | None] = mapped_column(String(121))  # the customer whom they say to be, unchecked
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     step: Mapped[int] = mapped_column(Integer, default=0)  # the number of the step that is going on

@@ -1,6 +1,6 @@
 """Which numbers of ours do people call, and when is somebody there?"""
 
-from sqlalchemy import String, Text
+from sqlalchemy import String, Text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -21,3 +21,6 @@ class Line(Base):
     dates: Mapped[str] = mapped_column(Text, default="", server_default="")  # of their own: lines/dates.py
     greeting: Mapped[str] = mapped_column(Text, default="")  # spoken before the ring; the default is none
     records_messages: Mapped[bool] = mapped_column(default=False)
+    # Whom nobody knows is asked once what it is about; else they ring through.
+    asks: Mapped[bool] = mapped_column(default=True, server_default=true())
+    question: Mapped[str] = mapped_column(Text, default="", server_default="")  # empty: the house's words

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 LONGEST_ANSWERS = 60
+LONGEST_WORDS = 500
 
 
 class AnswerKind(StrEnum):
@@ -20,6 +21,7 @@ class AnswerKind(StrEnum):
     ANOTHER = "another"  # “iemand anders graag”
     NUMBER = "number"  # they name one on which they can be rung
     SAID = "said"  # what it is about
+    HEARD = "heard"  # `heard:` and what they answer to the open question
     NOTHING = "nothing"
     HUNG_UP = "hung_up"
 
@@ -29,6 +31,7 @@ OF_A_RING = (_K.ANSWERED, _K.NO_ANSWER, _K.DECLINED, _K.BUSY, _K.FAILED, _K.HUNG
 OF_A_WAIT = (_K.FREED, _K.TOO_LONG, _K.GONE, _K.ANOTHER, _K.HUNG_UP)
 OF_A_PROMISE = (_K.NOTHING, _K.SAID, _K.ANOTHER, _K.HUNG_UP)
 OF_A_QUESTION = (_K.NUMBER, _K.NOTHING, _K.HUNG_UP)
+OF_AN_OPEN_QUESTION = (_K.NOTHING, _K.HEARD, _K.HUNG_UP)
 OF_A_MESSAGE = (_K.NOTHING, _K.SAID, _K.HUNG_UP)
 # After so many seconds, where nobody says another number: of a ring, of a wait, after what is said.
 USUALLY_AFTER = {
@@ -42,6 +45,7 @@ USUALLY_AFTER = {
     _K.HUNG_UP: 10.0,
     _K.NUMBER: 6.0,
     _K.SAID: 6.0,
+    _K.HEARD: 6.0,
     _K.NOTHING: 6.0,
 }
 DECLINED_BECAUSE = ("meeting", "finishing", "not_now", "wrong_person")
@@ -52,11 +56,17 @@ class Answer:
     kind: AnswerKind
     why: str = ""  # of who declines
     after_seconds: float | None = None
+    words: str = ""  # of who answers the open question
 
     @classmethod
     def of(cls, text: str) -> "Answer | None":
         """Read `no_answer`, `declined:meeting`, `hung_up:12`; None for what is neither."""
         word, *details = text.strip().split(":")
+        if word == AnswerKind.HEARD:
+            # A list of answers is written with commas.
+            words = " ".join(":".join(details).replace(",", " ").split())
+            fine = len(words) <= LONGEST_WORDS and words.isprintable()
+            return cls(AnswerKind.HEARD, words=words) if fine else None
         if word not in list(AnswerKind) or len(details) > 2:
             return None
         why, seconds = "", None
@@ -71,4 +81,6 @@ class Answer:
 
     def __str__(self) -> str:
         seconds = None if self.after_seconds is None else f"{self.after_seconds:.0f}"
+        if self.words:
+            return f"{self.kind}: {self.words}"
         return ":".join(one for one in (str(self.kind), self.why, seconds) if one)

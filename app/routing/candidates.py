@@ -72,6 +72,8 @@ def _why_team(situation: Situation, owner: AgentFacts | None) -> str:
         return "team_another_wanted"
     if owner is not None:
         return "team_instead_of_owner"
+    if situation.heard is not None and situation.heard.topic is not None:
+        return "team_of_topic"
     if situation.caller.e164 is None:
         return "team_withheld"
     return "team_known" if situation.caller.is_known else "team_unknown"
@@ -80,7 +82,8 @@ def _why_team(situation: Situation, owner: AgentFacts | None) -> str:
 def teams_of(situation: Situation) -> list[str | None]:
     case = situation.caller.case
     first = situation.ladder.first.team if situation.ladder.first is not None else None
-    teams = [first, case.team if case else None, situation.line.team, *situation.ladder.extra_teams]
+    topic = situation.heard.team if situation.heard is not None else None
+    teams = [first, case.team if case else None, topic, situation.line.team, *situation.ladder.extra_teams]
     named: list[str | None] = list(dict.fromkeys(team for team in teams if team))
     # A line that nobody described has no team: whoever is there is better than nobody.
     return named if situation.line.team else [*named, None]

@@ -18,7 +18,17 @@ from app.records.agents import Agent
 from app.records.callers import Direction
 from app.records.calls import Call, CallStep, StepKind, StepOutcome
 from app.routing import kept
-from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, needs_others, next_step
+from app.routing.decision import (
+    Ask,
+    AskForNumber,
+    MakePromise,
+    Ring,
+    Step,
+    Wait,
+    first_for_somebody,
+    needs_others,
+    next_step,
+)
 from app.routing.ladder import FirstKind, Ladder, Resolved
 from app.routing.resolving import looks_at, resolve
 from app.routing.rules import Looks, Rules
@@ -234,11 +244,12 @@ class _Judge:
         resolved = resolve(self.rules, known)
         if resolved.ladder == was.ladder and not self._needs_more(known, resolved, None):
             return None
-        before = next_step(known)
-        if (str(before.kind), getattr(before, "agent", None)) != (str(step.kind), step.agent):
+        taken = next_step(known)
+        if (str(taken.kind), getattr(taken, "agent", None)) != (str(step.kind), step.agent):
             raise Unknown  # it was taken by a program that decided otherwise
+        before = first_for_somebody(known)
         by_them = replace(known, resolved=resolved)
-        after = next_step(by_them)
+        after = first_for_somebody(by_them)
         if self._needs_more(by_them, resolved, after, step.situation):
             raise Unknown
         if isinstance(after, Ring) and after.agent not in self.here:
@@ -338,5 +349,7 @@ def _delay(step: Step, now: datetime) -> float:
             return 0
         case Wait():
             return step.seconds
+        case Ask():
+            raise AssertionError("it leads to nobody yet")
         case _:
             return (step.due_at - now).total_seconds()

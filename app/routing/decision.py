@@ -7,7 +7,7 @@ from datetime import datetime
 from app.agents.presence import Endpoint, Reachability
 from app.lines.hours import due_at
 from app.records.calls import StepKind, StepOutcome
-from app.routing import closed
+from app.routing import asking, closed
 from app.routing.candidates import (
     Candidate,
     busy_of_the_teams,
@@ -69,7 +69,16 @@ class AskForNumber:
     kind: StepKind = StepKind.MESSAGE
 
 
-Step = Ring | Wait | MakePromise | AskForNumber
+@dataclass(frozen=True)
+class Ask:
+    """Nobody knows the caller: ask, once, what it is about. Whatever they say, or don't, leads on."""
+
+    reason: Sentence
+    say: tuple[Sentence | str, ...]
+    kind: StepKind = StepKind.ASKED
+
+
+Step = Ring | Wait | MakePromise | AskForNumber | Ask
 
 
 @dataclass(frozen=True)
@@ -97,6 +106,14 @@ def decide(situation: Situation) -> Decision:
 def next_step(situation: Situation) -> Step:
     """Return the first step of `decide`; what would follow it is not thought out."""
     return next(_ladder(situation))
+
+
+def first_for_somebody(situation: Situation) -> Step:
+    """Return the first step that leads to somebody, the question before it left out: for comparing rules.
+
+    As if nothing were made of the answer: what is made of it is no rule's.
+    """
+    return next(step for step in _ladder(situation) if not isinstance(step, Ask))
 
 
 def by_weight(situation: Situation) -> list[str]:
@@ -150,6 +167,8 @@ def _ladder(situation: Situation) -> Iterator[Step]:
         yield _promise(situation, "by_rule", (Sentence("not_put_through"),))
         return
 
+    if asking.is_to_be_asked(situation):
+        yield Ask(Sentence("asked"), (situation.line.question or asking.question(situation),))
     so_far = _SoFar.of(situation)
     owner = situation.agents.get(situation.owner) if situation.owner else None
     yield from _whom_a_rule_names(situation, so_far)
@@ -328,6 +347,8 @@ def _why_named(situation: Situation) -> str:
 
 
 def _why_owner(situation: Situation) -> str:
+    if situation.heard is not None and situation.heard.is_claim:
+        return "owner_claimed"
     if situation.caller.promise and situation.caller.promise.agent == situation.owner:
         return "owner_promised"
     case = situation.caller.case
@@ -378,7 +399,8 @@ def _outcome_of(step: Step) -> str:
 
 
 def _about_what_was_tried(situation: Situation) -> tuple[Sentence, ...]:
-    if not situation.tried:
+    # To what they said nothing is answered but a telephone that rings.
+    if not situation.tried or situation.tried[-1].kind == StepKind.ASKED:
         return ()
     last = situation.tried[-1]
     agent = situation.agents.get(last.agent) if last.agent else None
@@ -430,10 +452,9 @@ def _promise(situation: Situation, why: str, say: tuple[Sentence, ...]) -> MakeP
     owner = situation.agents.get(situation.owner) if situation.owner else None
     is_wanted = not any(tried.outcome == StepOutcome.ANOTHER_WANTED for tried in situation.tried)
     debtor = owner if owner is not None and is_wanted and owner.reachability != Reachability.LEFT else None
-    case = situation.caller.case
     due_at = promised_by(situation)
     agent = debtor.key if debtor else None
-    team = case.team if case else situation.line.team
+    team = _team_of(situation)
     reason = Sentence(f"promise_{why}")
     if not situation.can_be_rung_back:
         question = "ask_for_number" if situation.caller.e164 is None else "ask_for_other_number"
@@ -450,10 +471,18 @@ def _refused(situation: Situation) -> MakePromise | AskForNumber:
     is_theirs = owed is not None and owed.customer in (None, customer.key if customer else None)
     if is_theirs or not situation.can_be_rung_back:
         return _promise(situation, "refused", (say,))
-    case, due_at = situation.caller.case, promised_by(situation)
-    team = case.team if case else situation.line.team
+    due_at = promised_by(situation)
+    team = _team_of(situation)
     reviewed = Sentence("promise_reviewed", {"time": ("before", due_at)})
     return MakePromise(None, team, due_at, Sentence("promise_refused"), (say, reviewed))
+
+
+def _team_of(situation: Situation) -> str | None:
+    """Return whose it is what nobody has by name: the case's team, that of the topic, the line's."""
+    case, heard = situation.caller.case, situation.heard
+    if case is not None:
+        return case.team
+    return (heard.team if heard is not None else None) or situation.line.team
 
 
 def promised_by(situation: Situation) -> datetime:

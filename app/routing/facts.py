@@ -10,7 +10,7 @@ from app.callers.recognition import Caller
 from app.catalogue import LANGUAGES, text
 from app.routing.resolving import looks_at, of_the_ladder, resolve
 from app.routing.rules import Looks, Rules
-from app.routing.situation import AgentFacts, LineFacts, Missed, Situation, Tried
+from app.routing.situation import AgentFacts, Heard, LineFacts, Missed, Situation, Tried
 
 
 @dataclass(frozen=True)
@@ -39,13 +39,15 @@ class Facts:
     attestation: str = ""
     came_in_at: datetime | None = None  # None: now
     missed: Missed | None = None
+    heard: Heard | None = None
     country: str = ""  # of the caller, where their number itself is not known any more
 
     @property
     def language(self) -> str:
         """In which language the caller is spoken to."""
         customer = self.caller.customer
-        if customer is not None and customer.language in LANGUAGES:
+        # In which one somebody speaks with us is theirs: it isn't told to who says that they are somebody.
+        if customer is not None and customer.language in LANGUAGES and not self.is_claimed:
             return customer.language
         return self.line.language if self.line.language in LANGUAGES else LANGUAGES[0]
 
@@ -65,8 +67,11 @@ class Facts:
         }
         # Without rules there is nothing to ask, and no call pays for it.
         rules = self.rules
-        resolved = resolve(rules, Situation(**values)) if rules.in_use else of_the_ladder(rules, self.line)
-        if not resolved.ladder.speaks_names:
+        resolved = of_the_ladder(rules, self.line)
+        if rules.in_use:
+            resolved = resolve(rules, Situation(**values))
+        # Who answers for whose matter is not said to a stranger who names it.
+        if not resolved.ladder.speaks_names or self.is_claimed:
             values["agents"] = self.without_names()
         if not self._is_recent(resolved.ladder.look_back_days, now):
             values["owner"] = None
@@ -77,6 +82,11 @@ class Facts:
         if not self.rules.in_use:
             return self.rules.looks
         return looks_at(self.rules, Situation(**self._values(now), can_be_rung_back=False))
+
+    @property
+    def is_claimed(self) -> bool:
+        """Whether the caller is known by what they said alone."""
+        return self.heard is not None and self.heard.is_claim
 
     def _values(self, now: datetime) -> dict[str, Any]:
         """Return what rules may ask about, as a situation has it."""
@@ -92,6 +102,7 @@ class Facts:
             "country": self.country,
             "came_in_at": self.came_in_at,
             "missed": self.missed,
+            "heard": self.heard,
         }
 
     def _is_recent(self, look_back_days: int, now: datetime) -> bool:

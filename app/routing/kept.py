@@ -19,7 +19,7 @@ from app.records.calls import StepKind, StepOutcome
 from app.routing import decision, ringing_back
 from app.routing.ladder import Resolved
 from app.routing.ringing_back import Owed
-from app.routing.situation import AgentFacts, LineFacts, Missed, Situation, Tried
+from app.routing.situation import AgentFacts, Heard, LineFacts, Missed, Situation, TakenFor, Tried
 
 Json = dict[str, Any]
 
@@ -79,6 +79,7 @@ def situation_as_json(known: Situation) -> Json:
         ],
         "rung_seconds": known.rung_seconds,
         "calls_lately": known.calls_lately,
+        **({"heard": _heard(known.heard)} if known.heard is not None else {}),
         **_what_rules_ask(known),
     }
 
@@ -141,9 +142,19 @@ def situation_of(stored: Mapping[str, Any], resolved: Resolved) -> Situation:
         attestation=stored.get("attestation", ""),
         country=stored.get("country", ""),
         came_in_at=_moment_of(stored.get("came_in_at")),
+        heard=_heard_of(stored.get("heard")),
         missed=_missed_of(stored.get("missed")),
         handlers=stored.get("handlers"),
     )
+
+
+def _heard(heard: Heard) -> Json:
+    """Return what an answer was taken for; the words stand with the call, and go with it."""
+    return _without_defaults(vars(heard) | {"taken_for": str(heard.taken_for)})
+
+
+def _heard_of(stored: Mapping[str, Any] | None) -> Heard | None:
+    return Heard(**{**stored, "taken_for": TakenFor(stored["taken_for"])}) if stored else None
 
 
 def _missed_of(stored: Mapping[str, str] | None) -> Missed | None:
@@ -153,6 +164,8 @@ def _missed_of(stored: Mapping[str, str] | None) -> Missed | None:
 def recognised(stored: Mapping[str, Any]) -> tuple[str | None, str | None]:
     """Return the customer and the case, by their keys, for which a step was chosen; None for nobody known."""
     require_form(stored)
+    if stored.get("heard", {}).get("customer"):
+        return None, None  # known by what they said alone
     caller = Caller(_ANYBODY, tuple(_customer_of(one) for one in stored["customers"]))
     return (
         caller.customer.key if caller.customer is not None else None,
@@ -280,6 +293,7 @@ def _line(line: LineFacts, now: datetime) -> Json:
         "timezone": line.calendar.timezone.key,
         "country": line.calendar.country,
         **({"dates": dates} if dates else {}),
+        **({"asks": True} if line.asks else {}),
     }
 
 
@@ -301,6 +315,7 @@ def _line_of(stored: Json) -> LineFacts:
         number=stored["number"],
         team=stored["team"],
         language=stored["language"],
+        asks=stored.get("asks", False),
         calendar=calendar(stored["hours"], stored["timezone"], stored["country"], stored.get("dates", "")),
     )
 

@@ -15,10 +15,10 @@ from app.callers.recognition import Caller, KnownCustomer, OpenCase
 from app.catalogue import text
 from app.lines.hours import calendar
 from app.records.calls import StepKind, StepOutcome
-from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, next_step
+from app.routing.decision import Ask, AskForNumber, MakePromise, Ring, Step, Wait, next_step
 from app.routing.ladder import First, FirstKind, Ladder, Resolved
 from app.routing.rules import Rules
-from app.routing.situation import AgentFacts, LineFacts, Situation, Tried
+from app.routing.situation import AgentFacts, Heard, LineFacts, Situation, TakenFor, Tried
 
 Decide = Callable[[Situation], Step]
 
@@ -200,6 +200,16 @@ class _Walk:
             case MakePromise() | AskForNumber():
                 if not step.say:
                     yield self._problem(ProblemKind.SILENT, path)
+            case Ask():
+                if any(one.kind == StepKind.ASKED for one in known.tried):
+                    # Asked twice it is a loop, however short.
+                    yield self._problem(ProblemKind.NO_END, path)
+                elif not step.say:
+                    yield self._problem(ProblemKind.SILENT, path)
+                else:
+                    # It takes what the carrier listens for, and counts towards nothing: it comes once.
+                    for after in _after_question(known):
+                        yield from self.problems(after, waited, path)
             case Ring():
                 agent = known.agents.get(step.agent)
                 if agent is None or agent.reachability != Reachability.FREE:
@@ -236,6 +246,7 @@ def _state(known: Situation, waited: float) -> Hashable:
         known.rung_seconds,
         waited,
         known.caller.is_known,
+        known.heard,
         known.can_be_rung_back,
         known.line.calendar.hours.text,
         known.ladder.rings_when_closed,
@@ -245,6 +256,17 @@ def _state(known: Situation, waited: float) -> Hashable:
 def _in_a_word(step: Step) -> str:
     target = getattr(step, "agent", None) or getattr(step, "team", None) or ""
     return f"{step.kind} {target}".strip()
+
+
+def _after_question(known: Situation) -> Iterator[Situation]:
+    """Yield what is known after the open question: nothing, a topic of another team, or whose it may be."""
+    silent = Tried(StepKind.ASKED, None, StepOutcome.SILENT)
+    yield replace(known, tried=(*known.tried, silent))
+    answered = replace(known, tried=(*known.tried, Tried(StepKind.ASKED, None, StepOutcome.HEARD)))
+    yield replace(answered, heard=Heard(TakenFor.TOPIC, "topic", "named_team"))
+    claimed = replace(_CALLERS["known"], e164=known.caller.e164)
+    heard = Heard(TakenFor.CASE, customer="customer", case="case")
+    yield replace(answered, heard=heard, caller=claimed, owner="owner")
 
 
 def _after_ring(known: Situation, step: Ring, agent: AgentFacts) -> Iterator[tuple[Situation, float]]:
@@ -301,6 +323,13 @@ _CALLERS = {
 }
 
 
+# Whom nobody knows is asked there: so it is proven with the question, and from what may follow it.
+_LINES = {
+    hours: LineFacts("+31200000000", "team", "nl", calendar(times, "Europe/Amsterdam", "NL"), asks=True)
+    for hours, times in _HOURS.items()
+}
+
+
 def _every_situation(resolved: Resolved) -> Iterator[tuple[Situation, Scene]]:
     for owner, colleague, member in product(_PLACES, _OF_OTHERS, _OF_OTHERS):
         places = {"owner": owner, "colleague": colleague, "member": member}
@@ -342,7 +371,7 @@ def _situation(
     caller = _CALLERS[who]
     situation = Situation(
         now=_AT,
-        line=LineFacts("+31200000000", "team", "nl", calendar(_HOURS[hours], "Europe/Amsterdam", "NL")),
+        line=_LINES[hours],
         caller=caller,
         owner="owner" if caller.is_known else None,
         agents={key: _agent(key, *place) for key, place in places.items()},

@@ -1,6 +1,6 @@
 """How is it known what is known of a call? One reading in two stages, the second only when it matters."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,12 +19,13 @@ from app.records.calls import Call
 from app.records.promises import AttemptOutcome, PromiseAttempt, PromiseState
 from app.routing import rules as rule_versions
 from app.routing.facts import Facts, LastContact
-from app.routing.situation import AgentFacts, LineFacts, Missed, goes_round
+from app.routing.situation import AgentFacts, Heard, LineFacts, Missed, TakenFor, goes_round
 from app.routing.statements import (
     AGENTS,
     ALL_AGENTS,
     CALLER,
     CALLS_OF_CASE,
+    CLAIMED,
     LAST_CONTACT,
     LAST_WORDS,
     LINE,
@@ -59,13 +60,41 @@ def read(
     promise: int | None = None,
     attestation: str = "",
     came_in_at: datetime | None = None,
+    heard: Heard | None = None,
 ) -> Facts:
     """Read everything that is known about a call from `e164` (None: withheld) to the line of that number.
 
     `promise`: the one that the call is to keep, whatever else the number is owed; `came_in_at`: None for now.
     """
     known = first(reader, sid, line, e164, now, defaults, promise=promise, attestation=attestation)
-    return complete(reader, replace(known, came_in_at=came_in_at), sid, now)
+    known = replace(known, came_in_at=came_in_at)
+    return complete(reader, having_heard(reader, known, heard), sid, now)
+
+
+def having_heard(reader: Reader, known: Facts, heard: Heard | None) -> Facts:
+    """Return what is known once whom nobody knew has said something: whose matter it may be.
+
+    Whoever is known by their number by now stays who they are.
+    """
+    if heard is None or known.caller.is_known:
+        return known
+    heard_of = replace(known, heard=heard)
+    if heard.customer is None:
+        return heard_of
+    customer = claimed(reader, heard.customer, heard.case)
+    if customer is None:
+        return heard_of
+    return replace(heard_of, caller=replace(known.caller, customers=(customer,)))
+
+
+def claimed(reader: Reader, customer: str, case: str | None) -> KnownCustomer | None:
+    """Return somebody by what was said of them, with their open cases, the named one first."""
+    rows = _past_the_orm(reader).execute(CLAIMED, {"customer": customer}).all()
+    found = _caller("", rows, None).customer
+    if found is None:
+        return None
+    cases = sorted(found.cases, key=lambda one: one.key != case)
+    return replace(found, cases=tuple(cases))
 
 
 def of_call(reader: Reader, call: Call, now: datetime, defaults: Defaults) -> Facts:
@@ -74,6 +103,17 @@ def of_call(reader: Reader, call: Call, now: datetime, defaults: Defaults) -> Fa
         *(reader, call.sid, call.line, call.remote_e164, now, defaults),
         attestation=call.attestation,
         came_in_at=call.created_at,
+        heard=heard_of(call.heard),
+    )
+
+
+def heard_of(stored: Mapping[str, Any] | None) -> Heard | None:
+    """Return what was understood, of what a call keeps; None: nothing was asked."""
+    if stored is None:
+        return None
+    return Heard(
+        TakenFor(stored["taken_for"]),
+        *(stored.get(name) for name in ("topic", "team", "customer", "case")),
     )
 
 
@@ -143,7 +183,10 @@ def complete(reader: Reader, known: Facts, sid: str, now: datetime) -> Facts:
         {
             "sid": sid,
             "case": case.key if case else None,
-            "teams": [case.team if case else "", known.line.team or "", *looks.teams],
+            "teams": [
+                *(case.team if case else "", known.line.team or "", *looks.teams),
+                (known.heard.team if known.heard is not None else None) or "",
+            ],
             "owner": owner,
             "named": [key for key in (owner, *looks.agents, who_tried) if key is not None],
             "now_less_hour": now - timedelta(hours=1),
@@ -363,4 +406,6 @@ def _line(row: Row[Any], number: str, defaults: Defaults) -> LineFacts:
         calendar=calendar(row.line_hours, row.line_timezone, row.line_country, row.line_dates),
         greeting=row.line_greeting,
         records_messages=row.line_records,
+        asks=row.line_asks,
+        question=row.line_question,
     )

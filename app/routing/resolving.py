@@ -20,6 +20,7 @@ def resolve(rules: Rules, situation: Situation) -> Resolved:
     looked at but what the rules say of it. A rule that can't be asked is a fault of ours: the ladder stands.
     """
     if rules.in_use:
+        situation = situation.to_rules
         try:
             for rule, ladder in rules.in_use:
                 if rule.holds(situation):
@@ -98,7 +99,7 @@ def may_decide(rules: Rules, situation: Situation) -> list[tuple[Rule | None, La
 def looks_at(rules: Rules, situation: Situation) -> Looks:
     """Return what a decision by these rules may depend on for this call: no more than that need be read."""
     try:
-        deciding = may_decide(rules, situation)
+        deciding = may_decide(rules, situation.to_rules)
     except Exception:
         log.exception("a rule could not be asked", extra={"rule_version": rules.version})
         return rules.looks

@@ -5,6 +5,7 @@ from typing import Any
 from app.callers.recognition import KnownCustomer
 from app.records.calls import Call
 from app.routing.facts import Facts
+from app.speech.machines import sounds_recorded
 
 # https://www.twilio.com/docs/voice/trusted-calling-with-shakenstir: only A says that the caller may use the
 # number; B and C say no more than where the call came in.
@@ -29,7 +30,11 @@ def screen_pop(call: Call, facts: Facts, *, reason: str, ring_expected: bool) ->
     promise = facts.caller.promise
     return {
         "call_sid": call.sid,
-        "verified": is_verified(call.attestation),
+        # Who the number belongs to may be vouched for; not who they say to be.
+        "verified": is_verified(call.attestation) and not facts.is_claimed,
+        **({"claimed": True} if facts.is_claimed else {}),
+        **({"sounds_recorded": True} if call.heard and sounds_recorded(call.heard.get("text", "")) else {}),
+        **({"heard": call.heard["text"]} if call.heard and call.heard.get("text") else {}),
         "customers": [_customer(customer) for customer in facts.caller.customers],
         "case": case and {"case": case.key, "subject": case.subject, "url": case.url, "status": case.status},
         "owner": facts.owner,

@@ -142,7 +142,8 @@ def simulate(
 
     Nothing is written and nobody is rung. Raises NotACall for a line or an agent that isn't there.
     """
-    return go_as_asked(starting.of(session, asked, rules, now, deployment), asked.answers)
+    start = starting.of(session, asked, rules, now, deployment)
+    return go_as_asked(starting.with_answers(session, start, asked.answers, now, deployment), asked.answers)
 
 
 def go_as_asked(start: Start, answers: Sequence[Answer]) -> Simulated:
@@ -155,5 +156,10 @@ def go_as_asked(start: Start, answers: Sequence[Answer]) -> Simulated:
 
 def go(start: Start, answers: Sequence[Answer], then: AnswerKind = AnswerKind.NO_ANSWER) -> Simulated:
     """Go the way of a call from where it starts."""
-    way = walk.walk(start.facts, start.at, answers, may_be_rung=start.may_be_rung, then=then)
+    way = walk.walk(
+        *(start.facts, start.at, answers),
+        may_be_rung=start.may_be_rung,
+        then=then,
+        having_heard=start.having_heard,
+    )
     return Simulated(start, way)

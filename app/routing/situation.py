@@ -1,8 +1,9 @@
 """What may a decision depend on? Everything that is known of a call at one moment, as values."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from enum import StrEnum
 from functools import cached_property
 
 from app.agents.presence import Endpoint, Reachability
@@ -10,6 +11,32 @@ from app.callers.recognition import Caller
 from app.lines.hours import Calendar
 from app.records.calls import StepKind, StepOutcome
 from app.routing.ladder import BY_DEFAULT, Ladder, Resolved
+
+
+class TakenFor(StrEnum):
+    """What an answer to the open question was taken for."""
+
+    CASE = "case"  # they said the number of one
+    NAME = "name"  # they said who they are and where they live
+    TOPIC = "topic"
+    NOTHING = "nothing"  # there was doubt: a human of the line's team hears it
+    SILENCE = "silence"
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What whom nobody knows was understood to say; the words themselves stand with the call alone."""
+
+    taken_for: TakenFor
+    topic: str | None = None
+    team: str | None = None  # that answers for the topic
+    customer: str | None = None  # who they say they are
+    case: str | None = None
+
+    @property
+    def is_claim(self) -> bool:
+        """Whether they say to be somebody whom we know: nobody has checked it, and a stranger may."""
+        return self.customer is not None
 
 
 @dataclass(frozen=True)
@@ -42,6 +69,8 @@ class LineFacts:
     calendar: Calendar
     greeting: str = ""
     records_messages: bool = False  # what callers say after the tone; they are told
+    asks: bool = False  # whom nobody knows is asked what it is about
+    question: str = ""  # in the line's own words
 
 
 @dataclass(frozen=True)
@@ -81,6 +110,7 @@ class Situation:
     attestation: str = ""  # the carrier's own word
     country: str = ""  # of the caller's number, where that itself isn't kept
     came_in_at: datetime | None = None  # the call; None: now
+    heard: Heard | None = None  # None: not asked, or not answered yet
     missed: Missed | None = None  # nobody has spoken with them since
     handlers: int | None = None  # how many handled the case; None: those among the agents
 
@@ -88,6 +118,14 @@ class Situation:
     def began_at(self) -> datetime:
         """The moment that rules ask about: nobody is treated otherwise because the clock strikes."""
         return self.came_in_at or self.now
+
+    @property
+    def to_rules(self) -> "Situation":
+        """The same as rules see it: of who says to be somebody, nothing is known."""
+        if self.heard is None or not self.heard.is_claim:
+            return self
+        caller = replace(self.caller, customers=())
+        return replace(self, caller=caller, owner=None, calls_lately=None, calls_within={}, heard=None)
 
     @cached_property
     def local(self) -> datetime:

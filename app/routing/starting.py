@@ -1,7 +1,7 @@
 """From what does a simulated call start? A number's own facts, somebody made up, what was kept of a call."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -17,8 +17,9 @@ from app.lines import places
 from app.records.agents import Agent
 from app.records.calls import CallStep
 from app.records.lines import Line
-from app.routing import kept, reading
+from app.routing import kept, reading, understanding
 from app.routing import rules as rule_versions
+from app.routing.answers import Answer
 from app.routing.asked_call import AskedCall, CallerKind, MadeUp, NotACall, OwedKind
 from app.routing.conditions import A_WEEK
 from app.routing.facts import Facts, LastContact
@@ -39,6 +40,8 @@ class Start:
     facts: Facts
     at: datetime
     may_be_rung: bool
+    # What is known after an answer to the open question, by its words.
+    having_heard: Mapping[str, Facts] = field(default_factory=dict)
 
 
 def of(
@@ -63,6 +66,22 @@ def of(
         start = _of_made_up(session, asked.caller, line, at, now, rules, deployment)
     facts = _everybody_there(start.facts) if others_are_there else start.facts
     return replace(start, facts=_placed(session, facts, asked.presence, now))
+
+
+def with_answers(
+    session: Session, start: Start, answers: Sequence[Answer], now: datetime, deployment: Deployment
+) -> Start:
+    """Return the start with what each answer to the open question would be taken for, as in a call."""
+    heard: dict[str, Facts] = {}
+    line = start.facts.line
+    for words in {one.words for one in answers if one.words}:
+        country = places.country_of(session, line.number) or deployment.defaults.country
+        understood = understanding.understand(session, words, language=line.language, country=country)
+        known = reading.having_heard(session, start.facts, understood.heard)
+        facts = reading.complete(session, known, "", now)
+        # Whoever was placed somewhere stays there.
+        heard[words] = replace(facts, agents={**facts.agents, **start.facts.agents})
+    return replace(start, having_heard=heard)
 
 
 def _line(session: Session, asked: str | None) -> str:

@@ -84,6 +84,8 @@ _line_columns = (
     _lines.c.dates.label("line_dates"),
     _lines.c.greeting.label("line_greeting"),
     _lines.c.records_messages.label("line_records"),
+    _lines.c.asks.label("line_asks"),
+    _lines.c.question.label("line_question"),
 )
 
 # Who of us dialled this number last, if nobody has spoken with them since.
@@ -202,6 +204,44 @@ CALLER = Prepared(
         _cases.c.last_contact_at.desc().nulls_last(),
         _cases.c.key.is_(None),
     )
+    .limit(MOST_ROWS)
+)
+
+
+_no_promise = [
+    null().label(name)
+    for name in (
+        *("promise", "promise_agent", "promise_case", "promise_customer", "promise_due_at"),
+        *("promise_state", "promise_made_at", "promise_broken_at"),
+    )
+]
+
+# Whom somebody says to be, in the columns of CALLER; what is owed stands with numbers.
+CLAIMED: Any = (
+    select(
+        _customers.c.key.label("customer"),
+        _customers.c.name.label("customer_name"),
+        _customers.c.language.label("customer_language"),
+        _customers.c.tags.label("customer_tags"),
+        _cases.c.key.label("case"),
+        _cases.c.subject,
+        _cases.c.team.label("case_team"),
+        _cases.c.status.label("case_status"),
+        _cases.c.url,
+        _cases.c.opened_at,
+        owner_of(_cases.c).label("case_owner"),
+        _cases.c.avoided_agent,
+        _cases.c.last_contact_agent,
+        _cases.c.last_contact_at,
+        _cases.c.priority,
+        *_no_promise,
+    )
+    .select_from(
+        _customers.outerjoin(
+            _cases, (_cases.c.customer == _customers.c.key) & (_cases.c.status != CaseStatus.SOLVED)
+        )
+    )
+    .where(_customers.c.key == bindparam("customer"))
     .limit(MOST_ROWS)
 )
 

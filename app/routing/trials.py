@@ -16,10 +16,11 @@ from app.deployment import Deployment
 from app.records.trials import TestCall
 from app.routing import simulation, starting
 from app.routing.asked_call import AskedCall, Context, Key, NotACall, Shape, Text, mistake_of, one_of, wrong
+from app.routing.decision import Ask
 from app.routing.mistakes import Mistake
 from app.routing.rules import Rules
 from app.routing.simulation import Simulated, target_of
-from app.routing.walk import End
+from app.routing.walk import End, Walked
 
 MOST_TESTS = 1000
 LONGEST_NAME = 120
@@ -169,11 +170,12 @@ def _tried(session: Session, test: SavedCall, rules: Rules, now: datetime, deplo
         start = starting.of(session, test.call, rules, now, deployment, others_are_there=True)
     except NotACall as error:
         return Result(test.name, tuple(Wrong("call", "", one.field) for one in error.mistakes))
+    start = starting.with_answers(session, start, test.call.answers, now, deployment)
     return Result(test.name, tuple(_compared(test.expect, simulation.go_as_asked(start, test.call.answers))))
 
 
 def _compared(expect: Expect, one: Simulated) -> Iterable[Wrong]:
-    first = one.way.steps[0]
+    first = _first(one)
     if expect.rule is not None and first.known.resolved.rule != expect.rule:
         yield Wrong("rule", expect.rule, first.known.resolved.rule)
     if expect.first is not None and expect.first not in _whom(one):
@@ -185,9 +187,15 @@ def _compared(expect: Expect, one: Simulated) -> Iterable[Wrong]:
             yield Wrong("says", code, ", ".join(sorted(one.way.codes)))
 
 
+def _first(one: Simulated) -> Walked:
+    """Return the first step for somebody: the question to whom nobody knows is for nobody."""
+    steps = one.way.steps
+    return next((step for step in steps if not isinstance(step.step, Ask)), steps[0])
+
+
 def _whom(one: Simulated) -> set[str]:
     """Return whom the first step is for: the agent, and their team; or the team that is waited for."""
-    step = one.way.steps[0].step
+    step = _first(one).step
     agent = one.start.facts.agents.get(getattr(step, "agent", None) or "")
     named = {target_of(step), agent.team if agent is not None and step.kind == "team" else None}
     return {name for name in named if name}

@@ -5,7 +5,7 @@ away, a telephone that fails at once is not believed for a while, what a waiting
 Pure: nobody is rung and nothing is written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -22,11 +22,12 @@ from app.routing.answers import (
     OF_A_QUESTION,
     OF_A_RING,
     OF_A_WAIT,
+    OF_AN_OPEN_QUESTION,
     USUALLY_AFTER,
     Answer,
     AnswerKind,
 )
-from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, next_step
+from app.routing.decision import Ask, AskForNumber, MakePromise, Ring, Step, Wait, next_step
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
 from app.routing.situation import AgentFacts, Situation, Tried
@@ -113,13 +114,18 @@ def walk(
     *,
     may_be_rung: bool,
     then: AnswerKind = AnswerKind.NO_ANSWER,
+    having_heard: Mapping[str, Facts] | None = None,
 ) -> Way:
     """Go the way of a call that comes in `at` a moment.
+
+    `having_heard` is what is known after each answer to the open question, by its words.
 
     `then` is what becomes of a ring for which there is no answer, or one that it can't have; a wait is too
     long then, and nothing is said.
     """
-    return _Walker(replace(facts, came_in_at=at), at, may_be_rung, list(answers), then).way()
+    walker = _Walker(replace(facts, came_in_at=at), at, may_be_rung, list(answers), then)
+    walker.having_heard = having_heard or {}
+    return walker.way()
 
 
 @dataclass
@@ -129,6 +135,7 @@ class _Walker:
     may_be_rung: bool
     answers: list[Answer]
     then: AnswerKind = AnswerKind.NO_ANSWER
+    having_heard: Mapping[str, Facts] = field(default_factory=dict)
     clock: float = 0.0  # seconds since the call came in
     tried: list[Tried] = field(default_factory=list)
     rung_seconds: float = 0.0
@@ -150,6 +157,8 @@ class _Walker:
                     self._promise(known, step)
                 case AskForNumber():
                     self._ask(known, step)
+                case Ask():
+                    self._ask_openly(known, step)
         return Way(tuple(self.walked), self.ends or End.NOTHING, self.owes)
 
     @property
@@ -362,6 +371,22 @@ class _Walker:
             self._note(known, step, began, said, possible, answer, assumed, after=after, owes=owes)
             if self.ends is not None:
                 return
+
+    def _ask_openly(self, known: Situation, step: Ask) -> None:
+        """Ask what it is about: once, and whatever they say leads on, as in voice/asking.py."""
+        began = self.clock
+        said = self._says(self._opening(known, step))
+        answer, assumed = self._answer(OF_AN_OPEN_QUESTION, AnswerKind.NOTHING)
+        self._pause(answer)
+        owes = None
+        if answer.kind == AnswerKind.HUNG_UP:
+            owes = self._hangs_up(known)
+        else:
+            heard_something = answer.kind == AnswerKind.HEARD and answer.words
+            outcome = StepOutcome.HEARD if heard_something else StepOutcome.SILENT
+            self.tried.append(Tried(step.kind, None, outcome))
+            self.facts = self.having_heard.get(answer.words, self.facts) if heard_something else self.facts
+        self._note(known, step, began, said, OF_AN_OPEN_QUESTION, answer, assumed, owes=owes)
 
     def _pause(self, answer: Answer) -> None:
         self.clock += USUALLY_AFTER[answer.kind] if answer.after_seconds is None else answer.after_seconds

@@ -123,6 +123,10 @@ def note_checked(session: Session, call_sid: str, agent: str, now: datetime) -> 
         .where(CallStep.call_sid == call_sid, CallStep.number == newest, CallStep.checked_at.is_(None))
         .values(checked_at=now)
     )
+    # Who they said to be is who they are from now on, unless somebody has said otherwise.
+    call = session.get(Call, call_sid)
+    if call is not None and call.customer is None and call.claimed is not None:
+        call.customer, call.case = call.claimed, (call.heard or {}).get("case")
 
 
 def line_dropped(session: Session, call_sid: str, agent: str, now: datetime) -> None:

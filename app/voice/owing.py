@@ -49,7 +49,8 @@ def owe(
         due_at=due_at,
         why=why,
         now=now,
-        about=about,
+        # What they said to the open question is what it is about, until they say it better.
+        about=about or (call.heard or {}).get("text", ""),
         guessed=True,
         to_review=_is_refused(session, call, facts, now) if to_review is None else to_review,
     )

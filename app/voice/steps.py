@@ -22,7 +22,7 @@ from app.records.agents import DeskEvent
 from app.records.audit import AuditPending
 from app.records.calls import Call, CallState, CallStep, Inbox, StepKind, StepOutcome
 from app.routing import heard, kept, resolving, screen_pop, sentences
-from app.routing.decision import AskForNumber, MakePromise, Ring, Step, Wait, needs_others, next_step
+from app.routing.decision import Ask, AskForNumber, MakePromise, Ring, Step, Wait, needs_others, next_step
 from app.routing.facts import Facts
 from app.routing.ladder import Only
 from app.routing.sentences import Sentence
@@ -287,6 +287,8 @@ def _without_ring(
         case AskForNumber():
             lifecycle.move(call, CallState.PROMISING)
             reply = twiml.ask_for_number(said=said, language=call.language, action=addresses.of("number"))
+        case Ask():
+            reply = twiml.ask_openly(said=said, language=call.language, action=addresses.of("asked"))
         case Ring():
             raise AssertionError("a ring is written with its reservation")
         case unknown:

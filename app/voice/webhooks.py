@@ -20,7 +20,7 @@ from app.deployment import Deployment
 from app.errors import UnknownCall
 from app.routing import simulation
 from app.routing.asked_call import AskedCall
-from app.voice import held, last_word, prompts, protecting, rings, waiting
+from app.voice import asking, held, last_word, prompts, protecting, rings, waiting
 from app.voice import incoming as incoming_calls
 from app.voice.outage import last_resort, spool_replay
 from app.voice.outage.degraded import OWNER, talked
@@ -373,6 +373,13 @@ def number_given(sid: str, number: int, again: str = "") -> Work:
     return lambda session: prompts.number_given(
         session, sid, number, given, utcnow(), deployment, again=again != ""
     )
+
+
+@asked(bp, f"{_STEP}/asked", lost=_go_on, unread=_a_message)
+def answered(sid: str, number: int) -> Work:
+    """Whom nobody knows said what it is about, or nothing."""
+    words, confidence, deployment = forms.value("SpeechResult"), forms.share("Confidence"), _deployment()
+    return lambda session: asking.answered(session, sid, number, words, confidence, utcnow(), deployment)
 
 
 @asked(bp, f"{_STEP}/message", lost=_keep_message, unread=_a_message)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 
 from app.agents.presence import Endpoint, Reachability
-from app.records.calls import StepKind
-from app.routing.decision import MakePromise, Ring, Step, Wait, next_step
+from app.records.calls import StepKind, StepOutcome
+from app.routing.decision import Ask, MakePromise, Ring, Step, Wait, next_step
 from app.routing.proof import ProblemKind, problems
 from app.routing.rules import Ladder
 from app.routing.sentences import Sentence
@@ -47,7 +47,7 @@ def goes_round_for_ever(known: Situation) -> Step:
 def rings_past_the_limit(known: Situation) -> Step:
     step = next_step(known)
     is_colleague = isinstance(step, Ring) and step.kind == StepKind.COLLEAGUE
-    return replace(step, seconds=known.ladder.total_seconds) if is_colleague else step  # type: ignore[call-arg]
+    return replace(step, seconds=known.ladder.total_seconds) if is_colleague else step  # type: ignore[arg-type]
 
 
 def waits_past_the_limit(known: Situation) -> Step:
@@ -72,9 +72,22 @@ def rings_who_left(known: Situation) -> Step:
     return step
 
 
+def asks_twice(known: Situation) -> Step:
+    step = next_step(known)
+    silent = known.tried[-1:] and known.tried[-1].outcome == StepOutcome.SILENT
+    return Ask(Sentence("asked"), (Sentence("open_question"),)) if silent else step
+
+
+def asks_without_a_word(known: Situation) -> Step:
+    step = next_step(known)
+    return replace(step, say=()) if isinstance(step, Ask) else step
+
+
 @pytest.mark.parametrize(
     ("decide", "kind"),
     [
+        (asks_twice, ProblemKind.NO_END),
+        (asks_without_a_word, ProblemKind.SILENT),
         (goes_round_for_ever, ProblemKind.NO_END),
         (rings_past_the_limit, ProblemKind.TOO_LONG),
         (waits_past_the_limit, ProblemKind.TOO_LONG),
