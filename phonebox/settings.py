@@ -36,6 +36,8 @@ class Settings:
     # Whether TwiML may be given to an incoming call that nobody picked up yet. Error 21220 says no: it is not
     # in progress.
     redirect_while_ringing: bool = False
+    # Which share of the words of who speaks a recogniser gets wrong.
+    mishears: float = 0.0
     phonebook: Path | None = None
     telephones: Path | None = None  # whose the ordinary phones are that the application rings
     lines: Path | None = None

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Callable
+from random import Random
 
 from aiohttp import web
 
@@ -19,6 +20,7 @@ from phonebox.driving.reading import (
     seconds_in,
     text_in,
 )
+from phonebox.mishearing import misheard
 from phonebox.network.calls import Input, Leg, Pressed, Spoken
 from phonebox.placing import phone_in
 from phonebox.sound import Mouth, NoSound, Played, Tone, decibels, share_of
@@ -33,6 +35,8 @@ DETAILS = {
 
 class Calls(Part):
     """Calls, from the caller's side."""
+
+    _random = Random()
 
     def routes(self) -> list[Route]:
         """Return method, path below /phonebox, and handler of every address."""
@@ -119,7 +123,13 @@ class Calls(Part):
 
     async def say(self, request: web.Request) -> web.Response:
         """The caller says something, as soon as anybody or anything listens."""
-        return await self._put_in(request, self._leg(request), Spoken(await required(request, "text")))
+        text, body = await required(request, "text"), await read_json(request)
+        share = number_in(body, "mishears", self._world.settings.mishears)
+        if not 0 <= share <= 1:
+            raise Refused(400, "mishears: a share of the words, from 0 to 1")
+        heard = misheard(text, share, self._random)
+        confidence = number_in(body, "confidence", heard.confidence)
+        return await self._put_in(request, self._leg(request), Spoken(heard.text, confidence))
 
     async def press(self, request: web.Request) -> web.Response:
         """The caller presses keys, as soon as anybody or anything listens."""

@@ -63,6 +63,7 @@ class Conditions(Part):
                 "speed": self._world.clock.speed,
                 "action_after_hangup": settings.action_after_hangup,
                 "redirect_while_ringing": settings.redirect_while_ringing,
+                "mishears": settings.mishears,
                 "shared_key": settings.shared_key.sid if settings.shared_key else None,
                 "signal": self._world.switchboard.address,
             }
@@ -79,6 +80,11 @@ class Conditions(Part):
         if "redirect_while_ringing" in body:
             allowed = bool(body["redirect_while_ringing"])
             settings = dataclasses.replace(settings, redirect_while_ringing=allowed)
+        if "mishears" in body:
+            share = number_in(body, "mishears", 0)
+            if not 0 <= share <= 1:
+                raise Refused(400, "mishears: a share of the words, from 0 to 1")
+            settings = dataclasses.replace(settings, mishears=share)
         if "shared_key" in body:
             key = object_in(body, "shared_key")
             if key and set(key) != {"sid", "secret"}:

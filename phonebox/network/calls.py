@@ -106,9 +106,10 @@ class Handler:
 
 @dataclass(frozen=True)
 class Spoken:
-    """Somebody said something."""
+    """Somebody said something, as a recogniser wrote it, and how sure it is of that."""
 
     text: str
+    confidence: float = 0.91
 
 
 @dataclass(frozen=True)

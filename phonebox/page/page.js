@@ -851,7 +851,8 @@ function wire() {
   $("#speaking").addEventListener("submit", (event) => {
     event.preventDefault();
     const words = $("#words");
-    if (words.value.trim()) sayOrPress("say", { text: words.value.trim() });
+    const mishears = $("#misheard").checked ? 0.3 : 0;
+    if (words.value.trim()) sayOrPress("say", { text: words.value.trim(), mishears });
     words.value = "";
   });
   $("#writing").addEventListener("submit", (event) => {

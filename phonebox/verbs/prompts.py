@@ -15,7 +15,6 @@ from phonebox.sound import Tape
 from phonebox.timing import rfc2822, utcnow
 from phonebox.verbs.interpreter import Interpreter
 
-CONFIDENCE = "0.91"
 KEYS = "0123456789*#"
 RECORD_SECONDS = 3600
 # Somebody who speaks after the tone speaks about this fast.
@@ -28,6 +27,7 @@ class Gathered:
 
     digits: str = ""
     speech: str = ""
+    confidence: float = 0.0
 
     @property
     def empty(self) -> bool:
@@ -36,7 +36,7 @@ class Gathered:
     def params(self, kinds: str) -> dict[str, str]:
         """Return it as the action receives it."""
         if self.speech:
-            return {"SpeechResult": self.speech, "Confidence": CONFIDENCE}
+            return {"SpeechResult": self.speech, "Confidence": f"{self.confidence:g}"}
         if self.digits or "dtmf" in kinds:
             return {"Digits": self.digits}
         return {"SpeechResult": ""}
@@ -74,7 +74,7 @@ async def _listen(on: Interpreter, verb: Element, prompt: Prompt) -> Gathered:
             return Gathered()
         heard = first.result()
         if isinstance(heard, Spoken):
-            return Gathered(speech=heard.text)
+            return Gathered(speech=heard.text, confidence=heard.confidence)
         return await _more_keys(on, verb, prompt, heard.digits)
     finally:
         for task in (speaking, first):
@@ -119,7 +119,9 @@ async def _more_keys(on: Interpreter, verb: Element, prompt: Prompt, keys: str) 
         finally:
             coming.cancel()
         if isinstance(heard, Spoken):
-            return Gathered(digits=pressed) if pressed else Gathered(speech=heard.text)
+            if pressed:
+                return Gathered(digits=pressed)
+            return Gathered(speech=heard.text, confidence=heard.confidence)
         keys = heard.digits
 
 
