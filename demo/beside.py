@@ -77,8 +77,8 @@ def write(session: Session, now: datetime) -> int:
         agent = call.bridged_to
         if agent is None or agent not in teams:
             continue
-        cause = random.choices(list(CAUSES), weights=(5, 8, 2, 3, 2, 1))[0]
-        outcome = random.choices(("solved", "promise_made", "waiting", "handed_over"), weights=(6, 3, 2, 1))[
+        cause = random.choices(list(CAUSES), weights=(4, 12, 1, 2, 1, 1))[0]
+        outcome = random.choices(("solved", "promise_made", "waiting", "handed_over"), weights=(3, 3, 3, 1))[
             0
         ]
         steps = CAUSES[cause][2]
