@@ -106,6 +106,17 @@ def test_each_time_is_written_down_once_with_whom_it_was_about(talking: Line) ->
     ]
 
 
+def test_the_calls_story_tells_of_it(talking: Line, client: FlaskClient) -> None:
+    supervise(talking, Mode.JOIN)
+    talking.hangs_up()
+    office.sign_in(client, "karin@example.nl")
+
+    page = client.get(f"/admin/calls/{talking.sid}")
+
+    assert page.status_code == 200
+    assert "Helpt Anna Jansen in dit gesprek." in page.text
+
+
 def test_only_a_supervisor_of_that_team_comes_in(talking: Line) -> None:
     for who in ("otto", "bram"):
         with pytest.raises(NotNow, match="supervise_not_theirs"):
