@@ -13,10 +13,14 @@ from typing import Any
 
 import psycopg
 
+from bench.history import EVENTS, House, statements
+
 AGENTS = 500
 AGENTS_IN_TEAM = 8
 # Calls that were before: an installation that has just begun has other plans in its database.
 CALLS_BEFORE = 20_000
+# And all that came of those before: a hundred thousand promises, all of them kept, messages, what has left.
+HISTORY = House(300_000, owed=0)
 LINE = "+31201234500"
 
 Row = tuple[Any, ...]
@@ -183,6 +187,8 @@ class PostgresTown:
             with self._connection.cursor().copy(f"COPY {name} ({names}) FROM STDIN") as copy:
                 for row in rows():
                     copy.write_row(row)
+        for statement in statements(HISTORY, datetime.now(UTC), is_sqlite=False, only=EVENTS):
+            self._connection.execute(statement.encode())
         self._connection.execute("VACUUM ANALYZE")
 
     def rest(self) -> None:
@@ -221,6 +227,8 @@ class SqliteTown:
             self._connection.executemany(
                 f"INSERT INTO {name} ({names}) VALUES ({places})", ([*map(_plain, row)] for row in rows())
             )
+        for statement in statements(HISTORY, datetime.now(UTC), is_sqlite=True, only=EVENTS):
+            self._connection.execute(statement)
         self._connection.execute("COMMIT")
         self._connection.execute("ANALYZE")
 

@@ -28,8 +28,8 @@ from app.jobs.timetable import Timetable
 from app.promises import links
 from app.records.agents import Intent, Presence, Role, Softphone
 from app.records.tokens import Scope
+from bench import history
 from config import Settings
-from tests import history
 from tests.api.conftest import Api
 from tests.asked import Statement, watched
 from tests.desk import office

@@ -1,13 +1,14 @@
 """What does a house have behind it after some years? Written by the database itself, since that is quick.
 
-python -m tests.history DATABASE_URL --calls 1000000    into a migrated, empty database, to look at by hand
+python -m bench.history DATABASE_URL --calls 1000000    into a migrated, empty database, to look at by hand
 """
 
 import argparse
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlalchemy import Connection, text
+from sqlalchemy import text
 
 from app.db import Database
 
@@ -20,6 +21,7 @@ class House:
     """How much there is of everything; `calls` says how big the house is."""
 
     calls: int
+    owed: int = 60  # promises that are still to be kept
 
     @property
     def customers(self) -> int:
@@ -37,8 +39,8 @@ class House:
 class _Sql:
     """The few expressions that the two databases write differently."""
 
-    def __init__(self, connection: Connection, now: datetime) -> None:
-        self.is_sqlite = connection.dialect.name == "sqlite"
+    def __init__(self, now: datetime, *, is_sqlite: bool) -> None:
+        self.is_sqlite = is_sqlite
         self._now = f"{now.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
     def ago(self, seconds: str) -> str:
@@ -61,19 +63,31 @@ def fill(url: str, calls: int, now: datetime) -> House:
     """
     house, database = House(calls), Database(url, patient=True)
     with database.engine.begin() as connection:
-        sql = _Sql(connection, now)
-        for table, columns in _tables(house, sql).items():
-            rows, values = columns.pop("of"), columns
-            quoted = ", ".join(f'"{name}"' for name in values)
-            connection.execute(
-                text(f"INSERT INTO {table} ({quoted}) SELECT {', '.join(values.values())} FROM {rows} AS n")
-            )
+        for statement in statements(house, now, is_sqlite=database.is_sqlite):
+            connection.exec_driver_sql(statement if database.is_sqlite else statement.replace("%", "%%"))
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        if not sql.is_sqlite:
+        if not database.is_sqlite:
             # PostgreSQL does so by itself; of SQLite's tables nobody ever takes stock.
             connection.execute(text("VACUUM ANALYZE"))
     database.dispose()
     return house
+
+
+# What lies behind, apart from who works and lives there.
+EVENTS = frozenset(
+    "calls call_steps promises promise_events promise_attempts recordings messages outbox desk_events".split()
+)
+
+
+def statements(
+    house: House, now: datetime, *, is_sqlite: bool, only: frozenset[str] | None = None
+) -> Iterator[str]:
+    """Yield what writes the history, one table after another; `only` those that are named."""
+    for table, columns in _tables(house, _Sql(now, is_sqlite=is_sqlite)).items():
+        rows = columns.pop("of")
+        if only is None or table in only:
+            quoted = ", ".join(f'"{name}"' for name in columns)
+            yield f"INSERT INTO {table} ({quoted}) SELECT {', '.join(columns.values())} FROM {rows} AS n"
 
 
 def _tables(house: House, sql: _Sql) -> dict[str, dict[str, str]]:
@@ -89,7 +103,7 @@ def _tables(house: House, sql: _Sql) -> dict[str, dict[str, str]]:
     call_at = sql.ago(f"60 + i * {span / house.calls:.3f}")
     promise_at = f"60 + i * {span / house.promises:.3f}"
     message_at = sql.ago(f"60 + i * {span / house.messages:.3f}")
-    owed = "i < 60"
+    owed = f"i < {house.owed}"
     return {
         "agents": {
             "of": sql.rows(AGENTS),
