@@ -1,12 +1,15 @@
 """Who should look at once? Redis carries bells that may be lost; whoever listens also looks by itself."""
 
 import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import redis as redis_client
 from redis import asyncio as async_redis
+from redis.connection import ConnectionInterface
 
 log = logging.getLogger(__name__)
 
@@ -26,6 +29,8 @@ class Bus:
 
     url: str
     _resting_until: float = field(default=0.0, init=False)
+    _bells: ConnectionInterface | None = field(default=None, init=False)
+    _ringing: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
         self._redis = redis_client.Redis.from_url(
@@ -45,21 +50,37 @@ class Bus:
         self._resting_until = time.monotonic() + REST_SECONDS
 
     def publish(self, messages: Iterable[tuple[str, str]]) -> bool:
-        """Publish all (channel, message) in one round trip; False when Redis is out of reach."""
-        messages = list(messages)
-        client = self.redis()
-        if client is None or not messages:
-            return client is not None
+        """Publish all (channel, message) without waiting to hear that they came; False when Redis is away.
+
+        A Redis that died a moment ago is noticed before the next bell, not by this one: it may be lost.
+        """
+        commands = [("PUBLISH", channel, message) for channel, message in messages]
+        if self.redis() is None or not commands:
+            return self.redis() is not None
         try:
-            with client.pipeline(transaction=False) as pipeline:
-                for channel, message in messages:
-                    pipeline.publish(channel, message)
-                pipeline.execute()
+            with self._ringing:
+                line = self._line()
+                line.send_packed_command(line.pack_commands(commands), check_health=False)
             return True
         except redis_client.RedisError:
             self.failed()
             log.warning("redis is out of reach")
             return False
+
+    def _line(self) -> ConnectionInterface:
+        """Return the connection for bells, on which Redis answers nothing: what comes is its end."""
+        if self._bells is not None:
+            with suppress(redis_client.ConnectionError):
+                if not self._bells.can_read():
+                    return self._bells
+            self._bells.disconnect()
+            self._bells = None
+        line = self._redis.connection_pool.make_connection()
+        line.connect()
+        # https://valkey.io/commands/client-reply/
+        line.send_command("CLIENT", "REPLY", "OFF", check_health=False)
+        self._bells = line
+        return line
 
 
 _bus: Bus | None = None

@@ -23,6 +23,7 @@ from flask import (
     session,
 )
 from flask.json.provider import DefaultJSONProvider
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.datastructures import Headers, ImmutableMultiDict, iter_multi_items
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import IntegerConverter, Map
@@ -157,6 +158,14 @@ class Json(DefaultJSONProvider):
             raise ValueError("nested too deep") from error
 
 
+class Sessions(SecureCookieSessionInterface):
+    """Cookies of people; who asks with a signature or a token has none, and none is looked for or made."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        # None: an empty one that nothing can be kept in.
+        return None if request.path.startswith(WITHOUT_SESSION) else super().open_session(app, request)
+
+
 class FormRefused(ApplicationError):
     """The request did not come from a page of ours, or from one that is too old."""
 
@@ -178,6 +187,7 @@ def register(app: Flask) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,  # or each heartbeat would send the cookie anew
     )
     app.request_class = PageRequest
+    app.session_interface = Sessions()
     app.json = Json(app)
     app.before_request(refuse_impossible_addresses)
     app.before_request(refuse_foreign_forms)
@@ -272,7 +282,9 @@ def duration(count: int, unit: str, length: Literal["short", "long"] = "long") -
 
 
 def csrf_token() -> str:
-    """Return the token that every form and script of this session sends along."""
+    """Return the token that every form and script of this session sends along; none where there is none."""
+    if request.path.startswith(WITHOUT_SESSION):
+        return ""
     if "csrf" not in session:
         session["csrf"] = secrets.token_urlsafe(24)
     return str(session["csrf"])

@@ -34,6 +34,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 from werkzeug.routing import Rule
 
 import app.db
+import app.wiring  # what it registers is what tests go through, whichever of them run
 import config
 from app import create_app, operations, stored_figures
 from app.carrier.rest import Carrier

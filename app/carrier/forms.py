@@ -38,11 +38,11 @@ def refuse_strangers(
     request.max_content_length = LONGEST_BODY
     try:
         if settings.check_signatures and not is_from_carrier(
-            request, settings.public_url, settings.auth_tokens
+            request, settings.public_url, settings.auth_tokens, _signed_form
         ):
             log.warning("webhook refused", extra={"path": request.path})
             return Response("signature missing or wrong\n", 403, mimetype="text/html")
-        g.signed_form = _signed_form()
+        _signed_form()
     except RequestEntityTooLarge:
         log.warning("webhook too long to be read", extra={"path": request.path})
         return unread()
@@ -66,7 +66,10 @@ def as_it_stands(name: str) -> str:
 
 def _signed_form() -> SignedForm | None:
     """Return the form as it was signed; None where names and values are told apart by the address."""
-    return SignedForm(_said()) if request.method == "POST" else None
+    if "signed_form" not in g:
+        g.signed_form = SignedForm(_said()) if request.method == "POST" else None
+    form: SignedForm | None = g.signed_form
+    return form
 
 
 def too_long() -> Response:

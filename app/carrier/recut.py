@@ -12,7 +12,7 @@ Fields of which we know nothing may come and go, as the carrier adds them withou
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from werkzeug.datastructures import MultiDict
 
@@ -100,8 +100,7 @@ _LONGER = {
 _ANYTHING = re.compile("")
 
 
-@dataclass(frozen=True)
-class _Piece:
+class _Piece(NamedTuple):
     """One name and one of its values, and where in the string the name begins."""
 
     name: str
@@ -124,8 +123,8 @@ class SignedForm:
         self._pieces: list[_Piece] = []
         at, parts = 0, []
         # In the order, and without the doubles, of the carrier's own validator.
-        for name in sorted(set(fields)):
-            for value in sorted(set(fields.getlist(name))):
+        for name, values in sorted(fields.lists()):
+            for value in values if len(values) == 1 else sorted(set(values)):
                 self._pieces.append(_Piece(name, value, at))
                 parts.append(name + value)
                 at += len(name) + len(value)
@@ -134,6 +133,11 @@ class SignedForm:
         for piece in self._pieces:
             self._by_name.setdefault(piece.name, []).append(piece)
         self._judged: dict[str, str | None] = {}
+
+    @property
+    def signed(self) -> str:
+        """What was signed beside the address: names and values, with nothing between them."""
+        return self._signed
 
     @property
     def has_strange_names(self) -> bool:

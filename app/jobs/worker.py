@@ -16,6 +16,7 @@ from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
+import app.records.all  # noqa: F401  # tables refer to each other by name
 from app import bus, db, logs
 from app.audit import keys as audit_keys
 from app.callers import numbers

@@ -11,12 +11,15 @@ from dataclasses import replace
 import pytest
 from flask import Flask, Request
 from flask.testing import FlaskClient
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import func, select
 from twilio.request_validator import RequestValidator
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import EnvironBuilder
 
 from app import db
+from app.carrier.recut import SignedForm
 from app.carrier.signature import is_from_carrier
 from config import Settings
 from tests.factories import ADA, LINE
@@ -65,6 +68,46 @@ def is_ours(request: Request, *, url: str = SHOP, tokens: tuple[str, ...] = (TOK
 
 def sign(url: str, form: object, token: str = TOKEN) -> str:
     return str(RequestValidator(token).compute_signature(url, form))
+
+
+@given(
+    form=st.dictionaries(
+        st.text(max_size=8), st.text(max_size=8) | st.lists(st.text(max_size=4)), max_size=4
+    ),
+    base=st.sampled_from(
+        [SHOP, "https://mycompany.com:8443", "http://mycompany.com", "https://my company.com"]
+    ),
+    path=st.sampled_from(
+        ["/voice", "/voice/", "/voice?", "/voice?a=1", "/voice?bodySHA256=0", "//voice", "/v;x"]
+    ),
+    signs=st.sampled_from(
+        ["as sent", "with port", "another form", "another path", "another token", "nothing"]
+    ),
+    settings=st.sampled_from([{}, {"X-Twilio-Webhooks-Signature-Settings": "alg=HMAC-SHA256"}]),
+)
+def test_nothing_is_known_at_once_that_the_carriers_validator_refuses(
+    form: dict[str, object], base: str, path: str, signs: str, settings: dict[str, str]
+) -> None:
+    url, posted = base + path, MultiDict(form)
+    signature = {
+        "as sent": sign(url, posted),
+        "with port": sign(f"{base}:443{path}", posted),
+        "another form": sign(url, MultiDict({"From": ADA})),
+        "another path": sign(f"{base}/else", posted),
+        "another token": sign(url, posted, "54321"),
+        "nothing": "bm90aGluZw==",
+    }[signs]
+    request = asked(path, form, signature=signature, base=SHOP, headers=settings, raw=path)
+    known = is_from_carrier(request, base, (TOKEN,), lambda: SignedForm(request.form))
+
+    assert known == is_from_carrier(request, base, (TOKEN,))
+
+
+def test_a_usual_request_is_known_without_the_validator(monkeypatch: pytest.MonkeyPatch) -> None:
+    request = asked("/voice", signature=sign(f"{SHOP}/voice", PUBLISHED), raw="/voice")
+    monkeypatch.delattr(RequestValidator, "validate")
+
+    assert is_from_carrier(request, SHOP, ("another", TOKEN), lambda: SignedForm(request.form))
 
 
 def test_the_published_example_is_the_carriers() -> None:
