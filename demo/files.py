@@ -8,11 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from random import Random
 
+from app.topics import packs
 from demo import cast
 from demo.organisation import AGENTS, LINES, USERS
 from demo.people import PEOPLE
 from demo.plans import draw
 from demo.telling import tell
+from demo.words import Team
 from demo.workdays import ZONE
 
 AGENT_COLUMNS = ("agent", "name", "spoken_name", "email", "team", "phone", "language")
@@ -30,6 +32,13 @@ CONTACT_COLUMNS = (
     "outcome",
     "summary",
 )
+
+TOPIC_COLUMNS = ("topic", "name", "team", "words", "language")
+# Three teams do what larger municipalities have a dozen for.
+ANSWERED_BY = {
+    **dict.fromkeys(("Zorg en Jeugd", "Wonen", "Onderwijs"), Team.WERK_EN_INKOMEN),
+    **dict.fromkeys(("Parkeren", "Openbare Ruimte", "Handhaving", "Subsidies"), Team.VERGUNNINGEN),
+}
 
 DEFAULT_SEED = 1
 
@@ -49,6 +58,7 @@ def write(directory: Path, now: datetime, seed: int = DEFAULT_SEED) -> dict[str,
         "customers.csv": _write_csv(directory / "customers.csv", CUSTOMER_COLUMNS, _customers()),
         "cases.csv": _write_csv(directory / "cases.csv", CASE_COLUMNS, map(asdict, cases)),
         "contacts.csv": _write_csv(directory / "contacts.csv", CONTACT_COLUMNS, map(asdict, contacts)),
+        "topics.csv": _write_csv(directory / "topics.csv", TOPIC_COLUMNS, _topics()),
         "phonebook.json": _write_json(directory / "phonebook.json", map(asdict, cast.phonebook())),
         "lines.json": _write_json(
             directory / "lines.json", ({"number": each.number, "name": each.name} for each in LINES)
@@ -79,6 +89,13 @@ def _customers() -> Iterable[Mapping[str, object]]:
             "phones": "|".join(each.phones),
             "tags": "|".join(each.tags),
         }
+
+
+def _topics() -> Iterable[Mapping[str, object]]:
+    for each in packs.pack("nl-municipality"):
+        team = ANSWERED_BY.get(each.team, each.team if each.team in list(Team) else Team.BURGERZAKEN)
+        names = {"topic": each.key, "name": each.name, "team": team, "language": "nl"}
+        yield {**names, "words": "|".join(each.words)}
 
 
 def _write_csv(path: Path, columns: Sequence[str], rows: Iterable[Mapping[str, object]]) -> int:

@@ -20,6 +20,9 @@ from app.commands.topics import learn
 from app.db import Database
 from config import Settings
 
+# What is learnt from them is part of loading them.
+TAUGHT = (TOPICS, EXAMPLES)
+
 load_commands = AppGroup("load", help="Read records from CSV files; the same file again changes nothing.")
 
 
@@ -29,15 +32,19 @@ def _command(kind: Kind[Any]) -> click.Command:
     @click.option("--dry-run", is_flag=True, help="Check everything and write nothing.")
     @click.option("--strict", is_flag=True, help="Write nothing at all when a row is refused.")
     @click.pass_context
-    def command(context: click.Context, file: Path, dry_run: bool, strict: bool) -> None:
+    def command(context: click.Context, file: Path, dry_run: bool, strict: bool, later: bool = False) -> None:
         report = _load(settings_of(context), kind, file, dry_run=dry_run, strict=strict)
-        if kind in (TOPICS, EXAMPLES) and report.loaded and not dry_run:
+        if kind in TAUGHT and report.loaded and not dry_run and not later:
             learn(settings_of(context))
         if kind in (AGENTS, LINES, CASES) and not dry_run:
             _tell_of_deserted_teams(settings_of(context))
         if report.refused:
             context.exit(1)
 
+    if kind in TAUGHT:
+        command = click.option("--later", is_flag=True, help="Leave it to a worker to learn from them.")(
+            command
+        )
     return command
 
 

@@ -14,12 +14,13 @@ from app.topics.by_words import ByWords
 from app.topics.fitted import NO_TOPIC
 from app.topics.store import Known
 
-# A small matter is a topic's when so much of it has its words, and so much more than the next one's.
-SHARE, AHEAD = 0.06, 1.5
-# A large one may lend its small ones to the topic, when it is clearer still.
+# A large matter is a topic's when so much of it has its words, and so much more than the next one's; all its
+# small matters go with it.
 SHARE_OF_ALL, AHEAD_OF_ALL = 0.1, 2.5
-# So little of it has anybody's words that it is nobody's here.
-NOBODYS = 0.03
+# One of these by itself takes more; against the large one that it is of, more still.
+SHARE, SHARE_AGAINST, AHEAD = 0.25, 0.4, 1.5
+# From here on it is doubtful whose it is, and nobody learns from it.
+DOUBT = 0.15
 MET = 0.5
 WORTH, WORTH_NOBODYS = 0.5, 0.4
 
@@ -46,11 +47,18 @@ def sentences(known: Sequence[Known], examples: Sequence[tuple[str, str | None]]
             size = sum(number for _, number in of_groups.values())
             lent = _owner(of_all, size, SHARE_OF_ALL, AHEAD_OF_ALL)
             for group, (hits, number) in of_groups.items():
-                owner = _owner(hits, number, SHARE, AHEAD) or lent
-                if owner is None and sum(hits.values()) > NOBODYS * number:
-                    continue  # somebody's, and nobody knows whose
-                found += _of_group(topic, group, owner or NO_TOPIC, labels)
-    return found
+                own = _owner(hits, number, SHARE_AGAINST if lent else SHARE, AHEAD)
+                if own is None and _is_doubtful(hits, number, lent):
+                    continue
+                found += _of_group(topic, group, own or lent or NO_TOPIC, labels)
+    found += [Sentence(text, NO_TOPIC, 1.0, True) for text in packs.no_topic()]
+    # A bank's customer who speaks of a card means one of the bank's topics, whatever others think of it.
+    return [one for one in found if one.topic or not _is_met(one.text, by_words)]
+
+
+def _is_met(text: str, by_words: ByWords) -> bool:
+    scores, _ = by_words.scores(text, hearing.language_of(hearing.words(text)))
+    return max(scores.values(), default=0.0) >= MET
 
 
 def _groups(topic: packs.PackTopic) -> list[str]:
@@ -77,6 +85,11 @@ def _hits(
 def _owner(hits: Counter[str], number: int, share: float, ahead: float) -> str | None:
     (first, most), (_, next_most) = [*hits.most_common(2), ("", 0), ("", 0)][:2]
     return first if most >= max(2, share * number) and most >= ahead * next_most else None
+
+
+def _is_doubtful(hits: Counter[str], number: int, lent: str | None) -> bool:
+    """Tell whether another topic than that of the large matter has much of a small one."""
+    return any(topic != lent and count >= max(3, DOUBT * number) for topic, count in hits.items())
 
 
 def _of_group(topic: packs.PackTopic, group: str, owner: str, labels: dict[str, str]) -> list[Sentence]:

@@ -66,16 +66,6 @@ class Vocabulary:
             found |= {place: weight / length for place, weight in weights.items()}
         return found
 
-    def known_share(self, text: str) -> float:
-        """Return which share of the words that may tell has been met before; 0 when there is none."""
-        telling = hearing.telling(hearing.words(text))
-        places = self.places[WHOLE]
-        met = sum(
-            any("w:" + hearing.stem(word, language) in places for language in (hearing.NL, hearing.EN))
-            for word in telling
-        )
-        return met / len(telling) if telling else 0.0
-
 
 def features(text: str, compounds: Compounds, language: str | None = None) -> tuple[list[str], list[str]]:
     """Return what a sentence's words, and pieces of them, say."""
@@ -101,16 +91,10 @@ class Trust:
     bias: float
     sure_from: float  # a score of which nearly all are right
 
-    def score(self, top: float, ahead: float, known: float, count: int) -> float:
-        value = self.bias + sum(
-            weight * one for weight, one in zip(self.weights, evidence(top, ahead, known, count), strict=True)
-        )
+    def score(self, what: tuple[float, ...]) -> float:
+        """Return how often such a guess is right; `what` is of Fitted.look()."""
+        value = self.bias + sum(weight * one for weight, one in zip(self.weights, what, strict=True))
         return 1 / (1 + exp(-max(-30.0, min(30.0, value))))
-
-
-def evidence(top: float, ahead: float, known: float, count: int) -> tuple[float, ...]:
-    """Return what trust goes by. `top`, `ahead`: of the weighing; `known`: a share; `count`: of words."""
-    return (top, ahead, known, 1.0 if count < 2 else 0.0)
 
 
 @dataclass(frozen=True)
@@ -133,14 +117,31 @@ class Fitted:
         weighed: Floats = np.array(list(found.values()), np.float32) @ rows + self.bias
         return weighed
 
-    def guess(self, text: str, language: str | None = None) -> Guess:
+    def look(self, text: str, language: str | None = None) -> tuple[str, tuple[float, ...]]:
+        """Return the likeliest topic, and what speaks for it: how much it weighs, how far it is ahead of the
+        next one, which share of the telling words was ever met, and whether there is but one of these."""
         weighed = self.weighed(text, language)
         best = int(weighed.argmax())
         top = float(weighed[best])
         ahead = top - float(np.partition(weighed, -2)[-2]) if len(weighed) > 1 else top
-        known, count = self.vocabulary.known_share(text), len(hearing.telling(hearing.words(text)))
-        score = self.trust.score(top, ahead, known, count) if known else 0.0
-        return Guess(self.topics[best], round(score, 3), self._why(text, best, language))
+        telling = hearing.telling(hearing.words(text))
+        met = sum(self._is_met(word) for word in telling)
+        if not met:
+            return NO_TOPIC, (0.0, 0.0, 0.0, 1.0)
+        return self.topics[best], (top, ahead, met / len(telling), 1.0 if len(telling) < 2 else 0.0)
+
+    def _is_met(self, word: str) -> bool:
+        """Tell whether a word, in either language, told something where this was learnt."""
+        places = self.vocabulary.places[WHOLE]
+        rows = [places.get("w:" + hearing.stem(word, language)) for language in (hearing.NL, hearing.EN)]
+        return any(row is not None and bool(self.weights[row].any()) for row in rows)
+
+    def guess(self, text: str, language: str | None = None) -> Guess:
+        topic, what = self.look(text, language)
+        if topic == NO_TOPIC:
+            return Guess(topic, 0.0, ())
+        why = self._why(text, self.topics.index(topic), language)
+        return Guess(topic, round(self.trust.score(what), 3), why)
 
     def _why(self, text: str, topic: int, language: str | None) -> tuple[str, ...]:
         """Return the words that speak most for a topic."""

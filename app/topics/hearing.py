@@ -9,7 +9,14 @@ from collections.abc import Callable, Iterator, Set
 from functools import cache, lru_cache
 from itertools import pairwise
 
-from app.topics.small_words import DUTCH, ENGLISH, HESITATIONS, NUMBERS, OF_EVERY_CALL
+from app.topics.small_words import (
+    DUTCH,
+    ENGLISH,
+    HESITATIONS,
+    NUMBERS,
+    OF_A_FAMILY,
+    OF_EVERY_CALL,
+)
 
 NL, EN = "nl", "en"
 # Shorter pieces of a compound say nothing: "de", "weg", "uit".
@@ -20,7 +27,7 @@ GRAMS = (3, 4, 5)
 _LETTERS = re.compile(r"[a-z0-9]+")
 _LINKS = ("", "s", "en", "n", "e", "er")
 _ONLY_DUTCH, _ONLY_ENGLISH = DUTCH - ENGLISH, ENGLISH - DUTCH
-SAYS_NOTHING = DUTCH | ENGLISH | HESITATIONS | NUMBERS | OF_EVERY_CALL
+SAYS_NOTHING = DUTCH | ENGLISH | HESITATIONS | NUMBERS | OF_EVERY_CALL | OF_A_FAMILY
 
 
 def words(text: str) -> list[str]:

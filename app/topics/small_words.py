@@ -56,3 +56,11 @@ OF_EVERY_CALL = _all(
     speak talk someone department information
     """
 )
+# Whose matter it is tells as little as that somebody calls.
+OF_A_FAMILY = _all(
+    """
+    zoon zoontje dochter dochtertje man vrouw moeder vader broer zus opa oma vriend vriendin partner tante oom
+    ex schoonmoeder schoonvader kleinkind kleinzoon kleindochter neef nicht echtgenoot echtgenote son daughter
+    husband wife mother father brother sister friend
+    """
+)

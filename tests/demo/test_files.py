@@ -15,6 +15,7 @@ COLUMNS = {
     "customers.csv": "customer,name,phones,language,postcode,tags",
     "cases.csv": "case,customer,subject,team,status,priority,opened_at,url,owner",
     "contacts.csv": "contact,case,agent,channel,direction,started_at,seconds,outcome,summary",
+    "topics.csv": "topic,name,team,words,language",
 }
 FILES = {*COLUMNS, "phonebook.json", "lines.json", "telephones.json", "users.json"}
 

@@ -1,0 +1,134 @@
+"""Is it heard what callers are about? `python -m bench.topics`: shares of sentences that nobody learnt from.
+
+The held-out sentences stand in tests/topics/held_out.txt: other topics than a pack's, each with fifteen words
+as an admin would give them. Each way of teaching is tried on them, and on what a recogniser makes of them.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.topics import packs, training
+from app.topics.fitted import Fitted
+from app.topics.spoiling import spoiled
+from app.topics.store import Known
+
+HELD_OUT = Path(__file__).parent.parent / "tests/topics/held_out.txt"
+NONE = "geen"  # what is no topic
+
+
+@dataclass(frozen=True)
+class Said:
+    """A held-out sentence, and which topics are right; none: it is a human's."""
+
+    text: str
+    right: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Shares:
+    """What came of sentences: shares of 1."""
+
+    right_of_routed: float
+    to_a_human: float
+    no_topic_to_a_human: float
+    milliseconds: float  # each
+
+    def __str__(self) -> str:
+        return (
+            f"right of routed {self.right_of_routed:.1%}, to a human {self.to_a_human:.1%}, "
+            f"no topic to a human {self.no_topic_to_a_human:.1%}, {self.milliseconds:.2f} ms each"
+        )
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """The topics of the held-out set, and what was said of each."""
+
+    topics: tuple[Known, ...]
+    said: Mapping[str, Sequence[str]]
+    of_pack: Mapping[str, frozenset[str]]  # what each is called in the pack
+
+    def sentences(self, *, by_pack: bool = False, every: int = 1, start: int = 0) -> list[Said]:
+        """Return the sentences, or each `every`th from `start` on, with the right topics."""
+        found = []
+        for key, texts in self.said.items():
+            names = self.of_pack.get(key, frozenset()) if by_pack else frozenset({key} - {NONE})
+            found += [Said(text, names) for text in texts[start::every]]
+        return found
+
+
+def held_out() -> HeldOut:
+    said, of_pack, known = {}, {}, []
+    for one in packs.read(HELD_OUT):
+        texts = list(one.sentences())
+        marks = [text for text in texts if text.startswith("pack:")]
+        said[one.key] = [text for text in texts if text not in marks]
+        of_pack[one.key] = frozenset(name.strip() for mark in marks for name in mark[5:].split(","))
+        if one.key != NONE:
+            known.append(Known(one.key, one.name, one.team, one.words, "nl"))
+    return HeldOut(tuple(known), said, of_pack)
+
+
+def by_words(of: HeldOut) -> Fitted:
+    """Learn from fifteen words a topic alone."""
+    return training.fit(of.topics, [])[0]
+
+
+def by_pack() -> Fitted:
+    """Learn from the pack as it is loaded."""
+    pack = packs.pack("nl-municipality")
+    known = [Known(one.key, one.name, one.team, one.words, "nl") for one in pack]
+    return training.fit(known, [(text, one.key) for one in pack for text in one.sentences()])[0]
+
+
+def by_examples(of: HeldOut, start: int) -> Fitted:
+    """Learn from the words, and from every second held-out sentence from `start` on."""
+    examples = [(text, key) for key, texts in of.said.items() if key != NONE for text in texts[start::2]]
+    return training.fit(of.topics, examples)[0]
+
+
+def shares(fitted: Fitted, said: Sequence[Said], *, is_spoiled: bool = False) -> Shares:
+    """Return what comes of sentences, as they stand or as a recogniser spoils them."""
+    texts = [spoiled(one.text, place) if is_spoiled else one.text for place, one in enumerate(said)]
+    began = time.perf_counter()
+    guesses = [fitted.guess(text) for text in texts]
+    milliseconds = 1000 * (time.perf_counter() - began) / len(texts)
+    sure = [bool(guess.topic) and guess.score >= fitted.trust.sure_from for guess in guesses]
+    routed = [place for place, one in enumerate(said) if sure[place] and one.right]
+    with_topic = sum(bool(one.right) for one in said)
+    without = len(said) - with_topic
+    wrongly = sum(sure) - len(routed)
+    right = sum(guesses[place].topic in said[place].right for place in routed)
+    return Shares(
+        right / len(routed) if routed else 1.0,
+        1 - len(routed) / with_topic if with_topic else 0.0,
+        1 - wrongly / without if without else 1.0,
+        milliseconds,
+    )
+
+
+def tried() -> Iterator[tuple[str, Shares]]:
+    """Yield each way of teaching with what came of it."""
+    of = held_out()
+    ways = [
+        ("fifteen words", by_words(of), of.sentences()),
+        ("the pack", by_pack(), of.sentences(by_pack=True)),
+    ]
+    ways += [
+        (f"words and {half} half as examples", by_examples(of, start), of.sentences(every=2, start=1 - start))
+        for start, half in enumerate(("one", "the other"))
+    ]
+    for name, fitted, said in ways:
+        yield name, shares(fitted, said)
+        yield f"{name}, spoiled", shares(fitted, said, is_spoiled=True)
+
+
+def main() -> None:
+    for name, found in tried():
+        print(f"{name:46s} {found}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
