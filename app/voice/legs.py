@@ -69,7 +69,9 @@ def open_room(session: Session, call: Call, now: datetime) -> CallRoom:
         leg.sid = call.sid if is_parent and not dialled else None
         leg.added_at = leg.answered_at = now
         leg.asked_at = leg.joined_at = leg.left_at = leg.coaches = None
-        leg.on_hold = leg.muted = leg.closes_room = leg.goes = False
+        leg.on_hold = leg.muted = leg.goes = False
+        # Whoever's conversation it is ends it by leaving, as before, unless they hand it over.
+        leg.closes_room = role == LegRole.AGENT
         leg.sequence = -1
         session.add(leg)
     session.flush()

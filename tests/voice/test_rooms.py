@@ -19,7 +19,7 @@ from app.records.callers import Case
 from app.records.calls import Call, CallState, Outcome
 from app.records.legs import HandOver, HandOverKind, HandOverOutcome, HandOverPhase
 from app.records.promises import Promise
-from app.voice import handing_over
+from app.voice import handing_over, holding
 from app.voice.hand_over import Event
 from app.voice.handing_over import Wish
 from app.voice.held import held
@@ -406,3 +406,37 @@ def test_a_line_that_drops_within_a_hand_over_is_rung_back_by_the_same_agent(tal
     assert talk.lives == set()
     last = told("bram", "transfer")[-1]
     assert (last["outcome"], last["promise"]) == ("customer_left", promise.id)
+
+
+def test_a_hold_that_is_over_leaves_a_conversation_like_any(talk: Exchange) -> None:
+    def holds(*, on: bool) -> None:
+        with db.transaction() as session:
+            call = held(session, talk.call.sid)
+            holding.hold(session, call, "anna", datetime.now(UTC), on=on)
+        talk.settle()
+
+    holds(on=True)
+    assert talk.labels() == {"leg1": False, "leg0": True}
+    assert "Anna is zo weer bij u" in talk.listens(talk.call.sid)
+    assert talk.room is not None
+    assert talk.room.people["leg1"]["end_conference_on_exit"] is False
+    holds(on=False)
+    assert talk.labels() == {"leg1": False, "leg0": False}
+    assert talk.room.people["leg1"]["end_conference_on_exit"] is True
+
+    talk.hangs_up(ANNAS)
+    talk.settle()
+
+    assert (stored(talk).outcome, talk.lives) == (Outcome.TALKED, set())
+
+
+def test_nobody_hangs_up_on_who_is_on_hold(talk: Exchange) -> None:
+    with db.transaction() as session:
+        holding.hold(session, held(session, talk.call.sid), "anna", datetime.now(UTC), on=True)
+    talk.settle()
+    talk.hangs_up(ANNAS)
+    talk.settle()
+
+    call = stored(talk)
+    assert (call.state, call.bridged_to) == (CallState.RINGING, None)
+    assert talk.call.sid in talk.lives
