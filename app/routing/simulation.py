@@ -103,9 +103,9 @@ class Simulated:
         known, facts = walked.known, self.start.facts
         why = sentences.to_agent(walked.step.reason)
         reason = sentences.words(
-            why, facts.agents[agent].language, facts.line.calendar.timezone, known.now, kind="reason"
+            why, known.agents[agent].language, facts.line.calendar.timezone, known.now, kind="reason"
         )
-        facts = replace(facts, caller=known.caller, owner=known.owner)
+        facts = replace(facts, caller=known.caller, owner=known.owner, heard=known.heard)
         return screen_pop.screen_pop(_no_call(), facts, reason=reason, ring_expected=True)
 
 

@@ -8,13 +8,17 @@ from sqlalchemy import select
 
 from app import db
 from app.clock import utcnow
+from app.deployment import Deployment
 from app.forgetting import erasure
 from app.records.agents import DeskEvent, Intent
 from app.records.callers import Customer
 from app.records.calls import Call, CallStep, Inbox
 from app.records.lines import Line as OurLine
 from app.records.topics import Topic
+from app.routing import simulation
+from app.routing.asked_call import AskedCall
 from app.topics import store
+from config import Settings
 from tests import factories, town
 from tests.factories import LINE
 from tests.telephone import Another, Line
@@ -189,3 +193,23 @@ def test_a_recorded_voice_is_a_caller_like_any_other(call: Line) -> None:
     assert call.rings is not None
     pop = pop_at(call.rings.removeprefix("client:"))
     assert pop["sounds_recorded"] is True
+
+
+@pytest.mark.parametrize(
+    ("answer", "kinds", "target"),
+    [
+        ("heard: mijn container met afval", ["asked", "team"], "dora"),
+        ("heard: zaaknummer 2026 0815", ["asked", "owner"], "bram"),
+        ("nothing", ["asked", "team"], None),
+    ],
+)
+def test_the_simulator_leads_from_an_answer_to_where_a_call_would(
+    call: Line, settings: Settings, answer: str, kinds: list[str], target: str | None
+) -> None:
+    asked = AskedCall.read({"from": STRANGER, "line": LINE, "answers": [answer]}, "NL")
+    with db.reading() as session:
+        done = simulation.simulate(session, asked, now=utcnow(), deployment=Deployment.of(settings))
+    steps = done.as_json("nl")["steps"]
+    assert [one["kind"] for one in steps] == kinds
+    assert target in (None, steps[1]["target"])
+    assert steps[0]["says"][0].startswith("open_question")
