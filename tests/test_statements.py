@@ -277,6 +277,9 @@ def test_no_call_looks_through_a_table(client: FlaskClient, house: None, setting
         usual.dial_ends("completed", DialCallDuration="60").hangs_up()
         for call in (busy, stranger):
             call.comes_in()
+            if call is stranger:
+                said = "met Jansen, 1012 AB, zaaknummer 12345"
+                call.post(call.attribute("Gather", "action"), SpeechResult=said)
             call.dial_ends("no-answer").hangs_up()
 
     assert any("WITH taken AS" in statement or "UPDATE agent_slots" in statement for statement, _ in asked)

@@ -6,7 +6,7 @@ Nothing of it is spoken: it chooses who is rung, and what they see as said, not 
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, func, literal_column, select
 
 from app.db import Reader
 from app.records.callers import Case, Customer, digits_of
@@ -20,6 +20,8 @@ LONGEST = 1000  # of what is kept
 LEAST_CONFIDENCE = 0.35
 # So many live in an area of four digits at the most, in the largest cities; of more nobody is looked for.
 MOST_OF_AN_AREA = 5000
+# As the index has it.
+AREA: ColumnElement[str] = func.substr(Customer.postcode, literal_column("1"), literal_column("4"))
 _MOST_NUMBERS = 4
 _LEAST_DIGITS = 3
 
@@ -97,7 +99,7 @@ def _customer(reader: Reader, text: str, said: list[spoken.Spoken]) -> str | Non
     code = codes.pop()
     rows = reader.execute(
         select(Customer.key, Customer.name, Customer.postcode)
-        .where(func.substr(Customer.postcode, 1, 4) == code[:4])
+        .where(AREA == code[:4])
         .limit(MOST_OF_AN_AREA + 1)
     ).all()
     if len(rows) > MOST_OF_AN_AREA:
