@@ -21,7 +21,7 @@ LEAST_CONFIDENCE = 0.35
 # So many live in an area of four digits at the most, in the largest cities; of more nobody is looked for.
 MOST_OF_AN_AREA = 5000
 # As the index has it.
-AREA: ColumnElement[str] = func.substr(Customer.postcode, literal_column("1"), literal_column("4"))
+_area: ColumnElement[str] = func.substr(Customer.postcode, literal_column("1"), literal_column("4"))
 _MOST_NUMBERS = 4
 _LEAST_DIGITS = 3
 
@@ -99,7 +99,7 @@ def _customer(reader: Reader, text: str, said: list[spoken.Spoken]) -> str | Non
     code = codes.pop()
     rows = reader.execute(
         select(Customer.key, Customer.name, Customer.postcode)
-        .where(AREA == code[:4])
+        .where(_area == code[:4])
         .limit(MOST_OF_AN_AREA + 1)
     ).all()
     if len(rows) > MOST_OF_AN_AREA:
