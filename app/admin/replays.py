@@ -32,12 +32,16 @@ def page() -> Response:
     now = utcnow()
     since = _day(request.args.get("since")) or web.in_their_zone(now - timedelta(days=USUAL_DAYS))
     until = _day(request.args.get("until")) or web.in_their_zone(now)
-    found = Compared()
+    found, total, done = Compared(), 0, _count(request.args.get("done"))
     if "since" in request.args and since <= until:
         with patient_reading() as session:
             rules = rules_of(session, draft=True)
             ends = until + timedelta(days=1)
-            found = comparing.compare(session, rules, since, ends, request.args.get("after") or None)
+            after, part = request.args.get("after") or None, comparing.AT_A_TIME
+            found = comparing.compare(session, rules, since, ends, after, part)
+            done += found.calls
+            if found.next or after:
+                total = max(comparing.count(session, since, ends), done)
             names = ledger.names_of(session)
     else:
         names = {}
@@ -45,6 +49,10 @@ def page() -> Response:
         render_template(
             "admin/simulate_replay.html",
             found=found,
+            is_in_parts=total > 0,
+            total=total,
+            done=done,
+            most_listed=MOST_LISTED,
             is_asked="since" in request.args,
             is_backwards=since > until,
             changes=found.changes[:MOST_LISTED],
@@ -56,6 +64,11 @@ def page() -> Response:
             w=words,
         )
     )
+
+
+def _count(text: str | None) -> int:
+    """Return how many calls the parts before this one had; 0 for what is no number."""
+    return int(text) if text and text.isascii() and text.isdecimal() and len(text) < 9 else 0
 
 
 def _day(text: str | None) -> datetime | None:

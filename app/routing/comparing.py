@@ -11,7 +11,7 @@ from itertools import groupby
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import func, select, tuple_
 from sqlalchemy.orm import Session
 
 from app.records.agents import Agent
@@ -163,12 +163,22 @@ def _who_works_here(session: Session) -> Iterable[str]:
     return session.scalars(select(Agent.key).where(Agent.enabled))
 
 
+def count(session: Session, since: datetime, until: datetime) -> int:
+    """Return how many calls came in from `since` up to `until`."""
+    counted = select(func.count()).select_from(Call)
+    return session.scalar(counted.where(*_of_period(since, until))) or 0
+
+
+def _of_period(since: datetime, until: datetime) -> tuple[Any, ...]:
+    return (Call.created_at >= since, Call.created_at < until, Call.direction == Direction.INBOUND)
+
+
 def _calls(
     session: Session, since: datetime, until: datetime, after: str | None, limit: int
 ) -> Sequence[Any]:
     statement = (
         select(Call.created_at, Call.sid)
-        .where(Call.created_at >= since, Call.created_at < until, Call.direction == Direction.INBOUND)
+        .where(*_of_period(since, until))
         .order_by(Call.created_at, Call.sid)
         .limit(limit)
     )

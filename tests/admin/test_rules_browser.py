@@ -10,8 +10,9 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, expect
 
 import config
 from app import db
+from app.clock import utcnow
 from app.records.agents import Role
-from app.routing import last_week, publishing
+from app.routing import comparing, last_week, publishing
 from tests import factories
 from tests.axe import violations
 from tests.desk import office
@@ -321,3 +322,28 @@ def test_nothing_stands_in_the_way_of_anybody(browser: Browser, url: str) -> Non
         assert violations(page) == [], how
         assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth"), how
         page.context.close()
+
+
+def test_a_long_period_is_replayed_by_itself_part_after_part(
+    browser: Browser, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(comparing, "AT_A_TIME", 2)
+    with db.transaction() as session:
+        draft = {"rules": [{"id": "r1", "then": {"only": "promise"}}]}
+        publishing.save(session, draft, based_on=1, revision=None, who="anna@example.nl", now=utcnow())
+    page = comes_in(browser, url, width=390)
+    complaints = complaints_of(page)
+    parts: list[str] = []
+    page.on("response", lambda answer: parts.append(answer.url) if "after=" in answer.url else None)
+
+    page.goto(f"{url}/admin/simulate/replay?since=2026-01-01&until=2099-01-01")
+
+    expect(page.locator("#replay-over")).to_have_text("Alle gesprekken van deze periode zijn nagespeeld.")
+    expect(page.locator("#replay-progress")).to_contain_text("5 van de 5 gesprekken nagespeeld")
+    expect(page.locator("[data-figure=calls]")).to_have_text("5")
+    expect(page.locator("#replay-list tbody tr")).to_have_count(5)
+    assert len(parts) == 2
+    assert violations(page) == []
+    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    assert complaints == []
+    page.context.close()

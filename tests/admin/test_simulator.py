@@ -140,6 +140,7 @@ def test_the_draft_is_held_against_the_calls_of_a_period(
 
     assert f"call={call.sid}" in page.text
     assert "belofte van Anna Jansen" in page.text
+    assert "nagespeeld" not in page.text, "of one part nothing is left"
     recorded = client.get(f"/admin/simulate?call={call.sid}&draft=yes")
     assert "Belofte: Anna Jansen belt terug" in recorded.text
 
