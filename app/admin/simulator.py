@@ -10,17 +10,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, undefer
 
 from app import catalogue, web
-from app.admin import simulated_form
+from app.admin import call_list, simulated_form
 from app.admin.simulated_form import Form
 from app.audit.log import What
 from app.clock import utcnow
 from app.db import patient_reading, reading, transaction
 from app.deployment import Defaults, Deployment
 from app.door.looking import looked
-from app.door.sign_in import OVERSEERS, current, has_desk, require_role
+from app.door.sign_in import OVERSEERS, current, has_desk, reach, require_role
 from app.promises import ledger
 from app.records.agents import Agent, Role
-from app.records.calls import CallStep
+from app.records.calls import Call, CallStep
 from app.records.lines import Line
 from app.routing import kept, simulation, starting, trials
 from app.routing.answers import Answer
@@ -88,6 +88,7 @@ def _shown(said: Any) -> Shown:
                 answers = answers or list(asked.answers)
                 shown.asked = json.dumps(asked.as_json() | {"answers": []}, ensure_ascii=False)
                 start = starting.of(session, asked, rules, utcnow(), deployment)
+                _check_reach(session, asked, start)
             start = starting.with_answers(session, start, answers, utcnow(), deployment)
             done = simulation.go(start, answers)
             shown.told = _told(session, done, [str(one) for one in answers])
@@ -142,10 +143,19 @@ def _asked(session: Session, said: Any, form: Form, deployment: Deployment) -> A
     return asked
 
 
+def _check_reach(session: Session, asked: AskedCall, start: Start) -> None:
+    """Refuse a number of whose cases none is the reader's to see: the page shows whose, and what about."""
+    seen = reach(session)
+    cases = [case.team for customer in start.facts.caller.customers for case in customer.cases]
+    if asked.number and cases and not any(seen.covers(team) for team in cases):
+        raise NotACall(Mistake("from", "simulate_not_yours"))
+
+
 def _recorded(session: Session, sid: str, rules: Rules, deployment: Deployment) -> Start:
     step = session.get(CallStep, (sid, 1), options=[undefer(CallStep.situation)])
+    is_seen = session.scalar(select(Call.sid).where(Call.sid == sid, call_list.seen_by(reach(session))))
     try:
-        if step is None:
+        if step is None or is_seen is None:
             raise kept.UnknownForm("no such call")
         return starting.of_kept(session, step, rules, deployment)
     except (kept.UnknownForm, KeyError, ValueError):

@@ -145,6 +145,29 @@ def test_the_draft_is_held_against_the_calls_of_a_period(
     assert "Belofte: Anna Jansen belt terug" in recorded.text
 
 
+def test_a_supervisor_tries_no_caller_of_another_team(client: FlaskClient, another: Another) -> None:
+    call = another().comes_in()
+    call.hangs_up()
+    with db.transaction() as session:
+        for team in ("Belastingen", "Burgerzaken"):
+            office.user(session, None, Role.SUPERVISOR, email=f"{team.lower()}@example.nl", teams=[team])
+
+    def tries(team: str) -> list[bool]:
+        token = office.sign_in(client, f"{team}@example.nl")
+        form = {"kind": "number", "number": ADA, "line": LINE, "csrf": token}
+        pages = (
+            client.post("/admin/simulate", data=form),
+            client.get(f"/admin/simulate?call={call.sid}"),
+        )
+        return ["Anna Jansen wordt gebeld" in unescape(page.text) for page in pages]
+
+    assert tries("burgerzaken") == [True, True]
+    assert tries("belastingen") == [False, False]
+    with db.reading() as session:
+        looks = session.scalars(select(AuditPending).where(AuditPending.what == What.CALL_TRIED)).all()
+    assert [one.who for one in looks] == ["burgerzaken@example.nl"]
+
+
 def test_who_oversees_may_look_and_only_an_admin_saves(flask_app: Flask) -> None:
     for who, status in (("anna", 403), ("auditor", 200), ("supervisor", 200), ("admin", 200)):
         client = flask_app.test_client()
