@@ -72,8 +72,8 @@ def test_every_text_stands_there_in_every_language_with_the_same_values(kind: st
 
 # Every value that a text may hold is the one or the other, so that a new one is thought about.
 COUNTS = set(
-    """added calls cells closed corrections count days expected left live loaded messages minutes most notes
-    promises refused seconds seen sentences topics tried""".split()
+    """added calls cells closed corrections count days done expected left live loaded messages minutes most
+    notes promises refused seconds seen sentences topics total tried""".split()
 )
 NO_COUNTS = set(
     """about above address after agent anchor asked at before begin body browser cause choices columns day
@@ -103,6 +103,8 @@ BENDS_NOTHING = {
     *((f"problem.{code}", "expected") for code in ("too_few_cells", "too_many_cells")),
     ("command.audit_forgot", "days"),  # at least thirty
     ("problem.before_what_is_kept", "days"),  # at least thirty
+    *(("simulate.replayed", value) for value in ("done", "total")),  # more than ten thousand
+    ("simulate.listed_first", "count"),  # three hundred
     ("problem.wrong_type", "expected"),  # a type: no count at all
 }
 
