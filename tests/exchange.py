@@ -38,6 +38,7 @@ class Exchange:
     lives: set[str] = field(default_factory=set)  # SIDs of calls that go on
     bridged: bool = True  # the first two, without a room
     loses_actions: bool = False  # what is next for who dialled is never asked
+    never_arrive: set[str] = field(default_factory=set)  # hang up on the way into a room, without news
     hears: dict[str, ET.Element] = field(default_factory=dict)  # what a call was answered last, outside rooms
     later: timedelta = timedelta(0)
     _done: dict[str, int] = field(default_factory=lambda: {"redirects": 0, "placed": 0, "ended": 0})
@@ -179,6 +180,9 @@ class Exchange:
 
     def _follow(self, sid: str, reply: ET.Element) -> None:
         conference = reply.find(".//Conference")
+        if conference is not None and sid in self.never_arrive:
+            self.lives.discard(sid)
+            return
         if conference is None:
             self.hears[sid] = reply
             if reply.find("Hangup") is not None and len(list(reply)) == 1:

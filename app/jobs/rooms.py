@@ -5,7 +5,7 @@ carrier is harmless when it is asked twice.
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from app import db
 from app.carrier.rest import FOR_GOOD, Carrier, Participant, with_parameters
+from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import Clock, going_on_from
 from app.db import Moment
 from app.deployment import Deployment
@@ -93,6 +94,7 @@ class _Round:
     is_under_way: bool
     customer_is_missing: bool
     is_over: bool
+    overdue: tuple[tuple[int, str], ...] = ()  # on their way into the room for too long: number and SID
 
 
 @dataclass
@@ -115,9 +117,20 @@ class _Keeper:
             self._again(round_)
             if round_.customer_is_missing:
                 sweep.look_up(self.sid, self.carrier, self.deployment, self.clock())
+            self._ask_about_overdue(round_)
             done = [self._ask(ask, round_) for ask in round_.asks]
             if not done or not all(done):
                 return
+
+    def _ask_about_overdue(self, round_: _Round) -> None:
+        """Who hung up on the way into the room was never in it: the carrier says whether they come."""
+        for number, sid in round_.overdue:
+            try:
+                over = self.carrier.call(sid).status in CARRIER_SAYS_ENDED
+            except CarrierError as error:
+                over = error.status == 404
+            if over:
+                self._is_gone(number)
 
     def _again(self, round_: _Round) -> None:
         """Look again in its time, or at once when something was wanted meanwhile."""
@@ -175,7 +188,14 @@ class _Keeper:
         )
         is_missing = seen is not None and call.state == CallState.TALKING and self._is_missing(rows, seen)
         return _Round(
-            room.version, room.name, room.conference_sid, asks, is_under_way, is_missing, is_over=False
+            version=room.version,
+            name=room.name,
+            conference=room.conference_sid,
+            asks=asks,
+            is_under_way=is_under_way,
+            customer_is_missing=is_missing,
+            is_over=False,
+            overdue=tuple(_overdue(rows, now)),
         )
 
     def _is_missing(self, rows: Sequence[CallLeg], seen: Mapping[str, Participant]) -> bool:
@@ -343,6 +363,15 @@ class _Keeper:
             closes_room=ask.closes_room,
             coaches=ask.coaches,
         )
+
+
+def _overdue(rows: Sequence[CallLeg], now: datetime) -> Iterator[tuple[int, str]]:
+    """Yield who of ours picked up, or was put through, and isn't in the room a moment later."""
+    for leg in rows:
+        since = max(filter(None, (leg.asked_at, leg.answered_at)), default=None)
+        is_awaited = leg.joined_at is None and leg.left_at is None and leg.answered_at is not None
+        if leg.agent is not None and leg.sid and is_awaited and since and now - since > FOLLOWS_WITHIN:
+            yield leg.number, leg.sid
 
 
 def _was_there(leg: CallLeg, before: datetime) -> bool:

@@ -440,3 +440,15 @@ def test_nobody_hangs_up_on_who_is_on_hold(talk: Exchange) -> None:
     call = stored(talk)
     assert (call.state, call.bridged_to) == (CallState.RINGING, None)
     assert talk.call.sid in talk.lives
+
+
+def test_who_hangs_up_on_the_way_into_the_room_is_not_waited_for(talk: Exchange, fake: FakeCarrier) -> None:
+    talk.never_arrive.add(ANNAS)
+    begins(talk)
+    fake.knows(ANNAS, "completed")
+    talk.settle(later=3)
+
+    assert "Er wordt een collega voor u gebeld" in talk.listens(talk.call.sid)
+    talk.picks_up()
+    talk.settle()
+    assert talk.labels() == CUSTOMER_AND_BRAM
