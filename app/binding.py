@@ -8,6 +8,7 @@ from app.callers import numbers
 from app.door import mails
 from app.messages import senders
 from app.promises import caps
+from app.screen import offering
 from config import Settings
 
 
@@ -18,5 +19,6 @@ def bind(settings: Settings) -> None:
     numbers.bind(settings.callable_countries)
     caps.bind(settings.caps, settings.default_country)
     senders.bind(settings.text_sender)
+    offering.bind(settings.public_url)
     audit_keys.bind(settings.all_secret_keys)
     mails.bind(settings.mail is not None)

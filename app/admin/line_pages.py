@@ -130,7 +130,7 @@ def save(number: str) -> Response:
 def _save(known: Line | None, said: Mapping[str, str]) -> Response:
     body: dict[str, object] = {name: said.get(name, "") for name in TEXTS}
     body |= {"hours": notation.as_kept(said.get("hours", "")), "records_messages": "records_messages" in said}
-    body["asks"] = "asks" in said
+    body |= {name: name in said for name in ("asks", "sends_screen")}
     emptied = tuple(name for name in ("greeting", "question") if not said.get(name))
     try:
         with transaction() as session:
@@ -245,8 +245,8 @@ def _said_of(line: Line) -> dict[str, str]:
     """Return a line as its form has it."""
     said = {name: getattr(line, name) for name in TEXTS}
     said["hours"] = notation.as_shown(line.hours, web.language())
-    said |= {"asks": "yes"} if line.asks else {}
-    return said | ({"records_messages": "yes"} if line.records_messages else {})
+    ticked = ("asks", "records_messages", "sends_screen")
+    return said | {name: "yes" for name in ticked if getattr(line, name)}
 
 
 def _form(

@@ -20,7 +20,7 @@ _SETTINGS = {
     "agents": ("team", "enabled", "language", "absent_from", "absent_until"),
     "lines": (
         *("team", "hours", "timezone", "language", "country", "greeting", "records_messages", "dates"),
-        *("asks", "question"),
+        *("asks", "question", "sends_screen"),
     ),
     "topics": ("name", "team", "words", "language"),
 }

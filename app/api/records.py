@@ -70,7 +70,7 @@ class AgentRecord(Record):
 
 
 class LineRecord(Record):
-    only_api = frozenset({"greeting", "records_messages", "asks", "question", "dates"})
+    only_api = frozenset({"greeting", "records_messages", "asks", "question", "sends_screen", "dates"})
 
     number: NumberOfALine = Field(description="about_phone", json_schema_extra={"maxLength": 32})
     name: Name
@@ -87,6 +87,7 @@ class LineRecord(Record):
     question: Annotated[str, Field(max_length=300), PARAGRAPHS] | None = Field(
         None, description="about_question"
     )
+    sends_screen: YesOrNo | None = Field(None, description="about_sends_screen")
     dates: OwnDates | None = Field(None, description="about_dates")
 
 

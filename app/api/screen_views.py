@@ -112,7 +112,6 @@ def offer_screen(call_sid: str) -> ResponseReturnValue:
             actor(),
             _life(),
             now,
-            public_url=settings().public_url,
             way=Way(said.by),
             number=said.number,
             country=places.country_of(session, line) or settings().default_country,

@@ -49,6 +49,7 @@ class Line(Answer):
     records_messages: bool
     asks: bool
     question: str
+    sends_screen: bool
     dates: Annotated[list[dict[str, str]], DATES]
 
     @classmethod

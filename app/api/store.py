@@ -184,6 +184,7 @@ def _write_agents(session: Session, records: list[AgentRecord]) -> None:
 
 def _write_lines(session: Session, records: list[LineRecord]) -> None:
     new = {"greeting": "", "records_messages": False, "asks": True, "question": "", "dates": ""}
+    new |= {"sends_screen": False}
     rows = [row | new for row in _rows(records)]
     _upsert(session, _table(Line), rows, key=("number",), keep=new.keys())
     for record in records:

@@ -145,7 +145,6 @@ def offer(call_sid: str) -> Response:
             actor(),
             _life(),
             now,
-            public_url=settings.public_url,
             way=by,
             number=form.get("number", "").strip(),
             country=places.country_of(session, line) or settings.default_country,

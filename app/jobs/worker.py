@@ -29,6 +29,7 @@ from app.jobs.schedule import QUEUE, Schedule, listen
 from app.jobs.timetable import Timetable
 from app.messages import senders
 from app.promises import caps
+from app.screen import offering
 from config import ConfigurationError, Settings, load
 
 log = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ def prepare(settings: Settings) -> Schedule:
     numbers.bind(settings.callable_countries)
     caps.bind(settings.caps, settings.default_country)
     senders.bind(settings.text_sender)
+    offering.bind(settings.public_url)
     audit_keys.bind(settings.all_secret_keys)
     mails.bind(settings.mail is not None)
     stopped = threading.Event()

@@ -220,29 +220,28 @@ def answer(
 
 def write(
     session: Session,
+    call: Call,
     number: str,
     body: str,
     author: Agent,
     now: datetime,
     *,
     channel: MessageChannel,
-    line: str,
-    customer: str | None,
-    case: str | None,
+    of_its_own: bool = False,
 ) -> Message:
-    """Let a message leave in the name of an agent who has asked for it with a press."""
+    """Let a message leave in the name of an agent who has asked for it with a press, or of its own accord."""
     message = Message(
         sid=_new_sid(),
         direction=Direction.OUTBOUND,
         channel=channel,
         number=number,
-        line=line,
+        line=call.line,
         body=body,
-        customer=customer,
-        case=case,
+        customer=call.customer,
+        case=call.case,
         agent=author.key,
         team=author.team,
-        author=author.key,
+        author=None if of_its_own else author.key,
         status="waiting",
         at=now,
         handled_at=now,

@@ -1,6 +1,6 @@
 """Which numbers of ours do people call, and when is somebody there?"""
 
-from sqlalchemy import String, Text, true
+from sqlalchemy import String, Text, false, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base
@@ -24,3 +24,5 @@ class Line(Base):
     # Whom nobody knows is asked once what it is about; else they ring through.
     asks: Mapped[bool] = mapped_column(default=True, server_default=true())
     question: Mapped[str] = mapped_column(Text, default="", server_default="")  # empty: the house's words
+    # A link to the screen beside the call goes to known callers by itself, as soon as they talk.
+    sends_screen: Mapped[bool] = mapped_column(default=False, server_default=false())

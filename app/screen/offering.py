@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import catalogue
@@ -12,11 +13,22 @@ from app.errors import InvalidField, NotNow
 from app.lines import places
 from app.messages import messages
 from app.records.agents import Agent
+from app.records.callers import Direction
 from app.records.calls import Call
+from app.records.lines import Line
 from app.records.messages import MessageChannel
 from app.records.screen import ScreenPage, Way
 from app.screen import pages, ways_in
 from app.screen.pages import Life
+
+_public_url = ""
+
+
+def bind(public_url: str) -> None:
+    """Say once, when a process starts, under which address customers reach us (PUBLIC_URL)."""
+    global _public_url
+    _public_url = public_url
+
 
 _CHANNELS = {Way.SMS: MessageChannel.SMS, Way.WHATSAPP: MessageChannel.WHATSAPP}
 
@@ -29,7 +41,6 @@ def link(
     life: Life,
     now: datetime,
     *,
-    public_url: str,
     way: Way = Way.SMS,
     number: str = "",
     country: str = "NL",
@@ -47,21 +58,53 @@ def link(
         raise NotNow("not_a_number")
     _may_be_sent(session, to, way, now)
     page = pages.made_for(session, call, agent, now)
-    secret = ways_in.new_link(page)
-    message = messages.write(
-        session,
-        to,
-        catalogue.text("screen.message", page.language, link=f"{public_url}/s/{secret}"),
-        session.get_one(Agent, agent),
-        now,
-        channel=_CHANNELS[way],
-        line=call.line,
-        customer=call.customer,
-        case=call.case,
-    )
-    page.message = message.sid
+    _send(session, call, page, to, way, session.get_one(Agent, agent), now)
     _is_offered(session, call, page, way, agent, who, now)
     return page
+
+
+def by_itself(session: Session, call: Call, agent: str, now: datetime) -> None:
+    """Text a link to a known caller who has begun to talk, where their line does so; nothing where it can't.
+
+    Once for a call, and like all that leaves by itself only so often to one number.
+    """
+    number = call.remote_e164
+    if call.direction != Direction.INBOUND or call.customer is None or not numbers.may_be_texted(number):
+        return
+    sends = session.scalar(select(Line.sends_screen).where(Line.number == call.line))
+    if not sends or number is None or why_not(session, number) or messages.has_enough(session, number, now):
+        return
+    if pages.of_call(session, call.sid) is not None:
+        return
+    page = pages.made_for(session, call, agent, now)
+    _send(session, call, page, number, Way.SMS, session.get_one(Agent, agent), now, of_its_own=True)
+    page.way, page.offered_at, page.agent = Way.SMS, now, agent
+    pages.changed(session, page, now)
+
+
+def _send(
+    session: Session,
+    call: Call,
+    page: ScreenPage,
+    to: str,
+    way: Way,
+    agent: Agent,
+    now: datetime,
+    *,
+    of_its_own: bool = False,
+) -> None:
+    link = f"{_public_url}/s/{ways_in.new_link(page)}"
+    message = messages.write(
+        session,
+        call,
+        to,
+        catalogue.text("screen.message", page.language, link=link),
+        agent,
+        now,
+        channel=_CHANNELS[way],
+        of_its_own=of_its_own,
+    )
+    page.message = message.sid
 
 
 def ways_to(session: Session, call: Call, now: datetime) -> list[Way]:

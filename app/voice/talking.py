@@ -10,6 +10,7 @@ from app.outgoing import conversations
 from app.outgoing.conversations import leave_contact
 from app.records import lifecycle
 from app.records.calls import Call, CallState, CallStep, Outcome, StepOutcome
+from app.screen import offering
 from app.voice import settling
 from app.voice import steps as call_steps
 from app.voice.held import tell_desk
@@ -28,6 +29,7 @@ def talks(session: Session, call: Call, step: CallStep, now: datetime) -> None:
     settling.as_they_begin(session, call, step, now, since=max(now, step.started_at))
     presence.talks(session, step.agent, call.sid, step.number, now)
     tell_desk(session, step.agent, call, "talking", now)
+    offering.by_itself(session, call, step.agent, now)
 
 
 def never_talked(session: Session, call: Call, step: CallStep, now: datetime) -> None:

@@ -10,6 +10,7 @@ from app import db
 from app.door import guessing
 from app.records.audit import AuditPending
 from app.records.calls import Call
+from app.records.lines import Line
 from app.records.messages import Message, MessageStop
 from app.records.screen import ScreenPage
 from app.screen import ways_in
@@ -316,6 +317,33 @@ def test_by_whatsapp_it_goes_to_who_wrote_to_us_there(anna: Agent, flask_app: Fl
     with db.reading() as session:
         sent = session.scalars(select(Message).where(Message.direction == "outbound")).one()
         assert (sent.channel, sent.number) == ("whatsapp", ADA)
+
+
+def test_a_line_that_does_so_texts_known_callers_a_link_by_itself(
+    flask_app: Flask, settings: Settings
+) -> None:
+    table.set_up()
+    with db.transaction() as session:
+        session.get_one(Line, factories.LINE).sends_screen = True
+
+    anna = Agent(flask_app, settings)
+
+    assert Customer(flask_app).post(table.link_in_message()).location == "/b"
+    assert "kijkt mee sinds" in anna.panel()
+    with db.transaction() as session:
+        sent = session.scalars(select(Message)).one()
+        assert (sent.author, sent.number, sent.agent) == (None, ADA, "anna")
+
+
+def test_strangers_are_texted_nothing_by_itself(flask_app: Flask, settings: Settings) -> None:
+    table.set_up()
+    with db.transaction() as session:
+        session.get_one(Line, factories.LINE).sends_screen = True
+
+    Agent(flask_app, settings, BEN)
+
+    with db.reading() as session:
+        assert session.scalars(select(Message)).all() == []
 
 
 def test_a_form_that_comes_from_elsewhere_is_refused(ada: Customer) -> None:
