@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from app import db
@@ -20,6 +21,7 @@ from app.routing.asked_call import AskedCall
 from app.topics import store
 from config import Settings
 from tests import factories, town
+from tests.desk.office import sign_in, user
 from tests.factories import LINE
 from tests.telephone import Another, Line
 
@@ -213,3 +215,18 @@ def test_the_simulator_leads_from_an_answer_to_where_a_call_would(
     assert [one["kind"] for one in steps] == kinds
     assert target in (None, steps[1]["target"])
     assert steps[0]["says"][0].startswith("open_question")
+
+
+def test_the_card_says_what_was_heard_and_that_nobody_checked_it(call: Line, client: FlaskClient) -> None:
+    answers(call, "zaaknummer 2026 0815")
+    with db.transaction() as session:
+        email = user(session, "bram")
+    token = sign_in(client, email)
+
+    card = client.get(f"/desk/calls/{call.sid}/card").text
+    assert "Zegt te zijn: Johanna de Vries. Niet gecontroleerd." in card
+    assert "zaaknummer 2026 0815" in card
+    assert "1234AB" not in card, "masked until then"
+
+    client.post(f"/desk/calls/{call.sid}/checked", data={"csrf": token})
+    assert town.call(call.sid).customer == "vries", "now it is they"
