@@ -33,7 +33,8 @@ from tests.routing.test_conditions import any_call, any_condition
 
 Json = dict[str, Any]
 
-# `RULES_EXAMPLES=10000 pytest tests/routing/test_prover.py` looks longer.
+# `RULES_EXAMPLES=700 pytest tests/routing/test_prover.py --hypothesis-seed=…` looks longer. No test may
+# take more than seven minutes (tests/watch.py): for more, other seeds.
 EXAMPLES = int(os.environ.get("RULES_EXAMPLES", "40"))
 GROUND = Ground((LINE,), 3, date(2026, 11, 24))
 THENS: tuple[Json, ...] = ({}, {"only": "promise"}, {"first": "supervisor"}, {"wait_for_owner_seconds": 9})
