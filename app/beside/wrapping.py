@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.beside import about
 from app.errors import InvalidField
 from app.records.agents import Agent
 from app.records.beside import Cause, WrapUp
@@ -48,12 +49,13 @@ def save(
     outcome: str,
     cause: str | None,
     next_step: str | None,
+    topic: str | None = None,
     now: datetime,
 ) -> None:
     """Keep how an agent wraps up a call of theirs; with None what stands there stays.
 
-    Raises InvalidField when there is no such cause, or the next step is too long. The call is held by the
-    caller of this function.
+    Raises InvalidField when there is no such cause or topic, or the next step is too long. The call is held
+    by the caller of this function.
     """
     if cause and session.get(Cause, cause) is None:
         raise InvalidField("cause", "choose one of the list")
@@ -62,14 +64,16 @@ def save(
         raise InvalidField("next_step", f"write {LONGEST_STEP} characters at most")
     row = of(session, call.sid, agent)
     if row is None:
-        if not (outcome or cause or step):
+        if not (outcome or cause or step or topic):
             return
         team = session.scalar(select(Agent.team).where(Agent.key == agent)) or ""
-        row = WrapUp(call_sid=call.sid, agent=agent, team=team, cause="", next_step="")
+        row = WrapUp(call_sid=call.sid, agent=agent, team=team, cause="", next_step="", topic="")
         session.add(row)
     row.outcome, row.case, row.at = outcome, call.case, call.bridged_at or call.created_at
     row.cause = row.cause if cause is None else cause
     row.next_step = row.next_step if step is None else step
+    if topic is not None:
+        about.say(session, call, row, topic, now)
 
 
 def is_about(session: Session, call: Call) -> None:

@@ -25,7 +25,7 @@ from app import catalogue, web
 from app.agents import desk_events
 from app.audit import log as audit
 from app.audit.log import What
-from app.beside import asking, wrapping
+from app.beside import about, asking, wrapping
 from app.callbacks import outbound
 from app.clock import utcnow
 from app.db import reading, transaction
@@ -192,6 +192,8 @@ def _wrapping(db: Session, card: CallCard, agent: str, now: datetime) -> dict[st
         "call_sid": card.sid,
         "wrapped": said,
         "causes": wrapping.causes(db, chosen=said.cause),
+        "topics": about.choices(db) if card.heard else (),
+        "about": row.topic if row else "",
         "suggested": suggested.of_call(db, card.sid, agent, said, now),
         "ring_at": _ring_at(db, card),
         "colleagues": _colleagues(db, card, agent),
@@ -377,6 +379,7 @@ def notes(call_sid: str) -> Response:
                 summary=request.form.get("summary", ""),
                 cause=request.form.get("cause"),
                 next_step=request.form.get("next_step"),
+                topic=request.form.get("topic"),
                 now=now,
             )
     except InvalidField as error:

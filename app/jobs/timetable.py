@@ -18,6 +18,7 @@ from app.door import authenticators
 from app.door.mails import SEND_MAIL
 from app.forgetting import requests
 from app.jobs import (
+    about,
     absences,
     audit,
     backfill,
@@ -248,6 +249,7 @@ class Timetable:
             "topics": Job(
                 Way.QUEUED, topics.learn, lambda moments: topic_store.learning_due(), every_seconds=3.0
             ),
+            "heard": Job(Way.QUEUED, lambda: about.work_off(utcnow()), every_seconds=60.0),
             "audit_head": Job(Way.QUEUED, audit.tell_head, every_seconds=AN_HOUR),
             "seals": Job(Way.QUEUED, self._seal_anew, every_seconds=AN_HOUR),
             "old": Job(Way.QUEUED, lambda: retention.forget_old(self.keep, utcnow()), every_seconds=AN_HOUR),

@@ -38,6 +38,7 @@ class WrapUp(Base):
     outcome: Mapped[str] = mapped_column(String(20), default="", server_default="")
     cause: Mapped[str] = mapped_column(String(60), default="", server_default="")  # empty: none was chosen
     next_step: Mapped[str] = mapped_column(String(120), default="", server_default="")
+    topic: Mapped[str] = mapped_column(String(121), default="", server_default="")  # what it was about
     at: Mapped[datetime] = mapped_column(UtcDateTime)  # when the conversation began
 
 

@@ -71,6 +71,7 @@ class Call(Base):
         Index("ix_calls_created_at_sid", "created_at", "sid"),
         partial_index("ix_calls_customer_created_at", "customer", "created_at", where="customer IS NOT NULL"),
         partial_index("ix_calls_claimed", "claimed", where="claimed IS NOT NULL"),
+        partial_index("ix_calls_learn_at", "learn_at", where="learn_at IS NOT NULL"),
         partial_index("ix_calls_promise", "promise", where="promise IS NOT NULL"),
         partial_index(
             "ix_calls_outcome_created_at", "outcome", "created_at", "sid", where="outcome IS NOT NULL"
@@ -109,6 +110,8 @@ class Call(Base):
     # not asked, or not answered yet.
     heard: Mapped[dict[str, Any] | None] = mapped_column(Json)
     claimed: Mapped[str | None] = mapped_column(String(121))  # the customer whom they say to be, unchecked
+    # When topics may learn from what was heard: see beside/about.py. None: there is nothing, or they have.
+    learn_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     step: Mapped[int] = mapped_column(Integer, default=0)  # the number of the step that is going on

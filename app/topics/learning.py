@@ -14,8 +14,8 @@ from app.topics.store import Known
 # A longer sentence is a story, and most of its words are about something else.
 MOST_WORDS = 12
 SHORTEST_WORD = 4
-# Of one call alone a word may be a name. An agent's word counts for two.
-SHOWN_FROM, WORTH_OF_AGENT = 2, 2
+# Of one call alone a word may be a name, whoever says so. An agent's word counts for two.
+SHOWN_FROM, WORTH_OF_AGENT = 3, 2
 _IS_SHOWN = or_(
     TopicSynonym.state != SynonymState.HEARD,
     TopicSynonym.calls + WORTH_OF_AGENT * TopicSynonym.corrections >= SHOWN_FROM,

@@ -159,11 +159,12 @@ def save_notes(
     now: datetime,
     cause: str | None = None,
     next_step: str | None = None,
+    topic: str | None = None,
 ) -> None:
     """Keep what an agent notes of a call: of a conversation as the contact on its case, else as a note.
 
-    “Solved” closes the case. With None cause and next step stay as they are. Raises InvalidField when the
-    call never was this agent's, outcome or cause is none, or a text is too long.
+    “Solved” closes the case. With None cause, next step and topic stay as they are. Raises InvalidField when
+    the call never was this agent's, outcome, cause or topic is none, or a text is too long.
     """
     call = _offered(session, call_sid, agent)
     if outcome and outcome not in OUTCOMES:
@@ -177,7 +178,9 @@ def save_notes(
             callback_outcome.by_word(session, call_sid, agent, now)
         elif outcome and step is not None:
             settling.by_word(session, call, step, agent, now)
-        wrapping.save(session, call, agent, outcome=outcome, cause=cause, next_step=next_step, now=now)
+        wrapping.save(
+            session, call, agent, outcome=outcome, cause=cause, next_step=next_step, topic=topic, now=now
+        )
     conversations.write_down(session, call, agent, Words(outcome, summary), now)
     _wait_for_who_writes(session, call, agent, now)
 

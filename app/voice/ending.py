@@ -5,6 +5,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from app.agents import presence
+from app.beside import about
 from app.deployment import Deployment
 from app.forgetting import naming
 from app.lines import places
@@ -92,4 +93,5 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
         owing.confirm_by_message(session, call, now)
     for agent in {call.bridged_to, waited_for, step.agent if step else None} - {None}:
         tell_desk(session, str(agent), call, "ended", now)
+    about.call_ends(call, now)
     naming.it_ends(session, call, now)

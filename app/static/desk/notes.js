@@ -12,7 +12,7 @@ const LONGEST_UNSAVED_MILLISECONDS = 5000;
 const KEEP = `rechtdoor.notes.${desk.dataset.agent}.`;
 const KEPT_FOR_MILLISECONDS = 7 * 24 * 3600 * 1000;
 // What else than the note's own words is sent along, and put back.
-const FIELDS = ["cause", "next_step"];
+const FIELDS = ["topic", "cause", "next_step"];
 
 const pins = document.querySelector("#pinned-notes");
 const unsaved = new Map(); // call -> what it should say
