@@ -52,6 +52,7 @@ def sentences(known: Sequence[Known], examples: Sequence[tuple[str, str | None]]
                     continue
                 found += _of_group(topic, group, own or lent or NO_TOPIC, labels)
     found += [Sentence(text, NO_TOPIC, 1.0, True) for text in packs.no_topic()]
+    found += [Sentence(text, NO_TOPIC, 1.0, False) for text in packs.no_topic_terms()]
     # A bank's customer who speaks of a card means one of the bank's topics, whatever others think of it.
     return [one for one in found if one.topic or not _is_met(one.text, by_words)]
 

@@ -97,6 +97,18 @@ class Trust:
         return 1 / (1 + exp(-max(-30.0, min(30.0, value))))
 
 
+EVIDENCE = 8
+
+
+def _evidence(top: float, ahead: float, telling: int, met: int) -> tuple[float, ...]:
+    """Return what speaks for a guess: what it weighs, how far it is ahead of the next one, how many words
+    told, and how many of these were never met. Far off, and far ahead, count otherwise than a little."""
+    return (
+        *(top, ahead, met / telling, float(telling < 2)),
+        *(min(telling, 6) / 6, min(telling - met, 3) / 3, min(top, 0.0) ** 2, min(ahead, 0.5)),
+    )
+
+
 @dataclass(frozen=True)
 class Fitted:
     """All that a worker learnt of one revision."""
@@ -118,8 +130,7 @@ class Fitted:
         return weighed
 
     def look(self, text: str, language: str | None = None) -> tuple[str, tuple[float, ...]]:
-        """Return the likeliest topic, and what speaks for it: how much it weighs, how far it is ahead of the
-        next one, which share of the telling words was ever met, and whether there is but one of these."""
+        """Return the likeliest topic, and what speaks for it, EVIDENCE figures."""
         weighed = self.weighed(text, language)
         best = int(weighed.argmax())
         top = float(weighed[best])
@@ -127,8 +138,8 @@ class Fitted:
         telling = hearing.telling(hearing.words(text))
         met = sum(self._is_met(word) for word in telling)
         if not met:
-            return NO_TOPIC, (0.0, 0.0, 0.0, 1.0)
-        return self.topics[best], (top, ahead, met / len(telling), 1.0 if len(telling) < 2 else 0.0)
+            return NO_TOPIC, (0.0,) * EVIDENCE
+        return self.topics[best], _evidence(top, ahead, len(telling), met)
 
     def _is_met(self, word: str) -> bool:
         """Tell whether a word, in either language, told something where this was learnt."""

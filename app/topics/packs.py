@@ -44,14 +44,34 @@ def pack(name: str) -> tuple[PackTopic, ...]:
 
 @cache
 def no_topic() -> tuple[str, ...]:
-    """Return sentences, and words, that are about no topic of anybody."""
-    said: list[str] = []
-    for line in (FOLDER / f"{NO_TOPIC}.txt").read_text(encoding="utf-8").splitlines():
-        if line.startswith("+"):
-            said += (term.strip() for term in line.removeprefix("+").split("|"))
-        elif line and not line.startswith("-"):
-            said.append(line)
-    return tuple(dict.fromkeys(said))
+    """Return sentences that are about no topic of anybody."""
+    lines = _lines_of_none()
+    return tuple(dict.fromkeys(line for line in lines if not line.startswith(("-", "+"))))
+
+
+@cache
+def no_topic_terms() -> tuple[str, ...]:
+    """Return words that go with no topic of anybody."""
+    terms = [line.removeprefix("+").split("|") for line in _lines_of_none() if line.startswith("+")]
+    return tuple(dict.fromkeys(term.strip() for some in terms for term in some))
+
+
+def ways(name: str) -> dict[str, str]:
+    """Return of which way of saying, or round of writing, each sentence is, of a pack and of no topic."""
+    found = {
+        text: f"{one.key}/{group}" for one in pack(name) for group, said in one.says.items() for text in said
+    }
+    way = ""
+    for line in _lines_of_none():
+        if line.startswith("-"):
+            way = line.removeprefix("-").strip()
+        elif not line.startswith("+"):
+            found.setdefault(line, f"/{way}")
+    return found
+
+
+def _lines_of_none() -> list[str]:
+    return list(filter(None, (FOLDER / f"{NO_TOPIC}.txt").read_text(encoding="utf-8").splitlines()))
 
 
 def read(path: Path) -> list[PackTopic]:

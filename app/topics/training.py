@@ -3,7 +3,7 @@
 scikit-learn is imported here only, and only when something is learnt.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from app.topics import background, hearing
 from app.topics.background import Sentence
-from app.topics.fitted import NO_TOPIC, Fitted, Floats, Trust, Vocabulary
+from app.topics.fitted import EVIDENCE, NO_TOPIC, Fitted, Floats, Trust, Vocabulary
 from app.topics.hearing import Compounds
 from app.topics.spoiling import spoiled
 from app.topics.store import Known
@@ -65,6 +65,31 @@ def fit(known: Sequence[Known], examples: Sequence[tuple[str, str | None]]) -> t
     return Fitted(topics, vocabulary, weights, bias, trust, tuple(sorted(words))), report
 
 
+def without(
+    known: Sequence[Known], examples: Sequence[tuple[str, str | None]], part_of: Mapping[str, int]
+) -> Report:
+    """Return how right it is on parts of what was said, each left out in turn: nothing alike is learnt.
+
+    `part_of` gives the part of each sentence; what it doesn't name is always learnt from. The trust is
+    that of what is learnt from everything.
+    """
+    trust = fit(known, examples)[0].trust
+    taught = _everything(known, examples)
+    topics = tuple(sorted({one.topic for one in taught}))
+    seen: list[Seen] = []
+    for part in sorted(set(part_of.values())):
+        out = [one for one in taught if one.is_said and part_of.get(one.text) == part]
+        kept = [one for one in taught if not (one.is_said and part_of.get(one.text) == part)]
+        words = {word for one in kept for word in hearing.words(one.text)}
+        vocabulary = Vocabulary.of((one.text for one in kept), Compounds(words))
+        weights, bias = _learn(_rows(vocabulary, [one.text for one in kept]), kept, topics)
+        tried = Fitted(topics, vocabulary, weights, bias, trust)
+        for place, one in enumerate(out):
+            seen.append(_seen(tried, one.text, one.topic))
+            seen.append(_seen(tried, spoiled(one.text, place), one.topic, is_spoiled=True))
+    return _report(seen, trust, len(taught))
+
+
 def _everything(known: Sequence[Known], examples: Sequence[tuple[str, str | None]]) -> list[Sentence]:
     keys = {one.key for one in known}
     taught = [Sentence(text, topic or NO_TOPIC, 1.0, True) for text, topic in examples]
@@ -112,7 +137,7 @@ def _learn(rows: Any, taught: Sequence[Sentence], topics: Sequence[str]) -> tupl
 class Seen:
     """What it made of a sentence that it had not learnt from."""
 
-    what: tuple[float, ...]  # see evidence()
+    what: tuple[float, ...]  # see Fitted.look()
     is_right: bool
     is_routed: bool
     has_topic: bool
@@ -131,7 +156,7 @@ def _tried(
     for number in range(FOLDS):
         kept = [place for place in range(len(taught)) if fold.get(place) != number]
         weights, bias = _learn(rows[kept], [taught[place] for place in kept], topics)
-        tried = Fitted(tuple(topics), vocabulary, weights, bias, Trust((0, 0, 0, 0), 0, 1))
+        tried = Fitted(tuple(topics), vocabulary, weights, bias, Trust((0.0,) * EVIDENCE, 0, 1))
         for place in (place for place in said if fold[place] == number):
             text, topic = taught[place].text, taught[place].topic
             seen += [_seen(tried, text, topic), _seen(tried, spoiled(text, place), topic, is_spoiled=True)]
@@ -150,8 +175,10 @@ def _trust(seen: Sequence[Seen], least_sure: float) -> Trust:
 
     routed = [one for one in seen if one.is_routed]
     if len(routed) < ENOUGH_TRIED or len({one.is_right for one in routed}) < 2:
-        return Trust((2.0, 2.0, 1.0, -0.5), 0.5, SURE_WITHOUT)
-    model = LogisticRegression(C=1.0).fit([one.what for one in routed], [one.is_right for one in routed])
+        return Trust((2.0, 2.0, 1.0, -0.5, 0.0, 0.0, 0.0, 0.0), 0.5, SURE_WITHOUT)
+    model = LogisticRegression(C=1.0, max_iter=500).fit(
+        [one.what for one in routed], [one.is_right for one in routed]
+    )
     trust = Trust(tuple(float(one) for one in model.coef_[0]), float(model.intercept_[0]), 1.0)
     clear = sorted(
         ((trust.score(one.what), one) for one in routed if not one.is_spoiled), key=lambda pair: -pair[0]
