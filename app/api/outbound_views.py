@@ -68,7 +68,7 @@ def make_call() -> ResponseReturnValue:
             return jsonify(CallMade.of({}, call_sid=sid, legs=legs.as_told(session, call)))
     except NotNow as refused:
         why = text(f"work.not_now_{refused.code}", web.language_asked_for())
-        raise ApiProblem(409, "ring_not_now", why=why, more={"why": refused.code}) from None
+        raise ApiProblem(409, "not_now", why=why, more={"why": refused.code}) from None
     except InvalidField as error:
         codes = {"customer": "no_such_customer", "number": "not_their_number", "case": "no_such_case"}
         if error.field not in codes:

@@ -81,7 +81,7 @@ def _do(call_sid: str, work: Work) -> ResponseReturnValue:
             return _told(session, call_sid, agent, now)
     except NotNow as refused:
         why = catalogue.text(f"screen.{refused.code}", web.language_asked_for(), **refused.values)
-        raise ApiProblem(409, "screen_not_now", why=why, more={"why": refused.code}) from None
+        raise ApiProblem(409, "not_now", why=why, more={"why": refused.code}) from None
     except InvalidField as error:
         words = catalogue.text(error.message, web.language_asked_for())
         raise InvalidField(error.field, words) from None

@@ -61,7 +61,7 @@ from app.db import Base
 from app.door import sessions
 from app.promises import whose
 from app.records.agents import Agent, Presence
-from app.records.callers import Case, Contact, Customer, CustomerNumber
+from app.records.callers import Case, Contact, Customer, CustomerNumber, digits_of
 from app.records.lines import Line
 from app.records.topics import Source, Topic, TopicExample
 from app.topics import store as topics
@@ -259,6 +259,8 @@ def _copy_customers(session: Session, records: list[CustomerRecord]) -> None:
 
 def _write_cases(session: Session, records: list[CaseRecord]) -> None:
     rows = _rows(records, case="key", owner="named_owner")
+    for row in rows:
+        row["digits"] = digits_of(row["key"])
     _upsert(session, _table(Case), rows, also=_named_anew)
     # Of many it is quicker to look through all that is owed.
     keys = [record.case for record in records] if len(records) < KEYS_AT_ONCE else None

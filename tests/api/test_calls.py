@@ -66,6 +66,7 @@ def called(api: Api) -> Api:
 def test_a_call_tells_each_step_with_its_reason_in_words(called: Api) -> None:
     answer = called.get("/calls/CA1", language="en")
     assert answer.json == {
+        "heard": None,
         "call_sid": "CA1",
         "direction": "inbound",
         "from": "+31612345678",

@@ -263,7 +263,8 @@ def test_the_columns_are_those_that_were_agreed() -> None:
     }
 
 
-@pytest.mark.parametrize("code", catalogue.codes("problem"))
+# What can't be done now says nothing but its reason, which has words of its own.
+@pytest.mark.parametrize("code", [code for code in catalogue.codes("problem") if code != "not_now"])
 def test_every_problem_is_told_in_both_languages(code: str) -> None:
     names = (
         "text",

@@ -26,6 +26,7 @@ from tests.parts import ROOT, clean_environment, test_settings
 FILE = "FILE"  # stands for a file that is there
 
 # Every command that asks the database something, with what it needs to come that far.
+LOADED = ("agents", "lines", "dates", "customers", "cases", "contacts", "topics", "examples")
 ASKING = {
     "carrier reconcile": (),
     "db upgrade": (),
@@ -43,7 +44,7 @@ ASKING = {
     "hooks list": (),
     "hooks remove": ("1",),
     "hooks test": ("1",),
-    **{f"load {kind}": (FILE,) for kind in ("agents", "lines", "dates", "customers", "cases", "contacts")},
+    **{f"load {kind}": (FILE,) for kind in LOADED},
     "audit forget": (),
     "audit head": (),
     "audit new-key": ("--why", "lost"),
@@ -59,6 +60,9 @@ ASKING = {
     "rules simulate": ("+31612345678",),
     "rules test": (),
     "rules versions": (),
+    "topics learn": (),
+    "topics match": ("mijn paspoort is verlopen",),
+    "topics pack": ("nl-municipality",),
     "tokens create": ("crm", "--scope", "read"),
     "tokens list": (),
     "tokens rotate": ("crm",),
@@ -82,6 +86,8 @@ FILES = {
     "Z1,K1,Paspoort,Burgerzaken,open,normal,2026-11-01T10:00:00+01:00,,\n",
     "contacts": "contact,case,agent,channel,direction,started_at,seconds,outcome,summary\n"
     "C1,Z1,anna,call,inbound,2026-11-01T10:00:00+01:00,60,,\n",
+    "topics": "topic,name,team,words,language\npas,Paspoort,Burgerzaken,paspoort|id-kaart,nl\n",
+    "examples": "text,topic\nmijn paspoort is verlopen,pas\n",
 }
 
 

@@ -20,7 +20,18 @@ STOREYS = (
 )
 # Files that make up one room, without a folder of their own.
 GROUND = {
-    *("addresses", "certificate", "debugger", "events", "faults", "settings", "sids", "sound", "tasks"),
+    *(
+        "addresses",
+        "certificate",
+        "debugger",
+        "events",
+        "faults",
+        "mishearing",
+        "settings",
+        "sids",
+        "sound",
+        "tasks",
+    ),
     *("timing", "tokens", "twiml", "webhooks"),
 }
 # Meets the rest over HTTP only.
