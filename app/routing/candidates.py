@@ -63,16 +63,17 @@ def colleagues(situation: Situation, owner: AgentFacts | None) -> Iterator[Candi
         for agent in sorted(members, key=lambda one: (one.idle_since or situation.now, one.key)):
             listed.add(agent.key)
             kind = StepKind.COLLEAGUE if owner is not None else StepKind.TEAM
-            yield agent, kind, Sentence(_why_team(situation, owner), name(agent) | {"team": agent.team})
+            yield agent, kind, Sentence(_why_team(situation, owner, team), name(agent) | {"team": agent.team})
 
 
-def _why_team(situation: Situation, owner: AgentFacts | None) -> str:
+def _why_team(situation: Situation, owner: AgentFacts | None, team: str | None) -> str:
     case = situation.caller.case
     if case is not None and case.avoided is not None:
         return "team_another_wanted"
     if owner is not None:
         return "team_instead_of_owner"
-    if situation.heard is not None and situation.heard.topic is not None:
+    # Nobody of the topic's team may be there: whoever else is rung isn't of it.
+    if situation.heard is not None and situation.heard.topic is not None and team == situation.heard.team:
         return "team_of_topic"
     if situation.caller.e164 is None:
         return "team_withheld"

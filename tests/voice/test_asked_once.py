@@ -87,6 +87,8 @@ def test_a_topic_chooses_the_people(call: Line) -> None:
     assert (heard(call)["taken_for"], heard(call)["topic"]) == ("topic", "afval")
     call.dial_ends("no-answer")
     assert call.rings in {"client:anna", "client:bram", "client:carla"}, "then whoever is of the line"
+    reasons = [one.reason for one in town.steps(call.sid)]
+    assert reasons == ["asked", "team_of_topic", "team_unknown"], "who is told no more than is so"
 
 
 @pytest.mark.parametrize(
