@@ -71,7 +71,8 @@ def test_both_see_what_the_other_does(
     panel.get_by_role("button", name="Lees een code voor").click()
     code = panel.locator(".screen-code strong").inner_text()
     telephone.goto(f"{url}/s")
-    # With the keyboard alone: the field has the focus.
+    # With the keyboard alone: the field has the focus, once the page is drawn.
+    expect(telephone.get_by_role("textbox")).to_be_focused()
     telephone.keyboard.type(code)
     telephone.keyboard.press("Enter")
     expect(telephone.get_by_role("heading", name="U praat met Anna")).to_be_visible()
