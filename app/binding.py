@@ -1,7 +1,7 @@
 """What does a process that serves, or does one command, hold by as long as it lives?"""
 
 # Every table stands in the metadata before the first statement: they refer to each other by name.
-import app.records.all  # noqa: F401
+import app.records.all  # noqa: F401  # imported for that alone
 from app import bus, db
 from app.audit import keys as audit_keys
 from app.callers import numbers

@@ -128,6 +128,7 @@ def _as_waiting(
 
 def _waiting(session: Session, reach: Reach) -> Sequence[Call]:
     theirs = or_(
+        # Nobody waits for a team that is NULL: then this is not true, whatever the type of the column.
         Call.waiting_for_agent.is_(None) & reach.of(Call.waiting_for_team),  # type: ignore[arg-type]
         reach.of_agent(Call.waiting_for_agent),
     )

@@ -1,6 +1,6 @@
 """Which tables are there? Importing this puts all of them into the metadata."""
 
-from app.records import (  # noqa: F401
+from app.records import (  # noqa: F401  # imported for their tables alone
     access,
     agents,
     audit,

@@ -71,6 +71,7 @@ def _count(session: Session, topic: str, word: str, by_agent: bool, now: datetim
     column = TopicSynonym.corrections if by_agent else TopicSynonym.calls
     is_it = (TopicSynonym.topic == topic, TopicSynonym.word == word)
     once_more = update(TopicSynonym).where(*is_it).values({column: column + 1, TopicSynonym.last_at: now})
+    # An UPDATE's result counts its rows; SQLAlchemy's types promise that of no statement.
     if session.execute(once_more).rowcount:  # type: ignore[attr-defined]
         return
     row = TopicSynonym(

@@ -71,6 +71,7 @@ def changed(session: Session) -> None:
     """Tell all processes, with the transaction, that topics, examples or synonyms are others now."""
     number = secrets.randbits(62)
     anew = update(TopicRevision).where(TopicRevision.name == TOPICS).values(revision=number)
+    # An UPDATE's result counts its rows; SQLAlchemy's types promise that of no statement.
     if session.execute(anew).rowcount:  # type: ignore[attr-defined]
         return
     try:

@@ -1,6 +1,7 @@
 """What does a customer say after a conversation, who is never asked, and what comes of it?"""
 
 import re
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -132,10 +133,15 @@ def at_night(sid: str) -> None:
     ],
 )
 def test_nobody_is_asked_who_should_not_be(
-    anna: FlaskClient, settings: Settings, prepare: object, from_: str, seconds: int, expected: str
+    anna: FlaskClient,
+    settings: Settings,
+    prepare: Callable[[str], object],
+    from_: str,
+    seconds: int,
+    expected: str,
 ) -> None:
     sid = talked(settings, from_, seconds)
-    prepare(sid)  # type: ignore[operator]
+    prepare(sid)
 
     assert work_off(settings) == []
     assert why_not(sid) == expected

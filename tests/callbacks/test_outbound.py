@@ -1,5 +1,6 @@
 """What if an agent rings a customer, and the customer rings back? One try, and back to who made it."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -120,11 +121,11 @@ def test_who_tried_and_is_not_free_is_not_waited_for(
 )
 def test_it_is_said_why_it_can_not_be_now_and_nothing_is_left_behind(
     deployment: Deployment,
-    prepare: object,
+    prepare: Callable[[], object],
     number: str | None,
     code: str,
 ) -> None:
-    prepare()  # type: ignore[operator]
+    prepare()
 
     with pytest.raises(NotNow) as refused:
         ring(deployment, number=number)
