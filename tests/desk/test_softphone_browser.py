@@ -33,6 +33,8 @@ ANNAS_PHONE, BENS_PHONE = "+31612344567", "+31612344568"
 KATHERINE = "+31612345677"
 # Milliseconds; long before the ring would have ended by itself.
 AT_ONCE = 10_000
+# How long the page lets a ring wait for its card; a slow machine may need longer for the card.
+CARD_WITHIN = 1200
 
 
 @pytest.fixture(scope="module")
@@ -254,7 +256,8 @@ def test_a_call_is_answered_and_ended_at_the_desk_by_keyboard_alone(desks: Desks
             "() => performance.getEntriesByType('mark').map(({ name, startTime }) => [name, startTime])"
         )
     )
-    assert marks["card-painted"] <= marks["ring-shown"]
+    waited = marks["ring-shown"] - marks["ring-heard"]
+    assert marks["card-painted"] <= marks["ring-shown"] or round(waited) >= CARD_WITHIN
     until(desk, lambda: town.presence("anna").proven_at is not None, "the proof of the ring")
 
     microphones(desk, there=False)

@@ -100,6 +100,7 @@ async function changed(open) {
 async function before(call, open) {
   const callSid = softphone.callSid;
   if (softphone.isTest || callSid === null) return;
+  performance.mark("ring-heard", { detail: callSid });
   await Promise.race([
     open(callSid).then(painted),
     new Promise((done) => setTimeout(done, CARD_WITHIN_MILLISECONDS)),
