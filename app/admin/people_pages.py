@@ -23,7 +23,7 @@ from app.admin import form_words
 from app.admin.form_words import house
 from app.agents import absences
 from app.agents.teams import deserted
-from app.api import fields, noting, writing
+from app.api import fields, writing
 from app.api.fields import Problem, Refused, Unusable
 from app.api.records import AGENTS
 from app.clock import utcnow
@@ -169,9 +169,8 @@ def set_absence(key: str) -> Response:
             )
     try:
         with transaction() as session:
-            before = noting.settings_of(session, AGENTS, key)
-            absences.plan(session, key, days["absent_from"], days["absent_until"], utcnow())
-            noting.note_change(session, AGENTS, key, before, actor())
+            first, last = days["absent_from"], days["absent_until"]
+            writing.set_absence(session, key, first, last, utcnow(), actor())
     except InvalidField as error:
         problem = Problem(error.field, str(error.message), {"text": said[error.field]})
         return _page(agent, _said_of(agent) | said, absence=[problem])

@@ -313,7 +313,9 @@ def own_hours(text: str) -> str:
     return own_date("2000-01-01", "", text, "").hours
 
 
-def calendar_day(text: str) -> date:
+def calendar_day(text: Any) -> date:
+    if not isinstance(text, str):
+        raise Unusable("wrong_type", expected="string")
     found = day_of(text)
     if found is None:
         raise Unusable("not_a_date", text=_short(text))

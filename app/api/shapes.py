@@ -1,6 +1,7 @@
 """What do our answers look like? Each shape is read from a row, becomes JSON, and describes itself."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
@@ -108,6 +109,16 @@ class Presence(Answer):
     back_at: At | None
     wrap_up_until: At | None
     call_sid: str | None
+
+
+class Absence(Answer):
+    agent: str = Field(validation_alias="key")
+    from_: date | None = Field(
+        validation_alias="absent_from", serialization_alias="from", description="about_absent_from"
+    )
+    until: date | None = Field(validation_alias="absent_until")
+    has_begun: bool
+    back_at: At | None = Field(description="about_absent_back_at")
 
 
 class Step(Answer):
@@ -366,6 +377,7 @@ EXAMPLES: dict[str, Any] = {
         "outcome": "promise made",
         "summary": "Stuurt vandaag nog een kopie van de huurovereenkomst.",
     },
+    "AbsenceWritten": {"from": "2126-07-22", "until": "2126-08-09"},
     "PresenceWritten": {"state": "available", "reach": "desk"},
     "Heartbeat": {"visible": True, "softphone": "ready"},
     "TransferWritten": {"to": "bram", "kind": "warm", "why": "Belt over haar paspoort, spoed."},

@@ -14,6 +14,7 @@ from werkzeug.routing import RequestRedirect
 
 from app import catalogue, db, web
 from app.api import (
+    absence_views,
     audit_views,
     conversation_views,
     description,
@@ -201,6 +202,7 @@ erasure_views.enter()
 number_views.enter()
 
 
+absence_views.enter()
 presence_views.enter()
 
 

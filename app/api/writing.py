@@ -1,14 +1,16 @@
 """How is one record written, whoever writes it? The API and the admin's pages put it in by the same way."""
 
 from collections.abc import Collection, Mapping
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from app.agents import absences
 from app.api import noting, store
 from app.api.fields import Defaults, Refused
-from app.api.records import CASES, CONTACTS, LINES, Kind
+from app.api.records import AGENTS, CASES, CONTACTS, LINES, Kind
 from app.audit.log import Actor
 from app.outgoing import announce
 from app.records.callers import Contact
@@ -43,6 +45,18 @@ def put(
         announce.contact_created(session, key)
     noting.note_change(session, kind, key, before, who)
     return key, is_known
+
+
+def set_absence(
+    session: Session, key: str, first: date | None, last: date | None, now: datetime, who: Actor
+) -> None:
+    """Say from which day to which an agent isn't here, or that they are, as `absences.plan()` has it.
+
+    It is written down that `who` did so. Raises InvalidField for days that make no sense.
+    """
+    before = noting.settings_of(session, AGENTS, key)
+    absences.plan(session, key, first, last, now)
+    noting.note_change(session, AGENTS, key, before, who)
 
 
 def _cases_of(session: Session, kind: Kind[Any], record: Any, key: str) -> set[str]:
