@@ -374,4 +374,7 @@ def running(
             yield Phonebox(first_line.split()[-1])
         finally:
             process.terminate()
-            process.wait(timeout=10)
+            try:
+                process.wait(timeout=PATIENCE_SECONDS)
+            except subprocess.TimeoutExpired:
+                process.kill()

@@ -27,6 +27,7 @@ import redis
 from click.testing import Result
 from flask import Flask
 from flask.testing import FlaskClient
+from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from hypothesis.internal.conjecture import engine
 from jinja2 import FileSystemBytecodeCache
@@ -56,8 +57,10 @@ from tests.parts import TELLS, migrate, test_settings
 from tests.rest_carrier import FakeCarrier, fake_carrier
 from tests.telephone import Another, Line
 
-# How quick an example is, is no property of ours: on a busy machine each may take its time.
-hypothesis_settings.register_profile("rechtdoor", hypothesis_settings(), deadline=None)
+# How quick an example is, or is made up, is no property of ours: on a busy machine each may take its time.
+hypothesis_settings.register_profile(
+    "rechtdoor", hypothesis_settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 hypothesis_settings.load_profile("rechtdoor")
 
 DATABASES = ("sqlite", "postgresql")

@@ -53,6 +53,22 @@ async function attempt(work) {
   }
 }
 
+// Asked twice at once, the answers come in either order: the later question's counts.
+function latest(path, show) {
+  let asked = 0;
+  return async () => {
+    const mine = (asked += 1);
+    const answer = await ask("GET", path);
+    if (mine === asked) show(answer);
+  };
+}
+
+// What is said and pressed arrives in the order in which it was: of two keys the later must not overtake the earlier.
+function oneByOne() {
+  let done = Promise.resolve();
+  return (work) => { done = done.then(() => attempt(work)); return done; };
+}
+
 function make(tag, className, text) {
   const element = document.createElement(tag);
   if (className) element.className = className;
@@ -104,9 +120,11 @@ function watch(sid) {
   refresh();
 }
 
-async function sayOrPress(kind, body) {
+const callersTurn = oneByOne();
+function sayOrPress(kind, body) {
   if (!callSid || (call && call.ended)) return;
-  await attempt(() => ask("POST", `/calls/${callSid}/${kind}`, { ...body, seconds: 2 }));
+  const path = `/calls/${callSid}/${kind}`;
+  callersTurn(() => ask("POST", path, { ...body, seconds: 2 }));
 }
 
 function sentenceFor(caption) {
@@ -301,9 +319,8 @@ function isSame(one, other) {
   return least < 9 ? first === second : first.slice(-9) === second.slice(-9);
 }
 
-async function showMessages() {
+const showMessages = latest("/messages", ({ messages }) => {
   const mine = fromNumber();
-  const { messages } = await ask("GET", "/messages");
   const list = $("#messages");
   const ofMine = (address) => isSame(address, mine);
   list.replaceChildren(...messages.filter((each) => ofMine(each.from) || ofMine(each.to)).map((each) => {
@@ -315,7 +332,7 @@ async function showMessages() {
     return item;
   }));
   list.scrollTop = list.scrollHeight;
-}
+});
 
 function choosePane(wanted) {
   for (const name of ["talk", "texts"]) {
@@ -341,7 +358,8 @@ function showUnread() {
 function phoneElement(address) {
   const element = $("#phone-template").content.firstElementChild.cloneNode(true);
   const path = `/endpoints/${encodeURIComponent(address)}`;
-  const press = (action, body = {}) => attempt(() => ask("POST", `${path}/${action}`, body)).then(refreshPhones);
+  const turn = oneByOne();
+  const press = (action, body = {}) => turn(() => ask("POST", `${path}/${action}`, body)).then(refreshPhones);
   $(".answer", element).addEventListener("click", () => press("answer"));
   $(".decline", element).addEventListener("click", () => press("decline"));
   $(".down", element).addEventListener("click", () => press("hangup"));
@@ -453,8 +471,7 @@ function participantItem(who, nameOfLeg) {
   return item;
 }
 
-async function refreshRooms() {
-  const { conferences } = await ask("GET", "/conferences");
+const refreshRooms = latest("/conferences", ({ conferences }) => {
   const open = conferences.filter(({ status }) => status !== "completed");
   const there = new Set(open.map(({ sid }) => sid));
   for (const section of $("#rooms").querySelectorAll("[data-sid]")) if (!there.has(section.dataset.sid)) section.remove();
@@ -473,7 +490,7 @@ async function refreshRooms() {
     section.dataset.picture = picture;
     $("ul", section).replaceChildren(...room.participants.map((who) => participantItem(who, nameOfLeg)));
   }
-}
+});
 
 // Where the telephones stand below the fold, the one that rings is at hand all the same.
 function showBell(ringing) {
@@ -487,8 +504,7 @@ function showBell(ringing) {
   };
 }
 
-async function refreshPhones() {
-  const { endpoints } = await ask("GET", "/endpoints");
+const refreshPhones = latest("/endpoints", ({ endpoints }) => {
   const there = new Set(endpoints.map(({ address }) => address));
   for (const [address, element] of phones) {
     if (!there.has(address)) {
@@ -499,7 +515,7 @@ async function refreshPhones() {
   for (const endpoint of endpoints) showPhone(endpoint);
   showBell(endpoints.find(({ state }) => state === "ringing"));
   $("#no-phones").hidden = endpoints.length > 0;
-}
+});
 
 // -- the wire
 
@@ -654,9 +670,7 @@ async function refresh() {
   }
 }
 
-async function showCalls() {
-  if (!$("#recent").open) return;
-  const { calls } = await ask("GET", "/calls");
+const listCalls = latest("/calls", ({ calls }) => {
   $("#calls").replaceChildren(...calls.slice(0, 30).map((each) => {
     const item = make("li");
     const button = make("button");
@@ -667,26 +681,36 @@ async function showCalls() {
     item.append(button);
     return item;
   }));
+});
+
+async function showCalls() {
+  if ($("#recent").open) await listCalls();
 }
 
 let unreadMails = 0;
-async function showMails() {
+function showUnreadMails() {
   const badge = $("#unread-mails");
-  if ($("#post").open) {
-    const { mails } = await ask("GET", "/mails");
-    unreadMails = 0;
-    const items = mails.toReversed().slice(0, 30).map((each) => {
-      const item = make("li", "mail");
-      item.append(make("small", "", word("mail_to", each.to.join(", "))), make("strong", "", each.subject));
-      const text = make("p");
-      text.append(...withLinks(each.text.trim()));
-      item.append(text);
-      return item;
-    });
-    $("#mails").replaceChildren(...(items.length > 0 ? items : [make("li", "", word("no_mails"))]));
-  }
   badge.hidden = unreadMails === 0;
   badge.textContent = String(unreadMails);
+}
+
+const listMails = latest("/mails", ({ mails }) => {
+  unreadMails = 0;
+  const items = mails.toReversed().slice(0, 30).map((each) => {
+    const item = make("li", "mail");
+    item.append(make("small", "", word("mail_to", each.to.join(", "))), make("strong", "", each.subject));
+    const text = make("p");
+    text.append(...withLinks(each.text.trim()));
+    item.append(text);
+    return item;
+  });
+  $("#mails").replaceChildren(...(items.length > 0 ? items : [make("li", "", word("no_mails"))]));
+  showUnreadMails();
+});
+
+async function showMails() {
+  if ($("#post").open) await listMails();
+  else showUnreadMails();
 }
 
 let planned = false;

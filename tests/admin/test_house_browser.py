@@ -41,8 +41,8 @@ def sign_in(page: Page, url: str, language: str = "nl") -> None:
     page.keyboard.press("Enter")
     page.wait_for_url(f"{url}/admin")
     if language == "en":
-        page.get_by_role("button", name="English").click()
-        page.wait_for_load_state()
+        with page.expect_navigation():
+            page.get_by_role("button", name="English").click()
 
 
 @pytest.mark.parametrize(("language", "scheme"), [("nl", "light"), ("en", "dark")])

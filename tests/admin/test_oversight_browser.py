@@ -84,6 +84,7 @@ def test_the_log_and_a_call_that_goes_on_are_everybodys_to_read(
     Line(client, settings, from_="anonymous").comes_in()
     sign_in(page, url)
     page.get_by_role("link", name=re.compile("^Gesprekken")).click()
+    expect(page.get_by_label("Telefoonnummer")).to_be_visible()
     seen(page, "calls", tmp_path)
     page.get_by_label("Telefoonnummer").fill("12")
     page.keyboard.press("Enter")

@@ -68,8 +68,8 @@ def sign_in(page: Page, url: str, language: str = "nl") -> None:
     page.wait_for_url(f"{url}/desk")
     if language == "en":
         page.locator("#me summary").click()
-        page.get_by_role("button", name="English").click()
-        page.wait_for_url(f"{url}/desk")
+        with page.expect_navigation():
+            page.get_by_role("button", name="English").click()
 
 
 def complaints_of(page: Page) -> list[str]:

@@ -18,6 +18,7 @@ from app.db import reading, transaction
 from app.records.access import UserSession
 from app.records.agents import Agent
 from config.directory import Oidc
+from phonebox.client import PATIENCE_SECONDS
 from startup.ports import free_port as port_that_is_free
 from startup.probes import answers_http
 from startup.process import Process
@@ -94,7 +95,9 @@ def fill_in(browser: httpx.Client, page: httpx.Response, **values: str) -> httpx
 
 
 def test_ada_comes_in_by_her_organisation_and_goes_out_again(ours: str, canaille: str) -> None:
-    with httpx.Client(follow_redirects=True, headers={"Accept": "text/html"}) as browser:
+    with httpx.Client(
+        follow_redirects=True, headers={"Accept": "text/html"}, timeout=PATIENCE_SECONDS
+    ) as browser:
         page = browser.get(f"{ours}/login/oidc?next=/account")
         assert str(page.url).startswith(canaille)
         page = fill_in(browser, page, login=NAME)

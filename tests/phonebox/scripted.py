@@ -125,7 +125,7 @@ class OtherHost(TwilioHttpClient):
     """The official client's own HTTP, sent to another host."""
 
     def __init__(self, base_url: str) -> None:
-        super().__init__(timeout=10)
+        super().__init__(timeout=PATIENCE_SECONDS)
         self._base_url = base_url
 
     def request(self, method: str, url: str, *args: Any, **kwargs: Any) -> TwilioResponse:

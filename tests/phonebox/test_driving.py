@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from phonebox.client import DrivingError, Phonebox, WaitedInVain, running
+from phonebox.client import PATIENCE_SECONDS, DrivingError, Phonebox, WaitedInVain, running
 from tests.phonebox.scripted import App
 
 LINE = "+31880001111"
@@ -73,7 +73,7 @@ def test_an_own_call_sid_and_more_fields_are_passed_on(app: App, phone: Phonebox
 def test_a_driver_is_told_what_is_wrong(
     phone: Phonebox, method: str, path: str, body: dict[str, object] | None, status: int, words: str
 ) -> None:
-    answer = httpx.request(method, phone.base_url + path, json=body)
+    answer = httpx.request(method, phone.base_url + path, json=body, timeout=PATIENCE_SECONDS)
 
     assert answer.status_code == status
     assert words in answer.json()["error"]
@@ -82,7 +82,7 @@ def test_a_driver_is_told_what_is_wrong(
 def test_pages_of_other_sites_may_not_drive(phone: Phonebox) -> None:
     headers = {"Origin": "http://evil.example"}
 
-    answer = httpx.post(f"{phone.base_url}/phonebox/reset", headers=headers)
+    answer = httpx.post(f"{phone.base_url}/phonebox/reset", headers=headers, timeout=PATIENCE_SECONDS)
 
     assert answer.status_code == 403
 
@@ -90,7 +90,7 @@ def test_pages_of_other_sites_may_not_drive(phone: Phonebox) -> None:
 def test_everything_that_happens_is_streamed_and_can_be_resumed(app: App, phone: Phonebox) -> None:
     app.on("/voice/incoming", "<Say>Hallo.</Say>")
     last = 0
-    with httpx.stream("GET", f"{phone.base_url}/phonebox/events?after=0") as stream:
+    with httpx.stream("GET", f"{phone.base_url}/phonebox/events?after=0", timeout=PATIENCE_SECONDS) as stream:
         call = phone.call_in(ADA, LINE)
         kinds: list[str] = []
         for line in stream.iter_lines():
@@ -104,7 +104,9 @@ def test_everything_that_happens_is_streamed_and_can_be_resumed(app: App, phone:
 
     assert {"call", "request", "caption"} <= set(kinds)
     headers = {"Last-Event-ID": str(last)}
-    with httpx.stream("GET", f"{phone.base_url}/phonebox/events", headers=headers) as stream:
+    with httpx.stream(
+        "GET", f"{phone.base_url}/phonebox/events", headers=headers, timeout=PATIENCE_SECONDS
+    ) as stream:
         first = next(line for line in stream.iter_lines() if line.startswith("id: "))
     assert first == f"id: {last + 1}"
 
@@ -130,7 +132,7 @@ def test_numbers_and_telephones_survive_a_restart(tmp_path: Path, app: App) -> N
 
     with running(app.url, speed=20, more=more) as second:
         state = second.endpoint(ANNA).state()
-        owned = httpx.get(f"{second.base_url}/phonebox/lines").json()["lines"]
+        owned = httpx.get(f"{second.base_url}/phonebox/lines", timeout=PATIENCE_SECONDS).json()["lines"]
 
     assert (state["registered"], state["behaviour"], state["answer_after"]) == (True, "answer", 2)
     assert owned == [{"number": LINE, "name": "Gemeente"}]
@@ -140,7 +142,7 @@ def test_a_port_that_is_taken_is_said_in_one_line(phone: Phonebox) -> None:
     port = phone.base_url.rpartition(":")[2]
 
     started = subprocess.run(
-        [sys.executable, "-m", "phonebox", "--port", port], capture_output=True, text=True, timeout=20
+        [sys.executable, "-m", "phonebox", "--port", port], capture_output=True, text=True
     )
 
     assert started.returncode == 1

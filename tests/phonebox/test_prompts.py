@@ -6,7 +6,7 @@ import av
 import httpx
 import pytest
 
-from phonebox.client import DrivingError, Phonebox
+from phonebox.client import PATIENCE_SECONDS, DrivingError, Phonebox
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
 from tests.phonebox.scripted import App
 
@@ -125,13 +125,13 @@ def test_a_recording_ends_with_a_key_and_can_be_fetched(app: App, phone: Phonebo
     assert int(recorded["RecordingDuration"]) >= 1
     ready = app.at("/ready")[0].form
     assert (ready["RecordingStatus"], ready["RecordingSid"]) == ("completed", recorded["RecordingSid"])
-    small = httpx.get(recorded["RecordingUrl"] + ".mp3", auth=phone_auth())
+    small = httpx.get(recorded["RecordingUrl"] + ".mp3", auth=phone_auth(), timeout=PATIENCE_SECONDS)
     assert small.headers["content-type"] == "audio/mpeg"
     with av.open(io.BytesIO(small.content)) as file:
         assert [stream.type for stream in file.streams] == ["audio"]
-    sound = httpx.get(recorded["RecordingUrl"] + ".wav", auth=phone_auth())
+    sound = httpx.get(recorded["RecordingUrl"] + ".wav", auth=phone_auth(), timeout=PATIENCE_SECONDS)
     assert sound.content.startswith(b"RIFF")
-    words = httpx.get(recorded["RecordingUrl"] + ".txt", auth=phone_auth())
+    words = httpx.get(recorded["RecordingUrl"] + ".txt", auth=phone_auth(), timeout=PATIENCE_SECONDS)
     assert words.text == "Mijn container is niet geleegd, al twee weken."
     assert ("beep", "") in call.captions
 

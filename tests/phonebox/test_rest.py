@@ -8,7 +8,7 @@ import requests
 from twilio.base.exceptions import TwilioRestException
 from twilio.rest import Client
 
-from phonebox.client import Phonebox
+from phonebox.client import PATIENCE_SECONDS, Phonebox
 from phonebox.settings import (
     DEVELOPMENT_ACCOUNT_SID,
     DEVELOPMENT_API_KEY,
@@ -258,7 +258,9 @@ def test_calls_are_found_by_number_status_parent_and_time(app: App, phone: Phone
     ],
 )
 def test_what_twilio_would_refuse_is_refused(phone: Phonebox, fields: dict[str, str], code: int) -> None:
-    answer = httpx.post(f"{phone.base_url}{ACCOUNT}/Calls.json", data=fields, auth=SIGN_IN)
+    answer = httpx.post(
+        f"{phone.base_url}{ACCOUNT}/Calls.json", data=fields, auth=SIGN_IN, timeout=PATIENCE_SECONDS
+    )
 
     assert answer.status_code == 400
     assert answer.json()["code"] == code
@@ -268,7 +270,9 @@ def test_what_twilio_would_refuse_is_refused(phone: Phonebox, fields: dict[str, 
 def test_an_unknown_field_is_named(phone: Phonebox) -> None:
     fields = {"To": ADA, "From": LINE, "Url": "http://x.nl/", "Colour": "red"}
 
-    answer = httpx.post(f"{phone.base_url}{ACCOUNT}/Calls.json", data=fields, auth=SIGN_IN)
+    answer = httpx.post(
+        f"{phone.base_url}{ACCOUNT}/Calls.json", data=fields, auth=SIGN_IN, timeout=PATIENCE_SECONDS
+    )
 
     assert "Colour" in answer.json()["message"]
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from twilio.rest import Client
 
-from phonebox.client import DrivingError, Phonebox, WaitedInVain
+from phonebox.client import PATIENCE_SECONDS, DrivingError, Phonebox, WaitedInVain
 from phonebox.network.conferences import JITTER_SECONDS
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
 from phonebox.sound import (
@@ -220,7 +220,7 @@ def test_a_voice_is_recorded_until_it_falls_silent(phone: Phonebox, app: App, tw
     ada.wait("settled")
 
     recorded = app.at("/recorded")[0].form
-    voice = samples_of(httpx.get(recorded["RecordingUrl"], auth=ACCOUNT).content)
+    voice = samples_of(httpx.get(recorded["RecordingUrl"], auth=ACCOUNT, timeout=PATIENCE_SECONDS).content)
     assert int(recorded["RecordingDuration"]) > 10
     assert share_of(voice[:1600], 600) > 0.9
     assert decibels(voice[-1600:]) < -60

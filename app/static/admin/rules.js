@@ -103,8 +103,8 @@ async function look() {
   const response = await request(`/admin/rules?${asked}`).catch(() => null);
   if (response?.status !== 200) return;
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  // Two texts between which somebody has yet to choose stay as they are.
-  if (!underway && !unsaved.size && !live.querySelector(".clash")) place(page, { quietly: true });
+  // Two texts between which somebody has yet to choose stay as they are, and what the pointer holds.
+  if (!underway && !unsaved.size && !live.querySelector(".clash, .is-dragged")) place(page, { quietly: true });
 }
 setInterval(look, LOOK_MILLISECONDS);
 document.addEventListener("visibilitychange", look);
