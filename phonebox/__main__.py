@@ -35,6 +35,12 @@ def read_arguments(arguments: Sequence[str]) -> tuple[Settings, str, int]:
     parser.add_argument("--mail-port", type=int, default=0, help="where mails are taken (default: any)")
     parser.add_argument("--app-url", default="http://127.0.0.1:8000", help="where the application answers")
     parser.add_argument("--speed", type=float, default=1.0, help="how much faster than life (default 1)")
+    parser.add_argument(
+        "--patience",
+        type=float,
+        help="how much faster than life the time goes that people have to answer, speak or press "
+        "(default: as --speed)",
+    )
     parser.add_argument("--account-sid", default=DEVELOPMENT_ACCOUNT_SID)
     parser.add_argument("--auth-token", default=DEVELOPMENT_AUTH_TOKEN)
     parser.add_argument("--api-key", default=DEVELOPMENT_API_KEY)
@@ -47,6 +53,8 @@ def read_arguments(arguments: Sequence[str]) -> tuple[Settings, str, int]:
     given = parser.parse_args(arguments)
     if given.speed <= 0:
         parser.error("--speed: a number above 0; 1 is as fast as life")
+    if given.patience is not None and given.patience <= 0:
+        parser.error("--patience: a number above 0; 1 is as long as in life")
     for name in ("phonebook", "lines", "telephones"):
         path = getattr(given, name)
         if path is not None and not path.is_file():
@@ -59,6 +67,7 @@ def read_arguments(arguments: Sequence[str]) -> tuple[Settings, str, int]:
         api_keys={given.api_key: given.api_secret},
         shared_key=SharedKey(sid, secret) if secret else None,
         speed=given.speed,
+        patience=given.patience,
         phonebook=given.phonebook,
         lines=given.lines,
         telephones=given.telephones,

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlencode
 
 Json = dict[str, Any]
 # Longer than any wait that was asked for, so that the simulator's own answer comes first.
-MARGIN_SECONDS = 10.0
+MARGIN_SECONDS = 30.0
 # How long one waits for what will happen, on a machine that may be busy with others.
 PATIENCE_SECONDS = 30.0
 
@@ -341,7 +341,7 @@ class Phonebox:
         self._http.ask("DELETE", "/phonebox/faults")
 
     def change(self, **settings: Any) -> Json:
-        """Change `speed`, `auth_token`, `shared_key`, `action_after_hangup`, `redirect_while_ringing`."""
+        """Change `speed`, `patience`, `auth_token`, `shared_key` or a switch: see `docs/phonebox.md`."""
         return self._http.ask("PUT", "/phonebox/settings", settings)[1]
 
     @property

@@ -23,7 +23,10 @@ class SharedKey:
 
 @dataclass(frozen=True)
 class Settings:
-    """The simulator's settings; `speed` divides simulated durations, never HTTP time-outs."""
+    """The simulator's settings; `speed` divides simulated durations, never HTTP time-outs.
+
+    `patience` divides the time that people have to answer, speak or press; None is as `speed`.
+    """
 
     app_url: str = "http://127.0.0.1:8000"
     account_sid: str = DEVELOPMENT_ACCOUNT_SID
@@ -31,6 +34,7 @@ class Settings:
     api_keys: Mapping[str, str] = field(default_factory=lambda: {DEVELOPMENT_API_KEY: DEVELOPMENT_API_SECRET})
     shared_key: SharedKey | None = None
     speed: float = 1.0
+    patience: float | None = None
     # Twilio's page does not say whether <Dial action> is requested once the caller is gone; both exist here.
     action_after_hangup: bool = True
     # Whether TwiML may be given to an incoming call that nobody picked up yet. Error 21220 says no: it is not

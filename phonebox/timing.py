@@ -18,10 +18,15 @@ def rfc2822(moment: datetime | None) -> str | None:
 
 
 class Clock:
-    """Simulated seconds: real ones times `speed`."""
+    """Simulated seconds: real ones times `speed`.
 
-    def __init__(self, speed: float) -> None:
+    Who has to do something has as long as `patience` says, which is how much faster than life that time goes;
+    None is as all else. A world may be quick, and whoever drives it slow.
+    """
+
+    def __init__(self, speed: float, patience: float | None = None) -> None:
         self.speed = speed
+        self.patience = patience
         self._origin = time.monotonic()
         self._before = 0.0
 
@@ -36,6 +41,10 @@ class Clock:
     async def sleep(self, seconds: float) -> None:
         """Let simulated seconds pass."""
         await asyncio.sleep(seconds / self.speed)
+
+    async def sleep_for_a_hand(self, seconds: float) -> None:
+        """Let the time pass that somebody has to answer, speak or press."""
+        await asyncio.sleep(seconds / (self.patience or self.speed))
 
 
 class Changes:

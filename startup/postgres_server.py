@@ -91,7 +91,6 @@ def postgres_server(warden: Warden, *, durable: bool = False) -> PostgresServer:
             # “Fast”: the polite signal waits until every client has gone home.
             ending=signal.SIGINT,
             ready=lambda: _accepts(folder),
-            ready_seconds=60,
         ),
         folder,
     )

@@ -5,7 +5,8 @@ import socket
 from contextlib import closing
 from urllib.parse import urlsplit
 
-SECONDS = 1.0
+# It may be there, and busy.
+SECONDS = 5.0
 
 
 def answers_http(url: str) -> bool:

@@ -36,7 +36,8 @@ class Process:
     hands: tuple[int, ...] = ()  # open files that it is given, under the same numbers
     ending: int = signal.SIGTERM
     ready: Callable[[], bool] | None = None
-    ready_seconds: float = 30.0
+    # One that ends is noticed at once; one that works on a busy machine may take long.
+    ready_seconds: float = 120.0
     end_seconds: float = 10.0
     popen: "subprocess.Popen[bytes] | None" = field(default=None, init=False)
 

@@ -112,7 +112,7 @@ VALUES ({place}, 'earlier', 'earlier', '{{}}', '2026-01-01', '2026-01-01', 1, '2
 def empty(url: str) -> None:
     """Delete all rows of a database that others have open; numbers start at one again, but in the outbox."""
     if (address := make_url(url)).get_backend_name() == "sqlite":
-        with closing(sqlite3.connect(str(address.database), timeout=10)) as file:
+        with closing(sqlite3.connect(str(address.database), timeout=60)) as file:
             file.execute("BEGIN IMMEDIATE")
             [place] = file.execute(_NEXT_IN_OUTBOX).fetchone()
             # What refuses to be deleted from is asked again afterwards.

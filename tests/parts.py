@@ -110,12 +110,14 @@ def running_product(
     *,
     settings: Mapping[str, str] | None = None,
     speed: float = 20,
+    patience: float | None = None,
 ) -> Iterator[Product]:
     """Run web, worker, phonebox and a Redis over a migrated database; logs and data stay in `folder`.
 
-    `settings` are added to the usual ones; `speed` is phonebox's: how much faster than life it goes.
+    `settings` are added to the usual ones. `speed` and `patience` are phonebox's: how much faster than life
+    it goes, and the time that people have (None: as all else).
     """
-    product = _product(database_url, folder, warden, settings or {}, speed)
+    product = _product(database_url, folder, warden, settings or {}, speed, patience)
     started: list[Process] = []
     try:
         product.redis.start()
@@ -171,7 +173,12 @@ def _clear(product: Product) -> None:
 
 
 def _product(
-    database_url: str, folder: Path, warden: Warden, settings: Mapping[str, str], speed: float
+    database_url: str,
+    folder: Path,
+    warden: Warden,
+    settings: Mapping[str, str],
+    speed: float,
+    patience: float | None,
 ) -> Product:
     web_port, phonebox_port, signal_port = free_port(), free_port(), free_port()
     url, phonebox_url = f"http://{LOOPBACK}:{web_port}", f"http://{LOOPBACK}:{phonebox_port}"
@@ -195,7 +202,9 @@ def _product(
             ready=(lambda: answers_http(ready_url)) if ready_url else None,
         )
 
-    telephone = commands.phonebox(phonebox_port, url, chosen)
+    telephone = [*commands.phonebox(phonebox_port, url, chosen), "--speed", str(speed)]
+    if patience is not None:
+        telephone += ["--patience", str(patience)]
     return Product(
         url=url,
         phonebox_url=phonebox_url,
@@ -203,5 +212,5 @@ def _product(
         redis=redis,
         web=part("web", commands.web(LOOPBACK, web_port), f"{url}/healthz"),
         worker=part("worker", commands.worker(), None),
-        phonebox=part("phonebox", [*telephone, "--speed", str(speed)], f"{phonebox_url}/phonebox/endpoints"),
+        phonebox=part("phonebox", telephone, f"{phonebox_url}/phonebox/endpoints"),
     )

@@ -75,6 +75,7 @@ class Calls(Part):
         details |= {str(name): str(value) for name, value in object_in(body, "extra").items()}
         mouth = mouth_in(body)
         leg = phone_in(self._world, text_in(body, "from"), to, sid, details)
+        leg.by_hand = not body.get("silent")
         if mouth is not None:
             self._world.mixer.line(leg).mouth = mouth
         return web.json_response({"sid": leg.sid}, status=201)

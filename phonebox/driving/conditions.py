@@ -61,6 +61,7 @@ class Conditions(Part):
                 "app_url": settings.app_url,
                 "account_sid": settings.account_sid,
                 "speed": self._world.clock.speed,
+                "patience": self._world.clock.patience,
                 "action_after_hangup": settings.action_after_hangup,
                 "redirect_while_ringing": settings.redirect_while_ringing,
                 "mishears": settings.mishears,
@@ -70,7 +71,7 @@ class Conditions(Part):
         )
 
     async def change_settings(self, request: web.Request) -> web.Response:
-        """Change the speed, the auth token, the shared key, or one of the switches."""
+        """Change the speed, the patience, the auth token, the shared key, or one of the switches."""
         body = await read_json(request)
         settings = self._world.settings
         if "auth_token" in body:
@@ -97,6 +98,11 @@ class Conditions(Part):
             if speed == 0:
                 raise Refused(400, "speed: a number above 0; 1 is as fast as life")
             self._world.clock.run_at(speed)
+        if "patience" in body:
+            patience = None if body["patience"] is None else number_in(body, "patience", 1)
+            if patience == 0:
+                raise Refused(400, "patience: a number above 0, or null: as the speed")
+            self._world.clock.patience = patience
         return await self.settings(request)
 
     async def phonebook(self, request: web.Request) -> web.Response:

@@ -229,6 +229,8 @@ class Leg:
         self.queue_seconds: int | None = None
         self.prompt: Prompt | None = None
         self.interpreted = False
+        # Whether somebody answers, speaks and presses here, or nobody will: then nobody is given the time to.
+        self.by_hand = True
         self.connection: Connection | None = None
         self.over = asyncio.Event()
         self._interruption: asyncio.Future[LegEnded | LegRedirected] = self._fresh_interruption()
@@ -357,6 +359,11 @@ class Leg:
     async def pause(self, seconds: float) -> None:
         """Let simulated seconds pass on the leg."""
         await self.attend(self.exchange.clock.sleep(seconds))
+
+    async def sleep_for_a_hand(self, seconds: float) -> None:
+        """Let the time pass that the person on this leg has to answer, speak or press."""
+        clock = self.exchange.clock
+        await (clock.sleep_for_a_hand(seconds) if self.by_hand else clock.sleep(seconds))
 
     # -- what is heard and said
 

@@ -94,6 +94,12 @@ class Endpoint:
         return self.devices[-MOST_DEVICES:] if self.behaviour is Behaviour.MANUAL else []
 
     @property
+    def by_hand(self) -> bool:
+        """Whether somebody is there whom a ring can reach: a client in a talk lets it go unheard."""
+        engaged = self.kind is AddressKind.CLIENT and bool(self.active)
+        return self.behaviour not in (Behaviour.NO_ANSWER, Behaviour.VOICEMAIL) and not engaged
+
+    @property
     def ringing(self) -> list[Ring]:
         """The rings that can be answered now, oldest first."""
         return [ring for ring in self.rings if ring.open]
@@ -146,6 +152,7 @@ class Endpoints:
         if endpoint.behaviour is Behaviour.BUSY or self._is_engaged(endpoint):
             return CallStatus.BUSY
         ring = Ring(leg)
+        leg.by_hand = endpoint.by_hand
         endpoint.rings.append(ring)
         endpoint.legs.append(leg)
         leg.progress(CallStatus.RINGING)
@@ -159,7 +166,7 @@ class Endpoints:
             self._stopped(endpoint, ring, ringers)
 
     async def _outcome(self, ring: Ring, ring_seconds: float) -> CallStatus:
-        waiting = asyncio.ensure_future(self._exchange.clock.sleep(ring_seconds))
+        waiting = asyncio.ensure_future(ring.leg.sleep_for_a_hand(ring_seconds))
         either: set[asyncio.Future[Any]] = {ring.outcome, waiting}
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         waiting.cancel()

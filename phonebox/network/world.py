@@ -36,7 +36,7 @@ class World:
     def __init__(self, settings: Settings, execute: Execute) -> None:
         self.settings = settings
         self.base_url = "http://127.0.0.1:8001"
-        self.clock = Clock(settings.speed)
+        self.clock = Clock(settings.speed, settings.patience)
         self.changes = Changes()
         self.tasks = Tasks()
         self.events = EventLog(self.changes)

@@ -88,8 +88,10 @@ async def _speak(on: Interpreter, verb: Element) -> None:
         await on.perform(nested)
 
 
-async def _within(leg: Leg, first: "asyncio.Future[Input]", seconds: float) -> None:
-    waiting = asyncio.ensure_future(leg.exchange.clock.sleep(seconds))
+async def _within(leg: Leg, first: "asyncio.Future[Input]", seconds: float, spoke: bool = False) -> None:
+    """Wait for what comes in; who `spoke` needs no time to begin: their silence is as quick as all else."""
+    pass_by = leg.exchange.clock.sleep if spoke else leg.sleep_for_a_hand
+    waiting = asyncio.ensure_future(pass_by(seconds))
     either: set[asyncio.Future[Any]] = {first, waiting}
     try:
         await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
@@ -195,7 +197,7 @@ async def _take_down(on: Interpreter, verb: Element, prompt: Prompt, taken: _Tak
     while (left := until - clock.now()) > 0:
         coming = asyncio.ensure_future(prompt.inputs.get())
         try:
-            await on.leg.attend(_within(on.leg, coming, min(patience, left)))
+            await on.leg.attend(_within(on.leg, coming, min(patience, left), spoke=taken.anything))
             if not coming.done():
                 patience = taken.patience(silence, clock.speed)
                 if patience:

@@ -39,7 +39,7 @@ def sealed(town: Town, call_sid: str) -> bool:
 def test_a_card_shown_for_a_call_is_sealed_and_stays_proven_under_another_secret_key(town: Town) -> None:
     call = town.phonebox.call_in(ADA, LINE)
     call.wait("ringing:client:anna")
-    town.until(lambda: sealed(town, call.sid), "the worker seals what was shown", seconds=5)
+    town.until(lambda: sealed(town, call.sid), "the worker seals what was shown")
 
     anchor = re.search(r"[0-9]+:[0-9a-f]{64}", verified(town))
     assert anchor is not None

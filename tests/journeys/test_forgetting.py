@@ -21,7 +21,7 @@ def run(town: Town, *words: str) -> str:
     typed = town.product.flask(*words)
     typed.spawn()
     assert typed.popen is not None
-    assert typed.popen.wait(60) == 0, typed.words()
+    assert typed.popen.wait() == 0, typed.words()
     typed.kill()
     return typed.words()
 

@@ -54,7 +54,7 @@ def test_a_conversation_is_handed_over_with_its_story(town: Town) -> None:
     begin(town, call)
     bram.wait("ringing")
     assert town.pops("bram")[-1]["hand_over"]["why"] == "Zij belt over haar paspoort."
-    call.wait("caption:Anna belt er een collega bij", seconds=10)
+    call.wait("caption:Anna belt er een collega bij")
     bram.answer()
     town.until(lambda: hand_over(town).phase == HandOverPhase.CONSULTING, "the two are together")
     anna.say("Het gaat over haar paspoort.")

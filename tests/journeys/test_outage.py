@@ -74,7 +74,9 @@ def out(database: str, server: PostgresServer | None) -> Iterator[None]:
         finally:
             server.start()
         return
-    with closing(sqlite3.connect(str(make_url(database).database), isolation_level=None)) as other:
+    with closing(
+        sqlite3.connect(str(make_url(database).database), isolation_level=None, timeout=60)
+    ) as other:
         other.execute("BEGIN EXCLUSIVE")
         yield
         other.execute("ROLLBACK")

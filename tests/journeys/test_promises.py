@@ -65,7 +65,7 @@ def dials(town: Town, to: str) -> int:
 
 
 def is_in(town: Town, state: PromiseState) -> None:
-    town.until(lambda: promise(town).state == state, f"the promise is {state}", 15)
+    town.until(lambda: promise(town).state == state, f"the promise is {state}")
 
 
 def test_a_promise_is_kept_by_whoever_made_it(town: Town) -> None:
@@ -125,7 +125,7 @@ def test_a_customer_who_does_not_answer_is_tried_again_and_told_by_message(town:
     owe(town)
 
     for tries in (1, 2, 3):
-        town.until(lambda tries=tries: promise(town).tries == tries, f"try {tries} is over", 20)
+        town.until(lambda tries=tries: promise(town).tries == tries, f"try {tries} is over")
         if tries < 3:
             assert promise(town).state == PromiseState.DUE
             assert promise(town).next_at is not None
@@ -151,11 +151,11 @@ def test_a_voicemail_never_keeps_a_promise(town: Town) -> None:
     owe(town)
     leg = callback_answered(town)
 
-    leg.wait("bridged", seconds=15)
+    leg.wait("bridged")
     time.sleep(0.8)
     town.phonebox.endpoint("client:anna").hang_up()
 
-    town.until(lambda: promise(town).tries == 1, "the try is over", 20)
+    town.until(lambda: promise(town).tries == 1, "the try is over")
     assert [one.outcome for one in attempts(town)] == [AttemptOutcome.MACHINE]
     assert promise(town).state == PromiseState.DUE
 
@@ -216,7 +216,7 @@ def test_a_customer_who_rings_while_the_phone_hears_of_their_callback_gets_that_
 
     call = town.phonebox.call_in(ADA, LINE)
 
-    call.wait("ringing:+31201112233", seconds=15)
+    call.wait("ringing:+31201112233")
     assert call.said == []
     phone.answer()
     phone.wait("prompt")
@@ -230,7 +230,7 @@ def test_an_answer_that_was_lost_does_not_ring_the_agent_twice(town: Town) -> No
     owe(town)
 
     callback(town)
-    town.until(lambda: attempts(town)[0].agent_leg is not None, "the carrier was asked what it did", 20)
+    town.until(lambda: attempts(town)[0].agent_leg is not None, "the carrier was asked what it did")
 
     assert dials(town, "client:anna") == 1
 

@@ -48,6 +48,7 @@ def phone(_phonebox: Phonebox, app: App, _log: Path, request: pytest.FixtureRequ
     _phonebox.reset()
     _phonebox.change(
         speed=SPEED,
+        patience=1,
         action_after_hangup=True,
         redirect_while_ringing=False,
         shared_key=None,

@@ -196,6 +196,7 @@ def test_the_action_is_told_why_nobody_talked(app: App, phone: Phonebox, behavio
 
 def test_ringing_lasts_five_seconds_longer_than_the_time_out(app: App, phone: Phonebox) -> None:
     app.on("/voice/incoming", f'<Dial timeout="5"><Number>{BEN}</Number></Dial><Say>Niemand.</Say>')
+    phone.endpoint(BEN).register("no_answer")
 
     ended = phone.call_in(ADA, LINE).wait("ended")
 

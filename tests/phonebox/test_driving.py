@@ -57,6 +57,7 @@ def test_an_own_call_sid_and_more_fields_are_passed_on(app: App, phone: Phonebox
         ("PUT", "/phonebox/endpoints/client:anna", {"behavior": "answer"}, 400, "behavior"),
         ("PUT", "/phonebox/faults", {"pattern": "/", "fault": "rain"}, 400, "fault"),
         ("PUT", "/phonebox/settings", {"speed": 0}, 400, "speed"),
+        ("PUT", "/phonebox/settings", {"patience": 0}, 400, "patience"),
         ("POST", "/phonebox/endpoints/client:anna/answer", {"seconds": 0}, 409, "does not ring"),
         ("POST", "/phonebox/endpoints/client:anna/answer", {"seconds": "x"}, 400, "seconds"),
         ("PUT", "/phonebox/endpoints/client:anna", {"answer_after": "soon"}, 400, "answer_after"),
@@ -155,5 +156,5 @@ def test_a_hundred_calls_at_once_each_come_to_their_end(app: App, phone: Phonebo
 
     calls = [phone.call_in(f"+316{10000000 + index}", LINE) for index in range(100)]
 
-    assert all(call.wait("settled", seconds=30)["status"] == "completed" for call in calls)
+    assert all(call.wait("settled")["status"] == "completed" for call in calls)
     assert len(app.at("/voice/status")) == 100

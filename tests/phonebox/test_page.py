@@ -32,7 +32,7 @@ def _exchange(_app: App, tmp_path_factory: pytest.TempPathFactory) -> Iterator[P
     lines.write_text(json.dumps([{"number": LINE, "name": "Gemeente"}]))
     phones = folder / "phones.json"
     phones.write_text(json.dumps([{"number": ANNAS_PHONE, "name": "Anna de Wit"}]))
-    more = ["--phonebook", str(people), "--lines", str(lines), "--telephones", str(phones)]
+    more = ["--phonebook", str(people), "--lines", str(lines), "--telephones", str(phones), "--patience", "1"]
     with running(_app.url, speed=10, more=more) as phonebox:
         yield phonebox
 
@@ -151,7 +151,7 @@ def test_an_ordinary_phone_hears_the_whisper_and_accepts_with_a_key(
     app.on("/voice/incoming", '<Dial><Number url="/whisper">+31687654321</Number></Dial>')
     app.on(
         "/whisper",
-        '<Gather numDigits="1" action="/accept" timeout="60"><Say>Toets 1.</Say></Gather><Hangup/>',
+        '<Gather numDigits="1" action="/accept" timeout="600"><Say>Toets 1.</Say></Gather><Hangup/>',
     )
     app.on("/accept", "<Pause/>")
 

@@ -41,7 +41,7 @@ def test_what_is_said_at_a_prompt_goes_to_its_action(app: App, phone: Phonebox) 
         ("", ["12", "34#9"], "1234"),
         ('finishOnKey="*"', ["1#2*"], "1#2"),
         ('finishOnKey="" numDigits="3"', ["#*1"], "#*1"),
-        ('timeout="2"', ["7"], "7"),
+        ('timeout="5"', ["7"], "7"),
     ],
 )
 def test_keys_are_collected_until_there_are_enough(
@@ -61,7 +61,7 @@ def test_keys_are_collected_until_there_are_enough(
 def test_an_empty_prompt_falls_through_to_the_next_verb(app: App, phone: Phonebox) -> None:
     app.on("/voice/incoming", '<Gather timeout="2" action="/heard"><Say>Ja?</Say></Gather><Say>Verder.</Say>')
 
-    call = phone.call_in(ADA, LINE)
+    call = phone.call_in(ADA, LINE, silent=True)
     call.wait("ended")
 
     assert call.said == ["Ja?", "Verder."]
@@ -74,9 +74,22 @@ def test_an_empty_prompt_may_ask_its_action_all_the_same(app: App, phone: Phoneb
     )
     app.on("/heard", "<Hangup/>")
 
-    phone.call_in(ADA, LINE).wait("ended")
+    phone.call_in(ADA, LINE, silent=True).wait("ended")
 
     assert app.at("/heard")[0].form["SpeechResult"] == ""
+
+
+def test_who_has_to_answer_is_given_the_time_and_who_will_not_is_given_none(
+    app: App, phone: Phonebox
+) -> None:
+    app.on("/voice/incoming", '<Gather timeout="5"/><Say>Verder.</Say>')
+    phone.change(patience=0.001)
+
+    waited_for = phone.call_in(ADA, LINE)
+    waited_for.wait("prompt")
+    phone.call_in("+31612345679", LINE, silent=True).wait("ended")
+
+    assert waited_for.state()["prompt"] == "gather"
 
 
 def test_a_prompt_without_action_asks_the_same_address_again(app: App, phone: Phonebox) -> None:
@@ -139,7 +152,7 @@ def test_a_recording_ends_with_a_key_and_can_be_fetched(app: App, phone: Phonebo
 def test_silence_after_the_tone_makes_no_recording(app: App, phone: Phonebox) -> None:
     app.on("/voice/incoming", '<Record action="/recorded" timeout="2"/><Say>Niets gehoord.</Say>')
 
-    call = phone.call_in(ADA, LINE)
+    call = phone.call_in(ADA, LINE, silent=True)
     call.wait("ended")
 
     assert call.said == ["Niets gehoord."]
@@ -148,7 +161,7 @@ def test_silence_after_the_tone_makes_no_recording(app: App, phone: Phonebox) ->
 
 def test_a_recording_is_reported_on_as_asked(app: App, phone: Phonebox) -> None:
     asked = 'recordingStatusCallback="/news" recordingStatusCallbackEvent="in-progress completed absent"'
-    app.on("/voice/incoming", f'<Record action="/next" timeout="2" {asked}/>')
+    app.on("/voice/incoming", f'<Record action="/next" timeout="10" {asked}/>')
     app.on("/next", f'<Record timeout="2" {asked}/>')
 
     call = phone.call_in(ADA, LINE)

@@ -243,6 +243,7 @@ def test_a_frozen_tab_is_registered_and_lets_the_caller_wait_in_vain(
     # Chromium freezes no page that it shows; a debugger's pause stops its scripts as thoroughly.
     freezer.send("Debugger.enable")
     freezer.send("Debugger.pause")
+    phone.change(patience=None)  # nobody comes
 
     call = call_anna(ring_seconds=25)
     call.wait("ringing:client:anna")
