@@ -1,7 +1,8 @@
-"""How do the admin's forms speak? Texts of lines and people, and what is wrong beside each field."""
+"""How do the admin's forms speak, and what do they hear? Texts, numbers, what is wrong beside each field."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
+from typing import Any
 
 from flask import current_app
 
@@ -19,6 +20,17 @@ def house(code: str, **values: object) -> str:
 
 def defaults() -> Defaults:
     return Defaults.of(current_app.config["SETTINGS"])
+
+
+def whole(said: str) -> int | str:
+    """Return the number that was written, or what was written instead, for its reader to refuse."""
+    said = said.strip()
+    return int(said) if said.isascii() and said.isdigit() and len(said) < 8 else said
+
+
+def filled(form: Mapping[str, str], *names: str) -> dict[str, Any]:
+    """Return what was written into these fields; one left empty is as one that isn't there."""
+    return {name: text for name in names if (text := form.get(name, "").strip())}
 
 
 def by_field(problems: Iterable[Problem]) -> dict[str, str]:

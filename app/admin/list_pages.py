@@ -56,14 +56,12 @@ def write_cause() -> Response:
     """Make a cause, or change the one of `key`; what isn't ticked is switched off."""
     form = request.form
     key = form.get("key", "") or f"c{secrets.token_hex(4)}"
-    position = form.get("position", "0").strip() or "0"
-    said = {"name": form.get("name", "").strip(), "owner": form.get("owner", "").strip()}
+    said = form_words.filled(form, "name", "owner") | {
+        "position": form_words.whole(form.get("position") or "0"),
+        "enabled": bool(form.get("enabled")),
+    }
     try:
-        said = {name: text for name, text in said.items() if text}
-        whole = int(position) if position.isascii() and position.isdigit() and len(position) < 5 else -1
-        about = list_shapes.CauseWritten.read(
-            said | {"position": max(whole, 0), "enabled": bool(form.get("enabled"))}, form_words.defaults()
-        )
+        about = list_shapes.CauseWritten.read(said, form_words.defaults())
         key = list_shapes.key_of(key)
     except Refused as error:
         return _page(form_words.by_field(error.problems), f"cause-{form.get('key', '')}", 422)
@@ -84,9 +82,10 @@ def write_answer() -> Response:
         with transaction() as session:
             lists.remove_answer(session, key, actor(), utcnow())
         return _to("answers")
-    said = {name: text for name in ("title", "body", "team") if (text := form.get(name, "").strip())}
     try:
-        about = list_shapes.AnswerWritten.read(said, form_words.defaults())
+        about = list_shapes.AnswerWritten.read(
+            form_words.filled(form, "title", "body", "team"), form_words.defaults()
+        )
         key = list_shapes.key_of(key)
     except Refused as error:
         return _page(form_words.by_field(error.problems), f"answer-{form.get('key', '')}", 422)

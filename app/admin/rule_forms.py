@@ -10,6 +10,7 @@ from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from app.admin import form_words
 from app.routing.conditions import FACTS, OPERATORS, Kind
 from app.routing.ladder import LIMITS, OF_A_RULE
 
@@ -57,7 +58,7 @@ def condition(form: MultiDict[str, str], place: str) -> Json | None:
     else:
         written[how if how in OPERATORS[fact.kind] else "is"] = _values(form, place)
     if fact.most_days:
-        written["days"] = _whole(form.get(f"{place}-days", ""))
+        written["days"] = form_words.whole(form.get(f"{place}-days", ""))
     return written
 
 
@@ -71,7 +72,7 @@ def _range(kind: Kind, least: str, most: str) -> Json:
     if kind == Kind.TIME:
         # A clock knows no 24:00: the end of the day is an empty field, or midnight.
         return {"between": [least or "00:00", "24:00" if most in ("", "00:00") else most]}
-    values = [_whole(one) if kind == Kind.NUMBER and one else one for one in (least, most)]
+    values = [form_words.whole(one) if kind == Kind.NUMBER and one else one for one in (least, most)]
     if least and most:
         return {"between": values}
     return {"at_most": values[1]} if most else {"at_least": values[0]}
@@ -125,16 +126,11 @@ def _setting(form: MultiDict[str, str], place: str, name: str) -> Any:
         return {"yes": True, "no": False}.get(said, said)
     if name in TEXTS:
         return said
-    number = _whole(said)
+    number = form_words.whole(said)
     unit = SECONDS_IN.get(form.get(f"{place}-unit", ""))
     if unit is None or not isinstance(number, int):
         return number
     return number * unit // (60 if name.endswith("_minutes") else 1)
-
-
-def _whole(said: str) -> int | str:
-    """Return the number that was written, or what was written instead."""
-    return int(said) if said.isascii() and said.isdigit() and len(said) < 8 else said
 
 
 # --- something to begin with ---------------------------------------------------------------------------

@@ -2,10 +2,12 @@
 
 import secrets
 
-from flask import Blueprint, Flask, Response, make_response, redirect, render_template, request
+from flask import Blueprint, Flask, Response, abort, make_response, redirect, render_template, request
 
 from app import catalogue, web
 from app.admin import form_words
+from app.api.fields import Refused
+from app.api.screen_shapes import ChoiceWritten
 from app.audit import log as audit
 from app.audit.log import What
 from app.clock import utcnow
@@ -36,16 +38,15 @@ def overview() -> Response:
     return _page()
 
 
-def _page(wrong: InvalidField | None = None, of: str = "", status: int = 200) -> Response:
-    """Show the list; `wrong` says what is wrong with the form of the choice `of`, whose words stay in it."""
+def _page(wrong: dict[str, str] | None = None, status: int = 200) -> Response:
+    """Show the list; `wrong` says what is wrong with the form that was sent, whose words stay in it."""
     with reading() as session:
         page = render_template(
             "admin/screen.html",
             choices=choices.all_of(session),
             kinds=[*ItemKind],
-            wrong_field=wrong.field if wrong else "",
-            wrong=catalogue.text(wrong.message, web.language()) if wrong else "",
-            of=of if wrong else None,
+            wrong=wrong or {},
+            of=request.form.get("key", "") if wrong else None,
             said=request.form,
             has_desk=has_desk(),
             w=form_words.house,
@@ -60,25 +61,23 @@ def write() -> Response:
     """Make a choice, change the one of `key`, or take it away (`what=remove`)."""
     form = request.form
     key = form.get("key", "") or f"s{secrets.token_hex(4)}"
-    place = form.get("place", "").strip()
-    said = Written(
-        team=form.get("team", "")[:120],
-        kind=form.get("kind", ""),
-        name=form.get("name", ""),
-        words_nl=form.get("words_nl", ""),
-        words_en=form.get("words_en", ""),
-        value=form.get("value", ""),
-        place=int(place) if place.isascii() and place.isdigit() and len(place) < 5 else 0,
-    )
     is_gone = form.get("what") == "remove"
+    if not choices.is_key(key):
+        abort(404)
+    said = form_words.filled(form, "kind", "name", "words_nl", "words_en", "value", "team")
     try:
         with transaction() as session:
             if is_gone:
                 choices.take_away(session, key)
-            elif choices.is_key(key):
-                choices.write(session, key, said)
+            else:
+                about = ChoiceWritten.read(
+                    said | {"place": form_words.whole(form.get("place") or "0")}, form_words.defaults()
+                )
+                choices.write(session, key, Written(**dict(about)))
             told = {"choice": key, "gone": True if is_gone else None}
             audit.record(session, actor(), What.SCREEN_CHOICE_CHANGED, utcnow(), **told)
+    except Refused as error:
+        return _page(form_words.by_field(error.problems), 422)
     except InvalidField as error:
-        return _page(error, form.get("key", ""), 422)
+        return _page({error.field: catalogue.text(error.message, web.language())}, 422)
     return make_response(redirect("/admin/screen", 303))

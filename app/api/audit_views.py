@@ -9,7 +9,7 @@ from pydantic import AfterValidator, Field
 
 from app import catalogue, db, web
 from app.api import shapes
-from app.api.fields import Key, Moment, Phone, Unusable
+from app.api.fields import Key, Moment, Phone, Unusable, short
 from app.api.problems import ApiProblem
 from app.api.routes import READ, Asked, Filters, asked, operation, read
 from app.audit import log, logbook, searching
@@ -20,7 +20,7 @@ from app.records.tokens import Noun
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 18):
-        raise Unusable("unknown_after", text=text[:60])
+        raise Unusable("unknown_after", text=short(text))
     return int(text)
 
 

@@ -92,12 +92,15 @@ class Unusable(PydanticCustomError):
 
 
 # What the library itself finds, in the words of the catalogue.
+_NO_INTEGER = ("wrong_type", {"expected": "integer"})
 _OF_THE_LIBRARY: dict[str, tuple[str, dict[str, str]]] = {
     "missing": ("missing", {}),
     "too_short": ("missing", {}),
     "string_type": ("wrong_type", {"expected": "string"}),
     "bool_type": ("wrong_type", {"expected": "boolean"}),
+    **dict.fromkeys(("int_type", "int_parsing", "int_parsing_size", "int_from_float"), _NO_INTEGER),
     "list_type": ("wrong_type", {"expected": "array"}),
+    "dict_type": ("wrong_type", {"expected": "object"}),
     "string_unicode": ("control_characters", {}),
     "string_pattern_mismatch": ("bad_agent_key", {}),  # nothing else has a pattern
 }
@@ -135,6 +138,10 @@ class Said(BaseModel):
             return Problem(field, cls.unknown)
         if code == "string_too_long":
             return Problem(field, "too_long", {"most": values["max_length"]})
+        if code == "greater_than_equal":
+            return Problem(field, "too_low", {"least": values["ge"]})
+        if code == "less_than_equal":
+            return Problem(field, "too_high", {"most": values["le"]})
         return Problem(field, *_OF_THE_LIBRARY.get(code, (code, values)))
 
 
@@ -179,7 +186,7 @@ def phone(text: str, defaults: Defaults) -> str:
 
 
 def _no_number(text: str) -> NoReturn:
-    raise Unusable("not_a_number", text=_short(text))
+    raise Unusable("not_a_number", text=short(text))
 
 
 def _phone(text: str, info: Any) -> str:
@@ -190,14 +197,14 @@ def _agents_phone(text: str, info: Any) -> str:
     """A number that is rung for each call: of the kinds that we ring callers back on, no others."""
     number = phone(text, info.context)
     if not may_be_called(number):
-        raise Unusable("phone_not_rung", text=_short(text))
+        raise Unusable("phone_not_rung", text=short(text))
     return number
 
 
 def _number_of_a_line(text: str, info: Any) -> str:
     number = phone(text, info.context)
     if number in info.context.fallback_numbers:
-        raise Unusable("line_is_fallback", text=_short(text))
+        raise Unusable("line_is_fallback", text=short(text))
     return number
 
 
@@ -239,7 +246,7 @@ def _items(said: Any, most: int = MOST_ITEMS) -> list[str]:
 
 def any_language(text: str) -> str:
     if (language := text.lower()) not in LANGUAGES:
-        raise Unusable("not_a_language", text=_short(text))
+        raise Unusable("not_a_language", text=short(text))
     return language
 
 
@@ -248,7 +255,7 @@ def one_of(choices: Iterable[str]) -> AfterValidator:
 
     def read(text: str) -> str:
         if (choice := text.lower()) not in allowed:
-            raise Unusable("not_one_of", text=_short(text), choices=", ".join(allowed))
+            raise Unusable("not_one_of", text=short(text), choices=", ".join(allowed))
         return choice
 
     return AfterValidator(read)
@@ -256,13 +263,13 @@ def one_of(choices: Iterable[str]) -> AfterValidator:
 
 def country(text: str) -> str:
     if (code := text.upper()) not in phonenumbers.SUPPORTED_REGIONS:
-        raise Unusable("not_a_country", text=_short(text))
+        raise Unusable("not_a_country", text=short(text))
     return code
 
 
 def timezone(text: str) -> str:
     if text not in available_timezones():
-        raise Unusable("not_a_timezone", text=_short(text))
+        raise Unusable("not_a_timezone", text=short(text))
     return text
 
 
@@ -270,7 +277,7 @@ def hours(text: str) -> str:
     try:
         Hours.parse(text)
     except NotHours as error:
-        raise Unusable("not_hours", text=_short(error.part)) from error
+        raise Unusable("not_hours", text=short(error.part)) from error
     if day := said_twice(text):
         raise Unusable("day_said_twice", text=day)
     return text
@@ -290,7 +297,7 @@ def _dates(said: Any) -> str:
 
 def _own_date(said: Mapping[str, Any]) -> OwnDate:
     if unknown := next((name for name in said if name not in _OF_A_DATE), None):
-        raise Unusable("unknown_in_date", text=_short(str(unknown)), choices=", ".join(_OF_A_DATE))
+        raise Unusable("unknown_in_date", text=short(str(unknown)), choices=", ".join(_OF_A_DATE))
     texts = {name: "" if value is None else value for name, value in said.items()}
     if not all(isinstance(value, str) for value in texts.values()):
         raise Unusable("wrong_type", expected="string")
@@ -305,7 +312,7 @@ def own_date(day: str, until: str, hours: str, why: str) -> OwnDate:
     try:
         return OwnDate.of(first, last, hours, why)
     except NotHours as error:
-        raise Unusable("not_own_hours", text=_short(error.part)) from error
+        raise Unusable("not_own_hours", text=short(error.part)) from error
 
 
 def own_hours(text: str) -> str:
@@ -318,7 +325,7 @@ def calendar_day(text: Any) -> date:
         raise Unusable("wrong_type", expected="string")
     found = day_of(text)
     if found is None:
-        raise Unusable("not_a_date", text=_short(text))
+        raise Unusable("not_a_date", text=short(text))
     return found
 
 
@@ -335,12 +342,12 @@ def moment(text: str) -> datetime:
     try:
         at = datetime.fromisoformat(text)
     except ValueError as error:
-        raise Unusable("not_a_time", text=_short(text)) from error
+        raise Unusable("not_a_time", text=short(text)) from error
     if at.tzinfo is None:
-        raise Unusable("no_offset", text=_short(text))
+        raise Unusable("no_offset", text=short(text))
     # Converted only within years that can be converted: the first and the last overflow.
     if not 1900 <= at.year <= 2200:
-        raise Unusable("not_a_time", text=_short(text))
+        raise Unusable("not_a_time", text=short(text))
     return at.astimezone(UTC)
 
 
@@ -349,7 +356,7 @@ def _seconds(said: Any) -> int:
         raise Unusable("wrong_type", expected="integer")
     text = str(said)
     if not (text.isascii() and text.isdecimal() and len(text) <= 9 and int(text) <= MOST_SECONDS):
-        raise Unusable("not_seconds", text=_short(text), most=MOST_SECONDS)
+        raise Unusable("not_seconds", text=short(text), most=MOST_SECONDS)
     return int(text)
 
 
@@ -357,7 +364,7 @@ def yes_or_no(text: Any) -> Any:
     if not isinstance(text, str):
         return text
     if text.lower() not in {"true", "false"}:
-        raise Unusable("not_one_of", text=_short(text), choices="true, false")
+        raise Unusable("not_one_of", text=short(text), choices="true, false")
     return text.lower() == "true"
 
 
@@ -366,7 +373,7 @@ _EMAIL = re.compile(r"[^@\s<>,;]+@[^@\s<>,;]+\.[^@\s<>,;.]+")
 
 def email(text: str) -> str:
     if len(text) > 254 or not text.isprintable() or not _EMAIL.fullmatch(text):
-        raise Unusable("not_an_email", text=_short(text))
+        raise Unusable("not_an_email", text=short(text))
     return text
 
 
@@ -383,11 +390,11 @@ def url(text: str) -> str:
     except ValueError:
         usable = False
     if not usable or len(text) > 2000 or not text.isprintable() or " " in text:
-        raise Unusable("not_a_url", text=_short(text))
+        raise Unusable("not_a_url", text=short(text))
     return text
 
 
-def _short(text: str) -> str:
+def short(text: str) -> str:
     """What a message quotes: enough to find it, on one line, and no flood."""
     one_line = "".join(character if character.isprintable() else "�" for character in text)
     return one_line if len(one_line) <= 60 else one_line[:59] + "…"

@@ -1,6 +1,6 @@
 """What do teams keep for their desks, and what came of their conversations? /causes, /answers, /figures."""
 
-from flask import jsonify
+from flask import Response, jsonify
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
@@ -12,6 +12,7 @@ from app.api.problems import ApiProblem
 from app.api.routes import READ, WRITE, Filters, actor, asked, operation, page, said_in_body
 from app.beside import first_contact, lists
 from app.clock import utcnow
+from app.outgoing.shapes import Answer
 from app.records.beside import Cause, TeamAnswer
 from app.records.tokens import Noun
 
@@ -23,12 +24,16 @@ def _key(text: str) -> str:
         raise ApiProblem(404, "not_found") from None
 
 
-def list_causes() -> ResponseReturnValue:
+def _all(rows: type[Cause | TeamAnswer], shape: type[Answer]) -> Response:
     said = asked(Filters)
-    statement = select(Cause).order_by(Cause.key)
+    statement = select(rows).order_by(rows.key)
     if said.after is not None:
-        statement = statement.where(Cause.key > said.after)
-    return page(statement, said, list_shapes.Cause.of, lambda row: row.key)
+        statement = statement.where(rows.key > said.after)
+    return page(statement, said, shape.of, lambda row: row.key)
+
+
+def list_causes() -> ResponseReturnValue:
+    return _all(Cause, list_shapes.Cause)
 
 
 def get_cause(cause: str) -> ResponseReturnValue:
@@ -47,11 +52,7 @@ def put_cause(cause: str) -> ResponseReturnValue:
 
 
 def list_answers() -> ResponseReturnValue:
-    said = asked(Filters)
-    statement = select(TeamAnswer).order_by(TeamAnswer.key)
-    if said.after is not None:
-        statement = statement.where(TeamAnswer.key > said.after)
-    return page(statement, said, list_shapes.TeamAnswer.of, lambda row: row.key)
+    return _all(TeamAnswer, list_shapes.TeamAnswer)
 
 
 def get_answer(answer: str) -> ResponseReturnValue:

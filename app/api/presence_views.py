@@ -40,7 +40,7 @@ class Heartbeat(Said):
 
 
 class _AfterEvent(Asked):
-    after: int | None = Field(None, description="about_after_event")
+    after: int | None = Field(None, ge=0, le=2**31 - 1, description="about_after_event")
 
 
 def get_presence(agent: str) -> ResponseReturnValue:

@@ -26,6 +26,7 @@ from app.api.fields import (
     Unusable,
     YesOrNo,
     one_of,
+    short,
 )
 from app.api.problems import ApiProblem
 from app.api.routes import (
@@ -72,7 +73,7 @@ class PromiseWritten(Said):
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise Unusable("unknown_after", text=text[:60])
+        raise Unusable("unknown_after", text=short(text))
     return int(text)
 
 

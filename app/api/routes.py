@@ -12,7 +12,7 @@ from sqlalchemy import Select
 
 from app import db
 from app.api.auth import require
-from app.api.fields import Defaults, Key, Said, Unusable
+from app.api.fields import Defaults, Key, Said, Unusable, short
 from app.api.problems import ApiProblem
 from app.audit import log as audit
 from app.audit.log import Actor, Subject, What
@@ -133,7 +133,7 @@ def asked(kind: type[S]) -> S:
 
 def _limit(text: Any) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 6 and 1 <= int(text) <= MOST_ITEMS):
-        raise Unusable("not_a_page", text=text[:60], most=MOST_ITEMS)
+        raise Unusable("not_a_page", text=short(text), most=MOST_ITEMS)
     return int(text)
 
 

@@ -3,13 +3,15 @@
 from typing import Any
 
 import pytest
+from flask import Flask
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app import catalogue
 from app.api import records
-from app.api.fields import Defaults, Problem, Refused
+from app.api.fields import Defaults, Problem, Refused, Said
 from app.api.records import AGENTS, CASES, CONTACTS, CUSTOMERS, KINDS, LINES, Kind
+from app.api.routes import OPERATIONS, Asked
 
 NL = Defaults("NL", "nl")
 
@@ -212,6 +214,41 @@ def test_no_value_in_any_field_of_a_request_makes_reading_fail(kind: Kind[Any], 
         assert all(told)
 
 
+ODD: tuple[Any, ...] = (
+    True,
+    0,
+    -1,
+    10**12,
+    0.5,
+    "abc",
+    "9" * 60,
+    "9" * 5000,
+    "a" * 9000,
+    "a/\x00b",
+    "\ud800",
+    [],
+    ["a"],
+    [1, None],
+    {},
+    {"a": []},
+)
+
+
+def test_no_value_in_any_field_of_any_request_goes_without_a_sentence(flask_app: Flask) -> None:
+    shapes = {operation.body for operation in OPERATIONS} | {operation.query for operation in OPERATIONS}
+    bodies = [shape for shape in shapes if isinstance(shape, type) and issubclass(shape, Said)]
+    assert len(bodies) > 20
+    for shape in bodies:
+        is_query = issubclass(shape, Asked)
+        for name in shape.model_fields:
+            for odd in [one for one in ODD if isinstance(one, str) or not is_query]:
+                try:
+                    shape.read(shape.given({name: odd}), NL)
+                except Refused as refused:
+                    for problem in refused.problems:
+                        assert problem.say("nl") != problem.say("en"), (shape, name, odd)
+
+
 def test_a_request_may_hold_lists_and_numbers_where_a_file_holds_text() -> None:
     body = {"name": "Ada", "phones": ["0612345678", "+32475123456"], "tags": ["vip"], "postcode": None}
     customer = CUSTOMERS.from_json("K1", body, NL)
@@ -269,6 +306,7 @@ def test_every_problem_is_told_in_both_languages(code: str) -> None:
     names = (
         "text",
         "name",
+        "least",
         "from_number",
         "to_number",
         "most",

@@ -218,11 +218,16 @@ def test_causes_and_answers_are_kept_on_a_page_and_over_the_api(
         headers=html,
     )
     refused = client.post("/admin/lists/causes", data={"name": "Zonder proces", "owner": " "}, headers=html)
+    misplaced = client.post(
+        "/admin/lists/causes", data={"name": "Brief", "owner": "Post", "position": "eerst"}, headers=html
+    )
     client.post("/admin/lists/answers", data={"title": "Titel", "body": "Tekst"}, headers=html)
 
     assert made.status_code == 303
     assert refused.status_code == 422
     assert 'value="Zonder proces"' in refused.text
+    assert misplaced.status_code == 422
+    assert 'value="eerst" aria-invalid="true"' in misplaced.text
     with transaction() as session:
         [cause] = session.scalars(select(Cause))
         [answer] = session.scalars(select(TeamAnswer))

@@ -25,6 +25,12 @@ def test_an_admin_writes_changes_and_removes_what_a_team_can_put_there(flask_app
     assert refused.status_code == 422
     assert "begint met https://" in refused.text
     assert 'aria-invalid="true"' in refused.text
+    unread = client.post(
+        "/admin/screen", data={"csrf": csrf, **said, "value": "https://a.nl/v", "place": "1e"}
+    )
+    assert unread.status_code == 422
+    assert 'value="1e" aria-invalid="true"' in unread.text
+    assert send(key="a/b", **said, value="https://www.example.nl/v") == 404
     assert send(key="folder", what="remove") == 303
     with db.reading() as session:
         assert session.get(ScreenChoice, "folder") is None
