@@ -78,7 +78,7 @@ COUNTS = set(
 NO_COUNTS = set(
     """about above address after agent anchor asked at before begin body browser cause choices columns day
     digits email end error events example fact fate field file first from from_number hash how_long
-    human id item items key kind last line link methods moment name names network none now number
+    human id item items key kind last least line link methods moment name names network none now number
     numbers of organisation outcome password phone place problem reference result right right_of_sure
     role row rule scope score second sid sids since size state step subject team text then time times
     to_a_human to_number topic until url user value version what when where which who why words""".split()
@@ -99,7 +99,10 @@ BENDS_NOTHING = {
     ),
     ("privacy.copies_left", "left"),
     ("command.erased_at_carrier", "left"),
-    *((f"problem.{code}", "most") for code in ("not_seconds", "too_many", "not_a_page", "not_a_sheet")),
+    *(
+        (f"problem.{code}", "most")
+        for code in ("not_seconds", "too_many", "too_high", "not_a_page", "not_a_sheet")
+    ),
     *((f"problem.{code}", "expected") for code in ("too_few_cells", "too_many_cells")),
     ("command.audit_forgot", "days"),  # at least thirty
     ("problem.before_what_is_kept", "days"),  # at least thirty
