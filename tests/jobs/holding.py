@@ -9,7 +9,7 @@ LATER = timedelta(minutes=5)
 
 def until(true: Callable[[], bool]) -> None:
     """Wait for what another thread does; there is nothing to be told by."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     while not true():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.02)

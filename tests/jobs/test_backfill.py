@@ -47,7 +47,7 @@ def down() -> Iterator[App]:
 
 @pytest.fixture(scope="module")
 def _phonebox(down: App) -> Iterator[Phonebox]:
-    with running(down.url, speed=SPEED) as phonebox:
+    with running(down.url, speed=SPEED, more=["--patience", "1"]) as phonebox:
         yield phonebox
 
 

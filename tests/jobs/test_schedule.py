@@ -97,6 +97,7 @@ def test_as_many_threads_work_on_a_job_as_it_may_have(gates: Callable[[], thread
         for count in range(1, 6):
             schedule.ring()
             until(lambda: len(looks) >= count)  # noqa: B023
+        until(lambda: len(under_way) >= 2)
         assert len(under_way) == 2
 
 

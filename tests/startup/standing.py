@@ -1,6 +1,6 @@
-"""A supervisor over shell commands, as a process: `python -m tests.startup.standing FOLDER NAME=COMMAND …`
+"""A supervisor over shell commands: `python -m tests.startup.standing FOLDER SECONDS NAME=COMMAND …`
 
-Commands run in FOLDER. Prints `all are up` once they have been started.
+Commands run in FOLDER, and have so many seconds to end. Prints `all are up` once they have been started.
 """
 
 import subprocess
@@ -14,7 +14,7 @@ from startup.terminal import Terminal
 from startup.warden import Warden
 
 
-def main(folder: Path, commands: list[str]) -> int:
+def main(folder: Path, end_seconds: float, commands: list[str]) -> int:
     def work(terminal: Terminal) -> None:
         warden = Warden()
         with Supervisor(terminal) as supervisor:
@@ -26,7 +26,7 @@ def main(folder: Path, commands: list[str]) -> int:
                         warden=warden,
                         folder=folder,
                         output=subprocess.PIPE,
-                        end_seconds=1,
+                        end_seconds=end_seconds,
                     )
                 )
             terminal.say("all are up")
@@ -36,4 +36,4 @@ def main(folder: Path, commands: list[str]) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), sys.argv[2:]))
+    sys.exit(main(Path(sys.argv[1]), float(sys.argv[2]), sys.argv[3:]))

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.parts import ROOT
-from tests.startup.waiting import eventually, is_alive, pid_in
+from tests.startup.waiting import LONGEST_SECONDS, eventually, is_alive, pid_in
 
 # Writes down who it is, has a child of its own, and stays.
 STAYS = "sleep 1000 & echo $! > {0}.child; trap 'echo {0} >> ended; exit 0' TERM; echo $$ > {0}.pid; wait"
@@ -19,13 +19,13 @@ STAYS = "sleep 1000 & echo $! > {0}.child; trap 'echo {0} >> ended; exit 0' TERM
 class Standing:
     """A running supervisor, and what it said."""
 
-    def __init__(self, folder: Path, **commands: str) -> None:
+    def __init__(self, folder: Path, end_seconds: float, **commands: str) -> None:
         self.folder = folder
         self.output = folder / "said"
         with self.output.open("wb") as output:
             self.process = subprocess.Popen(
                 [
-                    *(sys.executable, "-m", "tests.startup.standing", str(folder)),
+                    *(sys.executable, "-m", "tests.startup.standing", str(folder), str(end_seconds)),
                     *(f"{name}={command}" for name, command in commands.items()),
                 ],
                 stdout=output,
@@ -52,8 +52,8 @@ class Standing:
 def standing(tmp_path: Path) -> Iterator[Callable[..., Standing]]:
     started: list[Standing] = []
 
-    def start(**commands: str) -> Standing:
-        started.append(Standing(tmp_path, **commands))
+    def start(end_seconds: float = LONGEST_SECONDS, **commands: str) -> Standing:
+        started.append(Standing(tmp_path, end_seconds, **commands))
         return started[-1]
 
     yield start
@@ -85,7 +85,7 @@ def test_a_part_that_keeps_ending_is_started_a_few_times_a_minute_and_not_given_
 
     assert eventually(lambda: len(waits()) == 6), supervisor.said
     assert waits()[:5] == [0.2] * 5
-    assert waits()[5] > 30
+    assert waits()[5] > 10
     assert len((supervisor.folder / "starts").read_text().splitlines()) == 6
 
 
@@ -115,7 +115,7 @@ def test_nobody_is_left_when_it_is_killed_itself(standing: Callable[..., Standin
 
 
 def test_a_part_that_will_not_end_is_killed(standing: Callable[..., Standing]) -> None:
-    supervisor = standing(web="trap '' TERM; echo $$ > web.pid; while :; do sleep 1; done")
+    supervisor = standing(end_seconds=1, web="trap '' TERM; echo $$ > web.pid; while :; do sleep 1; done")
     supervisor.is_up()
     web = supervisor.pid("web")
 
@@ -129,10 +129,11 @@ def test_a_part_that_will_not_end_is_killed(standing: Callable[..., Standing]) -
 def test_each_line_says_whose_it_is_also_the_last_words_of_one_that_ended(
     standing: Callable[..., Standing],
 ) -> None:
-    in_pieces = "printf 'first\\nhalf'; printf ' a line'; sleep 1000"
-    supervisor = standing(worker=in_pieces, web="printf last; sleep 1000")
+    in_pieces = "printf 'first\\nhalf'; printf ' a line'; echo $$ > worker.pid; sleep 1000"
+    supervisor = standing(worker=in_pieces, web="printf last; echo $$ > web.pid; sleep 1000")
     supervisor.is_up()
     assert eventually(lambda: "worker   │ first\n" in supervisor.said)
+    assert supervisor.pid("worker") != supervisor.pid("web"), "both have said what they say"
 
     supervisor.process.terminate()
     supervisor.process.wait()
@@ -145,7 +146,14 @@ def test_it_stops_in_order_when_nobody_reads_its_words_any_more(tmp_path: Path) 
     chatty = (
         "trap 'echo web >> ended; exit 0' TERM; echo $$ > web.pid; while :; do echo here; sleep 0.02; done"
     )
-    command = [sys.executable, "-m", "tests.startup.standing", str(tmp_path), f"web={chatty}"]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.startup.standing",
+        str(tmp_path),
+        str(LONGEST_SECONDS),
+        f"web={chatty}",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT) as process:
         assert process.stdout
         assert process.stderr

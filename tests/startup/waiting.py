@@ -6,7 +6,7 @@ from pathlib import Path
 
 import psutil
 
-LONGEST_SECONDS = 30
+LONGEST_SECONDS = 120
 
 
 def eventually(condition: Callable[[], bool]) -> bool:

@@ -83,7 +83,7 @@ def merge(flask_app: Flask, spool: Spool, settings: Settings) -> Callable[[], in
     flask_app.extensions["voice"].keeper.when_reachable = None
 
     def until_merged() -> int:
-        until = time.monotonic() + 10
+        until = time.monotonic() + 60
         while True:
             try:
                 return spool_replay.merge(spool, Deployment.of(settings))
@@ -210,7 +210,7 @@ def clients(call: Line) -> list[str | None]:
 
 def in_the_usual_way(another: Another, **fields: str) -> Line:
     """Call until a call is answered from the database again."""
-    give_up_at = time.monotonic() + 20
+    give_up_at = time.monotonic() + 60
     while True:
         call = another(**fields).comes_in()
         with db.transaction() as session:

@@ -8,6 +8,7 @@ import httpx
 import pytest
 from twilio.request_validator import RequestValidator
 
+from phonebox.client import PATIENCE_SECONDS
 from startup import commands, probes
 from startup.process import Process
 from startup.warden import Warden
@@ -47,7 +48,9 @@ def test_bodies_that_never_come_keep_no_caller_from_the_last_resort(
     try:
         with contextlib.ExitStack() as stack:
             for _ in range(CROWD):
-                stalled = stack.enter_context(socket.create_connection(("127.0.0.1", free_port), timeout=20))
+                stalled = stack.enter_context(
+                    socket.create_connection(("127.0.0.1", free_port), timeout=PATIENCE_SECONDS)
+                )
                 stalled.sendall(UNFINISHED)
 
             # The first may have overtaken them.
@@ -56,7 +59,7 @@ def test_bodies_that_never_come_keep_no_caller_from_the_last_resort(
                     f"http://127.0.0.1:{free_port}/voice/fallback",
                     data=form,
                     headers={"X-Twilio-Signature": signature},
-                    timeout=10,
+                    timeout=PATIENCE_SECONDS,
                 )
                 for _ in range(10)
             ]
