@@ -92,6 +92,8 @@ def test_both_see_what_the_other_does(
 
     telephone.get_by_role("button", name="Ja, dit klopt").click()
     expect(panel.locator("li", has_text="Woorden klopt")).to_contain_text("Ja, dit klopt")
+    # What is chosen on a page that is on its way out is lost.
+    expect(telephone.get_by_role("button", name="Ja, dit klopt")).to_have_count(0)
     # A file that was chosen stays chosen while something else comes in.
     chosen = {"name": "foto.jpg", "mimeType": "image/jpeg", "buffer": table.photo()}
     telephone.get_by_label("Kies een foto of PDF").set_input_files(files=[chosen])
