@@ -49,7 +49,7 @@ from startup.postgres_server import postgres_server as new_postgres_server
 from startup.process import Process
 from startup.redis_server import redis_server as new_redis_server
 from startup.warden import Warden
-from tests import databases, watch
+from tests import browsers, databases, watch
 from tests.databases import NewDatabase, PostgresDatabases
 from tests.engines import Shared, sharing
 from tests.pages import PATIENCE
@@ -384,18 +384,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip(NONE_FOUND)
     expect.set_options(timeout=PATIENCE)
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(
-            executable_path=binary,
-            args=[
-                "--no-sandbox",  # root, as in a container, may not have one
-                "--disable-gpu",  # there is none: one would be made up, at a tenth of all the cost
-                "--autoplay-policy=no-user-gesture-required",
-                "--use-fake-ui-for-media-stream",
-                "--use-fake-device-for-media-stream",
-                # A machine with no network but loopback offers no candidates otherwise.
-                "--allow-loopback-in-peer-connection",
-            ],
-        )
+        chromium = playwright.chromium.launch(executable_path=binary, args=browsers.arguments())
         yield chromium
         chromium.close()
 
