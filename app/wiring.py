@@ -25,7 +25,6 @@ from app.admin import promises as admin_promises
 from app.admin import rules as admin_rules
 from app.api import views as api
 from app.binding import bind
-from app.callbacks import webhooks as callback_webhooks
 from app.desk import (
     beside_views,
     callers_page,
@@ -42,7 +41,7 @@ from app.door import oidc_views, once
 from app.messages import webhooks as message_webhooks
 from app.scim import views as scim
 from app.screen import customer_views
-from app.voice import ring_test_webhooks, room_webhooks, webhooks
+from app.voice import callback_webhooks, ring_test_webhooks, room_webhooks, webhooks
 from config import Settings, load
 
 

@@ -9,37 +9,68 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app import db
+from app.callbacks import placing
 from app.carrier.rest import Carrier
 from app.deployment import Deployment
 from app.jobs import deliver, rooms
 from app.outgoing import outbox
+from app.promises.times import Window
 from app.records.agents import Presence
+from app.records.calls import Call
+from app.records.promises import PromiseAttempt
 from config import Settings
+from tests import factories
 from tests.rest_carrier import FakeCarrier, FakeRoom
 from tests.telephone import Line
 
 ANNAS = "CA" + "a" * 32
+ADAS = "CA" + "d" * 32
 News = Callable[[], object]
+
+
+def rung_back(call: Line, deployment: Deployment) -> str:
+    """Let Anna ring Ada back, as she promised; they talk for a minute now. Return the name of the call."""
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        an_hour, of_ada = timedelta(hours=1), {"customer": "ada", "case": "Z1"}
+        promise = factories.promise(session, due_at=now + an_hour, now=now - an_hour, **of_ada)
+        window = Window(promise.created_at, promise.due_at, ZoneInfo("UTC"))
+        sid = placing.ring_agent(session, promise, "anna", window, now, deployment)
+    assert sid is not None
+    call.post(f"/voice/callbacks/{sid}/agent", CallSid=ANNAS, CallStatus="ringing")
+    call.post(f"/voice/callbacks/{sid}/picked-up", CallSid=ANNAS)
+    call.post(f"/voice/callbacks/{sid}/customer", CallSid=ADAS, CallStatus="in-progress")
+    with db.transaction() as session:
+        for one in (session.get_one(Call, sid), session.scalars(select(PromiseAttempt)).one()):
+            one.bridged_at = now - timedelta(minutes=1)
+    return sid
 
 
 @dataclass
 class Exchange:
-    """One conversation, from the moment that two are put through."""
+    """One conversation, from the moment that two are put through: Anna and a customer.
+
+    Who rings us has dialled Anna's telephone; with `placed`, the name of a call that we placed, Anna's has
+    dialled the customer's. Of the two, `parent` has dialled `child`.
+    """
 
     call: Line
     fake: FakeCarrier
     carrier: Carrier
     settings: Settings
+    placed: str = ""
     luck: random.Random | None = None  # None: all news comes, once and in order
     lives: set[str] = field(default_factory=set)  # SIDs of calls that go on
     bridged: bool = True  # the first two, without a room
     loses_actions: bool = False  # what is next for who dialled is never asked
     never_arrive: set[str] = field(default_factory=set)  # hang up on the way into a room, without news
     hears: dict[str, ET.Element] = field(default_factory=dict)  # what a call was answered last, outside rooms
+    silent: set[str] = field(default_factory=set)  # agents whose desks give no sign of life
     later: timedelta = timedelta(0)
     _done: dict[str, int] = field(default_factory=lambda: {"redirects": 0, "placed": 0, "ended": 0})
     _news: list[News] = field(default_factory=list)
@@ -48,12 +79,30 @@ class Exchange:
     _actions: dict[str, str] = field(default_factory=dict)  # what is asked when somebody is out of the room
 
     def __post_init__(self) -> None:
-        self.lives |= {self.call.sid, ANNAS}
-        leg = {"sid": ANNAS, "status": "in-progress", "direction": "outbound-dial", "to": "client:anna"}
-        self.fake.children[self.call.sid] = [leg]
-        self.fake.knows(self.call.sid, "in-progress")
+        self.parent, self.child = (ANNAS, self.customers) if self.placed else (self.customers, ANNAS)
+        self.lives |= {self.parent, self.child}
+        leg: dict[str, object]
+        leg = {"sid": self.child, "status": "in-progress", "direction": "outbound-dial", "to": "client:anna"}
+        self.fake.children[self.parent] = [leg]
+        for sid in (self.parent, self.child):
+            self.fake.knows(sid, "in-progress")
         self._dial = self.call.attribute("Dial", "action")
-        self._leg = self.call.attribute("Client", "statusCallback")
+        noun = "Number" if self.placed else "Client"
+        # Where news of each of the two goes.
+        self._tells = {
+            self.parent: f"/voice/callbacks/{self.placed}/agent" if self.placed else "/voice/status",
+            self.child: self.call.attribute(noun, "statusCallback"),
+        }
+
+    @property
+    def sid(self) -> str:
+        """Return the name by which we know the conversation."""
+        return self.placed or self.call.sid
+
+    @property
+    def customers(self) -> str:
+        """Return the name by which the carrier knows the customer's call."""
+        return ADAS if self.placed else self.call.sid
 
     # --- asked by tests ---
 
@@ -89,11 +138,10 @@ class Exchange:
 
     def _desks_live(self, now: datetime) -> None:
         """Let the desks of those who are on the line give signs of life, as their pages do."""
-        if not self.later:
-            return
+        gone = self.silent | ({"anna"} if ANNAS not in self.lives else set())
         with db.transaction() as session:
-            gone = "anna" if ANNAS not in self.lives else ""
-            session.execute(update(Presence).where(Presence.agent != gone).values(heartbeat_at=now))
+            live = update(Presence).where(Presence.agent.not_in(gone))
+            session.execute(live.values(heartbeat_at=now))
 
     def _mark(self) -> tuple[object, ...]:
         return (tuple(self._done.values()), str(self.labels()), len(self.lives), self._sequence)
@@ -120,15 +168,11 @@ class Exchange:
         if sid not in self.lives:
             return
         self.lives.discard(sid)
-        if sid == self.call.sid:
-            self.fake.knows(sid, status)
-            self._later(lambda: self.call.post("/voice/status", CallStatus=status))
-        elif sid in self._placed:
+        if sid in self._placed:
             self._ring_news(sid, status)
         else:
-            self.fake.children[self.call.sid] = []
-            self._later(lambda: self.call.post(self._leg, CallSid=ANNAS, CallStatus=status))
-        if self.bridged and sid in (self.call.sid, ANNAS):
+            self._is_over(sid, status)
+        if self.bridged and sid in (self.parent, self.child):
             self._part(sid)
         self._leaves(sid, is_over=True)
         self._tell()
@@ -163,20 +207,35 @@ class Exchange:
         if sid not in self.lives:
             return
         was_bridged, self.bridged = self.bridged, False
+        self._is_cut_off(sid, was_bridged=was_bridged)
         self._leaves(sid, is_over=False)
         self._follow(sid, self._ask(url, sid))
-        if was_bridged and sid == ANNAS and not self.loses_actions:
+        if was_bridged and sid == self.child and not self.loses_actions:
             # Its Dial is over: who dialled goes on with what its action says.
             self._follow(
-                self.call.sid,
-                self._ask(self._dial, self.call.sid, DialCallStatus="completed", DialBridged="true"),
+                self.parent,
+                self._ask(self._dial, self.parent, DialCallStatus="completed", DialBridged="true"),
             )
+
+    def _is_cut_off(self, sid: str, *, was_bridged: bool) -> None:
+        """Who was dialled is hung up on when who dialled them is sent elsewhere first."""
+        if was_bridged and sid == self.parent and self.child in self.lives:
+            self.lives.discard(self.child)
+            self._is_over(self.child, "completed")
 
     def _part(self, sid: str) -> None:
         self.bridged = False
-        if sid == ANNAS and self.call.sid in self.lives:
+        self._is_cut_off(sid, was_bridged=True)
+        if sid == self.child and self.parent in self.lives:
             ended = {"DialCallStatus": "completed", "DialBridged": "true", "DialCallDuration": "30"}
-            self._follow(self.call.sid, self._ask(self._dial, self.call.sid, **ended))
+            self._follow(self.parent, self._ask(self._dial, self.parent, **ended))
+
+    def _is_over(self, sid: str, status: str) -> None:
+        self.fake.knows(sid, status)
+        if sid == self.child:
+            self.fake.children[self.parent] = []
+        url, duration = self._tells[sid], {"CallDuration": "30"} if status == "completed" else {}
+        self._later(lambda: self.call.post(url, CallSid=sid, CallStatus=status, **duration))
 
     def _follow(self, sid: str, reply: ET.Element) -> None:
         conference = reply.find(".//Conference")
@@ -247,6 +306,7 @@ class Exchange:
 
     def _tell(self) -> None:
         """Tell what is to be told; with luck, not all of it, some twice, in any order."""
+        self._desks_live(datetime.now(UTC) + self.later)
         told, self._news = self._news, []
         if self.luck is not None:
             told = [one for one in told for _ in range(self.luck.choice((0, 1, 1, 2)))]

@@ -7,7 +7,13 @@ from sqlalchemy.orm import Session
 from app.agents.profile import language_of
 from app.callbacks import verdict
 from app.callbacks.leases import LAST_NEWS, TALKING
-from app.callbacks.outcome import AT_THE_CUSTOMER, is_over, take_back, wrap_up_seconds
+from app.callbacks.outcome import (
+    AFTER_CUSTOMER_RANG,
+    AT_THE_CUSTOMER,
+    is_over,
+    take_back,
+    wrap_up_seconds,
+)
 from app.carrier import twiml
 from app.carrier.words import CARRIER_SAYS_ENDED, DialEnded
 from app.catalogue import text
@@ -53,7 +59,9 @@ def put_through(session: Session, attempt: PromiseAttempt, since: datetime) -> N
     """They talk since then, or since before, as other news has it: news comes late, never too early."""
     call = session.get_one(Call, attempt.call_sid)
     if attempt.bridged_at is not None:
-        attempt.bridged_at = call.bridged_at = min(attempt.bridged_at, since)
+        attempt.bridged_at = min(attempt.bridged_at, since)
+        if call.step == attempts.STEP:  # else a colleague has them by now, since later
+            call.bridged_at = attempt.bridged_at
         return
     attempt.bridged_at = since
     attempt.lease_until = since + TALKING
@@ -103,6 +111,31 @@ def came_to(
     attempts.free_agent(session, attempt, None, now, wrap_up)
     if ends_leg and attempt.agent_left_at is None:
         attempts.end_agent_leg(session, attempt, now)
+
+
+def talked_in_room(
+    session: Session, call_sid: str, now: datetime, *, dropped: bool = False, goes_on: bool = False
+) -> None:
+    """A conversation that went on in a room is over; what it came to is said at once.
+
+    Who might have answered is no question any more once an agent had them wait, or somebody else hear them;
+    should it have been a machine all the same, that is weighed when the carrier says so. `goes_on`: the
+    customer is on the line still, and goes on to somebody else as if they had rung us.
+    """
+    found = attempts.held(session, call_sid)
+    if found is None or found[0].ended_at is not None:
+        return
+    attempt, promise = found
+    if dropped and not attempt.machine:
+        is_over(session, attempt, promise, AttemptOutcome.DROPPED, now, ends_leg=False)
+        return
+    since = attempt.bridged_at or now
+    outcome = verdict.of(session, attempt, (now - since).total_seconds()) or AttemptOutcome.KEPT
+    if goes_on and outcome != AttemptOutcome.KEPT:
+        is_over(session, attempt, promise, AttemptOutcome.CUSTOMER_RANG, now, ends_leg=False)
+        promise.next_at = now + AFTER_CUSTOMER_RANG
+        return
+    is_over(session, attempt, promise, outcome, now, ends_leg=False)
 
 
 def ended(

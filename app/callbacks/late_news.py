@@ -49,16 +49,24 @@ def late(now: Moment) -> Select[PromiseAttempt, Call]:
 def overdue(session: Session, now: datetime, limit: int = 20) -> list[Overdue]:
     """Return the tries of which news should have come."""
     rows = session.execute(late(now).limit(limit)).all()
-    return [
-        Overdue(
-            attempt.call_sid,
-            attempt.agent_leg,
-            address_with_call(attempt, call),
-            attempt.asked_at,
-            attempt.customer_leg,
-        )
-        for attempt, call in rows
-    ]
+    return [_known(attempt, call) for attempt, call in rows]
+
+
+def of(session: Session, call_sid: str) -> Overdue | None:
+    """Return by which names the carrier knows a callback; None for a name that we never gave."""
+    tried = select(PromiseAttempt, Call).join(Call, Call.sid == PromiseAttempt.call_sid)
+    found = session.execute(tried.where(PromiseAttempt.call_sid == call_sid)).one_or_none()
+    return _known(*found) if found is not None else None
+
+
+def _known(attempt: PromiseAttempt, call: Call) -> Overdue:
+    return Overdue(
+        attempt.call_sid,
+        attempt.agent_leg,
+        address_with_call(attempt, call),
+        attempt.asked_at,
+        attempt.customer_leg,
+    )
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,8 @@ def is_over(
         if outcome == AttemptOutcome.KEPT:
             _was_spoken_to(session, attempt, now)
         return
-    details = {"agent": attempt.agent}
+    who = _who_talked(session, attempt)
+    details = {"agent": who}
     if outcome == AttemptOutcome.KEPT and owed.is_anothers(
         promise, session.get_one(Call, attempt.call_sid).customer
     ):
@@ -70,7 +71,7 @@ def is_over(
         if attempt.bridged_at is not None and attempt.bridged_at > promise.due_at:
             promise.broken_at = promise.broken_at or promise.due_at
         why = verdict.why_kept(session, attempt)
-        ledger.move(session, promise, PromiseState.KEPT, why, now, attempt.agent, details)
+        ledger.move(session, promise, PromiseState.KEPT, why, now, who, details)
         _was_spoken_to(session, attempt, now)
         return
     if promise.origin.startswith(OUTBOUND) and outcome not in GOES_ON:
@@ -136,9 +137,14 @@ def _is_conversation(call: Call, now: datetime) -> bool:
     )
 
 
+def _who_talked(session: Session, attempt: PromiseAttempt) -> str:
+    """Return who had the customer last: whoever was rung for it, unless they handed the conversation over."""
+    return session.get_one(Call, attempt.call_sid).bridged_to or attempt.agent
+
+
 def _was_spoken_to(session: Session, attempt: PromiseAttempt, now: datetime) -> None:
     # Whoever has spoken to them has dealt with what they wrote.
-    messages.see_to(session, attempt.number, attempt.agent, now)
+    messages.see_to(session, attempt.number, _who_talked(session, attempt), now)
     _leave_contact(session, attempt, now)
 
 

@@ -4,9 +4,11 @@ It takes one that speaks fluently, or a busy room, for a machine. What the agent
 outweighs it, and so do minutes of talk; in between the agent is asked, and nobody is rung by itself.
 """
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.outgoing import conversations
+from app.records.legs import HandOver
 from app.records.promises import AttemptOutcome, PromiseAttempt
 
 HUMAN = "human"
@@ -40,7 +42,13 @@ def of(session: Session, attempt: PromiseAttempt, seconds: float) -> AttemptOutc
 
 
 def agent_says_so(session: Session, attempt: PromiseAttempt) -> bool:
-    """Tell whether the agent has noted how their conversation ended, which a voicemail's doesn't."""
+    """Tell whether the agent has said by what they did that somebody is there, which no voicemail is.
+
+    They noted how their conversation ended, or asked a colleague along to speak with the customer.
+    """
+    asked_along = select(HandOver.id).where(HandOver.call_sid == attempt.call_sid).limit(1)
+    if session.scalar(asked_along) is not None:
+        return True
     return bool(conversations.words_of(session, attempt.call_sid, attempt.agent).outcome)
 
 

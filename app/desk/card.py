@@ -156,7 +156,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         promises=_promises_to(session, call, customer, agent, now, names),
         notes=words_of(session, call_sid, agent),
         can_decline=side == Side.RINGING,
-        is_callback=call.direction == Direction.OUTBOUND,
+        is_callback=step is not None and step.kind == StepKind.CALLBACK,
         can_be_rung_back=dropped.can_be_rung_back(session, call, agent, now)
         and dropped.of_call(session, call_sid) is None,
         on_phone=step is not None and step.endpoint == "phone",

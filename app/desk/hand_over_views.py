@@ -27,13 +27,13 @@ from app.desk.views import only_if_offered, use_zone_of
 from app.door.sign_in import desk_of_reader, require_agent
 from app.errors import InvalidField, NotNow
 from app.records.agents import Agent
-from app.records.calls import Call, CallState
+from app.records.calls import Call
 from app.records.legs import HandOver, HandOverKind, HandOverPhase
 from app.records.promises import Promise
 from app.voice import handing_over, holding, legs
 from app.voice.hand_over import Event
 from app.voice.handing_over import Wish
-from app.voice.held import held, was_offered
+from app.voice.held import held, is_talking, was_offered
 
 bp = Blueprint("desk_hand_over", __name__, url_prefix="/desk/calls/<call_sid>")
 
@@ -69,7 +69,7 @@ def panel_of(session: Session, call_sid: str, agent: str) -> Panel:
         row = None
     other = session.get(Agent, row.to_agent if row.from_agent == agent else row.from_agent) if row else None
     promise = session.get(Promise, row.promise) if row is not None and row.promise is not None else None
-    talks = call.state == CallState.TALKING and call.bridged_to == agent and call.sid.startswith("CA")
+    talks = is_talking(session, call) and call.bridged_to == agent
     return Panel(
         call_sid=call_sid,
         mine=talks,

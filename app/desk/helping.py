@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app import catalogue, web
 from app.agents import protection as protections
-from app.promises import attempts, ledger
+from app.promises import ledger
 from app.records.calls import Call, CallState
 from app.voice import protecting, supervising
 
@@ -39,11 +39,10 @@ def of_card(session: Session, call_sid: str, agent: str, now: datetime) -> Help:
     is_ended = use is not None and use.keeps_apart
     there = supervising.with_agent(session, call) if talks else []
     names = ledger.names_of(session) if there else {}
-    is_callback = attempts.is_callback(call_sid)
     return Help(
         supervisors=tuple((names.get(leg.agent or "", ""), str(leg.state)) for leg in there),
-        can_warn=talks and not is_warned and not is_ended and not is_callback,
-        can_end=talks and not is_ended and (is_warned or is_callback),
+        can_warn=talks and not is_warned and not is_ended,
+        can_end=talks and is_warned and not is_ended,
         can_part=not talks and not is_ended and protecting.may_end(call, agent, now),
         is_ended=is_ended,
     )

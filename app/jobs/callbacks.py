@@ -15,6 +15,9 @@ from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.errors import CarrierError
+from app.records.calls import Call
+from app.records.legs import CallLeg
+from app.voice import legs, placed, went_on
 
 log = logging.getLogger(__name__)
 
@@ -72,22 +75,48 @@ def place(carrier: Carrier, deployment: Deployment, call_sid: str) -> str:
     return leg_sid
 
 
-def reconcile(carrier: Carrier, now: datetime) -> int:
+def send_on(carrier: Carrier, deployment: Deployment, call_sid: str) -> str:
+    """Have the customer of a callback go on whom all of ours have left; return what came of it.
+
+    Raises CarrierError.
+    """
+    with db.reading() as session:
+        call = session.get(Call, call_sid)
+        customer = session.get(CallLeg, (call_sid, legs.CUSTOMER))
+    if call is None or customer is None or customer.sid is None or not went_on.is_to(call, customer):
+        return "went on by itself"
+    carrier.redirect_call(customer.sid, agent_leg.address(deployment.public_url, call_sid, "goes-on"))
+    return "redirected"
+
+
+def reconcile(carrier: Carrier, deployment: Deployment, now: datetime) -> int:
     """Ask the carrier about callbacks of which news should have come; return how many were looked up."""
     with db.reading() as session:
         overdue = late_news.overdue(session, now)
     for one in overdue:
-        try:
-            standing = _standing(carrier, one)
-        except CarrierError as error:
-            log.warning(
-                "carrier was asked about a callback and did not answer",
-                extra={"call_sid": one.call_sid, "code": error.code},
-            )
-            standing = late_news.Standing(answered=False)
-        with db.transaction() as session:
-            late_news.stands(session, one.call_sid, standing, now)
+        _look_up(one, carrier, deployment, now)
     return len(overdue)
+
+
+def look_up(call_sid: str, carrier: Carrier, deployment: Deployment, now: datetime) -> None:
+    """Ask the carrier about a callback, whether or not news of it is late."""
+    with db.reading() as session:
+        one = late_news.of(session, call_sid)
+    if one is not None:
+        _look_up(one, carrier, deployment, now)
+
+
+def _look_up(one: late_news.Overdue, carrier: Carrier, deployment: Deployment, now: datetime) -> None:
+    try:
+        standing = _standing(carrier, one)
+    except CarrierError as error:
+        log.warning(
+            "carrier was asked about a callback and did not answer",
+            extra={"call_sid": one.call_sid, "code": error.code},
+        )
+        standing = late_news.Standing(answered=False)
+    with db.transaction() as session:
+        placed.stands(session, one.call_sid, standing, now, deployment)
 
 
 def _standing(carrier: Carrier, one: late_news.Overdue) -> late_news.Standing:

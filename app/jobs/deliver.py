@@ -22,7 +22,7 @@ from app.jobs import callbacks, in_hand, protecting, sweep
 from app.messages import letters, messages, senders
 from app.outgoing import outbox
 from app.outgoing.outbox import Taken
-from app.promises import links
+from app.promises import attempts, links
 from app.records.calls import Call, CallState, CallStep, StepKind
 from app.records.messages import Message
 from app.voice import afterwards, ring_tests
@@ -127,6 +127,8 @@ def _ask(carrier: Carrier, deployment: Deployment, taken: Taken) -> Answer:
     match taken.kind:
         case outbox.REDIRECT_CALL:
             sid = payload["call_sid"]
+            if attempts.is_callback(sid):
+                return Answer(callbacks.send_on(carrier, deployment, sid))
             if not _is_still_to_be_sent_on(sid, payload["step"]) or _talks(carrier, sid, payload["step"]):
                 return Answer("went on by itself")
             carrier.redirect_call(sid, Addresses(public_url, sid, payload["step"]).of())
@@ -144,9 +146,7 @@ def _ask(carrier: Carrier, deployment: Deployment, taken: Taken) -> Answer:
         case outbox.SAY_WARNING:
             return Answer(protecting.warn(carrier, public_url, payload["call_sid"]))
         case outbox.END_POLITELY:
-            is_callback = payload["is_callback"]
-            sid = payload["call_sid"]
-            return Answer(protecting.end_politely(carrier, public_url, sid, is_callback=is_callback))
+            return Answer(protecting.end_politely(carrier, public_url, payload["call_sid"]))
         case outbox.SEND_MESSAGE:
             return _send_message(carrier, deployment, payload["message"])
         case outbox.CARRIER_COPY:

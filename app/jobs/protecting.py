@@ -5,9 +5,11 @@ import logging
 from sqlalchemy import select
 
 from app import db
+from app.callbacks import agent_leg
 from app.carrier.rest import Carrier
 from app.carrier.twiml import Addresses
 from app.errors import CarrierError
+from app.promises import attempts
 from app.records.calls import Call, CallState
 from app.records.promises import PromiseAttempt
 from app.voice import legs
@@ -24,18 +26,21 @@ def warn(carrier: Carrier, public_url: str, call_sid: str) -> str:
         call = session.get(Call, call_sid)
         room = legs.room_of(session, call_sid)
         customer = next(iter(legs.of_call(session, call_sid)), None)
-        number = call.step if call is not None else 0
     if call is None or call.state != CallState.TALKING or room is None or customer is None:
         return "over by now"
     if room.conference_sid is None or not customer.is_there:
         raise CarrierError(None)
-    carrier.announce(
-        room.conference_sid, customer.label, Addresses(public_url, call_sid, number).of("warning")
-    )
+    carrier.announce(room.conference_sid, customer.label, _address(public_url, call, "warning"))
     return "warned"
 
 
-def end_politely(carrier: Carrier, public_url: str, call_sid: str, *, is_callback: bool) -> str:
+def _address(public_url: str, call: Call, what: str) -> str:
+    if attempts.is_callback(call.sid):
+        return agent_leg.address(public_url, call.sid, what)
+    return Addresses(public_url, call.sid, call.step).of(what)
+
+
+def end_politely(carrier: Carrier, public_url: str, call_sid: str) -> str:
     """Let the caller hear goodbye, which ends their side and so the conversation; say what came of it."""
     with db.reading() as session:
         call = session.get(Call, call_sid)
@@ -43,11 +48,11 @@ def end_politely(carrier: Carrier, public_url: str, call_sid: str, *, is_callbac
         customer = next(iter(legs.of_call(session, call_sid)), None) if in_room else None
         rung = select(PromiseAttempt.customer_leg).where(PromiseAttempt.call_sid == call_sid)
         # Who rings us has the call's own side; who is rung back the one that the agent's telephone dialled.
-        outside = session.scalar(rung) if is_callback else call_sid
+        outside = session.scalar(rung) if attempts.is_callback(call_sid) else call_sid
     if call is None or call.state != CallState.TALKING:
         return "over by now"
     sid = customer.sid if customer is not None else outside
     if sid is None:
         raise CarrierError(None)
-    carrier.redirect_call(sid, Addresses(public_url, call_sid, call.step).of("goodbye"))
+    carrier.redirect_call(sid, _address(public_url, call, "goodbye"))
     return "said goodbye"

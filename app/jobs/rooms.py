@@ -21,6 +21,7 @@ from app.db import Moment
 from app.deployment import Deployment
 from app.errors import CarrierError
 from app.jobs import sweep
+from app.promises import attempts
 from app.records.agents import Agent
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.legs import CallLeg, CallRoom
@@ -130,7 +131,7 @@ class _Keeper:
             except CarrierError as error:
                 over = error.status == 404
             if over:
-                self._is_gone(number)
+                self._is_over(number)
 
     def _again(self, round_: _Round) -> None:
         """Look again in its time, or at once when something was wanted meanwhile."""
@@ -175,8 +176,16 @@ class _Keeper:
         self._give_up(session, call, room, now)
         session.flush()
         rows = legs.of_call(session, self.sid)
-        # A caller who goes on to somebody else is redirected out of the room, by another job.
-        there = [leg for leg in rows if leg.left_at is None and (leg.number != legs.CUSTOMER or leg.goes)]
+        # A caller who goes on to somebody else is redirected out of the room, by another job; whom we rang
+        # begins a call of their own with that, and is in this one until then.
+        is_placed = attempts.is_callback(self.sid)
+        there = [
+            leg
+            for leg in rows
+            if leg.left_at is None and (is_placed or leg.goes or leg.number != legs.CUSTOMER)
+        ]
+        if call.state == CallState.ENDED:
+            self._ended_elsewhere(session, call, rows, now)
         is_over = call.state != CallState.TALKING and not there
         if is_over or now - room.opened_at > GIVEN_UP_AFTER:
             legs.close(session, self.sid, now)
@@ -186,7 +195,8 @@ class _Keeper:
         is_under_way = handing_over.going_on(session, self.sid) is not None or any(
             leg.left_at is None and (leg.joined_at is None or leg.goes) for leg in rows
         )
-        is_missing = seen is not None and call.state == CallState.TALKING and self._is_missing(rows, seen)
+        goes_on = is_placed or call.state == CallState.TALKING
+        is_missing = seen is not None and goes_on and self._is_missing(rows, seen)
         return _Round(
             version=room.version,
             name=room.name,
@@ -197,6 +207,16 @@ class _Keeper:
             is_over=False,
             overdue=tuple(_overdue(rows, now)),
         )
+
+    def _ended_elsewhere(self, session: Session, call: Call, rows: Sequence[CallLeg], now: datetime) -> None:
+        """What a call was for was settled in another one, and it is over: nobody stays in its room."""
+        customer = next(leg for leg in rows if leg.number == legs.CUSTOMER)
+        ours = [leg for leg in rows if leg.agent is not None and leg.left_at is None and not leg.goes]
+        if customer.left_at is None and not customer.goes and ours:
+            handing_over.call_ends(session, call, now, self.deployment)
+            customer.left_at = None
+            for leg in (customer, *ours):
+                legs.leave(session, leg, now)
 
     def _is_missing(self, rows: Sequence[CallLeg], seen: Mapping[str, Participant]) -> bool:
         """Tell whether the customer isn't where they were: the carrier says whether their call goes on."""
@@ -277,22 +297,27 @@ class _Keeper:
     def _move_in(self, number: int, name: str) -> None:
         """Redirect a call that was put through into the room."""
         leg = self._leg(number)
-        sid = leg.sid or self._dialled_by(self.sid)
+        sid = leg.sid or self._dialled()
         if sid is None:
-            self._is_gone(number)
+            self._is_over(number)
             return
         self._note_of(number, sid=sid, asked_at=self.clock())
         try:
             self.carrier.redirect_call(sid, self._url(name, number, "enter"))
         except CarrierError as error:
             if error.code in FOR_GOOD or error.status == 404:
-                self._is_gone(number)
+                self._is_over(number)
             else:
                 self._note_of(number, asked_at=None)
             raise
 
-    def _dialled_by(self, sid: str) -> str | None:
-        live = [leg for leg in self.carrier.legs_of(sid) if leg.status == "in-progress"]
+    def _dialled(self) -> str | None:
+        """Return the name of who was dialled by the other of the two, before there was a room."""
+        with db.reading() as session:
+            rows = legs.of_call(session, self.sid)
+        parent = next((leg.sid for leg in rows if leg.is_parent), None)
+        found = self.carrier.legs_of(parent) if parent is not None else []
+        live = [leg for leg in found if leg.status == "in-progress"]
         return live[0].sid if live else None
 
     def _ring_in(self, number: int, name: str) -> None:
@@ -342,6 +367,13 @@ class _Keeper:
                     raise
         self._is_gone(number)
 
+    def _is_over(self, number: int) -> None:
+        """Somebody who was to come in isn't on the line any more; of a customer that is the call's end."""
+        if number == legs.CUSTOMER:
+            sweep.look_up(self.sid, self.carrier, self.deployment, self.clock())
+        else:
+            self._is_gone(number)
+
     def _is_gone(self, number: int) -> None:
         with db.transaction() as session:
             call = held(session, self.sid)
@@ -366,11 +398,11 @@ class _Keeper:
 
 
 def _overdue(rows: Sequence[CallLeg], now: datetime) -> Iterator[tuple[int, str]]:
-    """Yield who of ours picked up, or was put through, and isn't in the room a moment later."""
+    """Yield who picked up, or was put through, and isn't in the room a moment later."""
     for leg in rows:
         since = max(filter(None, (leg.asked_at, leg.answered_at)), default=None)
         is_awaited = leg.joined_at is None and leg.left_at is None and leg.answered_at is not None
-        if leg.agent is not None and leg.sid and is_awaited and since and now - since > FOLLOWS_WITHIN:
+        if leg.sid and is_awaited and since and now - since > FOLLOWS_WITHIN:
             yield leg.number, leg.sid
 
 

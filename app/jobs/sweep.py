@@ -15,6 +15,8 @@ from app.clock import going_on_from
 from app.db import Moment
 from app.deployment import Deployment
 from app.errors import CarrierError
+from app.jobs import callbacks
+from app.promises import attempts
 from app.records.agents import Activity, Presence
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep
@@ -177,6 +179,9 @@ def _look_up(sid: str, carrier: Carrier, deployment: Deployment, now: datetime) 
 
 def look_up(sid: str, carrier: Carrier, deployment: Deployment, now: datetime) -> bool:
     """Ask the carrier about a call, and close it if it is over; tell whether it was."""
+    if attempts.is_callback(sid):
+        callbacks.look_up(sid, carrier, deployment, now)
+        return False
     seconds, status = None, ""
     try:
         call = carrier.call(sid)

@@ -132,7 +132,7 @@ class Timetable:
             "callbacks": self._delivery(outbox.PLACE_CALLBACK, at_once=4, every_seconds=1.0),
             "callbacks_late": Job(
                 Way.QUEUED,
-                lambda: callbacks.reconcile(carrier, utcnow()),
+                lambda: callbacks.reconcile(carrier, deployment, utcnow()),
                 lambda moments: late_news.late(moments.now),
                 every_seconds=5.0,
             ),

@@ -71,6 +71,24 @@ def held(session: Session, call_sid: str) -> tuple[PromiseAttempt, Promise] | No
     return attempt, promise
 
 
+def goes_on(session: Session, call_sid: str) -> bool:
+    """Tell whether a try is going on, and nobody has hung up."""
+    going_on = select(PromiseAttempt.id).where(
+        PromiseAttempt.call_sid == call_sid,
+        PromiseAttempt.ended_at.is_(None),
+        PromiseAttempt.talked_until.is_(None),
+    )
+    return session.scalar(going_on) is not None
+
+
+def has_dropped(session: Session, call_sid: str) -> bool:
+    """Tell whether the line of a callback dropped while the two talked."""
+    wanted = select(PromiseAttempt.id).where(
+        PromiseAttempt.call_sid == call_sid, PromiseAttempt.outcome == AttemptOutcome.DROPPED
+    )
+    return session.scalar(wanted) is not None
+
+
 def dials_lately(session: Session, number: str, now: datetime) -> list[datetime]:
     """Return when a number was rung by us within the last day, oldest first."""
     dialled = select(PromiseAttempt.dialled_at).where(
@@ -138,7 +156,8 @@ def close(
     free_agent(session, attempt, outcome, now, wrap_up_seconds)
     if ends_leg and attempt.agent_left_at is None:
         end_agent_leg(session, attempt, now)
-    tell_agent(session, attempt, "ended", now)
+    if call.bridged_to in (None, attempt.agent):
+        tell_agent(session, attempt, "ended", now)
 
 
 def was_none(session: Session, attempt: PromiseAttempt, outcome: AttemptOutcome) -> None:

@@ -40,14 +40,14 @@ def decline(
     """
     if why not in DECLINE_REASONS:
         raise InvalidField("why", f"choose one of {', '.join(DECLINE_REASONS)}")
-    if attempts.is_callback(call_sid):
-        return agent_leg.decline(session, call_sid, agent, why, now)
     call = held.held(session, call_sid)
     asked_along = legs.leg_of(session, call_sid, agent)
     if asked_along is not None and asked_along.answered_at is None and call.state == CallState.TALKING:
         session.get_one(CallStep, (call_sid, asked_along.number)).declined_why = why
         rooms.not_taken(session, call, asked_along.number, StepOutcome.DECLINED, now, deployment)
         return True
+    if attempts.is_callback(call_sid):
+        return agent_leg.decline(session, call_sid, agent, why, now)
     step = session.get(CallStep, (call_sid, call.step))
     if call.state != CallState.RINGING or step is None or step.agent != agent or step.kind not in RING_KINDS:
         return False

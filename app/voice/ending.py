@@ -6,11 +6,13 @@ from sqlalchemy.orm import Session
 
 from app.agents import presence
 from app.beside import about
+from app.callbacks import customer_leg
 from app.deployment import Deployment
 from app.forgetting import naming
 from app.lines import places
 from app.outgoing.conversations import leave_contact
-from app.promises import attempts, dropped
+from app.promises import attempts
+from app.promises import dropped as dropped_lines
 from app.records import lifecycle
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.promises import Promise
@@ -21,7 +23,7 @@ from app.voice.held import facts_of, tell_desk
 
 
 def line_dropped(session: Session, call: Call, now: datetime) -> Promise | None:
-    return dropped.owe(session, call, call.bridged_to, now) if call.bridged_to is not None else None
+    return dropped_lines.owe(session, call, call.bridged_to, now) if call.bridged_to is not None else None
 
 
 def is_rung_back(promise: Promise | None) -> bool:
@@ -58,22 +60,29 @@ def conversation_is_over(
         leave_contact(session, call, step.agent, now)
 
 
-def finish(session: Session, call: Call, now: datetime, deployment: Deployment) -> None:
+def finish(
+    session: Session, call: Call, now: datetime, deployment: Deployment, *, dropped: bool = False
+) -> None:
     """Close the call: everybody who was taken for it is free, and it has exactly one outcome.
 
     A caller who hung up before anybody answered is owed a callback, if their number can be called; if it
     can't, and nobody was left to be rung, it is kept that they rang. So is who was promised one that another
     call of their number has settled meanwhile: they were on the line themselves, and spoke to nobody.
+    `dropped`: the carrier says that the line did.
     """
     if call.state == CallState.ENDED:
         return
+    if attempts.is_callback(call.sid):
+        _placed_is_over(session, call, now, deployment, dropped=dropped)
+        return
+    dropped = dropped and call.state == CallState.TALKING and is_rung_back(line_dropped(session, call, now))
     handing_over.call_ends(session, call, now, deployment)
     step = session.get(CallStep, (call.sid, call.step))
     # Who waited and was told of a callback knows of it, whoever rang for them as they hung up.
     was_told = call.state in (CallState.WAITING, CallState.PROMISING) or call.promise is not None
     waited_for = call.waiting_for_agent
     if step is not None and call.state == CallState.TALKING:
-        conversation_is_over(session, call, step, now)
+        conversation_is_over(session, call, step, now, rings_back=dropped)
     elif step is not None and step.outcome is None:
         release(session, call, step, StepOutcome.CALLER_HUNG_UP, now)
     call_steps.stop_waiting(call)
@@ -95,3 +104,16 @@ def finish(session: Session, call: Call, now: datetime, deployment: Deployment) 
         tell_desk(session, str(agent), call, "ended", now)
     about.call_ends(call, now)
     naming.it_ends(session, call, now)
+
+
+def _placed_is_over(
+    session: Session, call: Call, now: datetime, deployment: Deployment, *, dropped: bool
+) -> None:
+    """Close a call that we placed, in the room in which it went on: what it was for is settled first."""
+    step = session.get_one(CallStep, (call.sid, call.step))
+    customer_leg.talked_in_room(session, call.sid, now, dropped=dropped)
+    handing_over.call_ends(session, call, now, deployment)
+    if step.number != attempts.STEP:
+        # Whoever was rung for it is free already, and told.
+        conversation_is_over(session, call, step, now, rings_back=dropped)
+        tell_desk(session, str(step.agent), call, "ended", now)

@@ -12,19 +12,21 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app.agents import desk_events, presence, protection
+from app.callbacks import customer_leg
 from app.catalogue import text
 from app.deployment import Deployment
 from app.errors import InvalidField, NotNow
 from app.outgoing.announce import contact_key, record_contact
-from app.promises import attempts, dropped
+from app.promises import attempts, dropped, ledger
 from app.records.agents import Agent, Presence
 from app.records.callers import Case, Channel, Direction
-from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
+from app.records.calls import Call, CallStep, StepKind, StepOutcome
 from app.records.legs import CallLeg, HandOver, HandOverKind, HandOverOutcome, HandOverPhase, LegRole
+from app.records.promises import OWED, Promise, PromiseState
 from app.routing import rules, screen_pop
 from app.voice import hand_over, legs, owing
 from app.voice.hand_over import Action, Event, State
-from app.voice.held import advance, facts_of, send_on, tell_desk
+from app.voice.held import advance, facts_of, is_talking, send_on, tell_desk
 
 RING_SECONDS = 25
 LEASE = timedelta(seconds=RING_SECONDS + 20)
@@ -87,12 +89,10 @@ def begin(
 
 def must_be_theirs(session: Session, call: Call, agent: str) -> None:
     """Raise NotNow unless the agent speaks with the customer of this call now."""
-    if call.state != CallState.TALKING or call.bridged_at is None:
+    if not is_talking(session, call):
         raise NotNow("not_talking")
     if call.bridged_to != agent:
         raise NotNow("not_your_conversation")
-    if call.direction == Direction.OUTBOUND or attempts.is_callback(call.sid):
-        raise NotNow("not_in_a_callback")
 
 
 @dataclass(frozen=True)
@@ -368,11 +368,19 @@ def becomes_the_seconds(
     case = session.get(Case, call.case) if call.case is not None else None
     if case is not None:
         case.named_owner = (case.owner or row.from_agent) if row.keeps_owner else row.to_agent
+    _owes_it_now(session, call, row, now)
     call.bridged_to, call.bridged_at, call.step = row.to_agent, now, row.to_leg
     first.role, second.role = LegRole.CONSULTED, LegRole.AGENT
     first.closes_room, second.closes_room = False, True
     tell_desk(session, row.to_agent, call, "talking", now)
     tell_desk(session, row.from_agent, call, "elsewhere", now)
+
+
+def _owes_it_now(session: Session, call: Call, row: HandOver, now: datetime) -> None:
+    """What is being kept by this conversation is the colleague's: should the line drop, they ring again."""
+    promise = session.get(Promise, call.promise) if attempts.is_callback(call.sid) and call.promise else None
+    if promise is not None and promise.state == PromiseState.CALLING:
+        ledger.hand_over(session, promise.id, row.to_agent, row.from_agent, now)
 
 
 def _leave_contact(session: Session, call: Call, row: HandOver, now: datetime) -> None:
@@ -396,13 +404,20 @@ def _leave_contact(session: Session, call: Call, row: HandOver, now: datetime) -
 
 def _promise(session: Session, call: Call, row: HandOver, now: datetime, deployment: Deployment) -> None:
     """The customer hung up while they waited: they are owed a call, as if nobody had answered."""
-    already = dropped.of_call(session, call.sid)
-    if already is None:
+    if not _is_rung_back(session, call):
         facts = facts_of(session, call, now, deployment)
         due = owing.due_for(session, call, facts, now)
         owing.owe(session, call, facts, row.from_agent, due, "promise_left_hand_over", now)
         owing.confirm_by_message(session, call, now)
     row.promise = call.promise
+
+
+def _is_rung_back(session: Session, call: Call) -> bool:
+    """Tell whether a call to them is owed by now: their line dropped, or what we rang for is owed still."""
+    if dropped.of_call(session, call.sid) is not None:
+        return True
+    promise = session.get(Promise, call.promise) if attempts.is_callback(call.sid) and call.promise else None
+    return promise is not None and promise.state in OWED
 
 
 def go_on(session: Session, call: Call, now: datetime, deployment: Deployment) -> None:
@@ -412,6 +427,11 @@ def go_on(session: Session, call: Call, now: datetime, deployment: Deployment) -
             _goes(session, call, leg, now)
     step = session.get_one(CallStep, (call.sid, call.step))
     step.ended_at = step.ended_at or now
+    if attempts.is_callback(call.sid):
+        # Their telephone has a call of its own, in which they go on: see went_on.py.
+        customer_leg.talked_in_room(session, call.sid, now, goes_on=True)
+        send_on(session, call, now)
+        return
     # Later news of these rings is news of an earlier step.
     call.step = legs.next_number(session, call.sid) - 1
     call.bridged_to = call.bridged_at = None
@@ -429,7 +449,7 @@ def call_ends(session: Session, call: Call, now: datetime, deployment: Deploymen
     ours = [leg for leg in legs.of_call(session, call.sid) if leg.agent is not None and leg.left_at is None]
     there = [leg for leg in ours if leg.answered_at is not None and leg.role != LegRole.SUPERVISOR]
     # The agent whose line dropped is rung at once; two colleagues who speak may end their sentence.
-    speak_on = len(there) > 1 and dropped.of_call(session, call.sid) is None
+    speak_on = len(there) > 1 and not _has_dropped(session, call)
     for leg in ours:
         if speak_on and leg in there:
             leg.closes_room = True
@@ -438,6 +458,12 @@ def call_ends(session: Session, call: Call, now: datetime, deployment: Deploymen
         if leg.number != call.step:
             is_out(session, call, leg, now)
     legs.tell(session, call, now)
+
+
+def _has_dropped(session: Session, call: Call) -> bool:
+    if attempts.is_callback(call.sid):
+        return attempts.has_dropped(session, call.sid)
+    return dropped.of_call(session, call.sid) is not None
 
 
 # --- what people are told --------------------------------------------------------------------------------

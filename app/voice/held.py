@@ -11,6 +11,7 @@ from app.carrier import twiml
 from app.deployment import Deployment
 from app.errors import UnknownCall
 from app.outgoing import outbox
+from app.promises import attempts
 from app.records.calls import Call, CallState, CallStep, Inbox
 from app.routing import reading
 from app.routing.facts import Facts
@@ -22,11 +23,26 @@ HEARD_FOR = timedelta(days=2)
 
 
 def held(session: Session, sid: str) -> Call:
-    """Return the call, held until the transaction ends, so that its news is applied one by one."""
+    """Return the call, held until the transaction ends, so that its news is applied one by one.
+
+    Of one that we placed first what it is about, as by all news of it.
+    """
+    if attempts.is_callback(sid):
+        attempts.held(session, sid)
     call = session.get(Call, sid, with_for_update=True, populate_existing=True)
     if call is None:
         raise UnknownCall(sid)
     return call
+
+
+def is_talking(session: Session, call: Call) -> bool:
+    """Tell whether two are put through in a call.
+
+    One that we placed may be over and say otherwise, until it is known whether a machine had answered.
+    """
+    if call.state != CallState.TALKING or call.bridged_at is None:
+        return False
+    return not attempts.is_callback(call.sid) or attempts.goes_on(session, call.sid)
 
 
 def was_offered(session: Session, call_sid: str, agent: str) -> bool:

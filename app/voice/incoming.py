@@ -1,5 +1,6 @@
 """What do we answer when a call comes in? Gather the facts, decide, write it down, reply."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -44,15 +45,24 @@ def ring_at_once(
     return steps.ring_at_once(connection, known.call(now), known.facts, now, deployment) or known
 
 
-def answer(session: Session, known: "Known", now: datetime, deployment: Deployment) -> bytes:
-    """Return what the carrier is to do with a call of which so much is known; asked again, the same bytes."""
+def answer(
+    session: Session,
+    known: "Known",
+    now: datetime,
+    deployment: Deployment,
+    before: Sequence[CallStep] = (),
+) -> bytes:
+    """Return what the carrier is to do with a call of which so much is known; asked again, the same bytes.
+
+    `before`: who was rung for its caller already, and is to be tried no more for now.
+    """
     if known.facts.reply is not None:
         return known.facts.reply
     if known.facts.caller.promise is not None:
         # Whoever is about to ring them, or has begun to since that was read, is free to take their call.
         outcome.give_way(session, known.e164, now)
     facts = reading.complete(session, known.facts, known.incoming.sid, now)
-    return advance(session, replace(known, facts=facts).call(now), facts, (), now, deployment)
+    return advance(session, replace(known, facts=facts).call(now), facts, before, now, deployment)
 
 
 @dataclass(frozen=True)

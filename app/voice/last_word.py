@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from app.carrier.words import CARRIER_SAYS_ENDED
 from app.deployment import Deployment
 from app.records.calls import Call, CallState, CallStep
-from app.voice.ending import conversation_is_over, finish, is_rung_back, line_dropped
+from app.voice.ending import finish
 from app.voice.held import held
 from app.voice.talking import talks
 
@@ -30,10 +30,7 @@ def status(
     step = session.get(CallStep, (sid, call.step))
     if call_status == "completed" and seconds and step is not None and _was_put_through(call, step):
         talks(session, call, step, now - timedelta(seconds=seconds))
-    if call_status == "failed" and call.state == CallState.TALKING and step is not None:
-        promise = line_dropped(session, call, now)
-        conversation_is_over(session, call, step, now, rings_back=is_rung_back(promise))
-    finish(session, call, now, deployment)
+    finish(session, call, now, deployment, dropped=call_status == "failed")
 
 
 def _was_put_through(call: Call, step: CallStep) -> bool:

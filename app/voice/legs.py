@@ -18,6 +18,7 @@ from app import bus
 from app.agents import desk_events
 from app.records.calls import Call, CallState, CallStep, StepKind
 from app.records.legs import CallLeg, CallRoom, HandOver, LegRole, LegState
+from app.records.promises import PromiseAttempt
 
 CUSTOMER = 0  # the number of the customer's leg
 
@@ -60,13 +61,14 @@ def open_room(session: Session, call: Call, now: datetime) -> CallRoom:
     session.flush()
     # Who rang us has dialled the agent's telephone; who is rung back was dialled from it.
     dialled = step.kind == StepKind.CALLBACK
-    for number, role, agent, is_parent in (
-        (CUSTOMER, LegRole.CUSTOMER, None, not dialled),
-        (step.number, LegRole.AGENT, step.agent, dialled),
+    agents, customers = _sids_of_callback(session, call.sid) if dialled else (None, call.sid)
+    for number, role, agent, is_parent, sid in (
+        (CUSTOMER, LegRole.CUSTOMER, None, not dialled, customers),
+        (step.number, LegRole.AGENT, step.agent, dialled, agents),
     ):
         leg = session.get(CallLeg, (call.sid, number)) or CallLeg(call_sid=call.sid, number=number)
         leg.role, leg.agent, leg.is_parent = role, agent, is_parent
-        leg.sid = call.sid if is_parent and not dialled else None
+        leg.sid = sid
         leg.added_at = leg.answered_at = now
         leg.asked_at = leg.joined_at = leg.left_at = leg.coaches = None
         leg.on_hold = leg.muted = leg.goes = False
@@ -76,6 +78,13 @@ def open_room(session: Session, call: Call, now: datetime) -> CallRoom:
         session.add(leg)
     session.flush()
     return room
+
+
+def _sids_of_callback(session: Session, call_sid: str) -> tuple[str | None, str | None]:
+    """Return the carrier's names of the agent's side and of the customer's, as far as they were told."""
+    sides = select(PromiseAttempt.agent_leg, PromiseAttempt.customer_leg)
+    agents, customers = session.execute(sides.where(PromiseAttempt.call_sid == call_sid)).one()
+    return agents, customers
 
 
 def next_number(session: Session, call_sid: str) -> int:

@@ -18,9 +18,9 @@ from app.carrier import twiml
 from app.catalogue import text
 from app.errors import NotNow
 from app.outgoing import outbox
-from app.promises import attempts, ledger
+from app.promises import ledger
 from app.records.agents import Agent
-from app.records.callers import Direction, NobodysNumber
+from app.records.callers import NobodysNumber
 from app.records.calls import Call, CallState
 from app.records.legs import (
     CallLeg,
@@ -50,13 +50,11 @@ def press(session: Session, call_sid: str, agent: str, step: Press, now: datetim
     Raises NotNow when the conversation isn't this agent's, or is over.
     """
     call = held.held(session, call_sid)
-    talks = call.state == CallState.TALKING and is_in_it(session, call, agent)
+    talks = held.is_talking(session, call) and is_in_it(session, call, agent)
     if not talks and not (step == Press.END and may_end(call, agent, now)):
         raise NotNow("protect_not_now")
     use = protections.of_call(session, call_sid, agent) or _begun(session, call, agent, now)
     if step == Press.WARN and use.warned_at is None and use.ended_at is None:
-        if attempts.is_callback(call_sid):
-            raise NotNow("protect_not_callback")
         use.warned_at = now
         legs.open_room(session, call, now)
         outbox.add(session, outbox.SAY_WARNING, f"warning/{call_sid}/{agent}", {"call_sid": call_sid}, now)
@@ -107,8 +105,7 @@ def _end(session: Session, call: Call, use: Protection, now: datetime, *, talks:
         _passes_to(session, call, use, instead, now)
         return
     sentences.told(call, [text("say.warned_goodbye", call.language)], now)
-    payload = {"call_sid": call.sid, "is_callback": call.direction == Direction.OUTBOUND}
-    outbox.add(session, outbox.END_POLITELY, f"goodbye/{call.sid}", payload, now)
+    outbox.add(session, outbox.END_POLITELY, f"goodbye/{call.sid}", {"call_sid": call.sid}, now)
 
 
 def _supervisor_in(session: Session, call: Call) -> CallLeg | None:

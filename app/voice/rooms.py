@@ -15,11 +15,12 @@ from app.carrier.words import AT_ONCE, CARRIER_SAYS_ENDED
 from app.catalogue import text
 from app.deployment import Deployment
 from app.errors import UnknownCall
+from app.promises import attempts
 from app.records.agents import Agent
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.legs import CallLeg, CallRoom, HandOverPhase, LegRole
 from app.routing import rules, sentences
-from app.voice import handing_over, legs
+from app.voice import handing_over, legs, went_on
 from app.voice.ending import finish
 from app.voice.hand_over import Event
 from app.voice.held import held, reply_of_step, tell_desk
@@ -178,7 +179,7 @@ def _why_on_hold(session: Session, call: Call) -> str:
         code = "hold_rings" if row.phase == HandOverPhase.RINGING else "hold_consults"
         if not handing_over.state_of(session, row).first_is_there:
             code = "hold_first_left"
-    elif agent is None:
+    elif agent is None or call.state != CallState.TALKING:
         code = "hold_first_left"
     words = text(f"say.{code}", call.language, agent=name)
     return words[:1].upper() + words[1:]
@@ -200,12 +201,19 @@ def ended(
         if other.closes_room and other.is_there:
             left(session, call, other, now, deployment)
     if call.state != CallState.TALKING:
-        return reply_of_step(session, call)
+        return _goes_on(session, call, now, deployment)
     if room.look_at is not None and (_somebody_speaks(session, call) or _is_rung(session, call)):
         # Not by our doing; whoever is there still has them.
         leg.joined_at = None
         return document(name, leg, "", deployment.public_url)
     _alone(session, call, now, deployment)
+    return _goes_on(session, call, now, deployment)
+
+
+def _goes_on(session: Session, call: Call, now: datetime, deployment: Deployment) -> bytes:
+    """Return what is next for a customer whom all of ours have left; goodbye when it is over."""
+    if attempts.is_callback(call.sid):
+        return went_on.reply(session, call, now, deployment)
     return reply_of_step(session, call)
 
 
@@ -280,7 +288,7 @@ def left(
         # Else they come back in a moment, or are asked about at the end of the room.
         if call_status in CARRIER_SAYS_ENDED:
             leg.left_at = now
-            finish(session, call, now, deployment)
+            finish(session, call, now, deployment, dropped=call_status == "failed")
         return
     leg.left_at = now
     if call.state != CallState.TALKING:
@@ -299,7 +307,7 @@ def left(
         and not _somebody_speaks(session, call)
         and not _is_rung(session, call)
     ):
-        _alone(session, call, now, deployment)
+        _alone(session, call, now, deployment, dropped=call_status == "failed")
 
 
 def _somebody_speaks(session: Session, call: Call) -> bool:
@@ -317,7 +325,9 @@ def _is_rung(session: Session, call: Call) -> bool:
     return row is not None and row.phase == HandOverPhase.RINGING
 
 
-def _alone(session: Session, call: Call, now: datetime, deployment: Deployment) -> None:
+def _alone(
+    session: Session, call: Call, now: datetime, deployment: Deployment, *, dropped: bool = False
+) -> None:
     """The last of ours has left the customer: the conversation is over, unless it was none of their doing.
 
     Nobody hangs up on who is on hold, nor on who has just been handed to them.
@@ -328,7 +338,7 @@ def _alone(session: Session, call: Call, now: datetime, deployment: Deployment) 
     if customer.on_hold or hardly:
         handing_over.go_on(session, call, now, deployment)
         return
-    finish(session, call, now, deployment)
+    finish(session, call, now, deployment, dropped=dropped)
     # Should they still be in the room, alone: their telephone is put down, as after any conversation.
     customer.left_at = None
     legs.leave(session, customer, now)

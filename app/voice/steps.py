@@ -47,8 +47,7 @@ def situation(
         can_be_rung_back=may_be_called(call.remote_e164) if may_ring is None else may_ring,
         tried=[
             Tried(
-                # Who was asked into a conversation was rung as a colleague, as far as the ladder goes.
-                kind=StepKind.COLLEAGUE if step.kind == StepKind.CONSULT else StepKind(step.kind),
+                kind=_as_rung(step, call),
                 agent=step.agent,
                 outcome=_as_tried(step),
                 declined_why=step.declined_why,
@@ -60,10 +59,26 @@ def situation(
     )
 
 
+def _as_rung(step: CallStep, call: Call) -> StepKind:
+    """Return as what somebody was rung, as far as the ladder goes.
+
+    Who was asked into a conversation was a colleague; who rang the customer back was whose case it is, or
+    did it for them.
+    """
+    match step.kind:
+        case StepKind.CALLBACK:
+            return StepKind.OWNER if step.agent == call.owner else StepKind.COLLEAGUE
+        case StepKind.CONSULT:
+            return StepKind.COLLEAGUE
+        case _:
+            return StepKind(step.kind)
+
+
 def _as_tried(step: CallStep) -> StepOutcome:
     """Return how a ring ended for a caller who needs somebody else: who talked with them is gone."""
     outcome = StepOutcome(step.outcome or StepOutcome.ABANDONED)
-    return StepOutcome.FAILED if outcome == StepOutcome.ANSWERED else outcome
+    talked = outcome == StepOutcome.ANSWERED or step.kind == StepKind.CALLBACK
+    return StepOutcome.FAILED if talked else outcome
 
 
 def _seconds(step: CallStep) -> float:

@@ -16,7 +16,6 @@ from app.audit import log as audit
 from app.audit.log import Actor, What
 from app.deployment import Deployment
 from app.errors import NotNow
-from app.promises import attempts
 from app.records.agents import Agent, Presence
 from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
 from app.records.legs import CallLeg, LegRole
@@ -74,14 +73,12 @@ def supervise(
 
 
 def _may(session: Session, call: Call, supervisor: str) -> None:
-    if call.state != CallState.TALKING or call.bridged_to is None:
+    if not held.is_talking(session, call) or call.bridged_to is None:
         raise NotNow("supervise_not_talking")
     if call.bridged_to == supervisor:
         raise NotNow("supervise_own")
     if not oversees(session, supervisor, call.bridged_to, None):
         raise NotNow("supervise_not_theirs")
-    if attempts.is_callback(call.sid):
-        raise NotNow("supervise_not_callback")
 
 
 def oversees(session: Session, supervisor: str, agent: str | None, team: str | None) -> bool:

@@ -6,13 +6,16 @@ from flask.testing import FlaskClient
 
 from app import db
 from app.agents.teams import ALL
+from app.deployment import Deployment
 from app.records.agents import Presence, Role
 from app.records.tokens import Scope
 from config import Settings
 from tests import factories
 from tests.api.conftest import Api, NewToken, errors_of
 from tests.desk import office
+from tests.exchange import rung_back
 from tests.factories import ADA
+from tests.telephone import Line
 
 
 @pytest.fixture(autouse=True)
@@ -61,6 +64,22 @@ def test_a_desk_hands_its_own_conversation_over(anna: Api, sid: str) -> None:
     for _ in range(2):
         back = anna.post(f"/calls/{sid}/transfer/cancel")
         assert (back.status_code, back.json["transfer"]["outcome"]) == (200, "returned")
+
+
+def test_in_a_conversation_that_we_placed_all_of_it_can_be_done_too(
+    client: FlaskClient, new_token: NewToken, anna: Api, settings: Settings, town: None
+) -> None:
+    sid = rung_back(Line(client, settings), Deployment.of(settings))
+    chef = Api(client, new_token(Scope.DESK, agent="chef"))
+
+    assert anna.post(f"/calls/{sid}/hold", {"on": True}).json["legs"][0]["role"] == "customer"
+    assert anna.post(f"/calls/{sid}/hold", {"on": False}).status_code == 200
+    listens = chef.post(f"/calls/{sid}/supervise", {"mode": "listen"})
+    assert (listens.status_code, listens.json["legs"][-1]["agent"]) == (200, "chef")
+    handed = anna.post(f"/calls/{sid}/transfer", {"to": "bram"})
+    assert (handed.status_code, handed.json["transfer"]["phase"]) == (200, "ringing")
+    assert anna.post(f"/calls/{sid}/transfer/cancel").json["transfer"]["outcome"] == "returned"
+    assert anna.post(f"/calls/{sid}/protect", {"step": "warn"}).status_code == 200
 
 
 def test_others_desks_may_not_and_a_supervisors_may(

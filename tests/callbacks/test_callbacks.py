@@ -416,7 +416,7 @@ def test_a_machine_of_which_the_word_was_lost_keeps_nothing_since_the_carrier_is
     assert stored(attempt.promise).state == PromiseState.CALLING
     assert town.presence("anna").activity == Activity.WRAPPING_UP
 
-    assert jobs.reconcile(carrier, datetime.now(UTC)) == 1
+    assert jobs.reconcile(carrier, Deployment.of(begin.settings), datetime.now(UTC)) == 1
 
     [attempt] = attempts()
     assert attempt.outcome == AttemptOutcome.MACHINE
@@ -430,7 +430,7 @@ def test_a_human_of_whom_the_word_was_lost_keeps_the_promise_as_soon_as_the_carr
     knows_the_customers_leg(fake, "human")
     talked(begin)
 
-    jobs.reconcile(carrier, datetime.now(UTC))
+    jobs.reconcile(carrier, Deployment.of(begin.settings), datetime.now(UTC))
 
     [attempt] = attempts()
     assert stored(attempt.promise).state == PromiseState.KEPT
@@ -444,9 +444,9 @@ def test_a_carrier_that_can_not_tell_is_asked_again_before_the_conversation_coun
     promise = attempts()[0].promise
     talked(begin)
 
-    jobs.reconcile(carrier, datetime.now(UTC))
+    jobs.reconcile(carrier, Deployment.of(begin.settings), datetime.now(UTC))
     assert stored(promise).state == PromiseState.CALLING
-    jobs.reconcile(carrier, datetime.now(UTC) + MINUTE)
+    jobs.reconcile(carrier, Deployment.of(begin.settings), datetime.now(UTC) + MINUTE)
 
     assert stored(promise).state == PromiseState.KEPT
     assert why(promise)[-1] == "promise_kept_unclear"
@@ -468,9 +468,9 @@ def test_a_carrier_that_can_not_be_asked_leaves_it_to_people_and_nobody_is_rung(
     promise = attempts()[0].promise
     talked(begin)
 
-    jobs.reconcile(carrier, datetime.now(UTC))
+    jobs.reconcile(carrier, Deployment.of(begin.settings), datetime.now(UTC))
     assert stored(promise).state == PromiseState.CALLING
-    jobs.reconcile(carrier, datetime.now(UTC) + 11 * MINUTE)
+    jobs.reconcile(carrier, Deployment.of(begin.settings), datetime.now(UTC) + 11 * MINUTE)
 
     assert (stored(promise).state, stored(promise).next_at) == (PromiseState.DUE, None)
     assert why(promise)[-1] == "promise_unclear"

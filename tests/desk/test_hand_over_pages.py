@@ -7,17 +7,19 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app import db
+from app.deployment import Deployment
 from app.records.agents import Presence
 from config import Settings
 from tests import factories
 from tests.desk import office
+from tests.exchange import rung_back
 from tests.factories import ADA
-from tests.telephone import plain
+from tests.telephone import Line, plain
 
 
 @pytest.fixture
-def sid(flask_app: Flask, settings: Settings) -> str:
-    """Ada and Anna talk; Bram knows the file, Carla is on a break."""
+def sid(request: pytest.FixtureRequest, flask_app: Flask, settings: Settings) -> str:
+    """Ada and Anna talk, since Ada rang us or was rung; Bram knows the file, Carla is on a break."""
     with db.transaction() as session:
         factories.line(session)
         for key in ("anna", "bram", "carla"):
@@ -26,6 +28,8 @@ def sid(flask_app: Flask, settings: Settings) -> str:
         session.get_one(Presence, "carla").intent = "break"
         factories.customer(session, "ada", ADA)
         factories.case(session, "Z1", "ada", handled_by=("bram", "anna"))
+    if getattr(request, "param", "") == "placed":
+        return rung_back(Line(flask_app.test_client(), settings), Deployment.of(settings))
     sid = office.call_in(settings, ADA)
     office.pick_up(sid)
     return sid
@@ -43,6 +47,7 @@ def posted(client: FlaskClient, token: str, address: str, **form: str) -> tuple[
     return answer.status_code, plain(re.sub(r"<[^>]+>", " ", answer.text))
 
 
+@pytest.mark.parametrize("sid", ["came in", "placed"], indirect=True)
 def test_both_screens_say_how_it_stands(flask_app: Flask, sid: str) -> None:
     anna, bram = flask_app.test_client(), flask_app.test_client()
     token, brams = office.sign_in(anna, "anna@example.nl"), office.sign_in(bram, "bram@example.nl")

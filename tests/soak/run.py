@@ -274,7 +274,7 @@ def _leap(product: Product) -> None:
     carrier, deployment = Carrier(settings), Deployment.of(settings)
     later = datetime.now(UTC) + LEAP
     sweep.reconcile(carrier, deployment, later)
-    callbacks.reconcile(carrier, later)
+    callbacks.reconcile(carrier, deployment, later)
     backfill.compare(carrier, deployment, later - timedelta(hours=1), later)
     # What came of it is due then, too.
     afterwards = later + timedelta(minutes=1)

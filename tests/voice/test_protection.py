@@ -30,6 +30,7 @@ from app.voice.protecting import Press
 from config import Settings
 from tests import factories, town
 from tests.desk import office
+from tests.exchange import ADAS, rung_back
 from tests.factories import ADA, BEN, LINE
 from tests.rest_carrier import FakeCarrier
 from tests.telephone import Another, Line
@@ -216,6 +217,29 @@ def test_the_warning_waits_for_the_room_and_is_for_the_caller_alone(
 
     assert carried.warn(carrier, settings.public_url, abusive.sid) == "warned"
     assert conference.announced == [("leg0", f"{settings.public_url}/voice/calls/{abusive.sid}/1/warning")]
+
+
+def test_whom_we_rang_is_warned_and_hears_goodbye_as_who_rang_us(
+    call: Line, carrier: Carrier, fake: FakeCarrier, settings: Settings
+) -> None:
+    sid = rung_back(call, Deployment.of(settings))
+    with db.transaction() as session:
+        protecting.press(session, sid, "anna", Press.WARN, datetime.now(UTC), ANNA)
+    conference = fake.opens("room")
+    conference.joins("leg0", ADAS)
+    with db.transaction() as session:
+        session.get_one(CallLeg, (sid, 0)).joined_at = datetime.now(UTC)
+        session.get_one(CallRoom, sid).conference_sid = conference.sid
+
+    assert carried.warn(carrier, settings.public_url, sid) == "warned"
+    [(label, warning)] = conference.announced
+    call.post(warning)
+    assert (label, "dan stopt dit gesprek" in call.said) == ("leg0", True)
+
+    assert carried.end_politely(carrier, settings.public_url, sid) == "said goodbye"
+    [(side, goodbye)] = fake.redirects
+    call.post(goodbye)
+    assert (side, call.verbs) == (ADAS, ["Say", "Hangup"])
 
 
 @pytest.fixture

@@ -15,17 +15,17 @@ from app.carrier.rest import Carrier
 from app.deployment import Deployment
 from app.errors import NotNow
 from app.records.agents import Activity, DeskEvent, Presence
-from app.records.callers import Case
+from app.records.callers import Case, Contact, Direction
 from app.records.calls import Call, CallState, Outcome
 from app.records.legs import HandOver, HandOverKind, HandOverOutcome, HandOverPhase
-from app.records.promises import Promise
+from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseState
 from app.voice import handing_over, holding
 from app.voice.hand_over import Event
 from app.voice.handing_over import Wish
 from app.voice.held import held
 from config import Settings
 from tests import factories
-from tests.exchange import ANNAS, Exchange
+from tests.exchange import ANNAS, Exchange, rung_back
 from tests.factories import ADA
 from tests.rest_carrier import FakeCarrier
 from tests.telephone import Line
@@ -41,9 +41,13 @@ def town(flask_app: Flask) -> None:
         factories.case(session, "Z1", "ada", handled_by=("anna",))
 
 
-@pytest.fixture
-def talk(call: Line, fake: FakeCarrier, carrier: Carrier, settings: Settings) -> Exchange:
-    """Ada and Anna talk."""
+@pytest.fixture(params=["came in", "placed"])
+def talk(
+    request: pytest.FixtureRequest, call: Line, fake: FakeCarrier, carrier: Carrier, settings: Settings
+) -> Exchange:
+    """Ada and Anna talk, for a minute now: Ada rang us, or Anna keeps her promise to ring Ada."""
+    if request.param == "placed":
+        return Exchange(call, fake, carrier, settings, placed=rung_back(call, Deployment.of(settings)))
     call.comes_in()
     exchange = Exchange(call, fake, carrier, settings)
     for status in ("ringing", "in-progress"):
@@ -51,9 +55,13 @@ def talk(call: Line, fake: FakeCarrier, carrier: Carrier, settings: Settings) ->
     return exchange
 
 
+def only(how: str) -> pytest.MarkDecorator:
+    return pytest.mark.parametrize("talk", [how], indirect=True)
+
+
 def begins(talk: Exchange, to: str = "bram", kind: HandOverKind = HandOverKind.WARM, **wish: Any) -> None:
     with db.transaction() as session:
-        call = held(session, talk.call.sid)
+        call = held(session, talk.sid)
         wanted = Wish(to, kind, "Zij belt over haar paspoort.", **wish)
         handing_over.begin(session, call, "anna", wanted, datetime.now(UTC), Deployment.of(talk.settings))
     talk.settle()
@@ -61,19 +69,19 @@ def begins(talk: Exchange, to: str = "bram", kind: HandOverKind = HandOverKind.W
 
 def presses(talk: Exchange, event: Event, agent: str = "anna") -> None:
     with db.transaction() as session:
-        call = held(session, talk.call.sid)
+        call = held(session, talk.sid)
         handing_over.press(session, call, agent, event, datetime.now(UTC), Deployment.of(talk.settings))
     talk.settle()
 
 
 def row(talk: Exchange) -> HandOver:
     with db.reading() as session:
-        return session.scalars(select(HandOver).where(HandOver.call_sid == talk.call.sid)).one()
+        return session.scalars(select(HandOver).where(HandOver.call_sid == talk.sid)).one()
 
 
 def stored(talk: Exchange) -> Call:
     with db.reading() as session:
-        return session.get_one(Call, talk.call.sid)
+        return session.get_one(Call, talk.sid)
 
 
 def activity(agent: str) -> str:
@@ -102,7 +110,7 @@ def test_a_colleague_hears_the_story_while_the_customer_hears_why_they_wait(talk
 
     assert talk.who_rings() == ["client:bram"]
     assert talk.labels() == {"leg1": False, "leg0": True}
-    assert "Anna belt er een collega bij" in talk.listens(talk.call.sid)
+    assert "Anna belt er een collega bij" in talk.listens(talk.customers)
     pop = told("bram", "screen_pop")[0]
     assert pop["hand_over"] == {"from": "anna", "kind": "warm", "why": "Zij belt over haar paspoort."}
     assert activity("bram") == Activity.RINGING
@@ -111,7 +119,7 @@ def test_a_colleague_hears_the_story_while_the_customer_hears_why_they_wait(talk
     talk.settle()
 
     assert talk.labels() == {"leg1": False, "leg0": True, "leg2": False}
-    assert "overlegt met een collega" in talk.listens(talk.call.sid)
+    assert "overlegt met een collega" in talk.listens(talk.customers)
     assert row(talk).phase == HandOverPhase.CONSULTING
     assert (activity("anna"), activity("bram")) == (Activity.TALKING, Activity.TALKING)
 
@@ -140,6 +148,54 @@ def test_a_colleague_hears_the_story_while_the_customer_hears_why_they_wait(talk
     assert activity("bram") == Activity.WRAPPING_UP
 
 
+@only("placed")
+def test_what_we_rang_for_is_kept_by_whoever_the_customer_was_handed_to(talk: Exchange) -> None:
+    begins(talk)
+    talk.picks_up()
+    talk.settle()
+    presses(talk, Event.COMPLETE)
+
+    with db.reading() as session:
+        promise = session.scalars(select(Promise)).one()
+        assert (promise.state, promise.agent) == (PromiseState.CALLING, "bram")
+    assert ANNAS not in talk.lives
+
+    talk.hangs_up(talk.customers)
+    talk.settle()
+
+    with db.reading() as session:
+        promise = session.scalars(select(Promise)).one()
+        assert (promise.state, promise.agent) == (PromiseState.KEPT, "bram")
+        handled = session.execute(select(Contact.agent, Contact.direction).order_by(Contact.started_at)).all()
+        assert [(one.agent, one.direction) for one in handled][-2:] == [
+            ("anna", Direction.OUTBOUND),
+            ("bram", Direction.OUTBOUND),
+        ]
+    assert (stored(talk).state, stored(talk).outcome) == (CallState.ENDED, Outcome.TALKED)
+    assert activity("bram") == Activity.WRAPPING_UP
+    assert talk.lives == set()
+
+
+@only("placed")
+def test_whom_nobody_speaks_with_any_more_keeps_what_was_promised_only_if_they_were_spoken_with(
+    talk: Exchange,
+) -> None:
+    with db.transaction() as session:
+        for one in (session.get_one(Call, talk.sid), session.scalars(select(PromiseAttempt)).one()):
+            one.bridged_at = datetime.now(UTC) - timedelta(seconds=3)
+        holding.hold(session, held(session, talk.sid), "anna", datetime.now(UTC), on=True)
+    talk.settle()
+    talk.hangs_up(ANNAS)
+    talk.settle()
+
+    with db.reading() as session:
+        attempt = session.scalars(select(PromiseAttempt)).one()
+        promise = session.get_one(Promise, attempt.promise)
+        assert (attempt.outcome, promise.state) == (AttemptOutcome.CUSTOMER_RANG, PromiseState.DUE)
+        caller = session.get_one(Call, talk.customers)
+        assert (caller.remote_e164, caller.customer, caller.state) == (ADA, "ada", CallState.RINGING)
+
+
 def test_how_it_went_is_told_afterwards(talk: Exchange) -> None:
     begins(talk)
     talk.picks_up()
@@ -148,7 +204,7 @@ def test_how_it_went_is_told_afterwards(talk: Exchange) -> None:
 
     with db.reading() as session:
         zone = ZoneInfo("Europe/Amsterdam")
-        story = story_of(session, session.get_one(Call, talk.call.sid), "nl", zone, datetime.now(UTC))
+        story = story_of(session, session.get_one(Call, talk.sid), "nl", zone, datetime.now(UTC))
     told = [one.words for one in story.happenings]
     asked = told.index("Anna Jansen vraagt Bram Jansen erbij, om het gesprek over te dragen")
     assert story.happenings[asked].more == "Zij belt over haar paspoort."
@@ -202,7 +258,7 @@ def test_a_voicemail_is_asked_for_a_yes_and_hears_nobody(talk: Exchange) -> None
     with db.transaction() as session:
         session.execute(update(Presence).where(Presence.agent == "carla").values(intent="available"))
     with db.transaction() as session:
-        session.execute(update(HandOver).values(call_sid=talk.call.sid))
+        session.execute(update(HandOver).values(call_sid=talk.sid))
     begins(talk, to="carla")
     talk.picks_up(answer="1")
     talk.settle()
@@ -248,7 +304,7 @@ def test_a_customer_who_hangs_up_meanwhile_is_owed_a_call_and_both_screens_say_s
     talk.picks_up()
     talk.settle()
 
-    talk.hangs_up(talk.call.sid)
+    talk.hangs_up(talk.customers)
     talk.settle()
 
     last = told("bram", "transfer")[-1]
@@ -280,18 +336,27 @@ def test_when_nobody_of_ours_is_left_the_customer_goes_on_to_somebody_else(talk:
     begins(talk)
     talk.hangs_up(ANNAS)
     talk.settle()
-    assert "Er wordt een collega voor u gebeld" in talk.listens(talk.call.sid)
+    assert "Er wordt een collega voor u gebeld" in talk.listens(talk.customers)
     talk.does_not_pick_up("no-answer")
     talk.settle()
 
     assert row(talk).outcome == HandOverOutcome.WENT_ON
-    call = stored(talk)
+    goes_on_to_carla(talk)
+
+
+def goes_on_to_carla(talk: Exchange) -> None:
+    """The customer's call is a caller's who is put through to the next, whoever of us rang first."""
+    with db.reading() as session:
+        call = session.get_one(Call, talk.customers)
     assert (call.state, call.bridged_to) == (CallState.RINGING, None)
+    assert talk.customers in talk.lives
+    assert "client:carla" in [f"client:{one.text}" for one in talk.hears[talk.customers].iter("Identity")]
     assert activity("carla") == Activity.RESERVED
 
 
 def test_a_silent_desk_gets_nobody_back(talk: Exchange) -> None:
     begins(talk)
+    talk.silent.add("anna")
     with db.transaction() as session:
         silent = datetime.now(UTC) - timedelta(seconds=9)
         session.execute(update(Presence).where(Presence.agent == "anna").values(heartbeat_at=silent))
@@ -299,7 +364,7 @@ def test_a_silent_desk_gets_nobody_back(talk: Exchange) -> None:
     talk.settle()
 
     assert row(talk).outcome == HandOverOutcome.WENT_ON
-    assert activity("carla") == Activity.RESERVED
+    goes_on_to_carla(talk)
 
 
 def test_what_can_not_be_says_why(talk: Exchange) -> None:
@@ -311,7 +376,7 @@ def test_what_can_not_be_says_why(talk: Exchange) -> None:
     ):
         deployment = Deployment.of(talk.settings)
         with db.transaction() as session:
-            call = held(session, talk.call.sid)
+            call = held(session, talk.sid)
             with pytest.raises(NotNow) as refused:
                 handing_over.begin(session, call, "anna", wish, datetime.now(UTC), deployment)
         assert refused.value.code == code
@@ -337,11 +402,10 @@ def test_a_request_that_was_lost_is_made_up_for(talk: Exchange) -> None:
     """Who dialled is fetched into the room when its carrier doesn't ask by itself."""
     talk.loses_actions = True
     begins(talk)
-    assert "leg0" not in talk.labels()
 
     talk.settle(later=3)
 
-    assert talk.labels()["leg0"] is True
+    assert talk.labels() == {"leg1": False, "leg0": True}
 
 
 LEAVERS = ("customer", "first", "second", "first and second", "nobody")
@@ -363,7 +427,7 @@ def test_with_news_that_is_lost_doubled_and_out_of_order_nobody_is_left_alone(
             moment, []
         ):
             presses(talk, event)
-    for who, sid in (("customer", talk.call.sid), ("first", ANNAS), ("second", talk.second())):
+    for who, sid in (("customer", talk.customers), ("first", ANNAS), ("second", talk.second())):
         if who in leaver:
             talk.hangs_up(sid)
     for _ in range(4):
@@ -375,15 +439,17 @@ def test_with_news_that_is_lost_doubled_and_out_of_order_nobody_is_left_alone(
 def is_settled(talk: Exchange, moment: str, leaver: str) -> None:
     call = stored(talk)
     people = {one["call_sid"] for one in talk.room.people.values()} if talk.room else set()
-    if talk.call.sid not in talk.lives:
+    if talk.customers not in talk.lives:
         assert call.state == CallState.ENDED, (moment, leaver)
         assert call.outcome is not None
-    elif talk.call.sid in people:
-        others = people - {talk.call.sid}
+    elif talk.customers in people:
+        others = people - {talk.customers}
         assert others, f"alone in the room: {moment} {leaver}"
         assert talk.labels()["leg0"] is False or row(talk).ended_at is None
     else:
         # On with the ladder: somebody rings for them, or they hear what is promised.
+        with db.reading() as session:
+            call = session.get_one(Call, talk.customers)
         assert call.state in (CallState.RINGING, CallState.WAITING, CallState.PROMISING), (moment, leaver)
     for agent in ("anna", "bram"):
         if call.state == CallState.ENDED and not people:
@@ -395,13 +461,20 @@ def test_a_line_that_drops_within_a_hand_over_is_rung_back_by_the_same_agent(tal
     talk.picks_up()
     talk.settle()
 
-    talk.hangs_up(talk.call.sid, "failed")
+    talk.hangs_up(talk.customers, "failed")
     talk.settle()
 
     with db.reading() as session:
         promise = session.scalars(select(Promise)).one()
-        assert (promise.origin, promise.agent) == (f"dropped:{talk.call.sid}", "anna")
-        assert promise.due_at - datetime.now(UTC) < timedelta(minutes=2)
+        assert promise.agent == "anna"
+        if talk.placed:
+            # What she rang for isn't kept yet.
+            assert promise.state == PromiseState.DUE
+            assert promise.next_at is not None
+            assert promise.next_at - datetime.now(UTC) < timedelta(minutes=1)
+        else:
+            assert promise.origin == f"dropped:{talk.sid}"
+            assert promise.due_at - datetime.now(UTC) < timedelta(minutes=2)
     # Her telephone is free to be rung; the colleague has nobody to wait for.
     assert talk.lives == set()
     last = told("bram", "transfer")[-1]
@@ -411,13 +484,13 @@ def test_a_line_that_drops_within_a_hand_over_is_rung_back_by_the_same_agent(tal
 def test_a_hold_that_is_over_leaves_a_conversation_like_any(talk: Exchange) -> None:
     def holds(*, on: bool) -> None:
         with db.transaction() as session:
-            call = held(session, talk.call.sid)
+            call = held(session, talk.sid)
             holding.hold(session, call, "anna", datetime.now(UTC), on=on)
         talk.settle()
 
     holds(on=True)
     assert talk.labels() == {"leg1": False, "leg0": True}
-    assert "Anna is zo weer bij u" in talk.listens(talk.call.sid)
+    assert "Anna is zo weer bij u" in talk.listens(talk.customers)
     assert talk.room is not None
     assert talk.room.people["leg1"]["end_conference_on_exit"] is False
     holds(on=False)
@@ -432,14 +505,15 @@ def test_a_hold_that_is_over_leaves_a_conversation_like_any(talk: Exchange) -> N
 
 def test_nobody_hangs_up_on_who_is_on_hold(talk: Exchange) -> None:
     with db.transaction() as session:
-        holding.hold(session, held(session, talk.call.sid), "anna", datetime.now(UTC), on=True)
+        holding.hold(session, held(session, talk.sid), "anna", datetime.now(UTC), on=True)
     talk.settle()
     talk.hangs_up(ANNAS)
     talk.settle()
 
-    call = stored(talk)
+    with db.reading() as session:
+        call = session.get_one(Call, talk.customers)
     assert (call.state, call.bridged_to) == (CallState.RINGING, None)
-    assert talk.call.sid in talk.lives
+    assert talk.customers in talk.lives
 
 
 def test_who_hangs_up_on_the_way_into_the_room_is_not_waited_for(talk: Exchange, fake: FakeCarrier) -> None:
@@ -448,7 +522,7 @@ def test_who_hangs_up_on_the_way_into_the_room_is_not_waited_for(talk: Exchange,
     fake.knows(ANNAS, "completed")
     talk.settle(later=3)
 
-    assert "Er wordt een collega voor u gebeld" in talk.listens(talk.call.sid)
+    assert "Er wordt een collega voor u gebeld" in talk.listens(talk.customers)
     talk.picks_up()
     talk.settle()
     assert talk.labels() == CUSTOMER_AND_BRAM

@@ -23,7 +23,7 @@ from app.voice.supervising import Mode
 from config import Settings
 from tests import factories, town
 from tests.desk import office
-from tests.exchange import ANNAS, Exchange
+from tests.exchange import ANNAS, Exchange, rung_back
 from tests.rest_carrier import FakeCarrier
 from tests.telephone import Another, Line
 
@@ -46,12 +46,12 @@ def talking(another: Another) -> Line:
     return another().comes_in().talks()
 
 
-def supervise(call: Line, mode: Mode, who: str = "karin") -> None:
+def supervise(call: Line | Exchange, mode: Mode, who: str = "karin") -> None:
     with db.transaction() as session:
         supervising.supervise(session, call.sid, who, mode, datetime.now(UTC), KARIN)
 
 
-def leg_of(call: Line, agent: str) -> CallLeg:
+def leg_of(call: Line | Exchange, agent: str) -> CallLeg:
     with db.reading() as session:
         found = legs.leg_of(session, call.sid, agent)
         assert found is not None
@@ -222,9 +222,13 @@ def test_who_listens_shows_once_more_who_they_are(
 # --- with a carrier whose news can't be relied on ---------------------------------------------------------
 
 
-@pytest.fixture
-def exchange(call: Line, fake: FakeCarrier, carrier: Carrier, settings: Settings) -> Exchange:
-    """Ada and Anna talk."""
+@pytest.fixture(params=["came in", "placed"])
+def exchange(
+    request: pytest.FixtureRequest, call: Line, fake: FakeCarrier, carrier: Carrier, settings: Settings
+) -> Exchange:
+    """Ada and Anna talk: Ada rang us, or Anna rang her back."""
+    if request.param == "placed":
+        return Exchange(call, fake, carrier, settings, placed=rung_back(call, Deployment.of(settings)))
     call.comes_in()
     made = Exchange(call, fake, carrier, settings)
     for status in ("ringing", "in-progress"):
@@ -244,49 +248,49 @@ def test_whatever_news_is_lost_no_customer_hears_who_only_listens_or_whispers(
     luck = random.Random(seed)
     exchange.luck = luck
     quiet = (Mode.LISTEN, Mode.WHISPER)
-    supervise(exchange.call, luck.choice(quiet))
+    supervise(exchange, luck.choice(quiet))
     exchange.settle()
     exchange.picks_up()
-    label = leg_of(exchange.call, "karin").label
+    label = leg_of(exchange, "karin").label
     for _ in range(4):
         exchange.settle(rounds=1, later=luck.choice((0, 1, 3)))
         assert not is_heard_by_the_customer(exchange, label)
-        if town.presence("karin").call_sid == exchange.call.sid:
-            supervise(exchange.call, luck.choice(quiet))
-    supervise(exchange.call, Mode.LEAVE)
+        if town.presence("karin").call_sid == exchange.sid:
+            supervise(exchange, luck.choice(quiet))
+    supervise(exchange, Mode.LEAVE)
     for _ in range(3):
         exchange.settle(later=20)
 
     assert exchange.room is not None
     assert sorted(exchange.labels()) == ["leg0", "leg1"]
     assert exchange.labels() == {"leg0": False, "leg1": False}
-    assert town.call(exchange.call.sid).state == CallState.TALKING
+    assert town.call(exchange.sid).state == CallState.TALKING
     assert town.presence("karin").activity in (Activity.IDLE, Activity.WRAPPING_UP)
 
 
 def test_who_joins_is_heard_by_all_and_their_leaving_ends_nothing(exchange: Exchange) -> None:
-    supervise(exchange.call, Mode.JOIN)
+    supervise(exchange, Mode.JOIN)
     exchange.settle()
     exchange.picks_up()
     exchange.settle(later=3)
-    assert is_heard_by_the_customer(exchange, leg_of(exchange.call, "karin").label)
+    assert is_heard_by_the_customer(exchange, leg_of(exchange, "karin").label)
 
     exchange.hangs_up(exchange.second())
     exchange.settle(later=20)
 
     assert exchange.labels() == {"leg0": False, "leg1": False}
-    assert town.call(exchange.call.sid).state == CallState.TALKING
+    assert town.call(exchange.sid).state == CallState.TALKING
 
 
 def test_when_the_customer_hangs_up_the_supervisor_is_free_too(exchange: Exchange) -> None:
-    supervise(exchange.call, Mode.LISTEN)
+    supervise(exchange, Mode.LISTEN)
     exchange.settle()
     exchange.picks_up()
     exchange.settle(later=3)
 
-    exchange.hangs_up(exchange.call.sid)
+    exchange.hangs_up(exchange.customers)
     exchange.settle(later=20)
 
     assert exchange.room is None
-    assert town.call(exchange.call.sid).outcome == Outcome.TALKED
+    assert town.call(exchange.sid).outcome == Outcome.TALKED
     assert town.presence("karin").activity in (Activity.IDLE, Activity.WRAPPING_UP)

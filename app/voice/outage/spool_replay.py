@@ -8,7 +8,7 @@ from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.orm import Session
 
 from app import db
-from app.callbacks import agent_leg, customer_leg
+from app.callbacks import agent_leg
 from app.callers.numbers import to_e164
 from app.carrier import forms
 from app.carrier.spool import Spool
@@ -18,7 +18,7 @@ from app.deployment import Deployment
 from app.forgetting import requests
 from app.lines import places
 from app.records.calls import Call
-from app.voice import afterwards, held, last_word, rings
+from app.voice import afterwards, held, last_word, placed, rings
 from app.voice import incoming as incoming_calls
 
 log = logging.getLogger(__name__)
@@ -70,7 +70,7 @@ def _is_forgotten(session: Session, fact: dict[str, Any], deployment: Deployment
 def _merge(session: Session, fact: dict[str, Any], deployment: Deployment) -> None:
     sid, at = fact.get("call_sid", ""), datetime.fromisoformat(fact["at"])
     if fact["kind"] == "callback":
-        _merge_callback(session, sid, fact, at)
+        _merge_callback(session, sid, fact, at, deployment)
         return
     if not forms.CALL_SID.fullmatch(sid):
         return  # a malformed call was answered all the same, but the carrier knows of none like it
@@ -106,13 +106,15 @@ def _dial(fact: dict[str, Any], status: str) -> DialEnded:
     )
 
 
-def _merge_callback(session: Session, sid: str, fact: dict[str, Any], at: datetime) -> None:
+def _merge_callback(
+    session: Session, sid: str, fact: dict[str, Any], at: datetime, deployment: Deployment
+) -> None:
     """Apply news of a callback; what the carrier was asked for meanwhile says the same, or came later."""
     match fact["of"]:
         case "agent":
-            agent_leg.agent_leg(session, sid, fact["status"], fact["leg_sid"], at)
+            placed.agent_leg(session, sid, fact["status"], fact["leg_sid"], at, deployment)
         case "customer":
-            customer_leg.customer_leg(
+            placed.customer_leg(
                 session,
                 sid,
                 fact["status"],
@@ -120,6 +122,7 @@ def _merge_callback(session: Session, sid: str, fact: dict[str, Any], at: dateti
                 fact["answered_by"],
                 fact["seconds"],
                 at,
+                deployment,
             )
         case "not_now":
             agent_leg.could_not_go_on(session, sid, at)

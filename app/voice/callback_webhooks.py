@@ -5,12 +5,15 @@ from typing import Any
 
 from flask import Flask, Response, request
 
-from app.callbacks import agent_leg, customer_leg
+from app.callbacks import agent_leg
 from app.carrier import forms, twiml, webhook
 from app.carrier.webhook import Work, asked, here, told
 from app.catalogue import text
 from app.clock import utcnow
 from app.errors import StoreUnavailable
+from app.voice import placed, protecting
+from app.voice.outage import last_resort
+from app.voice.waiting import SIGN_OF_LIFE
 
 bp = webhook.webhooks("callbacks", "/voice/callbacks")
 
@@ -38,6 +41,22 @@ def _not_now_though_taken(error: Exception) -> Response:
 def _not_now_after_the_answer(error: Exception) -> Response:
     has_taken_it = twiml.is_yes(forms.value("Digits"), forms.value("SpeechResult"))
     return _not_now_though_taken(error) if has_taken_it else _not_now()
+
+
+def _hang_up(error: Exception | None = None) -> Response:
+    return forms.xml(twiml.farewell(said=(), language=here().settings.default_language))
+
+
+def _say_nothing() -> Response:
+    return forms.xml(twiml.nothing())
+
+
+def _hold_on(error: Exception) -> Response:
+    """Nobody can say who comes; that the line lives can be heard, and it is asked again."""
+    sid, url = str((request.view_args or {})["sid"]), here().settings.public_url
+    again = agent_leg.address(url, sid, "goes-on")
+    language = here().settings.default_language
+    return forms.xml(twiml.hold(said=(), language=language, sound=url + SIGN_OF_LIFE, seconds=2, again=again))
 
 
 def _keep_agent(error: Exception) -> Response:
@@ -80,9 +99,26 @@ def accept(sid: str) -> Work | Response:
 def ended(sid: str) -> Work | Response:
     """The customer's side is over, reached or not."""
     dial, answered_by, deployment = forms.dial_ended(), forms.value("AnsweredBy"), here().deployment
-    return _of(sid) or (
-        lambda session: customer_leg.ended(session, sid, dial, answered_by, utcnow(), deployment)
-    )
+    return _of(sid) or (lambda session: placed.ended(session, sid, dial, answered_by, utcnow(), deployment))
+
+
+@asked(bp, "/<sid>/goes-on", lost=_hold_on, unread=last_resort.take_a_message_of_anybody)
+def goes_on(sid: str) -> Work | Response:
+    """All of ours have left the customer, who goes on to somebody else."""
+    deployment = here().deployment
+    return _of(sid) or (lambda session: placed.goes_on(session, sid, utcnow(), deployment))
+
+
+@asked(bp, "/<sid>/warning", lost=lambda error: _say_nothing(), unread=_say_nothing)
+def warning(sid: str) -> Work | Response:
+    """The customer is to be warned, in the room where they talk with the agent."""
+    return _of(sid) or (lambda session: protecting.warning(session, sid))
+
+
+@asked(bp, "/<sid>/goodbye", lost=_hang_up, unread=_hang_up)
+def goodbye(sid: str) -> Work | Response:
+    """The conversation is ended for the agent's protection."""
+    return _of(sid) or (lambda session: protecting.goodbye(session, sid))
 
 
 def _of(sid: str) -> Response | None:
@@ -95,8 +131,8 @@ def agent(sid: str) -> Work | Response:
     """How the agent's leg stands."""
     if not SID.fullmatch(sid):
         return forms.done()
-    status, leg_sid = forms.value("CallStatus"), _carrier_sid()
-    return lambda session: agent_leg.agent_leg(session, sid, status, leg_sid, utcnow())
+    status, leg_sid, deployment = forms.value("CallStatus"), _carrier_sid(), here().deployment
+    return lambda session: placed.agent_leg(session, sid, status, leg_sid, utcnow(), deployment)
 
 
 @told(bp, "/<sid>/customer", lost=_keep_customer)
@@ -104,10 +140,10 @@ def customer(sid: str) -> Work | Response:
     """How the customer's leg stands, and whether a human or a machine answered."""
     if not SID.fullmatch(sid):
         return forms.done()
-    status, leg_sid = forms.value("CallStatus"), _carrier_sid()
+    status, leg_sid, deployment = forms.value("CallStatus"), _carrier_sid(), here().deployment
     answered_by, seconds = forms.value("AnsweredBy"), forms.seconds("CallDuration")
-    return lambda session: customer_leg.customer_leg(
-        session, sid, status, leg_sid, answered_by, seconds, utcnow()
+    return lambda session: placed.customer_leg(
+        session, sid, status, leg_sid, answered_by, seconds, utcnow(), deployment
     )
 
 
