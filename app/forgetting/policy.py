@@ -37,7 +37,6 @@ NEVER = {
     "api_tokens": "work",
     "hooks": "work",
     "rule_versions": "why",
-    "rule_drafts": "why",
     "rule_tests": "work",
     # What people phone about, and sentences that teach it: the organisation wrote or loaded them.
     "topics": "work",
@@ -97,6 +96,7 @@ def rules(keep: Keep) -> Iterator[Rule]:
     yield Rule("workers", ("workers_seen",), "", retention.KEEP_WORKERS)
     yield Rule("text_refusals", ("text_refusals",), "", retention.KEEP_REFUSALS)
     yield Rule("topic_words", ("topic_synonyms",), "", retention.KEEP_WORDS)
+    yield Rule("rule_drafts", ("rule_drafts",), "", retention.KEEP_DRAFTS)
     yield Rule("forgotten_days", ("forgotten_days",), "", retention.KEEP_COUNTS)
 
 

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, null, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, null, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
 from app.audit import ageing
@@ -31,6 +31,7 @@ from app.records.outgoing import Outbox
 from app.records.privacy import Erasure, ForgottenDay
 from app.records.promises import IS_OWED, Promise, Recording, RecordingState
 from app.records.protections import Protection
+from app.records.rules import RuleDraft
 from app.records.screen import Upload
 from app.records.topics import SynonymState, TopicSynonym
 from config import Keep
@@ -57,6 +58,8 @@ KEEP_REFUSALS = timedelta(days=30)
 KEEP_COUNTS = timedelta(days=400)
 # A word of callers that nobody heard again, and on which no admin decided.
 KEEP_WORDS = timedelta(days=90)
+# A step on the way to a draft of the rules, from which others have gone on since.
+KEEP_DRAFTS = timedelta(days=90)
 
 Forget = Callable[[Session, datetime, datetime], int]
 
@@ -86,6 +89,7 @@ def everything(keep: Keep, now: datetime) -> Iterator[Old]:
     yield Old("workers", now - KEEP_WORKERS, _workers)
     yield Old("text_refusals", now - KEEP_REFUSALS, _text_refusals)
     yield Old("topic_words", now - KEEP_WORDS, _topic_words)
+    yield Old("rule_drafts", now - KEEP_DRAFTS, _rule_drafts)
     yield Old("forgotten_days", now - KEEP_COUNTS, _counts)
     for kind in outbox.GIVE_UP_AFTER:
         kept = KEEP_TOLD if kind in (outbox.CALL_HOOK, SEND_MAIL) else timedelta(days=keep.sent)
@@ -248,6 +252,16 @@ def _topic_words(session: Session, before: datetime, now: datetime) -> int:
     keys = (TopicSynonym.topic, TopicSynonym.word)
     waits = TopicSynonym.state == SynonymState.HEARD
     return _delete_oldest(session, TopicSynonym, keys, TopicSynonym.last_at, before, waits)
+
+
+def _rule_drafts(session: Session, before: datetime, now: datetime) -> int:
+    """Delete what was saved on the way; the newest is what somebody works on, and stays, however old.
+
+    What was published of them are versions, which stay too.
+    """
+    newest = select(func.max(RuleDraft.revision)).scalar_subquery()
+    keys = (RuleDraft.revision,)
+    return _delete_oldest(session, RuleDraft, keys, RuleDraft.saved_at, before, RuleDraft.revision < newest)
 
 
 def _counts(session: Session, before: datetime, now: datetime) -> int:

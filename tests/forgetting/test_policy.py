@@ -15,6 +15,7 @@ from app.records.calls import Call, CallState
 from app.records.notes import CallNote
 from app.records.privacy import Erasure, ForgottenDay, Whom
 from app.records.promises import Recording, RecordingState
+from app.records.rules import RuleDraft
 from config import Keep
 from tests import factories
 from tests.factories import ADA, BEN, LINE, NOW
@@ -73,6 +74,28 @@ def test_notes_go_in_their_time_unless_their_number_is_still_waited_for(flask_ap
 
     with db.reading() as session:
         assert set(session.scalars(select(CallNote.call_sid))) == {"CA2", "CA3"}
+
+
+def test_steps_on_the_way_to_a_draft_go_and_the_newest_waits_for_whoever_made_it(flask_app: Flask) -> None:
+    """A draft that nobody has touched for years is somebody's work still."""
+
+    def save(revision: int, days_ago: int, published_as: int | None = None) -> None:
+        row = RuleDraft(revision=revision, rules={}, based_on=1, saved_by="anna@example.nl")
+        row.saved_at, row.published_as = NOW - timedelta(days=days_ago), published_as
+        with db.transaction() as session:
+            session.add(row)
+
+    save(1, 900)
+    save(2, 800, published_as=2)
+    assert forget_old(KEEP, NOW) == {"rule_drafts": 1}
+    save(3, 100)
+    save(4, 91)
+    save(5, 89)
+    save(6, 0)
+    assert forget_old(KEEP, NOW) == {"rule_drafts": 3}
+
+    with db.reading() as session:
+        assert session.scalars(select(RuleDraft.revision).order_by(RuleDraft.revision)).all() == [5, 6]
 
 
 def test_no_recording_is_kept_longer_than_the_house_says_whatever_the_rules_say(flask_app: Flask) -> None:
