@@ -38,12 +38,13 @@ SETTINGS = (
 OF_THE_LADDER = (
     *("wait_for_owner_seconds", "owner_ring_seconds", "colleague_ring_seconds", "extra_teams"),
     *("wait_for_team_seconds", "most_rings", "total_seconds", "promise_minutes", "counter_to_counter"),
-    *("direct_calls_per_hour", "speaks_names", "look_back_days", "wrap_up_seconds", "recordings_days"),
+    *("direct_calls_per_hour", "greeting", "records_messages", "speaks_names", "look_back_days"),
+    *("wrap_up_seconds", "recordings_days"),
 )
 # What of it is said in the sentence; the rest is in its form alone.
 TOLD_OF_THE_LADDER = (
     *("wait_for_owner_seconds", "owner_ring_seconds", "extra_teams", "wait_for_team_seconds"),
-    *("promise_minutes", "counter_to_counter"),
+    *("promise_minutes", "counter_to_counter", "greeting", "records_messages"),
 )
 # What the line itself may say, before the installation does.
 OF_THE_LINE = ("greeting", "records_messages")
@@ -97,6 +98,7 @@ class Setting:
     unit: str
     units: tuple[tuple[str, str], ...]
     otherwise: str
+    may_be_none: bool = False  # of the installation: it may leave this open
 
 
 @dataclass(frozen=True)
@@ -172,7 +174,8 @@ def ladder_pieces(ladder: Mapping[str, Any]) -> tuple[Piece, ...]:
     """Return the installation's settings as a sentence."""
     said: list[Segment] = []
     for name in TOLD_OF_THE_LADDER:
-        if ladder.get(name) or ladder.get(name, ()) is None:
+        value = ladder.get(name, ())
+        if value or value is None or value is False:
             one = rule_sentences.outcome(name, ladder[name], web.language(), f"ladder.{name}")
             said += [Segment("; "), *one] if said else one
     whole = [Segment(words("ladder_begins") + " "), *said, Segment(".")]
@@ -336,6 +339,7 @@ def setting(row: str, name: str, value: Any, ladder: Mapping[str, Any] | None) -
         unit or (units[0][0] if units else ""),
         units,
         _otherwise(name, ladder) if ladder is not None else _of_none(name),
+        ladder is None and rule_forms.may_be_none(name),
     )
 
 
@@ -360,7 +364,7 @@ def _in_unit(name: str, value: Any) -> tuple[Any, str]:
 def _otherwise(name: str, ladder: Mapping[str, Any]) -> str:
     """Return what holds where a rule says nothing of it."""
     of_ladder = "extra_teams" if name == "teams" else name
-    if name in OF_THE_LINE and ladder.get(name) is None:
+    if name in OF_THE_LINE:
         return words("otherwise_line")
     value = ladder.get(of_ladder)
     [said] = [
@@ -370,4 +374,6 @@ def _otherwise(name: str, ladder: Mapping[str, Any]) -> str:
 
 
 def _of_none(name: str) -> str:
+    if name in OF_THE_LINE:
+        return words(f"goes_before_{name}")
     return words("empty_is_never") if name in LIMITS and rule_forms.may_be_none(name) else ""

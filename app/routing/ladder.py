@@ -176,6 +176,11 @@ def _text(value: Any) -> Wrong | None:
     return None if fine and value.isprintable() else ("rules_text", {"to_number": LONGEST_GREETING})
 
 
+def _or_none(check: Check) -> Check:
+    return lambda value: None if value is None else check(value)
+
+
+# Of the installation's own settings.
 LIMITS: dict[str, Check] = {
     "look_back_days": _between(0, 3650),
     # https://www.twilio.com/docs/voice/twiml/dial#timeout: 5 to 600 s, and 5 s more of the carrier's own.
@@ -192,8 +197,8 @@ LIMITS: dict[str, Check] = {
     "counter_to_counter": _between(2, 100, or_none=True),
     "speaks_names": _yes_or_no,
     "recordings_days": _between(1, 3650),
-    "greeting": _text,
-    "records_messages": _yes_or_no,
+    "greeting": _or_none(_text),
+    "records_messages": _or_none(_yes_or_no),
 }
 
 
@@ -228,11 +233,10 @@ OF_A_RULE: dict[str, Check] = {
     "only": _only,
     **{
         name: LIMITS[name]
-        for name in (
-            *("promise_minutes", "greeting", "records_messages", "speaks_names", "look_back_days"),
-            "wrap_up_seconds",
-        )
+        for name in (*("promise_minutes", "speaks_names", "look_back_days", "wrap_up_seconds"),)
     },
+    "greeting": _text,
+    "records_messages": _yes_or_no,
 }
 
 

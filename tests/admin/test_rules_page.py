@@ -18,6 +18,7 @@ from app.records.agents import Role
 from app.records.calls import CallStep
 from app.records.rules import RuleVersion
 from app.routing import last_week, publishing, trials
+from app.routing.ladder import OF_A_RULE
 from config import Settings
 from tests import factories
 from tests.desk import office
@@ -225,6 +226,26 @@ def test_the_installations_own_settings_are_part_of_the_draft(anna: Page) -> Non
     assert (ladder.wait_for_owner_seconds, ladder.counter_to_counter) == (120, None)
     assert ladder.owner_ring_seconds == 25
     assert "wacht hoogstens 2 minuten op wie het eerst gebeld wordt in plaats van 4 minuten" in anna.text
+
+
+def test_the_installation_has_a_greeting_for_lines_that_have_none_and_takes_it_back(anna: Page) -> None:
+    """All that a rule may leave out has a field among the installation's settings, but for whom to ring."""
+    fields = re.findall(r'name="ladder-([a-z_]+?)(?:-unit|-shown)?"', anna.look("?open=ladder"))
+    of_a_rule = {{"teams": "extra_teams"}.get(name, name) for name in OF_A_RULE} - {"first", "only"}
+    assert of_a_rule <= set(fields)
+
+    said = {"edited": "1", "ladder-greeting": "Goedendag.", "ladder-records_messages": "no"}
+    anna.does("/ladder", **said)
+    with db.reading() as session:
+        ladder = publishing.draft(session).rules.ladder
+    assert (ladder.greeting, ladder.records_messages) == ("Goedendag.", False)
+    assert "zeg eerst “Goedendag.”" in html.unescape(anna.text)
+    assert "neem niet op wat de beller inspreekt" in anna.text
+
+    anna.does("/ladder", **{**said, "ladder-greeting": "", "ladder-records_messages": ""})
+    with db.reading() as session:
+        ladder = publishing.draft(session).rules.ladder
+    assert (ladder.greeting, ladder.records_messages) == (None, None)
 
 
 # --- two people in one draft --------------------------------------------------------------------------
