@@ -14,6 +14,7 @@ from app.audit import log as audit
 from app.audit.log import What
 from app.clock import utcnow
 from app.db import patient_transaction, reading
+from app.door import accounts
 from app.door.sign_in import actor, current, has_desk, reach, require_role
 from app.door.step_up import require_fresh
 from app.errors import InvalidField
@@ -70,6 +71,7 @@ def leaver() -> Response:
             _check_reach(session, asked.leaves)
             shares = leaving.hand_over(session, asked.leaves, asked.to, who, now)
             if disables:
+                accounts.check_leaving(session, asked.leaves)
                 leaving.disable(session, asked.leaves, now)
             told = {"to": asked.to, "left": disables}
             told |= {"promises": sum(len(share.promises) for share in shares)}

@@ -29,6 +29,7 @@ from app.api.records import AGENTS
 from app.clock import utcnow
 from app.db import patient_reading, reading, transaction
 from app.door import accounts, one_time_links
+from app.door.accounts import Hand
 from app.door.sign_in import actor, current, has_desk, place_of_request, require_role
 from app.door.step_up import require_fresh
 from app.errors import InvalidField
@@ -199,7 +200,9 @@ def give_account() -> Response:
     language = agent.language if agent else form_words.defaults().language
     try:
         with transaction() as session:
-            user = accounts.give(session, email, role, key, language, now, place_of_request(), actor())
+            user = accounts.give(
+                session, email, accounts.of_role(role, key, by_hand=True), language, _hand(now)
+            )
             link = _link(session, user, now)
     except InvalidField as error:
         return _account_page(agent, [Problem(error.field, str(error.message), {"text": email})])
@@ -219,8 +222,9 @@ def change_role() -> Response:
         return _account_page(_agent_of(email), [Problem("role", "own_role")], email)
     try:
         with transaction() as session:
-            user = session.get(User, email, with_for_update=True) or abort(404)
-            accounts.change(session, user, role, utcnow(), place_of_request(), actor())
+            user = session.get(User, email) or abort(404)
+            rights = accounts.of_role(role, user.agent, user, by_hand=True)
+            accounts.change(session, email, rights, _hand(utcnow()))
     except InvalidField as error:
         return _account_page(_agent_of(email), [Problem(error.field, str(error.message))], email)
     agent = _agent_of(email)
@@ -264,6 +268,10 @@ def account(mark: str) -> Response:
 def mark_of(email: str) -> str:
     """Return what stands for an e-mail address in one of ours: addresses get into logs, people's don't."""
     return hashlib.sha256(email.encode()).hexdigest()[:16]
+
+
+def _hand(now: datetime) -> Hand:
+    return Hand(actor(), place_of_request(), now)
 
 
 def _invited(email: str, link: str | None, agent: Agent | None) -> Response:

@@ -9,9 +9,11 @@ from sqlalchemy.orm import Session
 
 from app.agents import absences
 from app.api import noting, store
-from app.api.fields import Defaults, Refused
-from app.api.records import AGENTS, CASES, CONTACTS, LINES, Kind
+from app.api.fields import Defaults, Problem, Refused
+from app.api.records import AGENTS, CASES, CONTACTS, LINES, AgentRecord, Kind
 from app.audit.log import Actor
+from app.door import accounts
+from app.errors import InvalidField
 from app.outgoing import announce
 from app.records.callers import Contact
 from app.records.lines import Line
@@ -36,6 +38,7 @@ def put(
     key = store.key_of(kind, record)
     if missing := store.refused(session, kind, [record]):
         raise Refused(missing[0])
+    _check_leaving(session, record)
     is_known, before = store.exists_already(session, kind, key), noting.settings_of(session, kind, key)
     with announce.watching(session, _cases_of(session, kind, record, key)):
         store.write(session, kind, [record])
@@ -45,6 +48,15 @@ def put(
         announce.contact_created(session, key)
     noting.note_change(session, kind, key, before, who)
     return key, is_known
+
+
+def _check_leaving(session: Session, record: Any) -> None:
+    """Raise Refused for an agent who leaves, and would leave nobody who gives roles."""
+    if isinstance(record, AgentRecord) and record.enabled is False:
+        try:
+            accounts.check_leaving(session, record.agent)
+        except InvalidField as error:
+            raise Refused([Problem("enabled", error.message)]) from error
 
 
 def set_absence(

@@ -46,7 +46,13 @@ def reopen(address: str) -> None:
             raise refuse([Problem("EMAIL", "no_such_user", {"text": address})])
         user.is_active = True
         access_log.note(
-            session, AccessKind.ACCESS_CHANGED, email, utcnow(), access_log.COMMAND, about="reopen"
+            session,
+            AccessKind.ACCESS_CHANGED,
+            email,
+            utcnow(),
+            access_log.COMMAND,
+            about="reopen",
+            by=operator(),
         )
     click.echo(say("directory_reopened", email=email))
 

@@ -20,7 +20,7 @@ from app.clock import utcnow
 from app.commands import settings_of
 from app.commands.carrier import in_words as carrier_in_words
 from app.commands.failures import FAILURES, in_words
-from app.door import sealing
+from app.door import accounts, sealing
 from app.door.oidc import Provider
 from app.door.oidc_wire import ProviderError
 from app.errors import CarrierError
@@ -75,6 +75,7 @@ def _checks(settings: Settings, offline: bool) -> Iterator[tuple[str, Callable[[
     yield "lines", _lines
     yield "agents' phones", _agents_phones
     yield "teams", _teams
+    yield "administrators", _administrators
     yield "redis", lambda: _redis(settings)
     yield "worker", _worker
     yield "fallback numbers", lambda: _fallback_numbers(settings)
@@ -129,6 +130,14 @@ def _database() -> str:
         raise Sick("the tables are older than the program: flask --app wsgi db upgrade")
     if durable == "off":
         raise Sick("synchronous_commit is off: a promise could be lost; switch it on for our role")
+    return ""
+
+
+def _administrators() -> str:
+    """The directory may let the last one go, who has gone; nobody on a page can mend that."""
+    with db.reading() as session:
+        if not accounts.has_admin(session):
+            raise Incomplete("nobody gives roles: flask --app wsgi users create EMAIL --role admin")
     return ""
 
 

@@ -6,10 +6,10 @@ from sqlalchemy.orm import Session
 from app import db
 from app.api.fields import Problem, Unusable, email
 from app.clock import utcnow
-from app.commands import refuse, say, settings_of
-from app.commands.people import language_of
+from app.commands import operator, refuse, say, settings_of
+from app.commands.people import hand, language_of, refused_in_words
 from app.commands.people import user_commands as user_commands
-from app.door import access_log, factors, mails, one_time_links, sessions
+from app.door import access_log, accounts, factors, mails, one_time_links, sessions
 from app.records.access import AccessKind
 from app.records.agents import Role, User
 from app.records.links import Purpose
@@ -81,14 +81,9 @@ def new_user(session: Session, address: str, role: Role, agent: str | None, sett
         address = email(address.strip().lower())
     except Unusable as unusable:
         raise refuse([Problem("EMAIL", unusable.code, unusable.values_said)]) from unusable
-    if role == Role.AGENT and not agent:
-        raise refuse([Problem("--agent", "agent_needed_by_role")])
     language = language_of(session, agent) or settings.default_language
-    user = User(email=address, password_hash="", role=role, agent=agent, language=language)
-    session.add(user)
-    session.flush()
-    access_log.note(session, AccessKind.ACCESS_CHANGED, address, utcnow(), access_log.COMMAND, about=role)
-    return user
+    with refused_in_words(address):
+        return accounts.give(session, address, accounts.of_role(role, agent, by_hand=True), language, hand())
 
 
 def _user(session: Session, address: str) -> User:
@@ -99,4 +94,4 @@ def _user(session: Session, address: str) -> User:
 
 
 def _note(session: Session, kind: AccessKind, email: str) -> None:
-    access_log.note(session, kind, email, utcnow(), access_log.COMMAND)
+    access_log.note(session, kind, email, utcnow(), access_log.COMMAND, by=operator())

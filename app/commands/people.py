@@ -2,6 +2,8 @@
 
 import os
 import secrets
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -15,7 +17,8 @@ from app.api import auth, scopes
 from app.api.fields import Problem, Unusable, email
 from app.clock import utcnow
 from app.commands import operator, refuse, say, settings_of
-from app.door import access_log, password_changes, sessions
+from app.door import access_log, accounts, password_changes, sessions
+from app.door.accounts import Hand, Rights
 from app.door.passwords import fits
 from app.errors import InvalidField
 from app.records.access import AccessKind
@@ -49,45 +52,52 @@ def create_user(
         address = email(address.strip().lower())
     except Unusable as unusable:
         raise refuse([Problem("EMAIL", unusable.code, unusable.values_said)]) from unusable
-    if role == Role.AGENT and not agent:
-        raise refuse([Problem("--agent", "agent_needed_by_role")])
     with db.transaction() as session:
         language = language_of(session, agent) or settings.default_language
         user = session.get(User, address)
-        seen = _teams(session, role, agent, named, user)
-        if user is None:
-            password = os.environ.get(PASSWORD) or secrets.token_urlsafe(15)
-            session.add(
-                User(
-                    email=address,
-                    password_hash=_hashed(password, address, settings),
-                    role=role,
-                    agent=agent,
-                    language=language,
-                    teams=seen,
-                )
-            )
-            _note(session, AccessKind.ACCESS_CHANGED, address, _access(role, None, seen))
-            _tell_of_all(role, seen)
-            click.echo(say("user_created", email=address, role=role))
-            if not os.environ.get(PASSWORD):
-                click.echo(say("password_once", password=password))
-            return
-        changes = (user.role, user.agent, user.teams) != (role, agent, seen)
-        password = os.environ.get(PASSWORD, "")
-        is_new = bool(password) and not fits(user.password_hash, password)
-        if is_new:
-            new = _hashed(password, address, settings)
-            session.flush()
-            password_changes.change(session, address, new, utcnow(), access_log.COMMAND)
-        if changes:
-            _note(session, AccessKind.ACCESS_CHANGED, address, _access(role, agent, seen))
-            # Whoever has a page open with the old rights is signed out.
-            session.flush()
-            sessions.end_all(session, address, utcnow())
-            user.role, user.agent, user.teams = Role(role), agent, seen
-        _tell_of_all(role, seen)
-        click.echo(say("user_updated", email=address, role=role))
+        rights = Rights(Role(role), agent, _teams(session, role, agent, named, user))
+        with refused_in_words(address):
+            if user is None:
+                _create(session, address, rights, language, settings)
+            else:
+                _update(session, user, rights, settings)
+        if rights.teams == [teams.ALL]:
+            click.echo(say("user_sees_all"))
+
+
+def _create(session: Session, address: str, rights: Rights, language: str, settings: Settings) -> None:
+    password = os.environ.get(PASSWORD) or secrets.token_urlsafe(15)
+    hashed = _hashed(password, address, settings)
+    accounts.give(session, address, rights, language, hand(), password_hash=hashed)
+    click.echo(say("user_created", email=address, role=rights.role))
+    if not os.environ.get(PASSWORD):
+        click.echo(say("password_once", password=password))
+
+
+def _update(session: Session, user: User, rights: Rights, settings: Settings) -> None:
+    password = os.environ.get(PASSWORD, "")
+    if password and not fits(user.password_hash, password):
+        new = _hashed(password, user.email, settings)
+        password_changes.change(session, user.email, new, utcnow(), access_log.COMMAND)
+    accounts.change(session, user.email, rights, hand())
+    click.echo(say("user_updated", email=user.email, role=rights.role))
+
+
+def hand() -> Hand:
+    return Hand(operator(), access_log.COMMAND, utcnow())
+
+
+# Which word of the command it is about, by what is wrong.
+_WORDS = {"account_exists": "EMAIL", "agent_needed_by_role": "--agent", "last_admin": "--role"}
+
+
+@contextmanager
+def refused_in_words(address: str) -> Iterator[None]:
+    """Refuse, naming the word that has to be another, what can't be done with an account."""
+    try:
+        yield
+    except InvalidField as error:
+        raise refuse([Problem(_WORDS[error.message], error.message, {"text": address})]) from error
 
 
 @user_commands.command("sign-out")
@@ -192,17 +202,12 @@ def revoke_token(name: str) -> None:
 
 def _teams(
     session: Session, role: str, agent: str | None, named: str | None, user: User | None
-) -> list[str] | None:
-    """Return what stands in users.teams: None for one's own team, and for whom it means nothing."""
-    if role != Role.SUPERVISOR:
-        if named is not None:
-            raise refuse([Problem("--teams", "teams_of_supervisor")])
-        return None
-    if named is None and user is not None and user.role == Role.SUPERVISOR:
-        return user.teams
+) -> Sequence[str] | None:
+    """Return what is to stand in users.teams: None for one's own team, and for whom it means nothing."""
+    if role != Role.SUPERVISOR and named is not None:
+        raise refuse([Problem("--teams", "teams_of_supervisor")])
     if named is None:
-        # Without a desk there is no team of their own.
-        return None if agent else [teams.ALL]
+        return accounts.of_role(Role(role), agent, user, by_hand=True).teams
     wanted = list(dict.fromkeys(one.strip() for one in named.split(",") if one.strip()))
     if wanted == ["all"]:
         return [teams.ALL]
@@ -210,16 +215,6 @@ def _teams(
     if unknown := [one for one in wanted if one not in known]:
         raise refuse([Problem("--teams", "no_such_team", {"text": ", ".join(unknown)})])
     return wanted or None
-
-
-def _access(role: str, agent: str | None, seen: list[str] | None) -> str:
-    parts = [role, agent or "", ", ".join(seen).replace(teams.ALL, "all") if seen else ""]
-    return " ".join(part for part in parts if part)
-
-
-def _tell_of_all(role: str, seen: list[str] | None) -> None:
-    if role == Role.SUPERVISOR and seen == [teams.ALL]:
-        click.echo(say("user_sees_all"))
 
 
 def _note(session: Session, kind: AccessKind, email: str | None, about: str = "") -> None:

@@ -6,11 +6,15 @@ from datetime import datetime
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from app.door import access_log, sessions
+from app.audit.log import Actor
+from app.door import access_log, accounts, sessions
 from app.door.access_log import Place
+from app.door.accounts import Hand
 from app.door.oidc import Said
+from app.errors import InvalidField
 from app.records.access import AccessKind
 from app.records.agents import Agent, Role, User
+from app.records.audit import Via
 from app.records.directory import Identity, Person
 from config import Settings
 from config.directory import role_of
@@ -54,7 +58,12 @@ def settle(session: Session, said: Said, settings: Settings, place: Place, now: 
         return Outcome(None, "no_desk", known)
     if agent is not None and not session.get_one(Agent, agent).enabled:
         return Outcome(None, "left", known)
-    user = _with(session, user, email, Role(role), agent, said, settings, place, now)
+    try:
+        user = _with(session, user, email, Role(role), agent, said, settings, place, now)
+    except InvalidField as error:
+        # What is open here ends all the same: the directory no longer gives them that role.
+        sessions.end_all(session, email, now)
+        return Outcome(None, error.message, known)
     if identity is None:
         session.add(Identity(issuer=said.issuer, subject=said.subject, email=user.email, linked_at=now))
         access_log.note(session, AccessKind.IDENTITY_LINKED, user.email, now, place)
@@ -73,20 +82,16 @@ def _with(
     place: Place,
     now: datetime,
 ) -> User:
-    """Return the account with what the directory gives it; whatever was open with other rights ends."""
+    """Return the account with what the directory gives it; whatever was open with other rights ends.
+
+    Raises InvalidField when nobody would be left who gives roles.
+    """
+    hand = Hand(Actor(email, Via.PAGE), place, now, through="oidc")
+    rights = accounts.of_role(role, agent, user)
     if user is None:
         language = said.language if said.language in ("nl", "en") else settings.default_language
-        user = User(email=email, password_hash="", role=role, agent=agent, language=language)
-        session.add(user)
-        session.flush()
-        access_log.note(session, AccessKind.ACCESS_CHANGED, email, now, place, about=str(role))
-    elif (user.role, user.agent) != (role, agent):
-        session.flush()
-        sessions.end_all(session, user.email, now)
-        user.role, user.agent = role, agent
-        access_log.note(session, AccessKind.ACCESS_CHANGED, email, now, place, about=str(role))
-        session.flush()
-        session.refresh(user)
+        return accounts.give(session, email, rights, language, hand)
+    accounts.change(session, email, rights, hand)
     return user
 
 

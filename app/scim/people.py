@@ -1,5 +1,7 @@
 """What follows from what the directory tells? Accounts, roles, desks; and that somebody is gone at once."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -11,11 +13,15 @@ from app.agents import presence
 from app.api import auth, store
 from app.api.fields import Defaults, Refused
 from app.api.records import AGENTS
-from app.door import access_log, sessions
+from app.audit.log import Actor
+from app.catalogue.problems import Problem
+from app.door import access_log, accounts, sessions
 from app.door.access_log import COMMAND
+from app.door.accounts import Hand
 from app.errors import InvalidField
 from app.records.access import AccessKind
 from app.records.agents import Agent, Role, User
+from app.records.audit import Via
 from app.records.directory import Group, Member, Person
 from app.records.lines import Line
 from app.scim import telling
@@ -34,6 +40,11 @@ class Directory:
     settings: Settings
     who: str  # the name of the token
     now: datetime
+
+    @property
+    def hand(self) -> Hand:
+        through = f"scim:{self.who}"
+        return Hand(Actor(through, Via.API), COMMAND, self.now, through)
 
 
 def follow(session: Session, person: Person, directory: Directory) -> None:
@@ -56,10 +67,12 @@ def follow(session: Session, person: Person, directory: Directory) -> None:
     if role is None:
         # What it never gave, it doesn't take: an account that stood here keeps its role.
         if given_before is not None and user is not None:
-            _close(session, user, directory, "no role")
+            with _in_scims_words():
+                accounts.close(session, user.email, "no role", directory.hand)
         return
     person.agent = _desk(session, person, user, told, Role(role), directory)
-    _open(session, person, user, told, Role(role), directory)
+    with _in_scims_words():
+        _open(session, person, user, told, Role(role), directory)
 
 
 def forget(session: Session, person: Person, directory: Directory) -> None:
@@ -106,30 +119,23 @@ def _open(
     session: Session, person: Person, user: User | None, told: Told, role: Role, directory: Directory
 ) -> None:
     """Let them sign in with this role, at this desk; what was open with another ends."""
-    about = f"{role} scim:{directory.who}"
-    if user is None:
-        if not told.email:
-            return
+    rights = accounts.of_role(role, person.agent, user)
+    if user is not None:
+        accounts.change(session, user.email, rights, directory.hand)
+    elif told.email:
         language = told.language or directory.settings.default_language
-        session.add(
-            User(email=told.email, password_hash="", role=role, agent=person.agent, language=language)
-        )
-        session.flush()
+        accounts.give(session, told.email, rights, language, directory.hand)
         person.email = told.email
-        access_log.note(session, AccessKind.ACCESS_CHANGED, told.email, directory.now, COMMAND, about=about)
-    elif (user.role, user.agent) != (role, person.agent):
-        sessions.end_all(session, user.email, directory.now)
-        user.role, user.agent = role, person.agent
-        access_log.note(session, AccessKind.ACCESS_CHANGED, user.email, directory.now, COMMAND, about=about)
     session.flush()
 
 
-def _close(session: Session, user: User, directory: Directory, why: str) -> None:
-    sessions.end_all(session, user.email, directory.now)
-    user.is_active = False
-    about = f"{why} scim:{directory.who}"
-    access_log.note(session, AccessKind.ACCESS_CHANGED, user.email, directory.now, COMMAND, about=about)
-    session.flush()
+@contextmanager
+def _in_scims_words() -> Iterator[None]:
+    """Say in words what can't be done with an account: the directory's admins know no codes of ours."""
+    try:
+        yield
+    except InvalidField as error:
+        raise InvalidField(error.field, Problem(error.field, error.message).say("en")) from error
 
 
 # --- their desk --------------------------------------------------------------------------------------
@@ -206,18 +212,18 @@ def _first_team(session: Session) -> str:
 
 def _leave(session: Session, person: Person, user: User | None, directory: Directory) -> None:
     """End all that is theirs, in this transaction: whoever has gone has nothing open a moment later."""
-    about, now = f"scim:{directory.who}", directory.now
+    about, now, by = directory.hand.through, directory.now, directory.hand.by
     agent = person.agent or (user.agent if user is not None else None)
     if user is not None and user.is_active:
         sessions.end_all(session, user.email, now)
         user.is_active = False
         if agent is None:
-            access_log.note(session, AccessKind.LEFT, user.email, now, COMMAND, about=about)
+            access_log.note(session, AccessKind.LEFT, user.email, now, COMMAND, about=about, by=by)
         session.flush()
     if agent is None:
         return
     for name in auth.revoke_all_of(session, agent):
-        access_log.note(session, AccessKind.TOKEN_REVOKED, None, now, COMMAND, about=f"{name} {about}")
+        access_log.note(session, AccessKind.TOKEN_REVOKED, None, now, COMMAND, about=f"{name} {about}", by=by)
     leaving.leave_to_team(session, agent, about, now)
     if session.get_one(Agent, agent).enabled:
         leaving.disable(session, agent, now, about=about)

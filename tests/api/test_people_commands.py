@@ -6,14 +6,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from click.testing import Result
 from flask.testing import FlaskClient
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from app import db
 from app.door.passwords import fits
 from app.records.agents import Role, User
+from app.records.audit import AuditPending
 from app.records.tokens import ApiToken
 from tests import factories
-from tests.api.conftest import Api
+from tests.api.conftest import Api, errors_of
 
 Command = Callable[..., Result]
 
@@ -68,6 +69,31 @@ def test_a_new_password_signs_everybody_out_who_knew_the_old_one(
         assert flask_command("users", "create", "sup@example.nl", "--role", "supervisor").exit_code == 0
     assert fits(user("sup@example.nl").password_hash, "een andere lange zin")
     assert user("sup@example.nl").session_number == 1
+
+
+def test_the_last_who_gives_roles_keeps_that_role(flask_command: Command, anna: str) -> None:
+    flask_command("users", "create", "admin@example.nl", "--role", "admin")
+    refused = flask_command("users", "create", "admin@example.nl", "--role", "auditor")
+    assert refused.exit_code == 1
+    assert "--role: this is the only administrator; make another one first" in refused.stderr
+    flask_command("users", "create", "anna@example.nl", "--role", "admin", "--agent", anna)
+    assert flask_command("users", "create", "admin@example.nl", "--role", "auditor").exit_code == 0
+    with db.reading() as session:
+        changed = session.scalars(select(AuditPending).order_by(AuditPending.id.desc())).first()
+    assert changed is not None
+    assert (changed.via, changed.what, changed.details["about"]) == ("command", "access_changed", "auditor")
+
+
+def test_an_admin_who_may_no_longer_sit_at_their_desk_is_no_admin(
+    flask_command: Command, api: Api, anna: str
+) -> None:
+    flask_command("users", "create", "anna@example.nl", "--role", "admin", "--agent", anna)
+    said = {"name": "Anna", "team": "Balie", "enabled": False}
+    refused = api.put("/agents/anna", said)
+    assert "the only administrator" in errors_of(refused)["enabled"]
+    flask_command("users", "create", "admin@example.nl", "--role", "admin")
+    assert api.put("/agents/anna", said).status_code == 200
+    assert "--role" in flask_command("users", "create", "admin@example.nl", "--role", "auditor").stderr
 
 
 @pytest.mark.parametrize(

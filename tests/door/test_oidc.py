@@ -132,6 +132,27 @@ def test_the_highest_role_of_ones_groups_holds_and_follows_the_directory(
     assert client.get("/admin/promises", headers=HTML).status_code == 403
 
 
+def test_the_only_admin_is_not_made_anything_else_by_coming_in(
+    client: FlaskClient, provider: Issuer, flask_app: Flask
+) -> None:
+    with transaction() as session:
+        office.user(session, None, Role.ADMIN, email="ada@example.nl")
+    inside = flask_app.test_client()
+    office.sign_in(inside, "ada@example.nl")
+    provider.person["groups"] = ["Chefs"]
+
+    refused = come_in(client, provider)
+
+    assert refused.status_code == 403
+    assert "de enige beheerder" in refused.text
+    assert not is_signed_in(inside), "the directory no longer gives what is open here"
+    with reading() as session:
+        assert session.get_one(User, "ada@example.nl").role == Role.ADMIN
+    with transaction() as session:
+        office.user(session, None, Role.ADMIN, email="another@example.nl")
+    assert come_in(client, provider).status_code == 303
+
+
 def test_who_is_taken_out_of_all_groups_is_out_everywhere(
     client: FlaskClient, provider: Issuer, ada: str, flask_app: Flask
 ) -> None:

@@ -23,6 +23,7 @@ from app.desk.streams import Hub
 from app.promises import ledger
 from app.records.access import AccessEvent
 from app.records.agents import Agent, Intent, Presence, Role, User
+from app.records.audit import AuditPending
 from app.records.promises import OWED, Promise, PromiseEvent
 from app.records.tokens import ApiToken, Scope
 from app.scim.telling import AGENT_URN, ENTERPRISE_URN
@@ -165,6 +166,7 @@ def test_an_account_that_was_here_before_keeps_its_role_while_the_directory_give
 def test_another_role_ends_what_was_open_with_the_one_before(ask: Ask, client: FlaskClient) -> None:
     with transaction() as session:
         office.user(session, None, Role.ADMIN, email="anna@example.nl")
+        office.user(session, None, Role.ADMIN, email="another@example.nl")
     office.sign_in(client, "anna@example.nl")
     person = made(ask, anna(**role("admin")))
     assert client.get("/account").status_code == 200
@@ -172,6 +174,28 @@ def test_another_role_ends_what_was_open_with_the_one_before(ask: Ask, client: F
     ask("PATCH", f"/Users/{person}", patch({"op": "replace", "value": role("auditor")}))
 
     assert client.get("/account", headers={"Accept": "application/json"}).status_code == 401
+    with reading() as session:
+        changed = session.scalars(select(AuditPending).order_by(AuditPending.id.desc())).first()
+    assert changed is not None
+    assert (changed.who, changed.via, changed.what) == ("scim:entra", "api", "access_changed")
+    assert changed.details["about"] == "auditor scim:entra"
+
+
+def test_the_last_who_gives_roles_keeps_that_role_until_somebody_else_has_it_but_may_leave(ask: Ask) -> None:
+    person = made(ask, anna(**role("admin")))
+
+    for said in (role("auditor"), {"roles": []}):
+        refused = ask("PATCH", f"/Users/{person}", patch({"op": "replace", "value": said}))
+        assert refused.status_code == 400
+        assert "this is the only administrator" in refused.json["detail"]
+    user = account()
+    assert user is not None
+    assert (user.role, user.is_active) == (Role.ADMIN, True)
+
+    ask("PATCH", f"/Users/{person}", patch({"op": "replace", "value": {"active": False}}))
+    user = account()
+    assert user is not None
+    assert not user.is_active, "whoever has gone has nothing open, whatever comes of it"
 
 
 # --- going ----------------------------------------------------------------------------------------------
