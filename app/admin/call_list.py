@@ -18,6 +18,7 @@ from app.records.calls import Call, CallState, CallStep
 from app.records.lines import Line
 
 SHOWN = 50
+_AT_A_TIME = 500
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,15 @@ def seen_by(reach: Reach) -> ColumnElement[bool]:
     # With an offset PostgreSQL asks of each call that it comes across; without, of all that ever were.
     rung = select(step.c.call_sid).where(of_call, theirs).offset(0)
     return or_(Call.line.in_(lines), rung.exists())
+
+
+def seen_among(session: Session, sids: Sequence[str], reach: Reach) -> frozenset[str]:
+    """Return which of these calls somebody sees."""
+    if reach.is_all:
+        return frozenset(sids)
+    parts = (sids[start : start + _AT_A_TIME] for start in range(0, len(sids), _AT_A_TIME))
+    seen = (select(Call.sid).where(Call.sid.in_(part), seen_by(reach)) for part in parts)
+    return frozenset(sid for one in seen for sid in session.scalars(one))
 
 
 def found(

@@ -5,9 +5,12 @@ from datetime import datetime, timedelta
 from flask import Blueprint, Flask, Response, make_response, render_template, request
 
 from app import web
+from app.admin import call_list
 from app.admin.simulator import words
+from app.agents.teams import EVERYWHERE
 from app.clock import utcnow
 from app.db import patient_reading
+from app.door import sign_in
 from app.door.sign_in import OVERSEERS, has_desk, require_role
 from app.promises import ledger
 from app.routing import comparing
@@ -28,7 +31,10 @@ def register(app: Flask) -> None:
 @bp.get("")
 @require_role(*OVERSEERS)
 def page() -> Response:
-    """A long period is gone through in parts, so that no page holds a thread for long."""
+    """A long period is gone through in parts, so that no page holds a thread for long.
+
+    Counted are all calls, for the rules are everybody's; listed are those that the reader may see.
+    """
     now = utcnow()
     since = _day(request.args.get("since")) or web.in_their_zone(now - timedelta(days=USUAL_DAYS))
     until = _day(request.args.get("until")) or web.in_their_zone(now)
@@ -43,8 +49,11 @@ def page() -> Response:
             if found.next or after:
                 total = max(comparing.count(session, since, ends), done)
             names = ledger.names_of(session)
+            reach = sign_in.reach(session)
+            seen = call_list.seen_among(session, [one.call_sid for one in found.changes], reach)
     else:
-        names = {}
+        names, reach, seen = {}, EVERYWHERE, frozenset()
+    changes = [one for one in found.changes if one.call_sid in seen]
     return make_response(
         render_template(
             "admin/simulate_replay.html",
@@ -55,7 +64,9 @@ def page() -> Response:
             most_listed=MOST_LISTED,
             is_asked="since" in request.args,
             is_backwards=since > until,
-            changes=found.changes[:MOST_LISTED],
+            changes=changes[:MOST_LISTED],
+            unlisted=len(changes[MOST_LISTED:]),
+            sees_all=reach.is_all,
             names=names,
             since=since.date().isoformat(),
             until=until.date().isoformat(),

@@ -12,7 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import web
-from app.admin import rule_choices, rule_documents
+from app.admin import call_list, rule_choices, rule_documents
 from app.admin.rule_cards import (
     GROUPS,
     LADDER,
@@ -27,6 +27,7 @@ from app.admin.rule_cards import (
 )
 from app.admin.rule_choices import Choices
 from app.clock import utcnow
+from app.door import sign_in
 from app.records.agents import Agent, User
 from app.records.rules import RuleDraft
 from app.routing import last_week, publishing, rule_sentences, rules
@@ -90,6 +91,7 @@ def context(
     draft = publishing.draft(session)
     week = last_week.calls(session, now)
     choices = rule_choices.choices(session, week, draft.document)
+    seen = call_list.seen_among(session, [one.sid for one in week.calls], sign_in.reach(session))
     taken = week.asked.taken(draft.rules)
     shadows = shadowed(draft.rules.rules)
     places = {rule.id: place for place, rule in enumerate(draft.rules.rules, 1)}
@@ -107,7 +109,7 @@ def context(
                 pieces=pieces(written, choices),
                 form=form(shown, choices, ladder) if written["id"] in is_open and may_change else None,
                 taken=taken[written["id"]],
-                calls=_calls(session, written["id"], taken[written["id"]], week),
+                calls=_calls(session, written["id"], taken[written["id"]], week, seen),
                 warnings=_warnings(written, taken[written["id"]], shadows, places),
                 mistakes=theirs.mistakes if theirs else {},
                 clash=_clash(session, theirs, choices) if theirs else None,
@@ -186,14 +188,17 @@ def _warnings(
     return tuple(said)
 
 
-def _calls(session: Session, rule: str, taken: Taken, week: LastWeek) -> tuple[Row, ...]:
+def _calls(
+    session: Session, rule: str, taken: Taken, week: LastWeek, seen: frozenset[str]
+) -> tuple[Row, ...]:
+    """Return the newest calls that a rule would have taken, of those that the reader may see."""
     return tuple(
         Row(
             week.calls[place],
             _before(session, rule, week.calls[place]),
             _tried_again(week.asked.situations[place]),
         )
-        for place in islice(taken.which(), SHOWN_CALLS)
+        for place in islice((one for one in taken.which() if week.calls[one].sid in seen), SHOWN_CALLS)
     )
 
 
@@ -300,17 +305,23 @@ def _proposal(session: Session, draft: Draft, choices: Choices, places: Mapping[
 
 
 def problems_in_words(problems: Sequence[publishing.Problem], places: Mapping[str, int]) -> tuple[str, ...]:
-    """Return what forbids to publish, each thing once: of many situations the first tells enough."""
-    said: dict[tuple[str, str], str] = {}
+    """Return what forbids to publish, each thing once."""
+    return tuple(problem_in_words(one, places) for one in each_once(problems))
+
+
+def each_once(problems: Sequence[publishing.Problem]) -> list[publishing.Problem]:
+    """Return each thing that is wrong once: of many situations the first tells enough."""
+    first: dict[tuple[str, str, str], publishing.Problem] = {}
     for one in problems:
-        what = one.say(web.language())
-        whole = (
-            words("problem_of", place=places[one.rule], problem=what)
-            if one.rule in places
-            else words("problem_of_ladder", problem=what)
-        )
-        said.setdefault((one.rule, str(one.kind) + one.name), whole)
-    return tuple(said.values())
+        first.setdefault((one.rule, str(one.kind), one.name), one)
+    return list(first.values())
+
+
+def problem_in_words(problem: publishing.Problem, places: Mapping[str, int]) -> str:
+    what = problem.say(web.language())
+    if problem.rule in places:
+        return words("problem_of", place=places[problem.rule], problem=what)
+    return words("problem_of_ladder", problem=what)
 
 
 def versions(

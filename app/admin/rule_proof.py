@@ -46,14 +46,24 @@ def _shown(session: Session) -> Json:
     is_whole = True
     if differences:
         changes, is_whole = proven_words.situations(session, in_force, draft, ground, language)
-    problems = rule_page.problems_in_words(publishing.problems(session, draft, now), proving.places_of(draft))
+    wrong = rule_page.each_once(publishing.problems(session, draft, now))
+    calls_of_wrong = proven_words.calls_of(session, draft, wrong, ground, language)
+    places = proving.places_of(draft)
     notes = proven_words.notes(session, draft, ground, language) if draft.in_use else []
     return {
         "in_force": in_force.version,
         "differences": differences,
         "changes": [one | {"ways": _ways(one["call"], ("draft", "in_force"))} for one in changes],
         "is_whole": is_whole,
-        "problems": problems,
+        "problems": [
+            {
+                "words": rule_page.problem_in_words(one, places),
+                "call": call,
+                "contradicts_itself": one.contradicts_itself,
+                "ways": _ways(call, ("draft",)),
+            }
+            for one, call in zip(wrong, calls_of_wrong, strict=True)
+        ],
         "notes": [one | {"ways": _ways(one["call"], ("draft",))} for one in notes],
     }
 

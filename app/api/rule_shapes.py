@@ -45,6 +45,7 @@ class RuleProblem(Answer):
     words: str
     situation: str
     steps: list[str]
+    call: Json | None = Field(None, description="about_problem_call")
 
 
 class RuleNote(Answer):

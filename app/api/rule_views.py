@@ -1,7 +1,7 @@
 """By which rules are calls treated, and on which does somebody work? The requests of /api/v1/rules."""
 
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, TypeVar
 
@@ -193,8 +193,8 @@ def check_rules() -> ResponseReturnValue:
         proposed = publishing.draft(session).rules
         if said.rules is not None or said.ladder is not None:
             proposed = _readable(lambda: proposed.with_(named_or_none(said.rules), said.ladder))
-        problems = shown(publishing.problems(session, proposed, now))
         ground = publishing.ground(session, now)
+        problems = shown(session, proposed, publishing.problems(session, proposed, now))
         notes = proven_words.notes(session, proposed, ground, web.language_asked_for())
         notes += red_tests(session, proposed)
     return _in_words({"ok": not problems, "problems": problems, "notes": notes})
@@ -204,8 +204,11 @@ def named_or_none(written: list[Any] | None) -> list[Any] | None:
     return None if written is None else named(written)
 
 
-def shown(problems: Iterable[publishing.Problem]) -> list[Json]:
+def shown(session: Session, proposed: Rules, problems: Sequence[publishing.Problem]) -> list[Json]:
+    """Return what forbids to publish rules, each with a call to play."""
     language = web.language_asked_for()
+    ground = publishing.ground(session, utcnow())
+    calls = proven_words.calls_of(session, proposed, problems, ground, language)
     return [
         {
             "rule": one.rule,
@@ -213,8 +216,9 @@ def shown(problems: Iterable[publishing.Problem]) -> list[Json]:
             "words": one.say(language),
             "situation": one.scene.say(language) if one.scene is not None else "",
             "steps": list(one.steps),
+            "call": call,
         }
-        for one in problems
+        for one, call in zip(problems, calls, strict=True)
     ]
 
 
@@ -274,12 +278,10 @@ def publish_rules() -> ResponseReturnValue:
         with db.transaction() as session:
             publishing.publish_draft(session, who(), why, utcnow(), said.revision)
     except publishing.NotProven as found:
-        more = {
-            "problems": shown(found.problems),
-            "errors": [
-                {"field": one["rule"] or "ladder", "message": one["words"]} for one in shown(found.problems)
-            ],
-        }
+        with db.patient_reading() as session:
+            problems = shown(session, publishing.draft(session).rules, found.problems)
+        errors = [{"field": one["rule"] or "ladder", "message": one["words"]} for one in problems]
+        more = {"problems": problems, "errors": errors}
         raise ApiProblem(422, "rules_not_proven", more=more) from None
     except publishing.NothingToPublish:
         raise ApiProblem(409, "rules_nothing_to_publish") from None

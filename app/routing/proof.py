@@ -73,6 +73,11 @@ class Problem:
         return f"{self.scene.say(language)}: {what} ({path})"
 
     @property
+    def contradicts_itself(self) -> bool:
+        """Tell whether it is about a rule whose own conditions leave no call: there is none to show."""
+        return self.kind == ProblemKind.NEVER_MATCHES and not self.name
+
+    @property
     def situation(self) -> str:
         return self.scene.say("en") if self.scene is not None else ""
 

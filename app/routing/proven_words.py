@@ -1,6 +1,6 @@
 """How is what was proven of rules told? In the words of their sentences, and as a call to be simulated."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from app.lines.hours import Calendar
 from app.records.agents import Agent
 from app.routing import proving, reading, rule_sentences
 from app.routing.conditions import A_WEEK, FACTS, Among, Condition, Kind
+from app.routing.proof import Problem, ProblemKind
 from app.routing.proving import Example, Ground
 from app.routing.rules import Rule, Rules
 
@@ -84,6 +85,23 @@ def situations(
     return found, changes.is_whole
 
 
+def calls_of(
+    session: Session, rules: Rules, problems: Sequence[Problem], ground: Ground, language: str
+) -> list[Json | None]:
+    """Return for each thing that forbids to publish rules a call that comes to the rule it is about.
+
+    Of a rule whose calls others take, it is one that they take. None: no call can be such, as of a rule that
+    contradicts itself, or nobody made up can call like that.
+    """
+    may_be = [one for one in problems if not one.contradicts_itself]
+    wanted = {one.rule: True for one in may_be}
+    wanted |= {one.rule: False for one in may_be if one.kind == ProblemKind.NEVER_MATCHES}
+    found = proving.examples(rules, wanted, ground)
+    tell = _Teller(session, (rules,), ground, language)
+    calls = {rule: tell.call(example) for rule, example in found.items()}
+    return [calls.get(one.rule) if not one.contradicts_itself else None for one in problems]
+
+
 class _Teller:
     """Tells of calls that some lists of rules may decide."""
 
@@ -96,6 +114,13 @@ class _Teller:
         self.conditions = [condition for rule in self.rules for condition in rule.when]
         self.agents = session.scalars(select(Agent.key).where(Agent.enabled).order_by(Agent.key)).all()
         self._calendars: dict[str, Calendar] = {}
+        # The prover knows names in small letters alone; people read them as somebody wrote them.
+        self._as_written = {
+            (asked["fact"], str(name).casefold()): name
+            for rule in self.rules
+            for asked in rule.written["when"]
+            for name in (*asked.get("is", ()), *asked.get("is_not", ()))
+        }
 
     # --- in words -------------------------------------------------------------------------------------
 
@@ -148,13 +173,17 @@ class _Teller:
     def _is(self, fact: str, value: Any) -> str:
         """Say that a fact is this; None: that it is none of those that rules name."""
         if value is None:
-            named = sorted(self._named(fact))
+            named = sorted(self._written(fact, one) for one in self._named(fact))
             if not named:
                 named = [""]
             return rule_sentences.words(
                 rule_sentences.condition({"fact": fact, "is_not": named}, self.language)
             )
-        return rule_sentences.words(rule_sentences.condition({"fact": fact, "is": [value]}, self.language))
+        written = {"fact": fact, "is": [self._written(fact, value)]}
+        return rule_sentences.words(rule_sentences.condition(written, self.language))
+
+    def _written(self, fact: str, value: Any) -> Any:
+        return self._as_written.get((fact, value), value)
 
     def _named(self, fact: str) -> set[str]:
         return {
@@ -187,7 +216,7 @@ class _Teller:
             country = facts["caller.country"] or self._another("caller.country", _COUNTRIES)
             caller["country"] = country.upper()
         for customer in facts["customers"]:
-            caller["tags"] = customer["tags"]
+            caller["tags"] = [self._written("customer.tag", one) for one in customer["tags"]]
             caller["language"] = customer["language"] or self._another("customer.language", _LANGUAGES)
         if "case.calls" in facts:
             caller |= self._case(facts)
@@ -197,9 +226,10 @@ class _Teller:
         more = {int(days): count for days, count in facts["case.calls"].items() if count > 1}
         return {
             "case": {
-                "team": facts.get("case.team") or self._another("case.team", ()),
+                "team": self._written("case.team", facts.get("case.team")) or self._another("case.team", ()),
                 "status": facts["case.status"],
-                "priority": facts.get("case.priority") or self._another("case.priority", ("normal",)),
+                "priority": self._written("case.priority", facts.get("case.priority"))
+                or self._another("case.priority", ("normal",)),
                 "age_days": facts["case.age_days"],
             },
             "calls": more[min(more)] - 1 if more else 0,

@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import date
+from difflib import SequenceMatcher
 from itertools import pairwise
 from typing import Any
 
@@ -37,12 +38,15 @@ _MOST_BYTES = 1024 * 1024 * 1024
 class World:
     """Any call that could come in: each fact is an unknown, and what can't be together is ruled out.
 
-    `customers`: how many may share the number.
+    `customers`: how many may share the number. `says_why`: what speaks against an answer can be asked.
     """
 
-    def __init__(self, asked: Json, customers: int) -> None:
-        self.asked = asked
-        self._terms: dict[str, Term] = {}
+    def __init__(self, asked: Json, customers: int, *, says_why: bool = False) -> None:
+        self.asked, self.says_why = asked, says_why
+        self._holds: dict[str, Term] = {}
+        self.definitions: list[Term] = []
+        # What rules that ask something of each customer ask is believed for so long as this is assumed.
+        self.asks_of_each: list[tuple[Term, Json]] = []
         conditions = [one for rules in asked["rules"].values() for rule in rules for one in rule["when"]]
         self.names: dict[str, list[Any]] = {}
         for one in conditions:
@@ -148,12 +152,19 @@ class World:
 
     # --- what a rule asks -----------------------------------------------------------------------------
 
-    def term(self, when: Sequence[Json]) -> Term:
-        """Return what a rule asks as one term, made once: a draft asks much of what is published."""
-        key = json.dumps(when)
-        if key not in self._terms:
-            self._terms[key] = z3.And(*map(self._of_one, when))
-        return self._terms[key]
+    def holds(self, rule: Json) -> Term:
+        """Return the unknown that tells whether what a rule asks is so; one for all that ask the same."""
+        key = json.dumps(rule["when"])
+        if key not in self._holds:
+            number = len(self._holds)
+            holds = self._holds[key] = z3.Bool(f"{number} holds")
+            means = holds == z3.And(*map(self._of_one, rule["when"]))
+            if self.says_why and _of_each(rule):
+                is_believed = z3.Bool(f"{number} is believed")
+                self.asks_of_each.append((is_believed, rule))
+                means = z3.Implies(is_believed, means)
+            self.definitions.append(means)
+        return self._holds[key]
 
     def _of_one(self, condition: Json) -> Term:
         """Return a condition as a term, by the same table as the closure that decides calls."""
@@ -218,7 +229,7 @@ class Order:
 
     def __init__(self, world: World, name: str, rules: Sequence[Json]) -> None:
         self.rules = rules
-        self.holds = [z3.Bool(f"{name} {number} holds") for number in range(len(rules))]
+        self.holds = [world.holds(rule) for rule in rules]
         before = z3.BoolVal(True)
         self.passes = [z3.Not(holds) for holds in self.holds]
         self.decides: list[Term] = []
@@ -227,7 +238,6 @@ class Order:
         self.axioms: list[Term] = []
         alike: dict[int, Term] = {}
         for number, (rule, holds) in enumerate(zip(rules, self.holds, strict=True)):
-            self.axioms.append(holds == world.term(rule["when"]))
             decides = z3.Bool(f"{name} {number} decides")
             self.axioms.append(decides == z3.And(before, holds))
             self.decides.append(decides)
@@ -251,8 +261,11 @@ class Order:
 
 def customers_for(rules: Iterable[Json]) -> int:
     """Return how many customers of a number matter where these rules are passed over: one each at most."""
-    of_each = {json.dumps([one for one in rule["when"] if one["fact"] in EACH]) for rule in rules}
-    return max(1, len(of_each - {"[]"}))
+    return max(1, len({json.dumps(asked) for rule in rules if (asked := _of_each(rule))}))
+
+
+def _of_each(rule: Json) -> list[Json]:
+    return [one for one in rule["when"] if one["fact"] in EACH]
 
 
 class Question:
@@ -267,27 +280,30 @@ class Question:
         self.most_customers = customers_for(rule for rules in asked["rules"].values() for rule in rules)
         self.ends_at = time.monotonic() + asked.get("seconds", 8)
 
-    def stages(self, *numbers: int) -> Iterator[tuple[World, dict[str, Order], Any, tuple[Term, ...]]]:
+    def stages(
+        self, *numbers: int, says_why: bool = False
+    ) -> Iterator[tuple[World, dict[str, Order], Any, tuple[Term, ...]]]:
         """Yield worlds with ever more customers of one number, the last with all that could matter."""
         most = self.most_customers
         for customers in dict.fromkeys((1, *(one for one in numbers if one < most), most)):
-            world = World(self.asked, customers)
+            world = World(self.asked, customers, says_why=says_why)
             orders = {name: Order(world, name, rules) for name, rules in self.asked["rules"].items()}
             solver = z3.Solver()
             solver.add(*world.axioms, *(one for order in orders.values() for one in order.axioms))
+            solver.add(*world.definitions)
             if customers == 1:
                 for within in (world.usual, world.open, world.playable):
                     yield world, orders, solver, (within,)
             if numbers or customers == most:
                 yield world, orders, solver, ()
 
-    def ask(self, solver: Any, *terms: Term) -> str:
+    def ask(self, world: World, solver: Any, *terms: Term) -> str:
         """Return sat, unsat or unknown, the last when the time is up; what is assumed is named, or not so."""
         left = int((self.ends_at - time.monotonic()) * 1000)
         if left <= 0:
             return "unknown"
         solver.set("timeout", left)
-        return str(solver.check(*terms))
+        return str(solver.check(*terms, *(is_believed for is_believed, _ in world.asks_of_each)))
 
 
 # --- what is asked -----------------------------------------------------------------------------------
@@ -304,13 +320,13 @@ def check(asked: Json) -> Json:
     for world, orders, solver, within in question.stages(2, 4, 8, 16):
         draft, customers = orders["draft"], len(world.customers)
         for number in list(open_):
-            answer = question.ask(solver, draft.decides[number], *within)
+            answer = question.ask(world, solver, draft.decides[number], *within)
             if answer == "sat":
                 del open_[number]
                 if number == len(rules):
                     left["example"] = world.example(solver.model())
             elif answer == "unsat" and not within:
-                above = _above(question, draft, solver, number)
+                above = _above(question, world, draft, solver, number)
                 # With more customers they could be passed over: that is seen to in the next world.
                 if above is None or customers < customers_for(rules[one] for one in above):
                     continue
@@ -331,11 +347,11 @@ def check(asked: Json) -> Json:
     return {"never": never, "overlaps": [*overlaps.values()], "left": left, "unproven": unproven}
 
 
-def _above(question: Question, order: Order, solver: Any, number: int) -> list[int] | None:
+def _above(question: Question, world: World, order: Order, solver: Any, number: int) -> list[int] | None:
     """Return the rules that take everything that one could; none: it contradicts itself. None: no time."""
     passed = order.passes[:number]
     holds = order.holds[number : number + 1]
-    if question.ask(solver, *holds, *passed) != "unsat":
+    if question.ask(world, solver, *holds, *passed) != "unsat":
         return None
     core = {one.get_id() for one in solver.unsat_core()}
     needed = [above for above in range(number) if passed[above].get_id() in core]
@@ -343,7 +359,7 @@ def _above(question: Question, order: Order, solver: Any, number: int) -> list[i
         return needed
     for above in list(needed):  # none that isn't needed
         fewer = [passed[one] for one in needed if one != above]
-        if question.ask(solver, *holds, *fewer) == "unsat":
+        if question.ask(world, solver, *holds, *fewer) == "unsat":
             needed.remove(above)
     return needed
 
@@ -361,7 +377,7 @@ def _overlaps(
         if rule["id"] in known:
             continue
         wanted = (order.holds[number], order.is_treated_otherwise[number], *within)
-        if question.ask(solver, *wanted) == "sat":
+        if question.ask(world, solver, *wanted) == "sat":
             model = solver.model()
             above = order.rules[order.first(model)]["id"]
             yield {"rule": rule["id"], "above": above, "example": world.example(model)}
@@ -373,12 +389,15 @@ def changes(asked: Json) -> Json:
     found: list[Json] = []
     seen: list[tuple[int, int]] = []
     is_whole = False
-    for world, orders, solver, within in question.stages():
+    told: World | None = None  # in which it was said what is looked for
+    for world, orders, solver, within in question.stages(2, 4, 8, 16, says_why=True):
         draft, published = orders["draft"], orders["published"]
-        solver.add(_comes_to_something_else(asked, draft, published))
-        solver.add(*(z3.Not(z3.And(draft.decides[a], published.decides[b])) for a, b in seen))
+        if world is not told:
+            told = world
+            solver.add(_comes_to_something_else(asked, draft, published))
+            solver.add(*(z3.Not(z3.And(draft.decides[a], published.decides[b])) for a, b in seen))
         answer = "sat"
-        while len(seen) < _MOST_PAIRS and (answer := question.ask(solver, *within)) == "sat":
+        while len(seen) < _MOST_PAIRS and (answer := question.ask(world, solver, *within)) == "sat":
             model = solver.model()
             pair = draft.first(model), published.first(model)
             seen.append(pair)
@@ -390,30 +409,80 @@ def changes(asked: Json) -> Json:
                     "example": world.example(model),
                 }
             )
-        is_whole = answer == "unsat"
+        # That there are no others with so many customers may be no matter of customers at all.
+        if is_whole := answer == "unsat" and not within and _holds_for_more(world, solver):
+            break
     return {"pairs": found, "is_whole": is_whole}
+
+
+def _holds_for_more(world: World, solver: Any) -> bool:
+    """Tell whether what can't be with these customers can't be with more, by what speaks against it.
+
+    Of many customers of one number those are enough each of which keeps one of these rules from holding: a
+    call that they could make, fewer could make as well.
+    """
+    core = {one.get_id() for one in solver.unsat_core()}
+    against = [rule for is_believed, rule in world.asks_of_each if is_believed.get_id() in core]
+    return customers_for(against) <= len(world.customers)
 
 
 def _id(order: Order, number: int) -> str:
     return order.rules[number]["id"] if number < len(order.rules) else ""
 
 
-def _comes_to_something_else(asked: Json, *orders: Order) -> Term:
+def _comes_to_something_else(asked: Json, draft: Order, published: Order) -> Term:
     """Tell that the one that decides comes to something else than the one that decides in the other order."""
     sides = []
-    for order, default in zip(orders, asked["default"].values(), strict=True):
+    for order, default in zip((draft, published), asked["default"].values(), strict=True):
         outcomes = [rule["comes_to"] for rule in order.rules] + [default]
         by: dict[int, list[Term]] = {}
         for outcome, decides in zip(outcomes, order.decides, strict=True):
             by.setdefault(outcome, []).append(decides)
         sides.append(by)
     mine, theirs = sides
-    return z3.Or(
+    differs = z3.Or(
         *(z3.And(z3.Or(*one), z3.Not(z3.Or(*theirs.get(outcome, ())))) for outcome, one in mine.items())
     )
+    return z3.And(differs, z3.Or(*_in_one_alone(asked, draft, published)))
 
 
-TASKS: dict[str, Callable[[Json], Json]] = {"check": check, "changes": changes}
+def _in_one_alone(asked: Json, draft: Order, published: Order) -> Iterator[Term]:
+    """Yield that a rule decides which stands in one of the two orders alone; else no call goes otherwise.
+
+    Of rules that stand in both, in the same order, the first that holds in one is the first in the other. It
+    follows from what else is said, but by way of all rules: said by itself it spares looking through them.
+    """
+    orders = (draft, published)
+    written = [
+        [json.dumps([rule["when"], rule["comes_to"]]) for rule in order.rules] + [f"default {default}"]
+        for order, default in zip(orders, asked["default"].values(), strict=True)
+    ]
+    alike = SequenceMatcher(None, written[0], written[1], autojunk=False).get_matching_blocks()
+    for side, order in enumerate(orders):
+        in_both = {block[side] + number for block in alike for number in range(block.size)}
+        yield from (decides for number, decides in enumerate(order.decides) if number not in in_both)
+
+
+def examples(asked: Json) -> Json:
+    """Of some rules: one call that each decides or, where so asked, that it would take if none above did."""
+    question = Question(asked)
+    rules = asked["rules"]["draft"]
+    places = {rule["id"]: number for number, rule in enumerate(rules)} | {"": len(rules)}
+    open_ = dict(asked["wanted"])
+    found: Json = {}
+    for world, orders, solver, within in question.stages(2, 4, 8, 16):
+        draft = orders["draft"]
+        for rule, decides in list(open_.items()):
+            term = (draft.decides if decides else draft.holds)[places[rule]]
+            if question.ask(world, solver, term, *within) == "sat":
+                found[rule] = world.example(solver.model())
+                del open_[rule]
+        if not open_:
+            break
+    return found
+
+
+TASKS: dict[str, Callable[[Json], Json]] = {"check": check, "changes": changes, "examples": examples}
 
 
 if __name__ == "__main__":

@@ -127,6 +127,16 @@ def changes(before: Rules, after: Rules, ground: Ground) -> Changes:
     return Changes(tuple(pairs), found["is_whole"])
 
 
+def examples(rules: Rules, wanted: Mapping[str, bool], ground: Ground) -> dict[str, Example]:
+    """Return one call for each of these rules (empty: the default ladder), where there is any.
+
+    True: one that it decides. False: one for which it holds, whichever rule above takes it.
+    """
+    asked = {"wanted": dict(sorted(wanted.items()))}
+    found = _answer("examples", {"draft": rules}, ground, True, **asked) if wanted else None
+    return {rule: _example(one) for rule, one in (found or {}).items()}
+
+
 def _example(found: Json) -> Example:
     return Example(found["facts"], found["playable"])
 
@@ -187,8 +197,8 @@ _answers: dict[str, Json] = {}
 _MOST_ANSWERS = 32
 
 
-def _answer(task: str, orders: Mapping[str, Rules], ground: Ground, waits: bool) -> Json | None:
-    asked = json.dumps(question(task, orders, ground))
+def _answer(task: str, orders: Mapping[str, Rules], ground: Ground, waits: bool, **more: Json) -> Json | None:
+    asked = json.dumps(question(task, orders, ground) | more)
     if not waits:
         return _answers.get(asked)
     with _one_at_a_time:

@@ -489,6 +489,16 @@ def test_a_script_gets_what_lives_in_the_page_and_nothing_when_that_is_unchanged
     assert anna.client.get("/admin/rules?revision=0-0", headers=asked).status_code == 200
 
 
+def test_what_forbids_to_publish_can_be_tried_unless_no_call_can_be_such(anna: Page) -> None:
+    anna.does("/add", example="vip")
+    anna.does("/add", example="vip")
+
+    page = html.unescape(anna.client.get("/admin/rules/proof").text)
+
+    [way] = re.findall(r'href="(/admin/simulate[^"]+)"[^<]*<span class="visually-hidden"> .bezwaar 1', page)
+    assert "Regel 1 beslist." in anna.client.get(way).text
+
+
 def test_which_callers_the_draft_treats_otherwise_is_told_and_can_be_tried_both_ways(anna: Page) -> None:
     assert "gelijk aan versie 1" in anna.client.get("/admin/rules/proof").text
     anna.does("/add", example="friday")

@@ -16,7 +16,7 @@ from app.deployment import Defaults, Deployment
 from app.records.agents import Role
 from app.records.audit import AuditPending
 from app.records.calls import Call
-from app.routing import publishing, starting
+from app.routing import last_week, publishing, starting
 from app.routing.asked_call import AskedCall
 from tests import town
 from tests.desk import office
@@ -143,6 +143,28 @@ def test_the_draft_is_held_against_the_calls_of_a_period(
     assert "nagespeeld" not in page.text, "of one part nothing is left"
     recorded = client.get(f"/admin/simulate?call={call.sid}&draft=yes")
     assert "Belofte: Anna Jansen belt terug" in recorded.text
+
+
+def test_a_supervisor_reads_of_calls_of_their_own_teams_alone_while_all_are_counted(
+    client: FlaskClient, another: Another
+) -> None:
+    call = another().comes_in()
+    with db.transaction() as session:
+        draft: dict[str, Any] = {"rules": [{"id": "r1", "then": {"only": "promise"}}]}
+        publishing.save(session, draft, based_on=1, revision=None, who="eva", now=utcnow())
+        for team in ("Belastingen", "Burgerzaken"):
+            office.user(session, None, Role.SUPERVISOR, email=f"{team.lower()}@example.nl", teams=[team])
+    last_week.forget()
+
+    def reads(team: str) -> list[bool]:
+        office.sign_in(client, f"{team}@example.nl")
+        replayed = client.get("/admin/simulate/replay?since=2026-01-01&until=2099-01-01").text
+        beside = client.get("/admin/rules").text
+        assert '<dd class="figures" data-figure="calls">1</dd>' in replayed
+        return [f"call={call.sid}" in replayed, "tellen mee" in replayed, 'id="calls-r1"' in beside]
+
+    assert reads("burgerzaken") == [True, True, True]
+    assert reads("belastingen") == [False, True, False]
 
 
 def test_a_supervisor_tries_no_caller_of_another_team(client: FlaskClient, another: Another) -> None:

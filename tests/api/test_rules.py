@@ -257,6 +257,8 @@ def test_a_rule_that_names_who_is_not_there_is_not_published(eva: Api) -> None:
     assert (check["ok"], [one["kind"] for one in check["problems"]]) == (False, ["unknown_name"] * 2)
     assert answer.status_code == 422
     assert [one["rule"] for one in answer.json["problems"]] == ["vip", "vip"]
+    played = eva.post("/rules/simulate", check["problems"][0]["call"] | {"draft": True}).json
+    assert played["rule"] == "vip"
     assert "nobody" in answer.json["errors"][0]["message"]
     with db.reading() as session:
         assert session.scalar(select(func.count()).select_from(RuleVersion)) == 0
@@ -308,6 +310,15 @@ def test_a_rule_that_no_call_can_come_to_is_not_published_until_it_is_off(eva: A
     assert "regel 1 gaat altijd voor" in problem["words"]
     assert (refused.status_code, refused.json["problems"][0]["kind"]) == (422, "never_matches")
     assert done.status_code == 200
+    for [told] in (check["problems"], refused.json["problems"]):
+        played = eva.post("/rules/simulate", told["call"] | {"draft": True}).json
+        assert played["rule"] == VIP["id"], "a call for the one below, which the one above takes"
+
+
+def test_a_rule_that_contradicts_itself_has_no_call_to_play(eva: Api) -> None:
+    never = [{"fact": "caller.kind", "is": ["withheld"]}, *VIP["when"]]
+    [problem] = eva.post("/rules/check", {"rules": [VIP | {"when": never}]}).json["problems"]
+    assert (problem["kind"], problem["call"]) == ("never_matches", None)
 
 
 def test_a_check_tells_which_rules_overlap_and_who_is_left_each_with_a_call(eva: Api) -> None:

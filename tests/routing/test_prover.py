@@ -118,7 +118,7 @@ def test_the_prover_sees_a_rule_as_the_closure_that_decides_calls_does(some: Rul
     world = prover.World(proving.question("check", {"draft": some}, GROUND), 2)
     order = prover.Order(world, "draft", world.asked["rules"]["draft"])
     solver = z3.Solver()
-    solver.add(*world.axioms, *order.axioms, *is_the_call(world, known))
+    solver.add(*world.axioms, *world.definitions, *order.axioms, *is_the_call(world, known))
 
     assert solver.check() == z3.sat, "a call that could be is ruled out"
     model = solver.model()
@@ -174,6 +174,7 @@ def test_two_rules_that_differ_are_never_read_back_as_the_same(
 
 VIP, NO_VIP = asks("customer.tag", **{"is": ["vip"]}), asks("customer.tag", is_not=["VIP"])
 MONDAY = asks("weekday", **{"is": ["mo"]})
+LATE = asks("time", between=["16:00", "24:00"])
 
 
 @pytest.mark.parametrize(
@@ -211,6 +212,26 @@ def test_customers_of_one_number_who_differ_are_not_forgotten() -> None:
     assert (len(pair.example.facts["customers"]), pair.example.is_playable) == (2, False)
 
 
+def test_a_draft_that_differs_in_little_is_compared_whole_however_many_customers_rules_ask_about() -> None:
+    several = [when(asks("customer.tag", **{"is": [f"tag {number}"]}), MONDAY) for number in range(30)]
+    before = rules(*several, when(VIP), when(NO_VIP))
+    after = rules(*several, when(VIP, only="promise"), when(NO_VIP))
+
+    found = proving.changes(before, after, GROUND)
+
+    [pair] = found.pairs
+    assert (pair.before, pair.after, found.is_whole) == ("r30", "r30", True)
+
+
+def test_rules_that_are_put_in_another_order_treat_otherwise_whom_both_are_about() -> None:
+    first, second, third = when(VIP, only="promise"), when(MONDAY, first="supervisor"), when(LATE)
+    found = proving.changes(rules(first, second, third), rules(second, first, third), GROUND)
+
+    # Each is called by its place: r0 is the vips' before, and Monday's after.
+    assert [(one.before, one.after) for one in found.pairs] == [("r0", "r0")]
+    assert found.is_whole
+
+
 def test_rules_that_cannot_be_looked_into_are_said_not_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(proving, "_PROVER", proving._PROVER.with_name("nothing.py"))
 
@@ -229,7 +250,6 @@ def test_nothing_of_the_application_imports_the_prover() -> None:
 
 # --- what is found is played ------------------------------------------------------------------------------
 
-LATE = asks("time", between=["16:00", "24:00"])
 MANY = [
     when(VIP, MONDAY, LATE, only="promise"),
     when(asks("case.calls", at_least=3, days=30), asks("case.team", is_not=["Zorg"]), first="supervisor"),
