@@ -77,6 +77,7 @@ class _Book:
     rows: list[object] = field(default_factory=list)
     owed: list[tuple[Promise, Callable[[], None]]] = field(default_factory=list)  # and what follows from it
     known: dict[tuple[str | None, str], Facts] = field(default_factory=dict)
+    called: dict[str, list[datetime]] = field(default_factory=dict)  # when about which case, so far
     calls: int = 0
 
     def sid(self, prefix: str, what: str) -> str:
@@ -91,6 +92,14 @@ class _Book:
             )
         found = self.known[who, line]
         return found if who is not None else replace(found, caller=Caller(number))
+
+    def calls_lately(self, caller: Caller, at: datetime) -> int:
+        """Return for how many times within a week somebody calls about their case, and note that they do."""
+        if caller.case is None:
+            return 1
+        so_far = self.called.setdefault(caller.case.key, [])
+        so_far.append(at)
+        return sum(one > at - timedelta(days=7) for one in so_far)
 
     def picked(self, weighted: tuple[tuple[object, int], ...]) -> object:
         things, weights = zip(*weighted, strict=True)
@@ -162,7 +171,7 @@ def _answered_call(book: _Book, contact: Contact, of: str) -> None:
     """A conversation of the histories: whoever had it was rung, since nobody else was there."""
     customer = person(of)
     number, line = customer.phones[0], LINES[0]
-    facts = _as_of(book.facts(number, line.number), contact.started_at)
+    facts = _as_of(book, book.facts(number, line.number), contact.started_at)
     agents = {
         key: replace(
             agent,
@@ -192,7 +201,7 @@ def _other_call(book: _Book, at: datetime) -> None:
         customer = book.random.choice([one for one in PEOPLE if one.key not in told])
         # Known callers who got through stand in the histories; these did not.
         number, answers = customer.phones[0], []
-    facts = _as_of(book.facts(number, line.number), at)
+    facts = _as_of(book, book.facts(number, line.number), at)
     agents = {}
     for key, agent in facts.agents.items():
         place = book.picked(_PLACES) if key != cast.ABSENT_AGENT else Reachability.OFF
@@ -208,7 +217,7 @@ def _other_call(book: _Book, at: datetime) -> None:
     _write(book, facts, number, line, at, way, talked=book.random.randrange(50, 480))
 
 
-def _as_of(facts: Facts, at: datetime) -> Facts:
+def _as_of(book: _Book, facts: Facts, at: datetime) -> Facts:
     """Return what was known then: no case that was opened since, and nobody who handled it since."""
     customers = tuple(
         replace(one, cases=tuple(case for case in one.cases if case.opened_at < at))
@@ -224,7 +233,11 @@ def _as_of(facts: Facts, at: datetime) -> Facts:
     )
     owner = facts.owner if is_the_same_matter else caller.case.owner if caller.case is not None else None
     return replace(
-        facts, caller=caller, agents=agents, owner=owner if owner in agents else None, calls_lately=1
+        facts,
+        caller=caller,
+        agents=agents,
+        owner=owner if owner in agents else None,
+        calls_lately=book.calls_lately(caller, at),
     )
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -80,7 +81,7 @@ def _page(status: int = 200, unsaved: Unsaved | None = None, **said: Any) -> Res
             "undo": _undo(said or request.args),
             "stamp": _stamp(shown["draft"]),
             "simulator": _where("/admin/simulate"),
-            "replay": _where("/admin/simulate/replay"),
+            "replay": _last_week(_where("/admin/simulate/replay"), shown["now"]),
             "saved_calls": _where("/admin/simulate/tests"),
             "astray": said.get("astray", ()),
             "call_page": _where("/admin/calls/"),
@@ -93,6 +94,12 @@ def _page(status: int = 200, unsaved: Unsaved | None = None, **said: Any) -> Res
         )
         page = render_template("admin/rules.html", has_desk=has_desk(), **shown)
     return make_response(page, status)
+
+
+def _last_week(replay: str, now: datetime) -> str:
+    """Return where the calls of the last seven days stand at once, held against the draft."""
+    days = {"since": web.in_their_zone(now - timedelta(days=7)), "until": web.in_their_zone(now)}
+    return f"{replay}?{urlencode({name: day.date() for name, day in days.items()})}" if replay else ""
 
 
 def _is_script() -> bool:

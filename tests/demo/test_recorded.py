@@ -83,6 +83,9 @@ def test_nothing_is_owed_some_of_it_was_late_and_whoever_the_guide_speaks_of_has
         assert record(session, NOW, Deployment.of(settings)) == 0
 
 
+FIRST = {"only": "promise"}
+
+
 def test_a_draft_has_something_to_be_held_against(recorded: int) -> None:
     draft = Rules.written(
         {"rules": [{"id": "r1", "when": [{"fact": "weekday", "is": ["mo"]}], "then": {"only": "promise"}}]}
@@ -92,6 +95,11 @@ def test_a_draft_has_something_to_be_held_against(recorded: int) -> None:
         found = comparing.compare(session, draft, since, NOW)
         same = comparing.compare(session, Rules.written({}), since, NOW)
     assert found.count("promise") > 10
+    asked = (("customer.tag", {"is": ["VIP"]}), ("case.calls", {"at_least": 3, "days": 7}))
+    for fact, test in asked:
+        example = Rules.written({"rules": [{"id": "r1", "when": [{"fact": fact, **test}], "then": FIRST}]})
+        with db.reading() as session:
+            assert comparing.compare(session, example, since, NOW).changes, f"nobody shows what {fact} does"
     assert (same.changes, same.unknown, found.calls) == ([], 0, same.calls)
 
 
