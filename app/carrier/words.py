@@ -23,6 +23,19 @@ class DialEnded:
     bridged: bool | None  # DialBridged; None when the carrier didn't say
     seconds: int | None  # DialCallDuration
 
+    @property
+    def is_moved(self) -> bool:
+        """Tell whether who was dialled was sent elsewhere in the middle of a conversation: into a room.
+
+        The carrier tells no duration then. https://www.twilio.com/docs/voice/twiml/dial#action
+        """
+        over = self.status in ("completed", "answered") and self.call_status not in CARRIER_SAYS_ENDED
+        return over and self.bridged is True and self.seconds is None
+
+
+# What is asked once more about a conversation that is on its way into a room.
+MOVED = DialEnded("completed", "in-progress", bridged=True, seconds=None)
+
 
 def dial_outcome(status: str, *, bridged: bool, at_once: bool) -> StepOutcome:
     """Read the carrier's DialCallStatus; an unknown word is never a conversation, and nobody's fault.

@@ -1,6 +1,7 @@
 """What does the carrier ask and tell of a callback? Each view reads the form and says what is to be done."""
 
 import re
+from functools import partial
 from typing import Any
 
 from flask import Flask, Response, request
@@ -8,6 +9,7 @@ from flask import Flask, Response, request
 from app.callbacks import agent_leg
 from app.carrier import forms, twiml, webhook
 from app.carrier.webhook import Work, asked, here, told
+from app.carrier.words import MOVED
 from app.catalogue import text
 from app.clock import utcnow
 from app.errors import StoreUnavailable
@@ -51,10 +53,15 @@ def _say_nothing() -> Response:
     return forms.xml(twiml.nothing())
 
 
-def _hold_on(error: Exception) -> Response:
+def _not_now_unless_moved(error: Exception) -> Response:
+    """The customer is in a room already of which only the database knows: it is asked for again and again."""
+    return _hold_on(error, "follow") if forms.dial_ended().is_moved else _not_now()
+
+
+def _hold_on(error: Exception, what: str = "goes-on") -> Response:
     """Nobody can say who comes; that the line lives can be heard, and it is asked again."""
     sid, url = str((request.view_args or {})["sid"]), here().settings.public_url
-    again = agent_leg.address(url, sid, "goes-on")
+    again = agent_leg.address(url, sid, what)
     language = here().settings.default_language
     return forms.xml(twiml.hold(said=(), language=language, sound=url + SIGN_OF_LIFE, seconds=2, again=again))
 
@@ -95,11 +102,18 @@ def accept(sid: str) -> Work | Response:
     return _of(sid) or (lambda session: agent_leg.accept(session, sid, digits, words, utcnow(), deployment))
 
 
-@asked(bp, "/<sid>/ended", lost=_not_now, unread=_not_now)
+@asked(bp, "/<sid>/ended", lost=_not_now_unless_moved, unread=_not_now)
 def ended(sid: str) -> Work | Response:
     """The customer's side is over, reached or not."""
     dial, answered_by, deployment = forms.dial_ended(), forms.value("AnsweredBy"), here().deployment
     return _of(sid) or (lambda session: placed.ended(session, sid, dial, answered_by, utcnow(), deployment))
+
+
+@asked(bp, "/<sid>/follow", lost=partial(_hold_on, what="follow"), unread=_not_now)
+def follow(sid: str) -> Work | Response:
+    """The customer's side was sent into a room while nobody knew which: the agent's follows."""
+    deployment = here().deployment
+    return _of(sid) or (lambda session: placed.ended(session, sid, MOVED, "", utcnow(), deployment))
 
 
 @asked(bp, "/<sid>/goes-on", lost=_hold_on, unread=last_resort.take_a_message_of_anybody)

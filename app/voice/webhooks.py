@@ -14,7 +14,7 @@ from app.callers.numbers import mask, to_e164
 from app.carrier import forms, twiml, webhook
 from app.carrier.executor import Executor
 from app.carrier.webhook import Entrance, Work, asked, here, told
-from app.carrier.words import CARRIER_SAYS_ENDED
+from app.carrier.words import CARRIER_SAYS_ENDED, MOVED
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.errors import UnknownCall
@@ -124,12 +124,29 @@ def _go_on(error: Exception) -> Response:
     """The caller may have just had their conversation; then it is over, else somebody else is rung."""
     left, dial, named = _voice().left, forms.dial_ended(), request.view_args or {}
     is_of_step = named.get("sid") == forms.value("CallSid")
+    if is_of_step and dial.is_moved:
+        return _follow_later(error)
     said = asdict(dial) | {"step": named.get("number") if is_of_step else None}
     if talked(dial):
         left.spool.keep("talked", last_resort.caller() | said | {"seconds": dial.seconds or 0})
     elif is_of_step:
         left.spool.keep("went_on", last_resort.caller() | said)
     return forms.xml(left.degraded.after(OWNER, forms.value("To")[:32], dial, forms.caller_id()))
+
+
+def _follow_later(error: Exception) -> Response:
+    """The agent is in a room already of which only the database knows: it is asked for again and again."""
+    step, url = _step(), here().settings.public_url
+    again = twiml.Addresses(url, step["call_sid"], step["step"]).of("follow")
+    return forms.xml(
+        twiml.hold(
+            said=(),
+            language=here().settings.default_language,
+            sound=url + waiting.SIGN_OF_LIFE,
+            seconds=2,
+            again=again,
+        )
+    )
 
 
 def _keep_end(error: Exception) -> Response:
@@ -291,6 +308,13 @@ def ended(sid: str, number: int) -> Work:
     """A ring is over, or the conversation that came of it."""
     dial, deployment = forms.dial_ended(), _deployment()
     return lambda session: rings.ended(session, sid, number, dial, utcnow(), deployment)
+
+
+@asked(bp, f"{_STEP}/follow", lost=_follow_later, unread=_a_message)
+def follow(sid: str, number: int) -> Work:
+    """The agent's side was sent into a room while nobody knew which: the caller's follows."""
+    deployment = _deployment()
+    return lambda session: rings.ended(session, sid, number, MOVED, utcnow(), deployment)
 
 
 @told(bp, f"{_STEP}/leg", lost=_keep_leg)

@@ -27,11 +27,14 @@ from app.deployment import Deployment
 from app.promises import recordings
 from app.records.agents import Activity, Intent
 from app.records.calls import Call, CallState, Inbox, Outcome
+from app.records.legs import CallRoom
 from app.records.promises import Promise, PromiseState
+from app.voice import held, holding
 from app.voice.outage import spool_replay
 from config import Settings
 from startup.postgres_server import PostgresServer
 from tests import factories, town
+from tests.exchange import rung_back
 from tests.factories import ADA, BEN, LINE
 from tests.parts import test_settings as values_for_tests
 from tests.telephone import Another, Line
@@ -488,6 +491,29 @@ def test_a_conversation_that_began_and_ended_without_a_database_was_with_who_had
         None,
     )
     assert (ended.said, town.promises(), town.outbox()) == ([], [], [])
+
+
+@pytest.mark.parametrize("placed", [False, True])
+def test_two_who_are_moving_into_a_room_when_the_database_goes_meet_there_once_it_is_back(
+    outage: Outage, another: Another, settings: Settings, placed: bool
+) -> None:
+    call = another()
+    sid = rung_back(call, Deployment.of(settings)) if placed else call.comes_in().talks().sid
+    action = call.attribute("Dial", "action")
+    with db.transaction() as session:
+        holding.hold(session, held.held(session, sid), "anna", datetime.now(UTC), on=True)
+        name = session.get_one(CallRoom, sid).name
+    with outage(refusing):
+        call.post(action, DialCallStatus="completed", DialBridged="true")
+        for _ in range(2):
+            assert "Hangup" not in call.verbs
+            again = str(call.reply.findtext("Redirect"))
+            call.post(again)
+
+    in_the_usual_way(another, from_="anonymous")
+    call.post(again)
+
+    assert call.reply.findtext(".//Conference") == name
 
 
 def test_an_agent_who_accepted_while_the_database_was_gone_talks(
