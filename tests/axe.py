@@ -13,11 +13,12 @@ _AT_REST = """() => Promise.race([
 ])"""
 
 
-def violations(page: Page) -> list[str]:
-    """Return what axe complains of on the page as it stands."""
+def violations(page: Page, within: str = "html") -> list[str]:
+    """Return what axe complains of on the page as it stands; of a part of it where a selector names one."""
     # Half loaded, or on the way from one colour to another, a page is not as it stands.
     page.wait_for_load_state("load")
     page.evaluate(_AT_REST)
     page.evaluate(_AXE)
-    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
+    run = "(within) => axe.run(within, { resultTypes: ['violations'] })"
+    found = page.evaluate(run, within)["violations"]
     return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]

@@ -1,4 +1,4 @@
-"""How long does a test wait for a page?"""
+"""How does a test wait for a page?"""
 
 from collections.abc import Callable
 
@@ -18,3 +18,9 @@ def until(page: Page, condition: Callable[[], object], what: str = "it") -> None
             return
         page.wait_for_timeout(LOOK_EVERY)
     raise AssertionError(f"{what} did not come about")
+
+
+def resize(page: Page, width: int, height: int = 844) -> None:
+    """Give the page a window of this size, and wait until it has it."""
+    page.set_viewport_size({"width": width, "height": height})
+    page.wait_for_function("(width) => innerWidth === width", arg=width, timeout=PATIENCE)

@@ -7,7 +7,7 @@ import { heardAsk } from "./desk/asks.js";
 import { becameAvailable, ringBegins, tellGuard } from "./desk/guard.js";
 import { flushNotes, noteOn, pinNote, saveWhatIsLeft, unpinNote, watchNotes } from "./desk/notes.js";
 import { beTheDesk } from "./desk/one_tab.js";
-import { ask, desk, keepFocus, place, send, tellTimes, words } from "./desk/page.js";
+import { ask, desk, isNewest, keepFocus, letGo, news, place, send, tellTimes, words } from "./desk/page.js";
 import { bringInSight, noLongerWanted } from "./desk/pop_bar.js";
 import { useShortcuts } from "./desk/shortcuts.js";
 import { alarmAbout, announce, notRinging, offerNotifications, ringing } from "./desk/signals.js";
@@ -29,7 +29,7 @@ const MOST_MISSED_BEATS = 2;
 // --- the card ---------------------------------------------------------------------------------------
 
 let wanted = cardPlace.querySelector("[data-call]")?.dataset.call ?? null; // the call whose card belongs here
-let fetching = null;
+let underway = null; // what of it is being fetched
 let showing = Promise.resolve();
 
 function showCard(call, how) {
@@ -37,19 +37,41 @@ function showCard(call, how) {
   return showing;
 }
 
-async function fetchCard(call, { part = "card", announceIt = false } = {}) {
+/** Resolves once the card stands: news of the call breaks off what was being fetched, and fetches anew. */
+async function cardStands() {
+  for (let fetched = null; fetched !== showing;) {
+    fetched = showing;
+    await fetched;
+  }
+}
+
+async function fetchCard(call, how = {}) {
   wanted = call;
-  fetching?.abort();
-  const mine = new AbortController();
-  fetching = mine;
+  const mine = { call, part: "card", announceIt: false, ...how, broken: new AbortController() };
+  // A whole card that is broken off for its head would never come.
+  if (underway?.call === call && underway.part === "card") {
+    mine.part = "card";
+    mine.announceIt ||= underway.announceIt;
+  }
+  underway?.broken.abort();
+  underway = mine;
+  try {
+    await fetchPart(mine);
+  } finally {
+    if (underway === mine) underway = null;
+  }
+}
+
+async function fetchPart({ call, part, announceIt, broken: { signal } }) {
   const address = `/desk/calls/${encodeURIComponent(call)}/card${part === "state" ? "?part=state" : ""}`;
   for (let attempt = 0; attempt < 4; attempt += 1) {
     try {
-      const response = await ask(address, { signal: mine.signal });
+      const response = await ask(address, { signal });
       if (response.ok) {
         const html = await response.text();
+        if (openCard()?.dataset.call === call) await letGo(cardPlace);
         // By now another call may have come: its card must not be overwritten by an older one's.
-        if (wanted !== call || response.headers.get("X-Call") !== call) return;
+        if (signal.aborted || wanted !== call || response.headers.get("X-Call") !== call) return;
         if (part === "state" && cardPlace.querySelector(".card")?.dataset.call === call) placeState(html);
         else if (part === "card") placeCard(html, announceIt);
         return;
@@ -72,9 +94,8 @@ function placeCard(html, announceIt) {
   if (old && !isSameCall) pinNote(old);
   unpinNote(wanted);
   // A button or field of another call's card is another one, whatever it is called.
-  place(cardPlace, html, { isSame: isSameCall });
-  const card = cardPlace.querySelector(".card");
-  putBack?.(card);
+  place(cardPlace, html, { isSame: isSameCall, complete: () => putBack?.(openCard()) });
+  const card = openCard();
   watchNotes(card, said);
   screenShown();
   handOverShown();
@@ -89,7 +110,7 @@ function placeCard(html, announceIt) {
 
 function placeState(html) {
   const before = sideShown();
-  place(cardPlace.querySelector("#card-state"), html);
+  place(cardPlace.querySelector("#card-state"), html, { keepsOpen: true });
   showSide(before);
 }
 
@@ -125,7 +146,7 @@ function tellWhereItIs() {
 function closeCard() {
   flushNotes();
   wanted = null;
-  fetching?.abort();
+  underway?.broken.abort();
   cardPlace.replaceChildren();
   desk.classList.remove("has-card");
   cardChanged();
@@ -145,10 +166,10 @@ function soon(work) {
   };
 }
 
-async function refresh(target, address) {
+async function refresh(target, address, isInUse = () => false) {
   try {
-    const response = await ask(address);
-    if (response.ok) place(target, await response.text(), { keepsOpen: true });
+    const html = await news(target, address);
+    if (html !== null && !isInUse()) place(target, html, { keepsOpen: true });
   } catch {
     // The stream's own alarm tells; the next event tries again.
   }
@@ -166,14 +187,18 @@ const refreshPresence = soon(async () => {
 // Whoever chooses in a menu of the board, or types there, goes on with the same one: what is new waits for them.
 let boardIsBehind = false;
 const menusOfBoard = () => [...boardPlace.querySelectorAll(".menu[open]")];
-const refreshBoard = soon(() => {
+const boardIsInUse = () => {
   boardIsBehind = menusOfBoard().length > 0;
-  if (!boardIsBehind) refreshList();
+  return boardIsBehind;
+};
+const refreshBoard = soon(() => {
+  if (!boardIsInUse()) refreshList();
 });
 
 // The way to what waits for an answer says how much that is.
 async function refreshList() {
-  await refresh(boardPlace, "/desk/board");
+  // A menu may have been opened since it was asked for.
+  await refresh(boardPlace, "/desk/board", boardIsInUse);
   const waiting = boardPlace.querySelector("[data-messages]");
   toMessages.hidden = waiting.dataset.messages === "0";
   toMessages.querySelector(".count").textContent = waiting.dataset.messages;
@@ -292,7 +317,8 @@ async function beat() {
 // What was agreed stands on the card as well, and there it was another time until now.
 document.addEventListener("desk:promised", ({ detail }) => {
   if (detail.call !== wanted) return;
-  showCard(wanted).then(() => {
+  showCard(wanted);
+  cardStands().then(() => {
     const says = cardPlace.querySelector(`[data-notes="${CSS.escape(detail.call)}"] .promised`);
     if (says) says.textContent = detail.words;
     announce(detail.words);
@@ -317,7 +343,8 @@ document.addEventListener("submit", async (event) => {
   event.preventDefault();
   const button = event.submitter;
   const focusBack = keepFocus(target);
-  const ofCall = cardPlace.querySelector(".card")?.dataset.call;
+  const ofCall = openCard()?.dataset.call;
+  const shownBefore = showing;
   if (target === cardPlace) flushNotes();
   // What a disabled button says is left out of its form, so it is read first.
   const sending = send(form, button);
@@ -331,8 +358,14 @@ document.addEventListener("submit", async (event) => {
       refreshBoard();
     } else if (isPage) {
       const html = await response.text();
-      if (target === presencePlace) place(presencePlace, html);
-      else if (wanted === ofCall) chosen(html);
+      if (target === presencePlace) {
+        isNewest(presencePlace);
+        place(presencePlace, html);
+      } else if (wanted === ofCall) {
+        chosen(html);
+        // News that came since it was sent may be newer than this answer, or be overwritten by it.
+        if (underway || showing !== shownBefore) showCard(wanted, { part: "state" });
+      }
       // A refusal stands until the agent has read it.
       if (target === presencePlace && response.ok) refreshPresence();
       // The server has sent the caller on already; here it need not ring any longer.
@@ -414,11 +447,7 @@ useTelephone({
   open: async (callSid) => {
     if (openCard()?.dataset.call === callSid) return;
     if (wanted !== callSid) showCard(callSid, { announceIt: true });
-    // News of the call breaks off what was being fetched, and fetches anew.
-    for (let fetched = null; fetched !== showing;) {
-      fetched = showing;
-      await fetched;
-    }
+    await cardStands();
   },
   cardNow: (callSid) => (openCard()?.dataset.call === callSid ? openCard() : null),
 });

@@ -14,6 +14,7 @@ from tests import factories
 from tests.axe import violations
 from tests.desk import office
 from tests.factories import ADA
+from tests.pages import resize
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_who_listens_is_seen_and_who_is_shouted_at_is_helped(
 
     for desk in (anna, karin):
         assert violations(desk) == []
-        desk.set_viewport_size({"width": 390, "height": 844})
+        resize(desk, 390)
         assert desk.evaluate("document.documentElement.scrollWidth <= innerWidth")
     karin.goto(f"{url}/admin/protections")
     expect(karin.locator("main")).to_contain_text("Nog te beoordelen")

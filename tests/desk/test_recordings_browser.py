@@ -77,7 +77,8 @@ def test_a_message_goes_on_playing_while_the_list_is_shown_anew_and_its_number_i
     desk.locator("#board .promise summary").first.click()
     audio = desk.get_by_label("Ingesproken bericht, 20 seconden")
     expect(audio).to_be_visible()
-    audio.evaluate("(sound) => sound.play()")
+    # However long the rest takes, it isn't over.
+    audio.evaluate("(sound) => { sound.loop = true; return sound.play(); }")
     desk.wait_for_function("() => document.querySelector('audio').currentTime > 0.3")
 
     with db.transaction() as session:
@@ -85,7 +86,7 @@ def test_a_message_goes_on_playing_while_the_list_is_shown_anew_and_its_number_i
         ledger.note(session, session.get_one(Promise, kept), "promise_said_more", datetime.now(UTC))
     expect(desk.locator("#board")).to_contain_text("Met Mieke")
 
-    assert audio.evaluate("(sound) => !sound.paused && sound.currentTime > 0.3")
+    assert audio.evaluate("(sound) => !sound.paused && sound.currentTime > 0")
     with db.transaction() as session:
         assert [one.why for one in session.query(PromiseEvent) if one.who == "anna"] == ["promise_listened"]
     desk.locator("#board details.menu summary").click()

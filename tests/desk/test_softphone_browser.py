@@ -7,9 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import axe_playwright_python
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Route, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, Route, expect
 from sqlalchemy import select, update
 from sqlalchemy.orm import undefer
 
@@ -21,18 +20,18 @@ from app.records.lines import Line
 from phonebox.client import Phonebox, PhoneCall
 from startup.warden import Warden
 from tests import factories
+from tests.axe import violations
 from tests.desk import office
 from tests.factories import ADA, BEN
-from tests.pages import PATIENCE, until
+from tests.pages import PATIENCE, resize, until
 from tests.parts import TELLS, Product, running_product
 
-AXE = (Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text()
 VOICE = (Path(__file__).parent / "voice.js").read_text()
 CALLER_HZ, AGENT_HZ = 600, 1000
 ANNAS_PHONE, BENS_PHONE = "+31612344567", "+31612344568"
 KATHERINE = "+31612345677"
-# Milliseconds; long before the ring would have ended by itself.
-AT_ONCE = 10_000
+# Seconds: how often somebody who waits is told so at least.
+SAID_AGAIN_WITHIN = 20
 # How long the page lets a ring wait for its card; a slow machine may need longer for the card.
 CARD_WITHIN = 1200
 
@@ -41,11 +40,11 @@ CARD_WITHIN = 1200
 def product(
     tmp_path_factory: pytest.TempPathFactory, migrated_sqlite: Path, warden: Warden
 ) -> Iterator[Product]:
-    """One product for all of these tests, as fast as life; each test leaves it without calls."""
+    """One product for all of these tests, as fast as life, but for rings: slow machines look at them long."""
     folder = tmp_path_factory.mktemp("softphone")
     file = folder / "rechtdoor.db"
     shutil.copyfile(migrated_sqlite, file)
-    with running_product(f"sqlite:///{file}", folder, warden, speed=1) as running:
+    with running_product(f"sqlite:///{file}", folder, warden, speed=1, patience=0.2) as running:
         yield running
 
 
@@ -180,12 +179,14 @@ class Desks:
     def ready(self, agent: str = "anna") -> Page:
         """Open a desk and wait until it is a telephone, and the server knows."""
         page = self.open(agent)
-        until_ready(page)
+        self.until_ready(page, agent)
         return page
 
-
-def until_ready(page: Page) -> None:
-    expect(page.locator("#rings")).to_have_text(re.compile("Oproepen gaan over in dit venster"))
+    def until_ready(self, page: Page, agent: str = "anna") -> None:
+        # What the page was rendered with, and what the server knows, may be of before it was loaded.
+        expect(page.locator("#desk")).to_have_attribute("data-telephone", "ready")
+        until(page, lambda: self.town.presence(agent).softphone == Softphone.READY, "the server knows of it")
+        expect(page.locator("#rings")).to_have_text(re.compile("Oproepen gaan over in dit venster"))
 
 
 @pytest.fixture
@@ -201,12 +202,6 @@ def desks(browser: Browser, town: Town) -> Iterator[Desks]:
     # A page that is left breaks off what it was asking for, and the browser rightly tells.
     broken_off = re.compile("net::ERR|Failed to load|closed before the connection is established")
     assert [text for text in opened.complaints if not broken_off.search(text)] == []
-
-
-def violations(page: Page) -> list[str]:
-    page.evaluate(AXE)
-    found = page.evaluate("() => axe.run(document, { resultTypes: ['violations'] })")["violations"]
-    return [f"{one['id']}: {node['html'][:160]}" for one in found for node in one["nodes"]]
 
 
 def rings_on_phone(town: Town, agent: str, phone: str = BENS_PHONE, reach: Reach = Reach.PHONE) -> None:
@@ -240,6 +235,15 @@ def microphones(page: Page, there: bool) -> None:
     )
 
 
+def under_way(page: Page, address: str) -> set[Request]:
+    """Return what the page asks of this address from now on and has no answer to yet, at any moment."""
+    asked: set[Request] = set()
+    page.on("request", lambda request: asked.add(request) if request.url.endswith(address) else None)
+    for end in ("requestfinished", "requestfailed"):
+        page.on(end, lambda request: asked.discard(request))
+    return asked
+
+
 def hears(page: Page, hz: float) -> None:
     page.wait_for_function("(hz) => Math.abs(heardByTheAgent() - hz) < 12", arg=hz, timeout=PATIENCE)
 
@@ -251,6 +255,7 @@ def test_a_call_is_answered_and_ended_at_the_desk_by_keyboard_alone(desks: Desks
     rings(desk)
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
     expect(desk.locator("#telephone-who")).to_be_hidden()
+    desk.wait_for_function("() => performance.getEntriesByName('card-painted').length > 0", timeout=PATIENCE)
     marks = dict(
         desk.evaluate(
             "() => performance.getEntriesByType('mark').map(({ name, startTime }) => [name, startTime])"
@@ -299,8 +304,10 @@ def test_a_ring_ends_at_once_for_a_caller_who_hangs_up_and_one_who_is_declined_g
     hangs_up = town.call_in()
     rings(desk)
     hangs_up.hang_up()
-    expect(bar).to_be_hidden(timeout=AT_ONCE)
+    expect(bar).to_be_hidden()
     expect(desk.locator(".call-state")).to_contain_text("Opgehangen")
+    assert town.step(hangs_up.sid, 1).outcome == StepOutcome.CALLER_HUNG_UP
+    until(desk, lambda: town.presence("anna").activity == Activity.IDLE, "Anna is free")
 
     rings_on_phone(town, "anna", ANNAS_PHONE, Reach.BOTH)
     declined = town.call_in()
@@ -309,8 +316,8 @@ def test_a_ring_ends_at_once_for_a_caller_who_hangs_up_and_one_who_is_declined_g
     assert violations(desk) == []
     desk.keyboard.press("d")
     desk.get_by_role("button", name="Ik rond nog iets af").click()
+    expect(bar).to_be_hidden()
 
-    expect(bar).to_be_hidden(timeout=AT_ONCE)
     expect(desk.locator("#announcer")).to_have_text("De oproep is niet meer bij u.")
     expect(desk.locator("#call")).to_be_focused()
     town.phonebox.endpoint(ANNAS_PHONE).wait("idle")
@@ -336,7 +343,7 @@ def test_after_a_reload_the_desk_says_what_is_going_on(desks: Desks, town: Town)
     ringing.hang_up()
     until(desk, lambda: town.presence("ben").activity == Activity.IDLE, "Ben is free")
 
-    until_ready(desk)
+    desks.until_ready(desk)
     talking = town.call_in()
     rings(desk)
     desk.get_by_role("button", name="Aannemen", exact=False).focus()
@@ -358,12 +365,13 @@ def test_one_tab_is_the_telephone_and_one_that_freezes_is_left_alone(desks: Desk
     rings_on_phone(town, "ben")
     first = desks.ready()
     second = desks.open()
+    beats = under_way(second, "/desk/heartbeat")
     expect(second.get_by_text("Uw werkplek is open in een ander tabblad")).to_be_visible()
     expect(second.get_by_text("In dit tabblad gaat niets over.")).to_be_visible()
     expect(second.locator("#rings")).to_be_hidden()
     assert violations(second) == []
     second.get_by_role("button", name="Hier verder werken").click()
-    until_ready(second)
+    desks.until_ready(second)
     until(second, lambda: tabs_of(town, "anna") == 1, "one telephone")
 
     call = town.call_in()
@@ -373,8 +381,12 @@ def test_one_tab_is_the_telephone_and_one_that_freezes_is_left_alone(desks: Desk
     expect(second.locator("#telephone")).to_be_hidden()
     until(second, lambda: town.presence("anna").activity == Activity.IDLE, "Anna is free")
 
+    # No sign of life is on its way when it freezes.
+    second.route("**/desk/heartbeat", lambda route: route.abort())
+    until(second, lambda: not beats, "its last sign of life was answered")
     lifecycle = desks.context.new_cdp_session(second)
     lifecycle.send("Page.setWebLifecycleState", {"state": "frozen"})
+    second.unroute("**/desk/heartbeat")
     with town.database.transaction() as session:
         # So much time has passed since its last sign of life; to its carrier it is as registered as ever.
         session.get_one(Presence, "anna").heartbeat_at = datetime.now(UTC) - timedelta(seconds=16)
@@ -495,8 +507,7 @@ def test_a_desk_without_a_network_says_so_and_takes_the_next_call_once_it_is_bac
     town.end_wrap_up("anna")
     # The page still shows the words of before when the network is back.
     until(desk, lambda: tabs_of(town, "anna") == 1, "her telephone is registered again")
-    until(desk, lambda: town.presence("anna").softphone == Softphone.READY, "the server knows of it")
-    until_ready(desk)
+    desks.until_ready(desk)
     call = town.call_in()
     rings(desk)
     desk.keyboard.press("a")
@@ -506,10 +517,12 @@ def test_a_desk_without_a_network_says_so_and_takes_the_next_call_once_it_is_bac
 
 def test_a_call_that_rings_out_of_sight_is_named_and_one_press_away(desks: Desks, town: Town) -> None:
     desk = desks.ready()
-    desk.set_viewport_size({"width": 900, "height": 500})
+    resize(desk, 900, 500)
     desk.evaluate("() => scrollTo(0, document.body.scrollHeight)")
     town.call_in()
     rings(desk)
+    # Once the card stands, nothing scrolls by itself.
+    expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
 
     expect(desk.get_by_role("button", name="Aannemen", exact=False)).to_be_in_viewport(ratio=1)
     desk.evaluate("() => scrollBy(0, 300)")
@@ -558,6 +571,7 @@ def test_a_conversation_is_handed_over_by_keyboard_and_nobody_is_left_alone(
     anna.keyboard.press("Alt+s")
     expect(ben.locator(".hand-over")).to_contain_text("U praat met de klant en Anna Jansen samen.")
     call.wait(f"hears:{AGENT_HZ}")
+    expect(anna.locator(".hand-over")).to_contain_text("U praat met de klant en Ben Jansen samen.")
     anna.keyboard.press("Alt+l")
     expect(anna.locator(".hand-over")).to_contain_text("Ben Jansen heeft het gesprek overgenomen.")
     expect(anna.locator("#telephone")).to_be_hidden()
@@ -566,14 +580,19 @@ def test_a_conversation_is_handed_over_by_keyboard_and_nobody_is_left_alone(
     until(anna, lambda: town.presence("anna").activity == Activity.WRAPPING_UP)
 
     # The customer waits once more, and is on their way to somebody else when nobody of ours is left.
+    expect(ben.locator("[data-shortcut=h][aria-pressed=false]")).to_be_enabled()
     ben.keyboard.press("Alt+h")
     call.wait("caption:is zo weer bij u")
+    expect(ben.locator("[data-shortcut=h][aria-pressed=true]")).to_be_enabled()
     ben.keyboard.press("Alt+h")
     hears(ben, CALLER_HZ)
+    call.wait("company:client:ben")
     heard = call.state()
     assert heard["music"] == 0
-    assert heard["alone"] <= 2.0
-    ben.set_viewport_size({"width": 390, "height": 844})
+    # To the next room it takes as long as this machine takes; nobody is longer without a word than on hold.
+    assert heard["heard"][-1]["kind"] == "people"
+    assert heard["alone"] < SAID_AGAIN_WITHIN
+    resize(ben, 390)
     assert ben.evaluate("document.documentElement.scrollWidth") <= 390
     call.hang_up()
     expect(ben.locator(".call-state")).to_contain_text("Opgehangen")

@@ -1,14 +1,14 @@
 // What do colleagues ask each other about a call? In a line that both desks show at once; nothing rings.
 
-import { ask, place, send, words } from "./page.js";
+import { news, place, send, words } from "./page.js";
 import { announce } from "./signals.js";
 
 const panel = document.querySelector("#asks");
 
 async function refresh() {
   try {
-    const response = await ask("/desk/asks");
-    if (response.ok) place(panel, await response.text());
+    const html = await news(panel, "/desk/asks");
+    if (html !== null) place(panel, html);
   } catch {
     // The stream's own alarm tells; the next event tries again.
   }

@@ -1,6 +1,6 @@
 // How the conversation stands: its part of the card is fetched by itself, so that notes and whose are left alone.
 
-import { ask, place, send } from "./page.js";
+import { isNewest, news, place, send } from "./page.js";
 import { announce } from "./signals.js";
 
 const PAUSE_MILLISECONDS = 200;
@@ -24,9 +24,14 @@ export function handOverShown() {
 }
 
 async function fetchPanel(callSid) {
+  const panel = panelOf();
+  if (panel?.dataset.handOver !== callSid) return;
   try {
-    const response = await ask(`/desk/calls/${encodeURIComponent(callSid)}/hand-over`);
-    if (response.ok) show(callSid, await response.text());
+    const html = await news(panel, `/desk/calls/${encodeURIComponent(callSid)}/hand-over`);
+    if (html === null) return;
+    if (panel.isConnected) show(callSid, html);
+    // Its card was made anew meanwhile, of before or after this answer.
+    else fetchPanel(callSid);
   } catch {
     // The stream's own alarm tells; the next event tries again.
   }
@@ -39,15 +44,17 @@ function show(callSid, html) {
   const typed = [...panel.querySelectorAll("input[id]")].map(({ id, value }) => [id, value]);
   const found = panel.querySelector("[data-found-colleagues]")?.innerHTML ?? "";
   const refusal = panel.querySelector(".refusal")?.outerHTML ?? "";
-  place(panel, html, { keepsOpen: true });
-  for (const [id, value] of typed) {
-    const field = panel.querySelector(`#${CSS.escape(id)}`);
-    if (field) field.value = value;
-  }
-  const list = panel.querySelector("[data-found-colleagues]");
-  if (list && found) list.innerHTML = found;
-  // Why it could not be stands until something else is asked for.
-  if (refusal && !panel.querySelector(".refusal") && list) panel.insertAdjacentHTML("afterbegin", refusal);
+  const putBack = () => {
+    for (const [id, value] of typed) {
+      const field = panel.querySelector(`#${CSS.escape(id)}`);
+      if (field) field.value = value;
+    }
+    const list = panel.querySelector("[data-found-colleagues]");
+    if (list && found) list.innerHTML = found;
+    // Why it could not be stands until something else is asked for.
+    if (refusal && !panel.querySelector(".refusal") && list) panel.insertAdjacentHTML("afterbegin", refusal);
+  };
+  place(panel, html, { keepsOpen: true, complete: putBack });
   tell(panel);
 }
 
@@ -73,11 +80,14 @@ document.addEventListener("submit", async (event) => {
     const html = await response.text();
     if (panelOf()?.dataset.handOver !== callSid) return;
     if (response.ok) said = "";
+    isNewest(panelOf());
     place(panelOf(), html, { keepsOpen: !response.ok });
     tell(panelOf());
     const refusal = panelOf().querySelector(".refusal");
     if (refusal) announce(refusal.textContent);
     if (!response.ok) look();
+    // What happened since it was sent may be on its way already.
+    handOverChanged(callSid);
   } catch {
     // The stream's own alarm tells that the server is away.
   } finally {
@@ -89,7 +99,9 @@ document.addEventListener("submit", async (event) => {
 
 cardPlace.addEventListener("toggle", (event) => {
   if (event.target.id !== "hand-over-to" || !event.target.open) return;
-  event.target.querySelector("#hand-over-why").focus();
+  // Not where it opens again because the panel was made anew: then somebody is at something else, here or elsewhere.
+  const isOpenedByHand = [event.target.querySelector("summary"), document.body].includes(document.activeElement);
+  if (isOpenedByHand) event.target.querySelector("#hand-over-why").focus();
   look();
 }, { capture: true });
 
@@ -111,9 +123,9 @@ async function look() {
   if (!choice?.open) return;
   const body = new URLSearchParams({ asked: choice.querySelector("#hand-over-asked").value });
   try {
-    const response = await ask(choice.dataset.colleagues, { method: "POST", body });
+    const html = await news(choice, choice.dataset.colleagues, { method: "POST", body });
     const list = cardPlace.querySelector("[data-found-colleagues]");
-    if (response.ok && list) place(list, await response.text());
+    if (html !== null && list) place(list, html);
   } catch {
     // Typing on asks again.
   }

@@ -50,12 +50,58 @@ export function send(form, button) {
   return ask(form.action, { method: "POST", body });
 }
 
+// Answers may overtake each other: each is as of the moment in which it was asked for.
+let moment = 0;
+const shownAsOf = new WeakMap();
+
+/**
+ * Ask for what belongs in `target` now. Returns the HTML that is to be placed there at once; null where the server has
+ * none, or where something newer came first. Throws as `ask` does.
+ */
+export async function news(target, address, options = {}) {
+  const asOf = moment += 1;
+  const response = await ask(address, options);
+  const html = response.ok ? await response.text() : null;
+  if (html !== null) await letGo(target);
+  if (html === null || asOf < (shownAsOf.get(target) ?? 0)) return null;
+  shownAsOf.set(target, asOf);
+  return html;
+}
+
+/** What is about to be placed in `target` is newer than all that is on its way there. */
+export function isNewest(target) {
+  shownAsOf.set(target, moment += 1);
+}
+
+const LONGEST_PRESS_MILLISECONDS = 1000;
+let pressed = null; // what a finger, or a button of the mouse, is down on
+let released = Promise.resolve();
+let release = () => {};
+
+addEventListener("pointerdown", ({ target }) => {
+  pressed = target;
+  released = new Promise((done) => { release = done; });
+}, { capture: true, passive: true });
+for (const kind of ["pointerup", "pointercancel"])
+  addEventListener(kind, () => {
+    pressed = null;
+    // The click itself comes right after.
+    setTimeout(release);
+  }, { capture: true, passive: true });
+
+/** Wait while something in `target` is held down: a button that is replaced meanwhile would never be clicked. */
+export async function letGo(target) {
+  if (!target.contains(pressed)) return;
+  await Promise.race([released, new Promise((done) => setTimeout(done, LONGEST_PRESS_MILLISECONDS))]);
+}
+
 /**
  * Put HTML that our own server rendered in its place. Keyboard focus stays where it was; where that is gone it goes to
  * what surrounds it, never back to the top of the page. What is not the same thing any more gets no focus: what is
- * pressed or typed was meant for what stood there. `keepsOpen`: what was opened in it stays so.
+ * pressed or typed was meant for what stood there. `keepsOpen`: what was opened in it stays so. `complete` adds what the
+ * server doesn't know, before the focus is brought back.
  */
-export function place(target, html, { isSame = true, keepsOpen = false } = {}) {
+export function place(target, html, { isSame = true, keepsOpen = false, complete = null } = {}) {
   const focusBack = keepFocus(target, isSame);
   const playing = [...target.querySelectorAll("audio")].filter((audio) => !audio.paused);
   const open = keepsOpen ? [...target.querySelectorAll("details[id][open]")].map(({ id }) => id) : [];
@@ -64,6 +110,7 @@ export function place(target, html, { isSame = true, keepsOpen = false } = {}) {
   // Put back at once, a message that somebody is listening to goes on.
   for (const audio of playing) target.querySelector(`audio[src="${CSS.escape(audio.getAttribute("src"))}"]`)?.replaceWith(audio);
   learnClock(target);
+  complete?.();
   focusBack();
   tellTimes();
 }

@@ -1,6 +1,6 @@
 // The screen beside the call: its part of the card is fetched by itself, so that notes and whose are left alone.
 
-import { ask, keepFocus, place, send } from "./page.js";
+import { isNewest, keepFocus, news, place, send } from "./page.js";
 
 const cardPlace = document.querySelector("#card");
 const panelOf = () => cardPlace.querySelector("[data-screen]");
@@ -14,9 +14,14 @@ export function screenChanged(callSid) {
 }
 
 async function fetchPanel(callSid) {
+  const panel = panelOf();
+  if (panel?.dataset.screen !== callSid) return;
   try {
-    const response = await ask(`/desk/calls/${encodeURIComponent(callSid)}/screen`);
-    if (response.ok) show(callSid, await response.text());
+    const html = await news(panel, `/desk/calls/${encodeURIComponent(callSid)}/screen`);
+    if (html === null) return;
+    if (panel.isConnected) show(callSid, html);
+    // Its card was made anew meanwhile, of before or after this answer.
+    else fetchPanel(callSid);
   } catch {
     // The stream's own alarm tells; the next event tries again.
   }
@@ -27,11 +32,13 @@ function show(callSid, html) {
   if (panel?.dataset.screen !== callSid) return;
   // What an agent is typing there waits for no event.
   const typed = [...panel.querySelectorAll("input[id]")].map(({ id, value }) => [id, value]);
-  place(panel, html, { keepsOpen: true });
-  for (const [id, value] of typed) {
-    const field = panel.querySelector(`#${CSS.escape(id)}`);
-    if (field) field.value = value;
-  }
+  const putBack = () => {
+    for (const [id, value] of typed) {
+      const field = panel.querySelector(`#${CSS.escape(id)}`);
+      if (field) field.value = value;
+    }
+  };
+  place(panel, html, { keepsOpen: true, complete: putBack });
 }
 
 /** A card was placed, or turned into a conversation: its panel is fetched. */
@@ -53,7 +60,11 @@ document.addEventListener("submit", async (event) => {
     const response = await sending;
     if (response.headers.get("Content-Type")?.startsWith("text/html")) {
       if (response.ok) form.reset();
-      show(callSid, await response.text());
+      const html = await response.text();
+      if (panelOf()) isNewest(panelOf());
+      show(callSid, html);
+      // What happened since it was sent may be on its way already.
+      screenChanged(callSid);
     }
   } catch {
     // As above.

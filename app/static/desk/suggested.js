@@ -1,6 +1,6 @@
 // What may be taken over into the note? The server says what fits what was pressed and written so far.
 
-import { ask, place } from "./page.js";
+import { news, place } from "./page.js";
 
 const PAUSE_MILLISECONDS = 600;
 
@@ -33,8 +33,8 @@ async function refresh(form, call) {
   const body = new URLSearchParams(new FormData(form));
   for (const name of ["csrf", "own_time"]) body.delete(name);
   try {
-    const response = await ask(`/desk/calls/${encodeURIComponent(call)}/suggested`, { method: "POST", body, signal: mine.signal });
-    if (response.ok && !mine.signal.aborted) place(target, await response.text(), { keepsOpen: true });
+    const html = await news(target, `/desk/calls/${encodeURIComponent(call)}/suggested`, { method: "POST", body, signal: mine.signal });
+    if (html !== null && !mine.signal.aborted) place(target, html, { keepsOpen: true });
   } catch {
     // Broken off by what was written next, or the server is away: the alarm tells.
   }

@@ -1,6 +1,6 @@
 // How does an agent answer a customer's message without leaving the call? A thread beside the card.
 
-import { ask, place, send } from "./page.js";
+import { isNewest, news, place, send } from "./page.js";
 
 const panel = document.querySelector("#thread");
 const drafts = new Map(); // address of a thread -> what was written there and not yet sent
@@ -8,11 +8,17 @@ let address = null; // of the thread that is open
 let opener = null; // where the keyboard was before
 
 async function open(href) {
-  const response = await ask(href);
-  if (!response.ok) return;
+  let html;
+  try {
+    html = await news(panel, href);
+  } catch {
+    // That the server is away the stream's own alarm tells.
+    return;
+  }
+  if (html === null) return;
   keepDraft();
   address = new URL(href, location.href).pathname;
-  show(await response.text());
+  show(html);
   panel.hidden = false;
   panel.querySelector("#thread-title").focus();
   panel.scrollIntoView({ block: "nearest" });
@@ -37,6 +43,8 @@ function keepDraft() {
 
 function close() {
   keepDraft();
+  // Nor opens what was asked for before.
+  isNewest(panel);
   panel.hidden = true;
   panel.replaceChildren();
   address = null;
@@ -100,16 +108,20 @@ function complain(words) {
 }
 
 // Something came in, or became of what was sent: only what was said is shown anew, so that typing goes on.
-document.addEventListener("desk:message", async () => {
-  if (!address) return;
+async function lookAgain() {
+  const list = panel.querySelector(".thread-scroll");
+  if (!address || !list) return;
   const shown = address;
   try {
-    const response = await ask(`${shown}?part=said`);
-    const list = panel.querySelector(".thread-scroll");
-    if (!response.ok || address !== shown || !list) return;
-    place(list, await response.text());
-    toNewest();
+    const html = await news(list, `${shown}?part=said`);
+    if (html === null || address !== shown) return;
+    if (list.isConnected) {
+      place(list, html);
+      toNewest();
+      // All was shown anew meanwhile, as of before or after this answer.
+    } else lookAgain();
   } catch {
     // The stream's own alarm tells.
   }
-});
+}
+document.addEventListener("desk:message", lookAgain);

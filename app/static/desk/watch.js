@@ -1,7 +1,7 @@
 // What a supervisor oversees, at their desk: looked at again every few seconds, and pressed without leaving the page.
 
 import { announce } from "./signals.js";
-import { ask, place, send, words } from "./page.js";
+import { ask, isNewest, news, place, send, words } from "./page.js";
 
 const EVERY_MILLISECONDS = 4000;
 const watched = document.querySelector("#watch");
@@ -10,8 +10,8 @@ async function look() {
   // A refusal stands until whoever pressed has read it and gone on.
   if (document.hidden || document.activeElement?.closest("form[data-watch]")?.querySelector(".refusal")) return;
   try {
-    const response = await ask("/desk/watch");
-    if (response.ok) place(watched, await response.text());
+    const html = await news(watched, "/desk/watch");
+    if (html !== null) place(watched, html);
   } catch {
     // The stream's own alarm tells; the next look tries again.
   }
@@ -27,7 +27,9 @@ async function press(event) {
     const body = new URLSearchParams(new FormData(form, button));
     const response = address === form.action ? await send(form, button) : await ask(address, { method: "POST", body });
     if (response.ok) {
-      place(watched, await response.text());
+      const html = await response.text();
+      isNewest(watched);
+      place(watched, html);
       return;
     }
     const problem = await response.json();

@@ -38,23 +38,32 @@ place.addEventListener("keydown", (event) => {
 });
 
 async function find(form, { isAskedFor = false } = {}) {
-  const found = form.parentElement.querySelector("[data-found]");
   asking?.abort();
   const asked = form.elements.asked.value.trim();
   if (asked.length < SHORTEST && !isAskedFor) {
-    found.replaceChildren();
+    foundBy(form)?.replaceChildren();
     return;
   }
   asking = new AbortController();
   try {
     const response = await ask(form.action, { method: "POST", body: new URLSearchParams({ asked }), signal: asking.signal });
+    const answer = response.ok ? await response.text() : await response.json();
+    // The card may have been made anew meanwhile, with what was typed on it.
+    const found = foundBy(form);
+    if (!found) return;
     if (response.ok) {
-      found.innerHTML = await response.text();
+      found.innerHTML = answer;
       announce(found.querySelector("[data-says]").textContent);
-    } else refuse(found, await response.json());
+    } else refuse(found, answer);
   } catch {
     // Broken off by what was typed next; that the server is away the alarm tells.
   }
+}
+
+// Where what a form finds stands now; null once the card is another call's.
+function foundBy(form) {
+  const now = place.querySelector("form[data-find]");
+  return now?.action === form.action ? now.parentElement.querySelector("[data-found]") : null;
 }
 
 function refuse(found, { title, detail }) {
