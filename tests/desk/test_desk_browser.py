@@ -25,7 +25,7 @@ from tests import factories
 from tests.axe import violations
 from tests.desk import office
 from tests.factories import ADA, BEN
-from tests.pages import resize, until
+from tests.pages import resize, sticks_out, until
 
 
 @pytest.fixture
@@ -287,7 +287,12 @@ def test_whoever_rings_is_found_and_picked_by_keyboard_and_what_is_typed_stays(
     expect(search).to_have_value("hopp")
     expect(search).to_be_focused()
     desk.keyboard.press("ArrowDown")
-    expect(desk.get_by_role("button", name="Dit is de beller: Grace Hopper, Zaak Z3")).to_be_focused()
+    found = desk.get_by_role("button", name="Dit is de beller: Grace Hopper, Zaak Z3")
+    expect(found).to_be_focused()
+    desk.locator(".card").evaluate("card => { card.dataset.old = '' }")
+    office.tell_screen_pop(sid)
+    expect(desk.locator(".card[data-old]")).to_have_count(0)
+    expect(found).to_be_focused()
     desk.keyboard.press("Enter")
 
     expect(desk.get_by_role("heading", name="Grace Hopper")).to_be_visible()
@@ -440,7 +445,7 @@ def test_a_note_belongs_to_its_call_whoever_calls_next(
     expect(desk.locator(f".card[data-call={second}]")).to_be_visible()
     pinned = desk.get_by_role("region", name="Uw notitie bij")
     expect(pinned).to_contain_text("Uw notitie bij Ada Lovelace")
-    assert desk.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert sticks_out(desk) == []
     if is_moved_away_from:
         expect(desk.locator("#call")).to_be_focused()
         pinned.get_by_label(re.compile("Notities")).press("End")
@@ -520,18 +525,42 @@ def test_what_is_done_on_the_board_leaves_the_card_as_it_is(desk: Page, settings
 
 def test_the_board_waits_for_who_is_choosing_on_it(desk: Page) -> None:
     board = desk.locator("#board")
+    held: list[Route] = []
+    desk.route("**/desk/board", lambda route: held.append(route))
+    office.tell("anna", 1, kind="promise")
+    until(desk, lambda: held, "what was asked for before anything was opened")
     open_first_promise(desk)
     time = board.get_by_label("Andere tijd, vóór")
     time.fill("2030-01-02T10:00")
     board.evaluate("board => { board.firstElementChild.dataset.old = '' }")
 
-    office.tell("anna", 1, kind="promise")
+    held[0].continue_()
+    desk.unroute_all()
+    office.tell("anna", 2, kind="promise")
     desk.wait_for_timeout(700)  # nothing is to happen
 
     expect(time).to_have_value("2030-01-02T10:00")
     expect(time).to_be_focused()
     desk.keyboard.press("Escape")
     expect(board.locator("[data-old]")).to_have_count(0)
+
+
+def test_an_answer_that_comes_late_takes_no_newer_ones_place(desk: Page) -> None:
+    held: list[Route] = []
+    desk.route("**/desk/presence", lambda route: route.continue_() if held else held.append(route))
+    office.tell("anna", 1, kind="presence")
+    until(desk, lambda: held, "a question")
+    late = held[0].fetch()
+    assert "Beschikbaar" in late.text()
+    desk.keyboard.press("p")
+    expect(desk.locator(".standing")).to_contain_text("Pauze")
+
+    with desk.expect_event("requestfinished", lambda request: request == held[0].request):
+        held[0].fulfill(response=late)
+
+    # What is done with an answer is done by the time that the page paints again.
+    desk.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done)))")
+    expect(desk.locator(".standing")).to_contain_text("Pauze")
 
 
 def test_a_promise_is_made_where_the_note_is_written(desk: Page, settings: config.Settings) -> None:
@@ -628,7 +657,7 @@ def test_a_long_name_makes_nothing_wider_than_the_smallest_window(
 
     for width in (320, 720, 1440):
         resize(desk, width, 640)
-        assert desk.evaluate("document.documentElement.scrollWidth") == width
+        assert sticks_out(desk) == []
         assert desk.locator("#board").bounding_box()["width"] <= width
         assert violations(desk) == []
 
@@ -825,13 +854,13 @@ def test_nothing_stands_in_the_way_of_anybody(
 
     sign_in(page, url)
     assert violations(page) == []
-    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    assert sticks_out(page) == []
 
     office.call_in(settings, ADA)
     expect(page.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
     page.locator("summary", has_text="Niet aannemen").click()
     assert violations(page) == []
-    assert page.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+    assert sticks_out(page) == []
     context.close()
 
 

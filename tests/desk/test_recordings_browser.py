@@ -1,6 +1,5 @@
 """Does an agent hear, in a real browser, what a caller said after the tone?"""
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -15,6 +14,7 @@ from app.records.promises import Promise, PromiseEvent, Recording, RecordingStat
 from phonebox.sound import Frame, Tone, mp3_of
 from tests import factories
 from tests.desk import office
+from tests.desk.test_desk_browser import sign_in
 
 RECORDING = "RE" + "9" * 32
 SECONDS = 20
@@ -62,11 +62,7 @@ def desk(page: Page, flask_app: Flask, kept: int, free_port: int) -> Iterator[Pa
 
     page.on("console", hear)
     with office.serving(flask_app, free_port) as url:
-        page.goto(f"{url}/desk")
-        page.get_by_label(re.compile("E-mail")).fill("anna@example.nl")
-        page.get_by_label(re.compile("Wachtwoord")).fill(office.PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url(f"{url}/desk")
+        sign_in(page, url)
         yield page
     assert complaints == [], "nothing that the page's own policy forbids"
 
