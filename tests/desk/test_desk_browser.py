@@ -20,6 +20,7 @@ from app.jobs.callbacks import work_off
 from app.outgoing.conversations import words_of
 from app.records.agents import Activity, Intent, Presence, Reach, Softphone
 from app.records.calls import Call, CallStep, StepOutcome
+from app.records.messages import Message
 from app.records.promises import Promise
 from tests import factories
 from tests.axe import violations
@@ -637,7 +638,7 @@ def test_shortcuts_are_shown_and_can_be_switched_off(desk: Page) -> None:
     assert presence_of("anna").intent == Intent.AVAILABLE
 
 
-def test_a_long_name_makes_nothing_wider_than_the_smallest_window(
+def test_a_long_name_or_address_makes_nothing_wider_than_the_smallest_window(
     desk: Page, settings: config.Settings
 ) -> None:
     now = utcnow()
@@ -648,9 +649,27 @@ def test_a_long_name_makes_nothing_wider_than_the_smallest_window(
         factories.promise(
             session, number="+31611110001", customer="L1", now=now, due_at=now + timedelta(minutes=30)
         )
+        link = "https://bellen.example.nl/c/" + "MQUrDIBx" * 8
+        session.add(
+            Message(
+                sid="SM1",
+                direction="outbound",
+                number=ADA,
+                line=factories.LINE,
+                body=link,
+                agent="anna",
+                customer="K1",
+                case="Z1",
+                team="Burgerzaken",
+                status="delivered",
+                at=now,
+            )
+        )
     desk.reload()
+    until_connected(desk)
     office.call_in(settings, ADA)
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
+    expect(desk.locator(".timeline")).to_contain_text(link)
     desk.get_by_role("searchbox", name="Zoek een klant of zaak").fill("wilhelmina")
     expect(desk.locator(".found-list strong")).to_have_count(2)
     open_first_promise(desk)
