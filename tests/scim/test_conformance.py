@@ -5,8 +5,6 @@ from dataclasses import replace
 import httpx2
 import pytest
 from flask import Flask
-from scim2_client.engines.httpx2 import SyncSCIMClient
-from scim2_tester import Status, check_server
 
 import config
 from app.api import auth
@@ -15,9 +13,6 @@ from app.db import transaction
 from app.records.tokens import Scope
 from tests.desk import office
 
-# What a check of theirs may say without our being at fault.
-FINE = (Status.SUCCESS, Status.SKIPPED, Status.ACCEPTABLE, Status.COMPLIANT)
-
 
 @pytest.fixture
 def settings(settings: config.Settings, free_port: int) -> config.Settings:
@@ -25,6 +20,10 @@ def settings(settings: config.Settings, free_port: int) -> config.Settings:
 
 
 def test_every_check_of_scim2_tester_passes(flask_app: Flask, free_port: int) -> None:
+    # Seconds go by until they stand: only the process that runs this waits for them.
+    from scim2_client.engines.httpx2 import SyncSCIMClient
+    from scim2_tester import Status, check_server
+
     with transaction() as session:
         token = auth.create(session, "tester", Scope.DIRECTORY, None, utcnow())
 
@@ -33,6 +32,8 @@ def test_every_check_of_scim2_tester_passes(flask_app: Flask, free_port: int) ->
         with httpx2.Client(base_url=f"{url}/scim/v2", headers=headers, timeout=30) as connection:
             results = check_server(SyncSCIMClient(connection))
 
+    # What a check of theirs may say without our being at fault.
+    fine = (Status.SUCCESS, Status.SKIPPED, Status.ACCEPTABLE, Status.COMPLIANT)
     assert len(results) > 50
-    failed = [(one.title, one.resource_type, one.reason) for one in results if one.status not in FINE]
+    failed = [(one.title, one.resource_type, one.reason) for one in results if one.status not in fine]
     assert failed == []
