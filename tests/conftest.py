@@ -18,7 +18,6 @@ import shutil
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import MethodType
 from typing import Any
 
 import argon2
@@ -32,7 +31,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis.internal.conjecture import engine
 from jinja2 import FileSystemBytecodeCache
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from werkzeug.routing import Rule
 
 import app.db
 import app.wiring  # what it registers is what tests go through, whichever of them run
@@ -49,7 +47,7 @@ from startup.postgres_server import postgres_server as new_postgres_server
 from startup.process import Process
 from startup.redis_server import redis_server as new_redis_server
 from startup.warden import Warden
-from tests import browsers, databases, watch
+from tests import browsers, databases, routes, watch
 from tests.databases import NewDatabase, PostgresDatabases
 from tests.engines import Shared, sharing
 from tests.pages import PATIENCE
@@ -64,9 +62,6 @@ hypothesis_settings.register_profile(
 hypothesis_settings.load_profile("rechtdoor")
 
 DATABASES = ("sqlite", "postgresql")
-# What a route has of its words once it is bound to a map.
-_BUILDERS = ("_build", "_build_unknown")
-_COMPILED = ("_parts", "_trace", "_converters", "arguments", *_BUILDERS)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -188,13 +183,19 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory, warden: Warden) -> It
     server.stop()
 
 
-@pytest.fixture
-def redis_url(redis_server: tuple[Process, str]) -> str:
-    """An empty Redis."""
+@pytest.fixture(scope="session")
+def redis_connection(redis_server: tuple[Process, str]) -> Iterator[redis.Redis]:
+    """A way to the Redis of this test session, which outlives that it is stopped and started again."""
     _server, url = redis_server
     with redis.Redis.from_url(url) as connection:
-        connection.flushall()
-    return url
+        yield connection
+
+
+@pytest.fixture
+def redis_url(redis_server: tuple[Process, str], redis_connection: redis.Redis) -> str:
+    """An empty Redis."""
+    redis_connection.flushall()
+    return redis_server[1]
 
 
 @pytest.fixture(scope="session")
@@ -283,28 +284,9 @@ def carrier(fake: FakeCarrier, settings: config.Settings) -> Carrier:
     return Carrier(replace(settings, api_url=fake.url))
 
 
-@pytest.fixture(scope="session")
-def routes_compiled_once() -> Iterator[None]:
-    """Werkzeug compiles each route anew for each application: a tenth of a second for each test.
-
-    What it compiles depends on the rule's own words and on what its map converts, never on the application.
-    """
-    known: dict[tuple[object, ...], dict[str, Any]] = {}
-    compiled = Rule.compile
-
-    def once(rule: Rule) -> None:
-        assert rule.map is not None
-        words = (rule.rule, rule.subdomain, rule.host, rule.merge_slashes, repr(rule.defaults))
-        key = (*words, rule.map.host_matching, frozenset(rule.map.converters.items()))
-        if key not in known:
-            compiled(rule)
-            known[key] = {name: getattr(rule, name) for name in _COMPILED}
-        for name, made in known[key].items():
-            # Ways to build an address are methods of the rule that they were compiled for.
-            setattr(rule, name, MethodType(made.__func__, rule) if name in _BUILDERS else made)
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Rule, "compile", once)
+@pytest.fixture(scope="session", autouse=True)
+def routes_registered_once() -> Iterator[None]:
+    with routes.sharing():
         yield
 
 
@@ -331,9 +313,7 @@ def passwords_cost_little(full_cost: argon2.PasswordHasher) -> Iterator[None]:
 
 
 @pytest.fixture
-def flask_app(
-    settings: config.Settings, routes_compiled_once: None, compiled_templates: FileSystemBytecodeCache
-) -> Iterator[Flask]:
+def flask_app(settings: config.Settings, compiled_templates: FileSystemBytecodeCache) -> Iterator[Flask]:
     """The application over the test's database and Redis."""
     rules.forget_published()
     application = create_app(settings)
