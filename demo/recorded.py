@@ -30,7 +30,7 @@ from app.routing.facts import Facts
 from app.routing.ladder import Resolved
 from app.routing.ringing_back import Owed
 from app.routing.sentences import Sentence
-from app.routing.situation import AgentFacts
+from app.routing.situation import AgentFacts, goes_round
 from app.routing.walk import End, Walked, Way, outcome_of, walk
 from demo import cast
 from demo.organisation import AGENTS, LINES, Line
@@ -232,12 +232,18 @@ def _as_of(book: _Book, facts: Facts, at: datetime) -> Facts:
         caller.case is not None or facts.last_contact is None or facts.last_contact.at < at
     )
     owner = facts.owner if is_the_same_matter else caller.case.owner if caller.case is not None else None
+    calls_lately = book.calls_lately(caller, at)
+    most = facts.rules.ladder.counter_to_counter
+    if caller.case is not None and goes_round(most, calls_lately, agents):
+        # As in a call: whoever calls for the third time comes to somebody who leads.
+        in_charge = reading.supervisors(book.session, book.now, facts.caller.e164)
+        agents |= {key: replace(agents.get(key, one), is_supervisor=True) for key, one in in_charge.items()}
     return replace(
         facts,
         caller=caller,
         agents=agents,
         owner=owner if owner in agents else None,
-        calls_lately=book.calls_lately(caller, at),
+        calls_lately=calls_lately,
     )
 
 

@@ -112,7 +112,10 @@ class _Teller:
         self.several = tuple(several)
         self.rules = [rule for rules in self.several for rule, _ in rules.in_use]
         self.conditions = [condition for rule in self.rules for condition in rule.when]
-        self.agents = session.scalars(select(Agent.key).where(Agent.enabled).order_by(Agent.key)).all()
+        people = session.execute(select(Agent.key, Agent.team).where(Agent.enabled).order_by(Agent.key)).all()
+        self.agents = [one.key for one in people]
+        # A case is of a team that there is, unless rules leave none.
+        self.teams = sorted({one.team for one in people})
         self._calendars: dict[str, Calendar] = {}
         # The prover knows names in small letters alone; people read them as somebody wrote them.
         self._as_written = {
@@ -226,7 +229,8 @@ class _Teller:
         more = {int(days): count for days, count in facts["case.calls"].items() if count > 1}
         return {
             "case": {
-                "team": self._written("case.team", facts.get("case.team")) or self._another("case.team", ()),
+                "team": self._written("case.team", facts.get("case.team"))
+                or self._another("case.team", self.teams),
                 "status": facts["case.status"],
                 "priority": self._written("case.priority", facts.get("case.priority"))
                 or self._another("case.priority", ("normal",)),
