@@ -83,6 +83,10 @@ def _shown(said: Any) -> Shown:
             rules = rules_of(session, draft=form.draft)
             if shown.call:
                 start = _recorded(session, shown.call, rules, deployment)
+                # Who tries another call goes on from this one's line and moment.
+                line = start.facts.line
+                form.line = line.number
+                form.at = f"{start.at.astimezone(line.calendar.timezone):%Y-%m-%dT%H:%M}"
             else:
                 asked = _asked(session, said, form, deployment)
                 answers = answers or list(asked.answers)
@@ -196,6 +200,7 @@ def _page(shown: Shown) -> Response:
     page = render_template(
         "admin/simulate.html",
         shown=shown,
+        now=now,
         form=shown.form,
         told=shown.told,
         lines=lines,

@@ -1,6 +1,7 @@
 """Can an admin try a caller, save the call, and look back with the draft? And who may?"""
 
 import json
+import re
 from html import unescape
 from typing import Any
 
@@ -142,6 +143,7 @@ def test_the_draft_is_held_against_the_calls_of_a_period(
     assert "belofte van Anna Jansen" in page.text
     assert "nagespeeld" not in page.text, "of one part nothing is left"
     recorded = client.get(f"/admin/simulate?call={call.sid}&draft=yes")
+    assert re.search(rf'href="/admin/calls/{call.sid}">Het gesprek van [^<]+, nagespeeld', recorded.text)
     assert "Belofte: Anna Jansen belt terug" in recorded.text
 
 
