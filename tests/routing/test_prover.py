@@ -41,6 +41,15 @@ THENS: tuple[Json, ...] = ({}, {"only": "promise"}, {"first": "supervisor"}, {"w
 looks = settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 
 
+@pytest.fixture(autouse=True, scope="module")
+def time_enough() -> Iterator[None]:
+    """What the prover finds is asked here, not how quickly: a busy machine makes nothing unproven."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(proving, "SECONDS", 200)
+        patched.setattr(proving, "MOST_SECONDS", 300)
+        yield
+
+
 def rules(*written: Json) -> Rules:
     return Rules.written({"rules": [{"id": f"r{number}", **one} for number, one in enumerate(written)]})
 
