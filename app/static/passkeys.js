@@ -12,9 +12,10 @@ const text = (buffer) =>
     .replaceAll("/", "_")
     .replaceAll("=", "");
 
-async function options(kind, form) {
+async function options(kind, form, signal) {
   const response = await fetch(OPTIONS[kind], {
     method: "POST",
+    signal,
     headers: { "X-CSRF-Token": form.elements[CSRF].value, Accept: "application/json" },
   });
   const told = await response.json();
@@ -56,8 +57,10 @@ function send(form, kind, credential) {
   form.submit();
 }
 
-// A browser offers a passkey while the name is filled in; pressing the button ends that offer first.
+// A browser offers a passkey while the name is filled in; pressing a button ends that offer first. An answer to it
+// that came later would bring the session of before back, and with it an older challenge.
 let offer = new AbortController();
+document.addEventListener("submit", () => offer.abort());
 
 async function press(form, kind, button) {
   const failed = form.querySelector("[data-passkey-failed]");
@@ -78,10 +81,10 @@ async function press(form, kind, button) {
 
 async function offerOne(form) {
   if (!(await window.PublicKeyCredential?.isConditionalMediationAvailable?.())) return;
-  offer = new AbortController();
+  if (offer.signal.aborted) return;
+  const { signal } = offer;
   try {
-    const publicKey = await options("answer", form);
-    const { signal } = offer;
+    const publicKey = await options("answer", form, signal);
     send(form, "answer", await navigator.credentials.get({ publicKey, signal, mediation: "conditional" }));
   } catch {
     // Not taken up, or too late: the button is there.

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
+import holidays
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser, Page, expect
@@ -15,7 +16,12 @@ from tests.axe import violations
 from tests.desk import office
 from tests.factories import LINE
 
-IN_A_WEEK = datetime.now(UTC).date() + timedelta(days=7)
+# A day on which the line is open: no public holiday, of which there are two in a row at most.
+IN_A_WEEK = next(
+    day
+    for days in (7, 8, 9)
+    if (day := datetime.now(UTC).date() + timedelta(days=days)) not in holidays.country_holidays("NL")
+)
 
 
 @pytest.fixture

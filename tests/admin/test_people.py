@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -29,14 +29,21 @@ FORM = {
     "email": "anna@example.nl",
     "language": "nl",
 }
-NOW = datetime.now(UTC)
-TODAY = NOW.date()
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+def on(days: int = 0) -> date:
+    """Return the day that is so many days from today."""
+    return now().date() + timedelta(days=days)
 
 
 @pytest.fixture(autouse=True)
 def town(flask_app: Flask) -> None:
     with db.transaction() as session:
-        factories.line(session, hours="Mo-Su 09:00-17:00").timezone = "UTC"
+        factories.line(session, hours="Mo-Su,PH 09:00-17:00").timezone = "UTC"
         # Where it is another day already, an absence of today would be of yesterday.
         factories.line(session, "+31207654322", team=FORM["team"]).timezone = "UTC"
         for key in ("anna", "bram"):
@@ -146,10 +153,10 @@ def test_who_is_absent_from_today_is_rung_no_more_and_callers_hear_when_they_are
     client: FlaskClient, token: str
 ) -> None:
     with db.transaction() as session:
-        presence.set_intent(session, "anna", Intent.AVAILABLE, NOW)
-    assert absent(client, token, TODAY, TODAY + timedelta(days=2)).status_code == 303
+        presence.set_intent(session, "anna", Intent.AVAILABLE, now())
+    assert absent(client, token, on(), on(2)).status_code == 303
 
-    back_at = datetime.combine(TODAY + timedelta(days=3), datetime.min.time(), UTC).replace(hour=9)
+    back_at = datetime.combine(on(3), datetime.min.time(), UTC).replace(hour=9)
     assert (status().intent, status().intent_why, status().back_at) == (Intent.OFF, "absent", back_at)
     assert "is nu afwezig" in client.get(ANNA, headers=HTML).text
     assert re.search(r"tot en met \w\w \d+ \w+", client.get("/admin/people", headers=HTML).text)
@@ -159,11 +166,11 @@ def test_an_absence_begins_on_its_day_and_who_comes_in_all_the_same_is_there(
     client: FlaskClient, token: str
 ) -> None:
     with db.transaction() as session:
-        presence.set_intent(session, "anna", Intent.AVAILABLE, NOW)
-    absent(client, token, TODAY + timedelta(days=1))
+        presence.set_intent(session, "anna", Intent.AVAILABLE, now())
+    absent(client, token, on(1))
     assert status().intent == Intent.AVAILABLE
 
-    tomorrow = NOW + timedelta(days=1)
+    tomorrow = now() + timedelta(days=1)
     with db.transaction() as session:
         assert absences.keep(session, tomorrow) == 1
     assert status().intent == Intent.OFF
@@ -179,43 +186,44 @@ def test_who_has_no_desk_to_say_so_is_back_by_themselves(
 ) -> None:
     post(client, token, ANNA, **FORM)
     with db.transaction() as session:
-        presence.set_intent(session, "anna", Intent.AVAILABLE, NOW, reach=reach)
-    absent(client, token, TODAY)
+        presence.set_intent(session, "anna", Intent.AVAILABLE, now(), reach=reach)
+    absent(client, token, on())
     with db.transaction() as session:
-        assert absences.keep(session, NOW) == 0
-        assert absences.keep(session, NOW + timedelta(days=1)) == 1
-        assert absences.keep(session, NOW + timedelta(days=1)) == 0
+        assert absences.keep(session, now()) == 0
+        assert absences.keep(session, now() + timedelta(days=1)) == 1
+        assert absences.keep(session, now() + timedelta(days=1)) == 0
     assert (status().intent, agent().absent_until) == (then, None)
 
 
 def test_an_absence_ends_when_somebody_says_so(client: FlaskClient, token: str) -> None:
-    absent(client, token, TODAY, TODAY + timedelta(days=9))
+    absent(client, token, on(), on(9))
     post(client, token, f"{ANNA}/absence", ends="yes")
     assert (agent().absent_from, agent().absent_until, status().intent_why) == (None, None, "agent")
 
 
 def test_an_absence_that_began_goes_on_until_another_day(client: FlaskClient, token: str) -> None:
-    absent(client, token, TODAY, TODAY + timedelta(days=2))
-    assert absent(client, token, "", TODAY + timedelta(days=5)).status_code == 303
+    absent(client, token, on(), on(2))
+    assert absent(client, token, "", on(5)).status_code == 303
     back_at = status().back_at
     assert back_at
-    assert back_at.date() == TODAY + timedelta(days=6)
+    assert back_at.date() == on(6)
 
 
 @pytest.mark.parametrize(
     ("first", "last"),
     [
-        (TODAY - timedelta(days=9), TODAY - timedelta(days=5)),
-        (TODAY, TODAY - timedelta(days=1)),
-        (TODAY, TODAY + timedelta(days=800)),
+        (-9, -5),
+        (0, -1),
+        (0, 800),
         ("5 mei", ""),
-        ("", TODAY),
+        ("", 0),
     ],
 )
 def test_an_absence_that_makes_no_sense_is_refused(
     client: FlaskClient, token: str, first: object, last: object
 ) -> None:
-    assert absent(client, token, first, last).status_code == 422
+    days = [on(said) if isinstance(said, int) else said for said in (first, last)]
+    assert absent(client, token, *days).status_code == 422
     assert agent().absent_until is None
 
 

@@ -1,6 +1,6 @@
 """Can another system say who isn't here, as an admin does on the page of people?"""
 
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -15,8 +15,11 @@ from app.records.tokens import Scope
 from tests.api.conftest import Api, NewToken, errors_of
 
 ABSENCE = "/agents/anna/absence"
-# Where it is another day already, an absence of today would be of yesterday.
-TODAY = utcnow().date()
+
+
+def on(days: int = 0) -> date:
+    """Return the day that is so many days from today where the line is."""
+    return utcnow().date() + timedelta(days=days)
 
 
 @pytest.fixture(autouse=True)
@@ -26,16 +29,17 @@ def anna(api: Api) -> None:
     line = {
         "name": "Balie",
         "team": "Balie",
+        # Where it is another day already, an absence of today would be of yesterday.
         "timezone": "UTC",
-        "hours": "Mo-Su 08:30-17:00",
+        "hours": "Mo-Su,PH 08:30-17:00",
         "country": "NL",
     }
     api.put("/lines/+31201234567", line)
 
 
 def test_who_is_absent_from_today_is_rung_no_more_until_somebody_says_that_they_are_here(api: Api) -> None:
-    until = TODAY + timedelta(days=2)
-    now = api.put(ABSENCE, {"from": str(TODAY), "until": str(until)}).json
+    until = on(2)
+    now = api.put(ABSENCE, {"from": str(on()), "until": str(until)}).json
     assert (now["from"], now["until"], now["has_begun"]) == (None, str(until), True)
     assert now["back_at"] > str(until)
     presence = api.get("/agents/anna/presence").json
@@ -49,14 +53,14 @@ def test_who_is_absent_from_today_is_rung_no_more_until_somebody_says_that_they_
 
 
 def test_an_absence_to_come_begins_on_its_day_and_may_be_called_off_or_last_longer(api: Api) -> None:
-    first = TODAY + timedelta(days=3)
+    first = on(3)
     said = api.put(ABSENCE, {"from": str(first)}).json
     assert (said["from"], said["until"], said["has_begun"]) == (str(first), str(first), False)
     assert api.get("/agents/anna/presence").json["state"] == "available"
     with db.transaction() as session:
         assert absences.keep(session, utcnow() + timedelta(days=3)) == 1
     assert api.get(ABSENCE).json["has_begun"] is True
-    later = str(TODAY + timedelta(days=9))
+    later = str(on(9))
     assert api.put(ABSENCE, {"until": later}).json["until"] == later
 
 
