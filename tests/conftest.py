@@ -162,6 +162,8 @@ def patience_of_a_busy_machine(request: pytest.FixtureRequest, monkeypatch: pyte
     """
     if request.node.get_closest_marker("gives_up_in_time") is None:
         monkeypatch.setattr(app.db, "OF_A_CALL", app.db.Patience(20, 20_000, 20_000))
+        monkeypatch.setattr(app.db, "SQLITE_BUSY_SECONDS", 20.0)
+        monkeypatch.setitem(app.db._CONNECT, "connect_timeout", 20)
         # What Redis counts is let pass where it takes longer than a call can wait for it.
         monkeypatch.setattr(bus, "TIMEOUT_SECONDS", 20.0)
         monkeypatch.setattr(operations, "ANSWER_SECONDS", 20.0)
