@@ -49,7 +49,6 @@ class Talking:
     needs_help: bool  # the agent asked for a warning
     mode: str  # of the reader: ringing, listening, whispering, talking; empty: they aren't there
     others: tuple[str, ...]  # the supervisors who are in it, by name
-    can_be_joined: bool
 
 
 @dataclass(frozen=True)
@@ -100,7 +99,6 @@ def watch_of(session: Session, agent: str) -> Watch:
                     for leg in legs
                     if leg.call_sid == one.sid and leg.agent != agent
                 ),
-                can_be_joined=one.direction == "inbound",
             )
             for one in talking
         ),

@@ -62,6 +62,9 @@ def customer_leg(
 
     `seconds` is the carrier's CallDuration, counted from the answer.
     """
+    if status in CARRIER_SAYS_ENDED and session.get(Call, leg_sid) is not None:
+        # All of ours had left them, and they had gone on as a caller of their own.
+        last_word.status(session, leg_sid, status, now, deployment)
     found = _in_room(session, call_sid)
     if found is None:
         customers_side.customer_leg(session, call_sid, status, leg_sid, answered_by, seconds, now)
@@ -70,9 +73,6 @@ def customer_leg(
         attempt.customer_leg = attempt.customer_leg or leg_sid or None
         customers_side.heard_who_answered(session, attempt, promise, answered_by, now)
         _customer_stands(session, attempt, call, status, seconds, now, deployment)
-    if status in CARRIER_SAYS_ENDED and session.get(Call, leg_sid) is not None:
-        # All of ours had left them, and they had gone on as a caller of their own.
-        last_word.status(session, leg_sid, status, now, deployment)
 
 
 def ended(

@@ -183,6 +183,15 @@ def test_a_supervisors_desk_says_who_waits_for_whom_and_what_they_were_told(
     assert "watch-waiting-title" in otto.get("/desk").text
 
 
+def test_whom_we_rang_can_be_listened_to_from_a_supervisors_desk_too(
+    call: Line, client: FlaskClient, settings: Settings
+) -> None:
+    sid = rung_back(call, Deployment.of(settings))
+    office.sign_in(client, "karin@example.nl")
+
+    assert f'action="/desk/calls/{sid}/supervise"' in client.get("/desk/watch").text
+
+
 def test_an_agents_desk_watches_nobody(client: FlaskClient) -> None:
     with db.transaction() as session:
         office.user(session, "anna")
