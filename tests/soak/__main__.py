@@ -1,6 +1,7 @@
 """Is anything lost when parts die during live calls?
 
 python -m tests.soak [--seed N] [--kills N] [--database sqlite|postgresql|both] [--speed X]
+                     [--hand-overs N]
 """
 
 import argparse
@@ -33,7 +34,7 @@ def main() -> int:
 
 
 def _soak(kind: str, options: argparse.Namespace, warden: Warden) -> bool:
-    plan = Plan(options.seed, options.kills, options.speed)
+    plan = Plan(options.seed, options.kills, options.speed, hand_overs=options.hand_overs)
     print(f"{kind}: seed {plan.seed}, {plan.kills} kills, speed {plan.speed:g}", flush=True)
     with tempfile.TemporaryDirectory(prefix="rd-soak-", ignore_cleanup_errors=True) as name:
         folder = Path(name)
@@ -81,6 +82,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--kills", type=int, default=KILLS, help=f"for each database (default: {KILLS})")
     parser.add_argument("--database", choices=("sqlite", "postgresql", "both"), default="both")
     parser.add_argument("--speed", type=float, default=10.0, help="the carrier's, times life (default: 10)")
+    parser.add_argument("--hand-overs", type=int, default=0, help="in so many of ten conversations")
     return parser.parse_args()
 
 

@@ -11,6 +11,7 @@ from app.db import Database
 from app.promises.attempts import AttemptOutcome
 from app.records.agents import Activity, Presence
 from app.records.calls import Call, CallState, CallStep, Outcome
+from app.records.legs import HandOver
 from app.records.outgoing import Outbox
 from app.records.promises import Promise, PromiseAttempt, PromiseEvent, PromiseState
 from tests.soak.stories import Returned
@@ -57,6 +58,7 @@ class Books:
     attempts: Sequence[PromiseAttempt] = ()
     statuses: Sequence[Presence] = ()
     undelivered: Sequence[Outbox] = ()
+    hand_overs: Sequence[HandOver] = ()
 
     @classmethod
     def of(cls, database: Database) -> "Books":
@@ -69,6 +71,7 @@ class Books:
                 attempts=session.scalars(select(PromiseAttempt).order_by(PromiseAttempt.id)).all(),
                 statuses=session.scalars(select(Presence)).all(),
                 undelivered=session.scalars(select(Outbox).where(Outbox.done_at.is_(None))).all(),
+                hand_overs=session.scalars(select(HandOver)).all(),
             )
             session.expunge_all()
             return books
@@ -246,6 +249,8 @@ def _not_conserved(books: Books) -> Iterator[Finding]:
 
 def _kept_without(account: Account, books: Books) -> Iterator[Finding]:
     by_word = {event.promise for event in books.events if event.why == "promise_kept_by_word"}
+    # That a colleague was asked along says that somebody was there, however long it took.
+    handed = {row.call_sid for row in books.hand_overs}
     tries: dict[int, list[PromiseAttempt]] = {}
     for attempt in books.attempts:
         tries.setdefault(attempt.promise, []).append(attempt)
@@ -253,7 +258,7 @@ def _kept_without(account: Account, books: Books) -> Iterator[Finding]:
         if promise.state == PromiseState.KEPT and promise.id not in by_word:
             kept = [one for one in tries.get(promise.id, []) if one.outcome == AttemptOutcome.KEPT]
             talked = [
-                leg.talked_seconds
+                CONVERSATION_SECONDS if one.call_sid in handed else leg.talked_seconds
                 for one in kept
                 for leg in account.children(one.agent_leg)
                 if leg.to == promise.number and leg.bridged_at is not None
@@ -375,6 +380,9 @@ def _stuck(account: Account, books: Books) -> Iterator[Finding]:
     for promise in books.promises.values():
         if promise.state == PromiseState.CALLING and promise.id not in flying:
             yield Finding(STUCK, "it is being rung, and nobody rings", promise=promise.id)
+    for hand_over in books.hand_overs:
+        if hand_over.outcome is None:
+            yield Finding(STUCK, f"a hand-over is still {hand_over.phase}", hand_over.call_sid)
     for row in books.undelivered:
         yield Finding(STUCK, f"{row.kind} never left: {row.key} ({row.attempts} tries, {row.result})")
     for leg in account.legs:

@@ -30,6 +30,7 @@ from startup.warden import Warden
 from tests.parts import Product, running_product
 from tests.soak import telling
 from tests.soak.audit import Account, Books, Result, audit
+from tests.soak.hand_overs import HandOvers
 from tests.soak.kills import Flush, Kill, Killer, Part, Postgres
 from tests.soak.stories import Callers
 from tests.soak.town import AGENTS, WITHOUT_DATABASE, Agents, Talks, Town, settle_in, telephone
@@ -57,6 +58,7 @@ class Plan:
     callers: int = 5
     due_seconds: tuple[float, float] = (5, 25)  # in which promises of other systems are to be kept
     patience: float = 6  # seconds for which the killer waits for its point
+    hand_overs: int = 0  # in so many of ten conversations a colleague is asked along
     leaps: bool = False  # a short run: time is not waited for, the product's jobs are told that it is later
 
 
@@ -137,17 +139,20 @@ def _told(
     talks = Talks(town, random.Random(f"{plan.seed}/talks"))
     agents = Agents(town, random.Random(f"{plan.seed}/agents"))
     callers = Callers(town, product.url, plan.seed, plan.due_seconds)
+    handing = HandOvers(town, callers.ask, random.Random(f"{plan.seed}/hand-overs"), plan.hand_overs)
     killer = Killer(parts, random.Random(f"{plan.seed}/kills"), plan.kills, plan.patience, say)
     witness.listeners.append(killer.hears)
     seen = _Seen(database)
     talks.start()
     agents.start()
     callers.start(plan.callers)
+    handing.start()
     seen.start()
     killer.run(threading.Event())
     witness.listeners.remove(killer.hears)
     say("all parts stand; waiting until everybody has hung up")
     callers.stop()
+    handing.stop()
     agents.lively = False
     settled_after, unsettled = _settle(plan, product, witness, database)
     seen.stop()
@@ -167,6 +172,8 @@ def _told(
     ]
     witness.stop()
     notes = {**result.notes, "callers who gave up a call without an end": callers.impatient}
+    if plan.hand_overs:
+        notes |= {"hand-overs begun": handing.begun, "hand-overs that could not be": handing.refused}
     return Report(
         result,
         killer.kills,

@@ -155,7 +155,7 @@ class Callers:
         promise, due_at = self._owe(self._customer(chance), chance)
         time.sleep(max(0.0, (due_at - datetime.now(UTC)).total_seconds() * chance.uniform(0.4, 1.2)))
         with suppress(OSError, HTTPException):
-            self._ask("POST", f"/promises/{promise}/withdraw", {}, uuid.uuid4().hex)
+            self.ask("POST", f"/promises/{promise}/withdraw", {}, uuid.uuid4().hex)
 
     # -- how
 
@@ -207,7 +207,7 @@ class Callers:
             for listener in self.town.witness.listeners:
                 listener(Point("promise_asked"))
             try:
-                made = self._ask("POST", "/promises", body, key)
+                made = self.ask("POST", "/promises", body, key)
             except urllib.error.HTTPError as error:
                 if error.code < 500 and error.code != 429:
                     # Its time came while nobody answered: promised for a later one.
@@ -222,7 +222,7 @@ class Callers:
                 raise TimeoutError("the API did not make a promise")
             time.sleep(0.3)
 
-    def _ask(self, method: str, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
+    def ask(self, method: str, path: str, body: dict[str, Any], key: str) -> dict[str, Any]:
         request = urllib.request.Request(
             f"{self.api_url}/api/v1{path}",
             json.dumps(body).encode(),

@@ -172,6 +172,8 @@ class Witness:
                 return "hanging_up" if leg.is_inbound else "callback_over"
             case "caption", "bridged" if leg.parent is None:
                 return "talking" if leg.is_inbound else "callback_bridged"
+            case "caption", "bridged" if parent is not None and not parent.is_live:
+                return "talking"  # whom we rang, and whom another has by now
             case "caption", "queued":
                 return "waiting"
             case "caption", "say" if leg.is_inbound and PROMISING.search(str(data["text"])):
