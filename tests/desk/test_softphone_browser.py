@@ -587,10 +587,11 @@ def test_a_conversation_is_handed_over_by_keyboard_and_nobody_is_left_alone(
     ben.keyboard.press("Alt+h")
     hears(ben, CALLER_HZ)
     call.wait("company:client:ben")
+    # What was asked of the room late is put right as soon as it is read back.
+    until(ben, lambda: call.heard[-1]["kind"] == "people")
     heard = call.state()
     assert heard["music"] == 0
     # To the next room it takes as long as this machine takes; nobody is longer without a word than on hold.
-    assert heard["heard"][-1]["kind"] == "people"
     assert heard["alone"] < SAID_AGAIN_WITHIN
     resize(ben, 390)
     assert sticks_out(ben) == []

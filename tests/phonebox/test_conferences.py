@@ -311,6 +311,7 @@ def test_a_call_taken_out_of_a_room_is_first_asked_for_its_action(
 
     assert app.at("/after")[0].form["DialCallStatus"] == "answered"
     assert warm.said == ["Een ogenblik.", "Elders."]
+    app.wait_for("/room", 4)
     assert events(app)[-1] == "participant-leave"
 
 

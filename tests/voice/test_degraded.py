@@ -64,13 +64,15 @@ def settled(flask_app: Flask) -> None:
     keeper.start()
     while keeper.snapshot.taken_at is None:
         time.sleep(0.005)
-    with unhurried():
-        look_around(flask_app)
+    look_around(flask_app)
 
 
 @contextmanager
 def unhurried() -> Iterator[None]:
-    """Take all the time that a busy machine needs: before the story begins nobody is to give up."""
+    """Take all the time that a busy machine needs: before the story begins nobody is to give up.
+
+    Only where no other thread speaks to the database: its connection would be left behind.
+    """
     real, patient = db.current(), db.bind(db.Database(db.current().url, patient=True))
     try:
         yield
@@ -80,10 +82,18 @@ def unhurried() -> Iterator[None]:
 
 
 def look_around(flask_app: Flask) -> None:
-    """Let the web process remember who is there, as it does every few seconds."""
+    """Let the web process remember who is there, as it does every few seconds, however busy the machine."""
     keeper = flask_app.extensions["voice"].keeper
-    with db.transaction() as session:
-        keeper.refresh(session, datetime.now(UTC), owners_too=True)
+    until = time.monotonic() + 60
+    while True:
+        try:
+            with db.transaction() as session:
+                keeper.refresh(session, datetime.now(UTC), owners_too=True)
+        except OperationalError:
+            if time.monotonic() > until:
+                raise
+        else:
+            return
 
 
 @pytest.fixture
