@@ -3,6 +3,7 @@
 import click
 from flask.cli import AppGroup
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
 from app import db
 from app.api.fields import Problem
@@ -45,15 +46,7 @@ def reopen(address: str) -> None:
         if user is None:
             raise refuse([Problem("EMAIL", "no_such_user", {"text": address})])
         user.is_active = True
-        access_log.note(
-            session,
-            AccessKind.ACCESS_CHANGED,
-            email,
-            utcnow(),
-            access_log.COMMAND,
-            about="reopen",
-            by=operator(),
-        )
+        _note(session, email, "reopen")
     click.echo(say("directory_reopened", email=email))
 
 
@@ -66,13 +59,11 @@ def unlink(address: str) -> None:
         if session.scalar(select(User.email).where(User.email == email)) is None:
             raise refuse([Problem("EMAIL", "no_such_user", {"text": address})])
         session.execute(delete(Identity).where(Identity.email == email))
-        access_log.note(
-            session,
-            AccessKind.ACCESS_CHANGED,
-            email,
-            utcnow(),
-            access_log.COMMAND,
-            about="unlink",
-            by=operator(),
-        )
+        _note(session, email, "unlink")
     click.echo(say("directory_unlinked", email=email))
+
+
+def _note(session: Session, email: str, about: str) -> None:
+    access_log.note(
+        session, AccessKind.ACCESS_CHANGED, email, utcnow(), access_log.COMMAND, about=about, by=operator()
+    )

@@ -1,18 +1,16 @@
 """Who hands their conversation over while parts die? Some of those who talk, once each, by the API."""
 
 import random
-import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from heapq import heappop, heappush
 from http.client import HTTPException
 from typing import Any
 
 from sqlalchemy import select
 
 from app.records.promises import PromiseAttempt
+from tests.soak.agenda import Agenda, Work
 from tests.soak.town import AGENTS, WITHOUT_DATABASE, Town
 from tests.soak.witness import Leg, Point
 
@@ -33,21 +31,16 @@ class HandOvers:
     of_ten: int
     begun: int = 0
     refused: int = 0  # the colleague was busy, the call over, a part dead
-    _due: list[tuple[float, int, Callable[[], None]]] = field(default_factory=list)
     _known: set[str] = field(default_factory=set)
-    _count: int = 0
-    _wake: threading.Condition = field(default_factory=threading.Condition)
-    _stopped: bool = False
+    _agenda: Agenda = field(default_factory=lambda: Agenda("hand-overs"))
 
     def start(self) -> None:
         if self.of_ten:
             self.town.witness.listeners.append(self.began)
-            threading.Thread(target=self._run, name="hand-overs", daemon=True).start()
+            self._agenda.start()
 
     def stop(self) -> None:
-        with self._wake:
-            self._stopped = True
-            self._wake.notify()
+        self._agenda.stop()
 
     def began(self, point: Point) -> None:
         leg = point.leg
@@ -57,26 +50,14 @@ class HandOvers:
         if self.chance.randrange(10) < self.of_ten:
             self._later(self.chance.uniform(1, 10), lambda: self._begin(leg))
 
-    def _later(self, seconds: float, work: Callable[[], None]) -> None:
-        with self._wake:
-            self._count += 1
-            heappush(self._due, (time.monotonic() + seconds / self.town.speed, self._count, work))
-            self._wake.notify()
+    def _later(self, seconds: float, work: Work) -> None:
+        self._agenda.later(seconds / self.town.speed, partial(self._dare, work))
 
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                if self._stopped:
-                    return
-                wait = self._due[0][0] - time.monotonic() if self._due else None
-                if wait is None or wait > 0:
-                    self._wake.wait(wait)
-                    continue
-                _, _, work = heappop(self._due)
-            try:
-                work()
-            except (OSError, HTTPException, *WITHOUT_DATABASE):
-                self.refused += 1
+    def _dare(self, work: Work) -> None:
+        try:
+            work()
+        except (OSError, HTTPException, *WITHOUT_DATABASE):
+            self.refused += 1
 
     def _begin(self, leg: Leg) -> None:
         sid = leg.sid if leg.is_inbound else self._placed(leg)

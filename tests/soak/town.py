@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from heapq import heappop, heappush
+from functools import partial
 
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, SQLAlchemyError
@@ -24,6 +24,7 @@ from app.records.tokens import Scope
 from app.routing import rules
 from phonebox.client import DrivingError, Phonebox
 from tests import factories
+from tests.soak.agenda import Agenda
 from tests.soak.witness import Leg, Point, Witness
 
 LINE, CLOSED_LINE = factories.LINE, "+31201234501"
@@ -126,45 +127,26 @@ class Talks:
 
     town: Town
     chance: random.Random
-    _due: list[tuple[float, int, Leg]] = field(default_factory=list)
-    _count: int = 0
-    _wake: threading.Condition = field(default_factory=threading.Condition)
-    _stopped: bool = False
+    _agenda: Agenda = field(default_factory=lambda: Agenda("talks"))
 
     def start(self) -> None:
         self.town.witness.listeners.append(self.began)
-        threading.Thread(target=self._run, name="talks", daemon=True).start()
+        self._agenda.start()
 
     def stop(self) -> None:
-        with self._wake:
-            self._stopped = True
-            self._wake.notify()
+        self._agenda.stop()
 
     def began(self, point: Point) -> None:
         if point.name not in ("talking", "callback_bridged") or point.leg is None:
             return
         seconds = self.chance.choice((3, 8, 12, 15, 20, 30, 45)) / self.town.speed
-        with self._wake:
-            self._count += 1
-            heappush(self._due, (time.monotonic() + seconds, self._count, point.leg))
-            self._wake.notify()
+        self._agenda.later(seconds, partial(self._end, point.leg))
 
-    def _run(self) -> None:
-        while True:
-            with self._wake:
-                if self._stopped:
-                    return
-                wait = self._due[0][0] - time.monotonic() if self._due else None
-                if wait is None or wait > 0:
-                    self._wake.wait(wait)
-                    continue
-                _, _, leg = heappop(self._due)
-            children = [child for child in self.town.witness.children(leg.sid) if child.is_live]
-            who = self.chance.choice([leg, *children])
-            try:
-                self.town.phonebox.call(who.sid).hang_up()
-            except (DrivingError, OSError):
-                continue  # over already
+    def _end(self, leg: Leg) -> None:
+        children = [child for child in self.town.witness.children(leg.sid) if child.is_live]
+        who = self.chance.choice([leg, *children])
+        with suppress(DrivingError, OSError):  # over already
+            self.town.phonebox.call(who.sid).hang_up()
 
 
 @dataclass
