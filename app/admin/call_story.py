@@ -123,9 +123,17 @@ def story_of(session: Session, call: Call, language: str, zone: ZoneInfo, now: d
 def _beginning(
     session: Session, call: Call, steps: Sequence[CallStep], told: _Told, line: str
 ) -> Iterator[Happening]:
-    came = "called_back" if call.direction == Direction.OUTBOUND else "came_in"
-    yield Happening(call.created_at, "call", told.say(came, line=line), _attestation(call, told))
+    came = told.say(_how_begun(session, call), line=line)
+    yield Happening(call.created_at, "call", came, _attestation(call, told))
     yield Happening(call.created_at, "call", _recognised(session, call, steps, told))
+
+
+def _how_begun(session: Session, call: Call) -> str:
+    """Return the code of who rang whom: what an agent began was promised to nobody."""
+    if call.direction != Direction.OUTBOUND:
+        return "came_in"
+    promise = session.get(Promise, call.promise) if call.promise is not None else None
+    return "rang_them" if promise is not None and promise.is_outbound else "called_back"
 
 
 def _attestation(call: Call, told: _Told) -> str:
@@ -277,7 +285,7 @@ def _to_tell(session: Session, call: Call, steps: Sequence[CallStep], told: _Tol
     """Say it in sentences with nothing of the customer or the case: names as callers hear them, and times."""
     when = times.written(call.created_at, told.zone, told.language)
     callback = call.direction == Direction.OUTBOUND
-    parts = [told.say("tell_callback" if callback else "tell_came", when=when, line=line)]
+    parts = [told.say(f"tell_{_how_begun(session, call)}", when=when, line=line)]
     if not callback and call.remote_e164 is None and call.forgotten_at is None:
         parts.append(told.say("tell_hidden"))
     elif not callback:

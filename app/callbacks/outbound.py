@@ -125,7 +125,7 @@ def _ring(session: Session, promise: Promise, agent: str, now: datetime, deploym
     if promise.line is None:
         raise NotNow("no_line")
     # What an agent begins was agreed with nobody: at night not even then.
-    if not (is_day(now, zone) if promise.origin.startswith(OUTBOUND) else window.may_ring(now)):
+    if not (is_day(now, zone) if promise.is_outbound else window.may_ring(now)):
         raise NotNow("night")
     if len(attempts.dials_lately(session, promise.number, now)) >= attempts.MOST_DIALS:
         raise NotNow("often")

@@ -16,7 +16,7 @@ from app.outgoing import conversations
 from app.promises import attempts, ledger, owed
 from app.promises.times import try_again_at
 from app.records.calls import Call
-from app.records.promises import OUTBOUND, OWED, AttemptOutcome, Promise, PromiseAttempt, PromiseState
+from app.records.promises import OWED, AttemptOutcome, Promise, PromiseAttempt, PromiseState
 from app.routing import rules
 
 AT_THE_CUSTOMER = frozenset(
@@ -74,7 +74,7 @@ def is_over(
         ledger.move(session, promise, PromiseState.KEPT, why, now, who, details)
         _was_spoken_to(session, attempt, now)
         return
-    if promise.origin.startswith(OUTBOUND) and outcome not in GOES_ON:
+    if promise.is_outbound and outcome not in GOES_ON:
         # Nobody was promised anything: it was one try, and whoever rings back reaches who made it.
         conversations.was_none(session, session.get_one(Call, attempt.call_sid), now)
         ledger.move(session, promise, PromiseState.WITHDRAWN, f"promise_{outcome}", now, details=details)

@@ -51,6 +51,16 @@ class Side(StrEnum):
     ENDED = "ended"
 
 
+class RingsFor(StrEnum):
+    """What it is that this agent is rung for."""
+
+    CALLER = "caller"  # somebody who calls us
+    CALLBACK = "callback"  # who is owed a call: they are rung once the agent answers
+    OUTBOUND = "outbound"  # whom the agent wished to ring
+    CONSULT = "consult"  # a colleague's conversation
+    SUPERVISE = "supervise"  # the conversation of somebody whom they oversee
+
+
 @dataclass(frozen=True)
 class NoteCard:
     """What somebody wrote down of a call that is no contact."""
@@ -89,7 +99,7 @@ class CallCard:
     promises: tuple[PromiseCard, ...]
     notes: Words  # the reader's own
     can_decline: bool
-    is_callback: bool  # we ring them, and not yet: nobody hears what is declined
+    rings_for: RingsFor
     can_be_rung_back: bool  # its line dropped, the agent may say
     on_phone: bool  # it rings on the agent's ordinary phone, not in the window
     at_desk: bool  # it rings in the window, and nowhere else
@@ -156,7 +166,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         promises=_promises_to(session, call, customer, agent, now, names),
         notes=words_of(session, call_sid, agent),
         can_decline=side == Side.RINGING,
-        is_callback=step is not None and step.kind == StepKind.CALLBACK,
+        rings_for=_rings_for(session, call, step),
         can_be_rung_back=dropped.can_be_rung_back(session, call, agent, now)
         and dropped.of_call(session, call_sid) is None,
         on_phone=step is not None and step.endpoint == "phone",
@@ -235,6 +245,20 @@ def _side(call: Call, step: CallStep | None, agent: str, leg: CallLeg | None) ->
     if step.outcome == StepOutcome.ANSWERED and call.bridged_to == agent:
         return Side.ENDED, step.ended_at or call.created_at
     return Side.ELSEWHERE, step.ended_at or step.started_at
+
+
+def _rings_for(session: Session, call: Call, step: CallStep | None) -> RingsFor:
+    match step.kind if step is not None else None:
+        case StepKind.CALLBACK:
+            promise = session.get(Promise, call.promise) if call.promise is not None else None
+            is_outbound = promise is not None and promise.is_outbound
+            return RingsFor.OUTBOUND if is_outbound else RingsFor.CALLBACK
+        case StepKind.CONSULT:
+            return RingsFor.CONSULT
+        case StepKind.SUPERVISE:
+            return RingsFor.SUPERVISE
+        case _:
+            return RingsFor.CALLER
 
 
 def _current_case(customer: CustomerCard | None, call: Call) -> CaseCard | None:

@@ -22,7 +22,7 @@ from app.outgoing.hooks import Event
 from app.records.callers import Case, Contact, owner_of
 from app.records.calls import Call, CallState
 from app.records.outgoing import Hook
-from app.records.promises import OUTBOUND, Promise, PromiseState
+from app.records.promises import Promise, PromiseState
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ def _happened(session: Session, row: object) -> Iterator[Event]:
 
 
 def _of_promise(promise: Promise) -> Iterator[Event]:
-    if promise.origin.startswith(OUTBOUND):
+    if promise.is_outbound:
         return  # nobody was promised anything
     before = inspect(promise).attrs.state.history.deleted
     is_anew = promise.state == PromiseState.OPEN and PromiseState.BROKEN in before

@@ -178,6 +178,11 @@ class Promise(Base):
         deferred=True,
     )
 
+    @property
+    def is_outbound(self) -> bool:
+        """Tell whether an agent began it: then nobody was promised anything."""
+        return self.origin.startswith(OUTBOUND)
+
 
 # As the indexes have it.
 IS_OWED: ColumnElement[bool] = Promise.state.in_(OWED)

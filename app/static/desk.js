@@ -103,7 +103,7 @@ function placeCard(html, announceIt) {
   showSide(before);
   if (announceIt) {
     bringInSight(card);
-    announce(words(isCallback() ? "say_callback" : "say_ringing", { name: card.dataset.name }));
+    announce(words(`say_ring_${ringsFor()}`, { name: card.dataset.name }));
     requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("card-painted", { detail: card.dataset.call })));
   }
 }
@@ -114,8 +114,8 @@ function placeState(html) {
   showSide(before);
 }
 
-// A callback rings at the agent's first: nobody calls them.
-const isCallback = () => cardPlace.querySelector(".call-state[data-callback]") !== null;
+// Somebody calls, or one of ours rings them, or is asked along: what is said of a ring is true of each.
+const ringsFor = () => cardPlace.querySelector(".call-state").dataset.ringsFor;
 const sideShown = () => cardPlace.querySelector(".call-state")?.dataset.side;
 
 let guardedFor = null; // the call that rang last
@@ -128,7 +128,7 @@ function showSide(before) {
     guardedFor = wanted;
     ringBegins();
   }
-  if (side === "ringing") ringing(wanted, isCallback());
+  if (side === "ringing") ringing(wanted, ringsFor());
   else {
     notRinging();
     noLongerWanted();

@@ -14,6 +14,7 @@ from app.jobs import audit as sealing_job
 from app.records.agents import Role
 from app.records.audit import AuditEntry
 from app.records.calls import Call, CallState, CallStep, Outcome, StepKind
+from app.records.promises import OUTBOUND, Promise
 from config import Settings
 from tests import factories
 from tests.desk import office
@@ -164,6 +165,11 @@ def test_a_callback_is_told_as_one(reader: FlaskClient) -> None:
     assert "Wij belden terug, zoals beloofd" in page
     assert "We hebben u toen niet bereikt." in page
     assert f"/admin/promises/{owed.id}" in page
+    with db.transaction() as session:
+        session.get_one(Promise, owed.id).origin = f"{OUTBOUND}1"
+    page = reader.get("/admin/calls/CB1").text
+    assert "Wij belden, namens" in page
+    assert "zoals beloofd" not in page, "what an agent began was promised to nobody"
 
 
 # --- finding one --------------------------------------------------------------------------------------

@@ -86,7 +86,7 @@ def test_one_page_tells_what_a_promise_went_through(client: FlaskClient, token: 
 
     page = client.get(f"/admin/promises/{promise}").text
 
-    assert "Afgesproken met de beller." in page
+    assert "Afgesproken met de klant." in page
     assert "Overgedragen aan Bram Jansen." in page
     assert client.get("/admin/promises/999999").status_code == 404
 

@@ -11,6 +11,7 @@ from app import db
 from app.api import auth
 from app.callbacks import outbound
 from app.deployment import Deployment
+from app.desk.card import RingsFor, card_of
 from app.errors import InvalidField, NotNow
 from app.records.agents import Intent
 from app.records.lines import Line
@@ -58,6 +59,11 @@ def test_an_agent_is_rung_and_then_the_customer_once_however_often_it_is_asked(
     assert (attempt.agent, attempt.number) == ("carla", ADA)
     assert town.call(first).line == LINE
     assert town.call(first).case == "Z1"
+    with db.reading() as session:
+        card = card_of(session, first, "carla", datetime.now(UTC), checked=False)
+    # Nobody was promised it: no word of a promise may stand there.
+    assert card is not None
+    assert card.rings_for == RingsFor.OUTBOUND
 
 
 def test_a_try_in_vain_is_over_and_who_rings_back_reaches_who_made_it_and_hears_so(

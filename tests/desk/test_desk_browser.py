@@ -106,13 +106,13 @@ def presence_of(agent: str) -> Presence:
 
 
 def test_the_card_is_painted_when_a_call_comes_in(desk: Page, settings: config.Settings) -> None:
-    expect(desk.get_by_text("Klaar voor de volgende beller")).to_be_visible()
+    expect(desk.get_by_text("Klaar voor het volgende gesprek")).to_be_visible()
 
     sid = office.call_in(settings, ADA)
 
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_visible()
     expect(desk.locator(".call-state")).to_contain_text("Gaat over")
-    expect(desk.get_by_text("Klaar voor de volgende beller")).to_be_hidden()
+    expect(desk.get_by_text("Klaar voor het volgende gesprek")).to_be_hidden()
     expect(desk.locator("#announcer")).to_have_text("Er wordt gebeld: Ada Lovelace.")
     # It changes with the usual one every second.
     expect(desk).to_have_title(re.compile("^☎"))
@@ -263,17 +263,17 @@ def test_what_is_masked_appears_when_the_agent_has_checked(desk: Page, settings:
 def test_picking_another_customer_changes_the_card(desk: Page, settings: config.Settings) -> None:
     office.call_in(settings, ADA)
 
-    desk.get_by_role("button", name="Dit is de beller: Charles Babbage").click()
+    desk.get_by_role("button", name="Dit is de klant: Charles Babbage").click()
 
     expect(desk.get_by_role("heading", name="Charles Babbage")).to_be_visible()
-    expect(desk.get_by_role("button", name="Dit is de beller: Ada Lovelace")).to_be_visible()
+    expect(desk.get_by_role("button", name="Dit is de klant: Ada Lovelace")).to_be_visible()
 
 
 def test_whoever_rings_is_found_and_picked_by_keyboard_and_what_is_typed_stays(
     desk: Page, settings: config.Settings
 ) -> None:
     sid = office.call_in(settings, "+31611112222")
-    expect(desk.get_by_role("heading", name="Onbekende beller")).to_be_visible()
+    expect(desk.get_by_role("heading", name="Onbekend nummer")).to_be_visible()
     desk.get_by_text("Nieuwe klant", exact=True).click()
     desk.get_by_label("Naam", exact=True).fill("Half een naam")
     search = desk.get_by_role("searchbox", name="Zoek een klant of zaak")
@@ -288,7 +288,7 @@ def test_whoever_rings_is_found_and_picked_by_keyboard_and_what_is_typed_stays(
     expect(search).to_have_value("hopp")
     expect(search).to_be_focused()
     desk.keyboard.press("ArrowDown")
-    found = desk.get_by_role("button", name="Dit is de beller: Grace Hopper, Zaak Z3")
+    found = desk.get_by_role("button", name="Dit is de klant: Grace Hopper, Zaak Z3")
     expect(found).to_be_focused()
     desk.locator(".card").evaluate("card => { card.dataset.old = '' }")
     office.tell_screen_pop(sid)
@@ -489,7 +489,7 @@ def test_after_a_customer_was_picked_no_other_button_has_the_focus(
     sid = office.call_in(settings, ADA)
     office.pick_up(sid)
     expect(desk.locator(".call-state")).to_contain_text("In gesprek")
-    pick = desk.get_by_role("button", name="Dit is de beller: Charles Babbage")
+    pick = desk.get_by_role("button", name="Dit is de klant: Charles Babbage")
     pick.focus()
     desk.keyboard.press("Enter")
     expect(desk.get_by_role("heading", name="Charles Babbage")).to_be_visible()
@@ -699,7 +699,7 @@ def test_on_a_telephone_a_call_comes_into_view_and_pulls_nobody_away_from_their_
     expect(bar).to_contain_text("Ada Lovelace · Zaak Z1")
     expect(time).to_be_focused()
     expect(time).to_be_in_viewport()
-    bar.get_by_role("button", name="Naar deze beller").click()
+    bar.get_by_role("button", name="Naar dit gesprek").click()
 
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_in_viewport()
     expect(desk.locator("#call")).to_be_focused()

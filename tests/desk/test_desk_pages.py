@@ -161,7 +161,7 @@ def test_another_caller_is_chosen_in_other_words_than_another_case(
 
     card = anna.get(f"/desk/calls/{sid}/card").text
 
-    assert 'aria-label="Dit is de beller: Bob Babbage"' in card
+    assert 'aria-label="Dit is de klant: Bob Babbage"' in card
     assert 'aria-label="Het gaat over deze zaak: Zaak Z2"' in card
 
 
@@ -187,7 +187,7 @@ def test_nobody_is_picked_who_is_not_there_nor_a_case_of_somebody_else(
     status, answer = ask(anna, f"/desk/calls/{sid}/pick", **picked)
 
     assert status == 422
-    assert "hoort niet bij deze beller" in answer
+    assert "hoort niet bij dit gesprek" in answer
     assert 'data-name="Ada Lovelace"' in anna.get(f"/desk/calls/{sid}/card").text
 
 

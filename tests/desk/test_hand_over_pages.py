@@ -53,6 +53,8 @@ def test_both_screens_say_how_it_stands(flask_app: Flask, sid: str) -> None:
     token, brams = office.sign_in(anna, "anna@example.nl"), office.sign_in(bram, "bram@example.nl")
     here = f"/desk/calls/{sid}"
     assert "Laat de klant even wachten" in shown(anna, f"{here}/hand-over")
+    # Whoever is on the line may have been rung by us: then no word calls them a caller.
+    assert "beller" not in shown(anna, f"{here}/card").lower()
 
     found = posted(anna, token, f"{here}/colleagues", asked="burger")[1]
     assert found.index("Bram Jansen Burgerzaken · kan nu opnemen · kent dit dossier") < found.index("Carla")
@@ -68,6 +70,7 @@ def test_both_screens_say_how_it_stands(flask_app: Flask, sid: str) -> None:
     assert "Spoed" not in panel
     card = shown(bram, f"{here}/card")
     assert "Gaat over via Algemeen" in card
+    assert "De klant hoort hier niets van en gaat terug naar uw collega." in card
     theirs = shown(bram, f"{here}/hand-over")
     assert "Anna Jansen vraagt u erbij." in theirs
     assert "Spoed!" in theirs

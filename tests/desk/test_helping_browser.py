@@ -60,7 +60,7 @@ def test_who_listens_is_seen_and_who_is_shouted_at_is_helped(
 
     # By keyboard alone: the key opens it, Enter says yes.
     anna.keyboard.press("Alt+x")
-    warn = anna.locator(".protect").get_by_role("button", name="Waarschuw de beller")
+    warn = anna.locator(".protect").get_by_role("button", name="Waarschuw de klant")
     expect(warn).to_be_visible()
     warn.focus()
     anna.keyboard.press("Enter")

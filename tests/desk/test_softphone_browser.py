@@ -479,7 +479,7 @@ def test_a_callback_that_the_board_asks_for_rings_at_the_desk_with_its_card(desk
     expect(desk.locator("#telephone")).to_contain_text("u bent te horen zodra die opneemt")
     town.phonebox.endpoint(KATHERINE).answer()
     expect(desk.locator(".call-state")).to_contain_text("In gesprek")
-    expect(desk.locator("#telephone")).to_contain_text("De beller hoort u")
+    expect(desk.locator("#telephone")).to_contain_text("De klant hoort u")
     desk.keyboard.press("Alt+o")
     expect(desk.locator("#telephone")).to_be_hidden()
     assert desk.evaluate("() => window.sameAsBefore")
@@ -528,7 +528,7 @@ def test_a_call_that_rings_out_of_sight_is_named_and_one_press_away(desks: Desks
     desk.evaluate("() => scrollBy(0, 300)")
     expect(desk.locator("#telephone-who")).to_contain_text("Ada Lovelace · ")
     expect(desk.locator("#telephone-who")).to_be_visible()
-    desk.get_by_role("button", name="Naar deze beller").click()
+    desk.get_by_role("button", name="Naar dit gesprek").click()
 
     expect(desk.get_by_role("heading", name="Ada Lovelace")).to_be_in_viewport()
 

@@ -361,7 +361,7 @@ def test_of_a_number_that_thirty_share_the_likeliest_of_all_come_first(
 
     html = anna.get(f"/desk/calls/{sid}/card").text
 
-    others = re.findall(r'aria-label="Dit is de beller: (Huurder \d+)"', html)
+    others = re.findall(r'aria-label="Dit is de klant: (Huurder \d+)"', html)
     assert 'data-name="Huurder 38"' in html, "as the call was decided"
     assert others[:2] == ["Huurder 39", "Huurder 37"]
     assert "Er horen nog meer klanten bij dit nummer" in seen(html)

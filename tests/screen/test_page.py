@@ -195,7 +195,7 @@ def test_the_customer_stops_it_and_nothing_opens_it_again_but_the_agent(
     assert replay.client.get("/b/state").json == {"state": "over"}
     assert replay.client.get("/b/events").status_code == 204
     assert replay.post(link).status_code == 410
-    assert "De beller stopte" in anna.panel()
+    assert "De klant stopte" in anna.panel()
     replay.type(anna.code())
     assert "Zaak Z1" in replay.get().text
 

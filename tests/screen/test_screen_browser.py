@@ -122,5 +122,5 @@ def test_both_see_what_the_other_does(
     bare.get_by_role("button", name="Stop met meekijken").click()
     plain.close()
     expect(telephone.get_by_role("heading", name="Deze pagina is er niet meer")).to_be_visible()
-    expect(panel).to_contain_text("De beller stopte het meekijken")
+    expect(panel).to_contain_text("De klant stopte het meekijken")
     assert complaints == []

@@ -290,7 +290,7 @@ def test_the_agent_presses_at_their_desk(abusive: Line, client: FlaskClient) -> 
         email = office.user(session, "anna")
     office.sign_in(client, email)
     page = client.get(f"/desk?call={abusive.sid}")
-    assert "Waarschuw de beller" in page.text
+    assert "Waarschuw de klant" in page.text
 
     form = {"csrf": office.token_in(page.text), "step": "warn"}
     client.post(f"/desk/calls/{abusive.sid}/protect", data=form)
@@ -298,4 +298,4 @@ def test_the_agent_presses_at_their_desk(abusive: Line, client: FlaskClient) -> 
     assert "Beëindig dit gesprek netjes" in page.text
     client.post(f"/desk/calls/{abusive.sid}/protect", data=form | {"step": "end"})
 
-    assert "U spreekt deze beller niet meer" in client.get(f"/desk?call={abusive.sid}").text
+    assert "U spreekt deze klant niet meer" in client.get(f"/desk?call={abusive.sid}").text

@@ -16,11 +16,12 @@ export function announce(text) {
   requestAnimationFrame(() => { announcer.textContent = text; });
 }
 
-export function ringing(call, isCallback) {
+/** `ringsFor` is what the card says that it rings for. */
+export function ringing(call, ringsFor) {
   if (document.hidden && "Notification" in window && Notification.permission === "granted") {
     shown?.close();
     // Whoever walks past reads it too: no name, no number.
-    shown = new Notification(words(isCallback ? "notify_callback" : "notify_title"), { body: words("notify_body"), tag: call, requireInteraction: true });
+    shown = new Notification(words(`notify_${ringsFor}`), { body: words("notify_body"), tag: call, requireInteraction: true });
     shown.addEventListener("click", () => { window.focus(); shown?.close(); });
   }
   const calm = matchMedia("(prefers-reduced-motion: reduce)").matches;
