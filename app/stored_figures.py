@@ -1,12 +1,14 @@
-"""How much of everything does the database hold? Counted when a monitor asks, from indexes alone.
+"""How much of everything is there, and was there ever? Read when a monitor asks.
+
+What goes on is counted from indexes that hold nothing else; of what is over there are tallies, so that it
+costs the same after a million calls (records/tallies.py).
 
 Each figure is had or missing by itself: one that could not be counted in time says so, and costs no other.
 """
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import Any
 
 from prometheus_client.core import (
     CounterMetricFamily,
@@ -15,7 +17,7 @@ from prometheus_client.core import (
     Metric,
 )
 from prometheus_client.registry import Collector
-from sqlalchemy import ColumnElement, case, extract, func, select
+from sqlalchemy import case, func, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
@@ -24,15 +26,14 @@ from app.clock import utcnow
 from app.forgetting import counting
 from app.outgoing import outbox
 from app.promises import caps
-from app.records.calls import IS_ENDED, IS_LIVE, Call, CallState
+from app.records.calls import IS_LIVE, Call, CallState
 from app.records.jobs import CarrierLook
 from app.records.outgoing import Outbox
 from app.records.privacy import Erasure
-from app.records.promises import IS_KEPT, Promise
+from app.records.promises import IS_OWED, Promise
+from app.records.tallies import LATENESS, LATER, Figure, Tally
 
 ANSWER_SECONDS = 1.0
-# Up to so many seconds late; on time is 0.
-LATENESS = (0, 60, 300, 900, 3600, 4 * 3600, 24 * 3600)
 
 
 def _outbox(session: Session) -> Iterator[Metric]:
@@ -60,44 +61,70 @@ def _carrier(session: Session) -> Iterator[Metric]:
 
 
 def _promises(session: Session) -> Iterator[Metric]:
-    promises = GaugeMetricFamily("rechtdoor_promises", "Promises by state.", labels=["state"])
-    for state, count in session.execute(select(Promise.state, func.count()).group_by(Promise.state)):
+    counted = _counted(session, Figure.PROMISE_FINISHED, Figure.PROMISE_TAKEN_BACK, Figure.PROMISE_BROKEN)
+    promises = GaugeMetricFamily(
+        "rechtdoor_promises",
+        "Promises by state: how many are owed, and how many ever came to an end.",
+        labels=["state"],
+    )
+    owed = select(Promise.state, func.count()).where(IS_OWED).group_by(Promise.state)
+    for state, count in session.execute(owed):
         promises.add_metric([state], count)
+    finished = counted[Figure.PROMISE_FINISHED]
+    for ended, count in _still(finished, counted[Figure.PROMISE_TAKEN_BACK]):
+        promises.add_metric([ended], count)
     yield promises
-    broken = session.scalar(select(func.count()).select_from(Promise).where(Promise.broken_at.is_not(None)))
+    about = "How often promises came to an end, by state; an end that was taken back stays counted."
+    yield _counter("rechtdoor_promises_finished", about, "state", finished)
     about = "Promises whose time passed, whatever became of them since."
-    yield _gauge("rechtdoor_promises_broken", about, broken or 0)
+    yield _gauge("rechtdoor_promises_broken", about, sum(counted[Figure.PROMISE_BROKEN].values()))
 
 
 def _lateness(session: Session) -> Iterator[Metric]:
-    seconds: ColumnElement[Any] = extract("epoch", Promise.finished_at) - extract("epoch", Promise.due_at)
-    late = select(seconds.label("seconds")).where(IS_KEPT, Promise.finished_at > Promise.due_at).subquery()
-    limits = [(late.c.seconds <= limit, place) for place, limit in enumerate(LATENESS)]
-    bucket = case(*limits, else_=len(LATENESS))
-    counted = select(bucket, func.count(), func.sum(late.c.seconds)).group_by(bucket)
-    found = {place: (count, float(total)) for place, count, total in session.execute(counted)}
-    all_kept = session.scalar(select(func.count()).select_from(Promise).where(IS_KEPT)) or 0
-    # In time were all but those.
-    so_far = all_kept - sum(count for count, _ in found.values())
+    kept = _counted(session, Figure.PROMISE_KEPT)[Figure.PROMISE_KEPT]
+    so_far = 0
     buckets = []
-    for place, limit in enumerate([*(str(float(limit)) for limit in LATENESS), "+Inf"]):
-        so_far += found.get(place, (0, 0.0))[0]
+    for label, limit in [*((str(limit), str(float(limit))) for limit in LATENESS), (LATER, "+Inf")]:
+        so_far += kept.get(label, 0)
         buckets.append((limit, float(so_far)))
+    late = select(func.sum(Tally.seconds)).where(Tally.figure == Figure.PROMISE_KEPT)
     histogram = HistogramMetricFamily(
-        "rechtdoor_promises_kept_late_seconds", "How late kept promises were kept; 0 is on time."
+        "rechtdoor_promises_kept_late_seconds", "How late promises were kept, each time; 0 is on time."
     )
-    histogram.add_metric([], buckets, sum(total for _, total in found.values()))
+    histogram.add_metric([], buckets, session.scalar(late) or 0.0)
     yield histogram
 
 
 def _calls(session: Session) -> Iterator[Metric]:
-    calls = GaugeMetricFamily("rechtdoor_calls", "Calls by state and outcome.", labels=["state", "outcome"])
+    counted = _counted(session, Figure.CALL_ENDED, Figure.CALL_CORRECTED)
+    calls = GaugeMetricFamily(
+        "rechtdoor_calls",
+        "Calls by state and outcome: how many go on, and how many ever ended.",
+        labels=["state", "outcome"],
+    )
     for state, count in session.execute(select(Call.state, func.count()).where(IS_LIVE).group_by(Call.state)):
         calls.add_metric([state, ""], count)
-    ended = select(Call.outcome, func.count()).where(IS_ENDED).group_by(Call.outcome)
-    for outcome, count in session.execute(ended):
-        calls.add_metric([CallState.ENDED, outcome or ""], count)
+    ended = counted[Figure.CALL_ENDED]
+    for outcome, count in _still(ended, counted[Figure.CALL_CORRECTED]):
+        calls.add_metric([CallState.ENDED, outcome], count)
     yield calls
+    about = "How often calls ended, by outcome; an outcome that was corrected stays counted."
+    yield _counter("rechtdoor_calls_ended", about, "outcome", ended)
+
+
+def _counted(session: Session, *figures: Figure) -> dict[Figure, dict[str, int]]:
+    """Return how often each of these ever happened, by its label."""
+    wanted = select(Tally.figure, Tally.label, func.sum(Tally.times)).where(Tally.figure.in_(figures))
+    found: dict[Figure, dict[str, int]] = {figure: {} for figure in figures}
+    for figure, label, times in session.execute(wanted.group_by(Tally.figure, Tally.label)):
+        found[Figure(figure)][label] = int(times)
+    return found
+
+
+def _still(came: Mapping[str, int], went: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """Yield of how many each is still true."""
+    for label, times in sorted(came.items()):
+        yield label, times - went.get(label, 0)
 
 
 def _caps(session: Session) -> Iterator[Metric]:
@@ -113,6 +140,13 @@ def _caps(session: Session) -> Iterator[Metric]:
 
 def _gauge(name: str, about: str, value: float) -> Metric:
     return GaugeMetricFamily(name, about, value=value)
+
+
+def _counter(name: str, about: str, label: str, counted: Mapping[str, int]) -> Metric:
+    counter = CounterMetricFamily(name, about, labels=[label])
+    for value, times in sorted(counted.items()):
+        counter.add_metric([value], times)
+    return counter
 
 
 def _forgotten(session: Session) -> Iterator[Metric]:

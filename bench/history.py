@@ -73,6 +73,14 @@ def fill(url: str, calls: int, now: datetime) -> House:
     return house
 
 
+# What a worker has made of the tallies long since: a few lines of many.
+_ADD_UP = (
+    "CREATE TEMPORARY TABLE sums AS SELECT figure, label, sum(times) AS times, sum(seconds) AS seconds "
+    "FROM tallies GROUP BY figure, label",
+    "DELETE FROM tallies",
+    "INSERT INTO tallies (figure, label, times, seconds) SELECT * FROM sums",
+    "DROP TABLE sums",
+)
 # What lies behind, apart from who works and lives there.
 EVENTS = frozenset(
     "calls call_steps promises promise_events promise_attempts recordings messages outbox desk_events".split()
@@ -88,6 +96,7 @@ def statements(
         if only is None or table in only:
             quoted = ", ".join(f'"{name}"' for name in columns)
             yield f"INSERT INTO {table} ({quoted}) SELECT {', '.join(columns.values())} FROM {rows} AS n"
+    yield from _ADD_UP
 
 
 def _tables(house: House, sql: _Sql) -> dict[str, dict[str, str]]:

@@ -8,7 +8,7 @@ from urllib.parse import unquote
 import pytest
 from flask.testing import FlaskClient
 from prometheus_client.parser import text_string_to_metric_families
-from sqlalchemy import text
+from sqlalchemy import delete, text
 from werkzeug.test import EnvironBuilder, run_wsgi_app
 
 from app import db
@@ -62,6 +62,17 @@ def test_what_was_kept_how_late_and_what_was_broken_can_be_read(client: FlaskCli
     assert late_buckets == [1, 1, 2, 2]
     assert read["rechtdoor_promises_kept_late_seconds_sum", ""] == 12 * 60
     assert read["rechtdoor_outbox_waiting", ""] == 1
+
+    with db.transaction() as session:
+        taken_back = session.get_one(Promise, late.id)
+        ledger.take_back(session, taken_back, "promise_machine", taken_back.due_at, {})
+        session.execute(delete(Promise).where(Promise.id == in_time.id))
+
+    read = metrics(client)
+    assert (read["rechtdoor_promises", "kept"], read["rechtdoor_promises", "broken"]) == (1, 2)
+    assert read["rechtdoor_promises_broken", ""] == 2
+    assert read["rechtdoor_promises_finished_total", "kept"] == 2, "no count falls, whatever becomes of it"
+    assert read["rechtdoor_promises_kept_late_seconds_count", ""] == 2
 
 
 def test_without_any_promise_the_figures_are_zero(client: FlaskClient) -> None:
@@ -150,15 +161,33 @@ def test_calls_are_counted_by_state_and_outcome(client: FlaskClient) -> None:
                 )
             )
 
-    told = client.get("/metrics").text
+    assert calls_counted(client) == {("ended", "talked"): 2, ("ended", "promised"): 1, ("talking", ""): 1}
 
-    counted = {
+    with db.transaction() as session:
+        session.get_one(Call, "CA3").outcome = Outcome.TALKED  # as a late word of the carrier's has it
+        ends = session.get_one(Call, "CA4")
+        ends.state, ends.outcome = CallState.ENDED, Outcome.TALKED
+    with db.transaction() as session:
+        session.get_one(Call, "CA1").outcome = Outcome.REFUSED
+        session.flush()
+        session.rollback()
+    with db.transaction() as session:
+        session.execute(delete(Call).where(Call.sid != "CA4"))  # they were kept for long enough
+
+    assert calls_counted(client) == {("ended", "talked"): 4, ("ended", "promised"): 0}
+    read = metrics(client)
+    assert read["rechtdoor_calls_ended_total", "talked"] == 4
+    assert read["rechtdoor_calls_ended_total", "promised"] == 1, "no count falls, whatever becomes of it"
+    assert ("rechtdoor_calls_ended_total", "refused") not in read
+
+
+def calls_counted(client: FlaskClient) -> dict[tuple[str, str], float]:
+    return {
         (sample.labels["state"], sample.labels["outcome"]): sample.value
-        for family in text_string_to_metric_families(told)
+        for family in text_string_to_metric_families(client.get("/metrics").text)
         for sample in family.samples
         if sample.name == "rechtdoor_calls"
     }
-    assert counted == {("ended", "talked"): 2, ("ended", "promised"): 1, ("talking", ""): 1}
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ NEVER = {
     # Told once more, however late, a message must do nothing again; it holds the carrier's name of it alone.
     "messages_heard": "twice",
     "carrier_looks": "one_row",
+    "tallies": "sums",
 }
 
 

@@ -31,6 +31,7 @@ from app.jobs import (
     retention,
     rooms,
     sweep,
+    tallying,
     thanks,
     topics,
     waiting,
@@ -250,6 +251,7 @@ class Timetable:
                 Way.QUEUED, topics.learn, lambda moments: topic_store.learning_due(), every_seconds=3.0
             ),
             "heard": Job(Way.QUEUED, lambda: about.work_off(utcnow()), every_seconds=60.0),
+            "tallies": Job(Way.QUEUED, tallying.add_up, lambda moments: tallying.many(), every_seconds=10.0),
             "audit_head": Job(Way.QUEUED, audit.tell_head, every_seconds=AN_HOUR),
             "seals": Job(Way.QUEUED, self._seal_anew, every_seconds=AN_HOUR),
             "old": Job(Way.QUEUED, lambda: retention.forget_old(self.keep, utcnow()), every_seconds=AN_HOUR),

@@ -22,6 +22,7 @@ from app.records import (  # noqa: F401  # imported for their tables alone
     protections,
     rules,
     screen,
+    tallies,
     tokens,
     topics,
     trials,

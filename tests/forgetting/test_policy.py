@@ -169,7 +169,7 @@ NOT_THEIRS = {
     *("topics", "topic_examples", "topic_synonyms", "topic_revision", "topic_fits"),
     "screen_choices",  # what a team can put on a customer's screen
     *("carrier_looks", "workers_seen", "text_refusals"),
-    *("erasures", "forgotten_days"),  # name nobody
+    *("erasures", "forgotten_days", "tallies"),  # name nobody
     # Who looked at them is asked of the log itself: GET /consultations.
     *("audit_pending", "audit_entries", "audit_subjects", "audit_keys", "audit_head"),
     *("causes", "team_answers"),  # what our teams write for everybody
