@@ -31,10 +31,11 @@ from sqlalchemy.engine.interfaces import DBAPIConnection, Dialect
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
-from sqlalchemy.pool import ConnectionPoolEntry, Pool
+from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator
 
+from app.lane import Lane
 from config import without_pooler
 
 CONNECT_SECONDS = 2  # the least that libpq accepts; the webhook's own deadline is shorter
@@ -176,7 +177,9 @@ class Database:
         self._patient_sessions = sessionmaker(self._patient, expire_on_commit=False)
         self._reading = self._readers(self.engine)
         self._patient_reading = self._readers(self._patient)
-        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._lane: Lane | None = None
+        if not self.is_sqlite and not self._is_pooled:
+            self._lane = Lane(_of_calls_alone(url, OF_A_LOAD if patient else OF_A_CALL).connect)
 
     def _readers(self, engine: Engine) -> sessionmaker[Session]:
         if self.is_sqlite:
@@ -216,11 +219,7 @@ class Database:
 
         On PostgreSQL each statement is a transaction of its own; on SQLite and behind a pooler all are one.
         """
-        with (
-            self.engine.begin()
-            if self.is_sqlite or self._is_pooled
-            else self._autocommit.connect() as connection
-        ):
+        with self.engine.begin() if self._lane is None else self._lane.taken() as connection:
             yield connection
 
     def empty_log(self) -> bool:
@@ -248,6 +247,8 @@ class Database:
         return [self.engine.pool, self._patient.pool]
 
     def dispose(self) -> None:
+        if self._lane is not None:
+            self._lane.close()
         self.engine.dispose()
         self._patient.dispose()
 
@@ -319,19 +320,30 @@ def _pooled_engine(url: str, patience: Patience, pool_size: int, max_overflow: i
 
 
 def _postgres_engine(url: str, patience: Patience, pool_size: int, max_overflow: int) -> Engine:
-    options = "-c synchronous_commit=on -c timezone=UTC"
-    if patience.statement_milliseconds is not None:
-        options += f" -c statement_timeout={patience.statement_milliseconds}"
-    if patience.lock_milliseconds is not None:
-        options += f" -c lock_timeout={patience.lock_milliseconds}"
     return create_engine(
         url,
         pool_size=pool_size,
         max_overflow=max_overflow,
         pool_timeout=patience.connection_seconds,
         pool_use_lifo=True,
-        connect_args=_CONNECT | {"options": options, "prepare_threshold": 5},
+        connect_args=_connect_args(patience),
     )
+
+
+def _of_calls_alone(url: str, patience: Patience) -> Engine:
+    """Return an engine that keeps no connection by itself, each always in autocommit: see Lane."""
+    return create_engine(
+        url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=_connect_args(patience)
+    )
+
+
+def _connect_args(patience: Patience) -> dict[str, Any]:
+    options = "-c synchronous_commit=on -c timezone=UTC"
+    if patience.statement_milliseconds is not None:
+        options += f" -c statement_timeout={patience.statement_milliseconds}"
+    if patience.lock_milliseconds is not None:
+        options += f" -c lock_timeout={patience.lock_milliseconds}"
+    return _CONNECT | {"options": options, "prepare_threshold": 5}
 
 
 _PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY")

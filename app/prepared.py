@@ -1,7 +1,8 @@
 """How is a statement sent past the ORM? Built once, and guarded writes of several rows in one round trip."""
 
+import re
 from collections import namedtuple
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -24,6 +25,10 @@ from sqlalchemy.engine.interfaces import Dialect
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import visitors
 
+from app.lane import straight
+
+_PLACE = re.compile(r"%\((\w+)\)s|%%")
+
 
 class Prepared:
     """A statement that runs on every call: its text and what its values go through are worked out once.
@@ -43,15 +48,25 @@ class Prepared:
     def rows(self, connection: Connection, parameters: Mapping[str, Any]) -> list[Any]:
         """Run it; return named tuples. Raises SQLAlchemy's errors."""
         form = self._form(connection.dialect)
+        short_way = straight(connection)
+        try:
+            if short_way is not None:
+                return short_way.rows(form.numbered, form.in_order(parameters), self._read_by(form))
+            return self._by_cursor(connection, form, parameters)
+        except connection.dialect.loaded_dbapi.Error as error:
+            raise _wrapped(error, form.text, connection) from error
+
+    def _by_cursor(self, connection: Connection, form: "_Form", parameters: Mapping[str, Any]) -> list[Any]:
         cursor = connection.connection.cursor()
         try:
             cursor.execute(form.text, form.bound(parameters))
             found = cursor.fetchall() if self._returns_rows else []
-        except connection.dialect.loaded_dbapi.Error as error:
-            raise _wrapped(error, form.text, connection) from error
         finally:
             cursor.close()
-        return [self._as_row(form.read(row)) for row in found]
+        return list(map(self._read_by(form), found))
+
+    def _read_by(self, form: "_Form") -> Callable[[Sequence[Any]], Any]:
+        return lambda row: self._as_row(form.read(row))
 
     def as_sent(self, dialect: Dialect, parameters: Mapping[str, Any]) -> tuple[str, Any]:
         """Return the text and the values that a database is sent."""
@@ -90,11 +105,31 @@ class _Form:
             if (convert := column.type.dialect_impl(dialect).result_processor(dialect, None))
         ]
 
+        self._names: list[str] = []
+        self.numbered = _PLACE.sub(self._number, self.text)  # as libpq takes it: $1, $2, …
+
+    def _number(self, place: re.Match[str]) -> str:
+        if place[1] is None:
+            return "%"
+        if place[1] not in self._names:
+            self._names.append(place[1])
+        return f"${self._names.index(place[1]) + 1}"
+
+    def in_order(self, parameters: Mapping[str, Any]) -> list[Any]:
+        """Return the values for `numbered`."""
+        values = self._converted(parameters)
+        return [values[name] for name in self._names]
+
     def bound(self, parameters: Mapping[str, Any]) -> Any:
+        """Return the values for `text`."""
+        values = self._converted(parameters)
+        return values if self._order is None else [values[name] for name in self._order]
+
+    def _converted(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         values = {**self._constant, **parameters}
         for name, convert in self._to_database.items():
             values[name] = convert(values[name])
-        return values if self._order is None else [values[name] for name in self._order]
+        return values
 
     def read(self, row: Sequence[Any]) -> list[Any]:
         values = list(row)

@@ -72,6 +72,9 @@ def _warm_up(entrance: Entrance) -> None:
         with db.reading() as session:
             asked = AskedCall.model_validate({"from": "0612345678"})
             simulation.simulate(session, asked, now=now, deployment=entrance.deployment)
+        nobody = incoming_calls.IncomingCall("", "", "")
+        with db.at_once() as connection:
+            incoming_calls.look_up(connection, nobody, now, entrance.deployment)
         twiml.farewell(said=[], language=language)
     except (SQLAlchemyError, OSError) as error:
         log.warning("could not make ready", extra={"error": type(error).__name__})
