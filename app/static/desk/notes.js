@@ -1,6 +1,6 @@
 // Is what the agent writes never lost? Notes save themselves, are tried again, and outlive a reload.
 
-import { ask, desk, words } from "./page.js";
+import { ask, desk, post, words } from "./page.js";
 import { watchSuggested } from "./suggested.js";
 
 const PAUSE_MILLISECONDS = 700;
@@ -115,7 +115,7 @@ async function promise(form, button) {
   const body = new URLSearchParams({ due_at: button.value, own_time: button.value ? "" : form.elements.own_time.value });
   button.disabled = true;
   try {
-    const response = await ask(button.formAction, { method: "POST", body });
+    const response = await post(button.formAction, body);
     const { words: done, title, detail } = await response.json();
     says.textContent = done ?? [title, detail].filter(Boolean).join(" ");
     says.classList.toggle("warning", !response.ok);

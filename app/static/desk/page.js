@@ -46,8 +46,34 @@ async function renewToken() {
 
 /** Send a form as its pressed button would, and return the answer. */
 export function send(form, button) {
+  // What is filled in now is meant, whatever the form says once it is its turn.
   const body = new URLSearchParams(new FormData(form, button));
-  return ask(form.action, { method: "POST", body });
+  return post(button?.hasAttribute("formaction") ? button.formAction : form.action, body);
+}
+
+// A server that says nothing holds up what is pressed next for so long.
+const LONGEST_POST_MILLISECONDS = 20_000;
+const posting = new Map(); // about what -> the answer to what was pressed last
+
+/**
+ * Have the server do something. What was pressed before about the same call, promise, or about the agent has been
+ * answered by then: of two presses the later one stands, and requests that are on their way together know no order.
+ */
+export function post(address, body) {
+  const [, , what, which] = new URL(address, location.href).pathname.split("/");
+  const about = which ? `${what}/${which}` : "";
+  const before = posting.get(about) ?? Promise.resolve();
+  const answer = before.then(() => {
+    const signal = AbortSignal.timeout(LONGEST_POST_MILLISECONDS);
+    return ask(address, { method: "POST", body, signal });
+  });
+  // Whoever pressed hears of what went wrong; what comes next only waits for it.
+  const done = answer.then(() => {}, () => {});
+  posting.set(about, done);
+  done.then(() => {
+    if (posting.get(about) === done) posting.delete(about);
+  });
+  return answer;
 }
 
 // Answers may overtake each other: each is as of the moment in which it was asked for.

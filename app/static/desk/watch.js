@@ -1,7 +1,7 @@
 // What a supervisor oversees, at their desk: looked at again every few seconds, and pressed without leaving the page.
 
 import { announce } from "./signals.js";
-import { ask, isNewest, news, place, send, words } from "./page.js";
+import { isNewest, news, place, send, words } from "./page.js";
 
 const EVERY_MILLISECONDS = 4000;
 const watched = document.querySelector("#watch");
@@ -23,9 +23,7 @@ async function press(event) {
   event.preventDefault();
   const button = event.submitter;
   try {
-    const address = button?.hasAttribute("formaction") ? button.formAction : form.action;
-    const body = new URLSearchParams(new FormData(form, button));
-    const response = address === form.action ? await send(form, button) : await ask(address, { method: "POST", body });
+    const response = await send(form, button);
     if (response.ok) {
       const html = await response.text();
       isNewest(watched);
