@@ -6,11 +6,13 @@ carrier is harmless when it is asked twice.
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from sqlalchemy import Select, select, update
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from app import db
@@ -33,6 +35,8 @@ from app.voice.room_plan import Change, HangUp, MoveIn, RingIn
 log = logging.getLogger(__name__)
 
 HELD_FOR = timedelta(seconds=6)
+# What kept a keeper from its work, as somebody who held the call for long, is soon over.
+AFTER_FAILURE = timedelta(seconds=1)
 WHILE_UNDER_WAY = timedelta(seconds=2)
 WHILE_SETTLED = timedelta(seconds=15)
 # In a row, before the room is looked at again in its time.
@@ -43,8 +47,8 @@ FOLLOWS_WITHIN = timedelta(seconds=1.5)
 OPENS_WITHIN = timedelta(seconds=6)
 # What was read may be older than news that came meanwhile.
 READ_IS_OLD = timedelta(seconds=1)
-# A ring that brought no news for so long is over.
-RING_IS_OVER = timedelta(seconds=handing_over.RING_SECONDS + 15)
+# A ring that is over so long by its own time, and brought no news, is over.
+NEWS_OF_RING_WITHIN = timedelta(seconds=15)
 # Without a word this long, nobody is in it.
 GIVEN_UP_AFTER = timedelta(hours=4, minutes=10)
 
@@ -66,8 +70,10 @@ def keep_due(
         try:
             _Keeper(carrier, deployment, sid, clock).keep()
         except Exception:
-            # The others are kept all the same, and this one again in its time.
+            # The others are kept all the same, and this one again in a moment: somebody may wait in it.
             log.exception("a room could not be kept", extra={"call_sid": sid})
+            with suppress(SQLAlchemyError):
+                _take_again(sid, clock() + AFTER_FAILURE)
         kept += 1
     return kept
 
@@ -81,6 +87,16 @@ def _take(now: datetime) -> str | None:
             .values(look_at=now + HELD_FOR)
             .returning(CallRoom.call_sid),
             execution_options={"synchronize_session": False},
+        )
+
+
+def _take_again(sid: str, at: datetime) -> None:
+    with db.transaction() as session:
+        session.execute(
+            update(CallRoom)
+            .where(CallRoom.call_sid == sid, CallRoom.look_at > at)
+            .values(look_at=at)
+            .execution_options(synchronize_session=False)
         )
 
 
@@ -235,7 +251,10 @@ class _Keeper:
         """A room that didn't come about, and a ring of which no news came, are over."""
         for leg in legs.of_call(session, self.sid):
             is_rung = leg.answered_at is None and leg.left_at is None
-            if is_rung and now - leg.added_at > RING_IS_OVER:
+            if not is_rung:
+                continue
+            rings_for = handing_over.rings_for(session, call, leg.number)
+            if now - leg.added_at > rings_for + NEWS_OF_RING_WITHIN:
                 rooms.not_taken(session, call, leg.number, StepOutcome.NO_ANSWER, now, self.deployment)
         rows = legs.of_call(session, self.sid)
         nobody_came = not any(leg.joined_at for leg in rows) and now - room.opened_at > OPENS_WITHIN
@@ -331,6 +350,7 @@ class _Keeper:
             leg.asked_at = self.clock()
             agent = session.get_one(Agent, leg.agent)
             to, line = f"client:{agent.key}", call.line
+            rings_for = handing_over.rings_for(session, call, number)
             if step.endpoint == "phone":
                 to = agent.rings_on or ""
             known = {"call_sid": call.sid, "case": call.case, "customer": call.customer}
@@ -342,7 +362,7 @@ class _Keeper:
                 from_=line,
                 url=self._url(name, number, what),
                 status_url=self._url(name, number, "ring"),
-                ring_seconds=handing_over.RING_SECONDS,
+                ring_seconds=int(rings_for.total_seconds()),
             )
         except CarrierError:
             with db.transaction() as session:

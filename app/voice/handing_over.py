@@ -28,8 +28,8 @@ from app.voice import hand_over, legs, owing
 from app.voice.hand_over import Action, Event, State
 from app.voice.held import advance, facts_of, is_talking, send_on, tell_desk
 
-RING_SECONDS = 25
-LEASE = timedelta(seconds=RING_SECONDS + 20)
+# Beyond its ring a reservation lasts as long as a yes on an ordinary phone, and late news, may take.
+BEYOND_RING = timedelta(seconds=20)
 LONGEST_WHY = 300
 # One sign of life is late: somebody who is to have the customer alone again must be there.
 FIRST_LIVES = timedelta(seconds=7)
@@ -87,6 +87,15 @@ def begin(
     return _begun(session, call, agent, wish, _Second(second, told, team, number), now, deployment)
 
 
+def rings_for(session: Session, call: Call, number: int | None = None) -> timedelta:
+    """Return how long whoever is asked along is rung: as any colleague, by the rule that the call follows.
+
+    `number`: that of the step that has them rung; without, of the one in which the call is.
+    """
+    step = session.get_one(CallStep, (call.sid, call.step if number is None else number))
+    return timedelta(seconds=rules.of_step(session, step, call.rule_version).ladder.colleague_ring_seconds)
+
+
 def must_be_theirs(session: Session, call: Call, agent: str) -> None:
     """Raise NotNow unless the agent speaks with the customer of this call now."""
     if not is_talking(session, call):
@@ -118,12 +127,13 @@ def _reserve(
     apart = [one for one in candidates if _is_apart(session, call, one)]
     if named is not None and apart:
         raise NotNow("colleague_apart", name=named.name)
+    lease = rings_for(session, call) + BEYOND_RING
     for one in candidates:
         if one in apart:
             continue
         if _standing(one, now) != presence.Reachability.FREE:
             continue
-        told = presence.reserve(session, one.key, call.sid, number, now, LEASE)
+        told = presence.reserve(session, one.key, call.sid, number, now, lease)
         if told is not None:
             return one, told, None if named is not None else wish.to
     if named is None:

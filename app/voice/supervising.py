@@ -5,7 +5,7 @@ along with the request to ring them. How each side is to stand, legs.py says; th
 """
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import select
@@ -22,10 +22,8 @@ from app.records.legs import CallLeg, LegRole
 from app.routing import reading
 from app.routing.decision import Ring, next_step
 from app.routing.ladder import First, FirstKind
-from app.voice import held, legs
+from app.voice import handing_over, held, legs
 from app.voice import steps as call_steps
-
-RING_LEASE = timedelta(seconds=45)
 
 
 class Mode(StrEnum):
@@ -93,7 +91,8 @@ def oversees(session: Session, supervisor: str, agent: str | None, team: str | N
 def _reserved(session: Session, call: Call, supervisor: str, agent: str, now: datetime) -> int:
     """Take the supervisor for it, and write down where they are rung; return the number of that step."""
     number = legs.next_number(session, call.sid)
-    told = presence.reserve(session, supervisor, call.sid, number, now, RING_LEASE, at_their_wish=True)
+    lease = handing_over.rings_for(session, call) + handing_over.BEYOND_RING
+    told = presence.reserve(session, supervisor, call.sid, number, now, lease, at_their_wish=True)
     if told is None:
         raise NotNow("supervise_busy")
     status = session.get_one(Presence, supervisor, populate_existing=True)

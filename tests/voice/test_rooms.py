@@ -1,8 +1,9 @@
 """What becomes of a conversation that is handed over? Told by the carrier's requests, and its silences."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -14,11 +15,13 @@ from app.admin.call_story import story_of
 from app.carrier.rest import Carrier
 from app.deployment import Deployment
 from app.errors import NotNow
+from app.jobs import rooms as rooms_job
 from app.records.agents import Activity, DeskEvent, Presence
 from app.records.callers import Case, Contact, Direction
-from app.records.calls import Call, CallState, Outcome
-from app.records.legs import HandOver, HandOverKind, HandOverOutcome, HandOverPhase
+from app.records.calls import Call, CallState, CallStep, Outcome
+from app.records.legs import CallRoom, HandOver, HandOverKind, HandOverOutcome, HandOverPhase
 from app.records.promises import AttemptOutcome, Promise, PromiseAttempt, PromiseState
+from app.routing import rules
 from app.voice import handing_over, holding
 from app.voice.hand_over import Event
 from app.voice.handing_over import Wish
@@ -241,6 +244,24 @@ def test_a_colleague_who_does_not_come_changes_nothing(
     talk.settle()
 
     assert (stored(talk).outcome, talk.lives) == (Outcome.TALKED, set())
+
+
+@only("came in")
+def test_a_colleague_is_rung_for_as_long_as_the_rule_of_the_call_says(talk: Exchange) -> None:
+    with db.transaction() as session:
+        call = session.get_one(Call, talk.sid)
+        step = session.get_one(CallStep, (call.sid, call.step))
+        ladder = rules.of_step(session, step, call.rule_version).ladder
+        step.parameters = replace(ladder, colleague_ring_seconds=90).as_json()
+    begins(talk)
+    assert talk.fake.placed[-1]["Timeout"] == "90"
+
+    talk.settle(later=100)
+    assert row(talk).phase == HandOverPhase.RINGING, "it may be picked up yet"
+    talk.settle(later=10)
+
+    # No news ever came of it.
+    assert row(talk).outcome == HandOverOutcome.RETURNED
 
 
 def test_a_voicemail_is_asked_for_a_yes_and_hears_nobody(talk: Exchange) -> None:
@@ -514,6 +535,22 @@ def test_nobody_hangs_up_on_who_is_on_hold(talk: Exchange) -> None:
         call = session.get_one(Call, talk.customers)
     assert (call.state, call.bridged_to) == (CallState.RINGING, None)
     assert talk.customers in talk.lives
+
+
+@only("came in")
+def test_a_keeper_that_could_not_do_its_work_comes_back_in_a_moment(talk: Exchange) -> None:
+    begins(talk)
+    now = datetime.now(UTC)
+    with db.transaction() as session:
+        session.execute(update(CallRoom).values(look_at=now))
+    a_fault_of_ours = cast(Carrier, object())
+
+    rooms_job.keep_due(a_fault_of_ours, Deployment.of(talk.settings), now)
+
+    with db.reading() as session:
+        look_at = session.scalars(select(CallRoom.look_at)).one()
+    assert look_at is not None
+    assert look_at - now < timedelta(seconds=3)
 
 
 def test_who_hangs_up_on_the_way_into_the_room_is_not_waited_for(talk: Exchange, fake: FakeCarrier) -> None:
