@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped]
 from playwright.sync_api import Page, Request, Route, expect
 from twilio.rest import Client
 
@@ -15,6 +14,7 @@ from phonebox.client import Phonebox, running
 from phonebox.network.calls import CallStatus, HungUpBy
 from phonebox.network.messages import MessageStatus
 from phonebox.settings import DEVELOPMENT_ACCOUNT_SID, DEVELOPMENT_AUTH_TOKEN
+from tests.axe import violations
 from tests.phonebox.scripted import App, OtherHost
 
 PHONEBOX = Path(__file__).parents[2] / "phonebox"
@@ -365,12 +365,7 @@ def test_the_page_can_be_used_by_everybody(
     telephone.locator("#log summary").last.click()
     telephone.locator("#recent summary").click()
 
-    found = (
-        Axe()
-        .run(telephone, options={"rules": {"label-content-name-mismatch": {"enabled": True}}})
-        .response["violations"]
-    )
-    assert [f"{each['id']}: {[node['html'] for node in each['nodes']]}" for each in found] == []
+    assert violations(telephone, also=["label-content-name-mismatch"]) == []
 
 
 TALKS = """() => {
