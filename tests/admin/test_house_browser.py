@@ -41,11 +41,8 @@ def url(flask_app: Flask, free_port: int) -> Iterator[str]:
 
 
 def sign_in(page: Page, url: str, language: str = "nl") -> None:
-    page.goto(f"{url}/login")
-    page.locator("[name=email]").fill("admin@example.nl")
-    page.locator("[name=password]").fill(office.PASSWORD)
-    page.keyboard.press("Enter")
-    page.wait_for_url(f"{url}/admin")
+    office.let_in(page, url, "admin@example.nl")
+    page.goto(f"{url}/admin")
     if language == "en":
         with page.expect_navigation():
             page.get_by_role("button", name="English").click()

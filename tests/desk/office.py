@@ -12,6 +12,7 @@ import flask
 import uvicorn
 from flask import Flask
 from flask.testing import FlaskClient
+from playwright.sync_api import Page
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
@@ -34,6 +35,8 @@ from config import Settings
 from tests import factories
 
 PASSWORD = "een zin die niemand raadt"
+# Which application answers at an address, while it does.
+_SERVED: dict[str, Flask] = {}
 
 
 def user(
@@ -106,6 +109,16 @@ def sign_in(client: FlaskClient, email: str) -> str:
         return str(cookie.setdefault("csrf", "a token of this session"))
 
 
+def let_in(page: Page, url: str, email: str) -> None:
+    """Let a browser's page in at the address that `serving` gave, as whoever showed their password is."""
+    visitor = _SERVED[url].test_client()
+    sign_in(visitor, email)
+    name = _SERVED[url].config["SESSION_COOKIE_NAME"]
+    cookie = visitor.get_cookie(name)
+    assert cookie
+    page.context.add_cookies([{"name": name, "value": cookie.value, "url": url, "httpOnly": True}])
+
+
 def call_in(settings: Settings, from_: str, sid: str = "", to: str = factories.LINE) -> str:
     """Let a call come in, as the webhook does; return its sid."""
     sid = sid or "CA" + secrets.token_hex(16)
@@ -167,8 +180,11 @@ def serving(
         while not server.started:
             assert thread.is_alive(), "the server did not start"
             time.sleep(0.01)
-        yield f"http://127.0.0.1:{port}"
+        address = f"http://127.0.0.1:{port}"
+        _SERVED[address] = app
+        yield address
     finally:
+        _SERVED.pop(f"http://127.0.0.1:{port}", None)
         if application.hub:
             application.hub.close_soon()
         if screen:
