@@ -182,6 +182,8 @@ class Guarded:
     def __init__(self, update: Update, rows: Sequence[Rows]) -> None:
         """`update` returns one column; its parameters must not be named `row…`."""
         self._rows = rows
+        # What each row's columns are called among the values of the one statement.
+        self._names = [{name: f"row{place}_{name}" for name in one.columns} for place, one in enumerate(rows)]
         for one in rows:
             _require_all(one)
         taken = update.cte("taken")
@@ -203,12 +205,13 @@ class Guarded:
     ) -> Any | None:
         """Return what the UPDATE returned; None when it found no row, and then nothing was written.
 
-        `rows` hold the values in the order that was given to the constructor. Raises IntegrityError when
-        one of them stands already.
+        `rows` hold the values in the order that was given to the constructor, and may hold more. Raises
+        IntegrityError when one of them stands already.
         """
         values = dict(parameters)
-        for place, row in enumerate(rows):
-            values |= {f"row{place}_{name}": value for name, value in row.items()}
+        for names, row in zip(self._names, rows, strict=True):
+            for name, called in names.items():
+                values[called] = row[name]
         if connection.dialect.name == "postgresql":
             found = self._together.rows(connection, values)
             return found[0][0] if found else None

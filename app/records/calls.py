@@ -1,5 +1,6 @@
 """What happened on the telephone? Calls, the steps of their way, promises, what was asked and answered."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -126,6 +127,35 @@ class Call(Base):
     # From then on it names nobody; see app/forgetting.
     forgotten_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
+
+@dataclass
+class NewCall:
+    """A call that comes in, before it stands in the table: for what a row costs that is never added."""
+
+    sid: str
+    remote_e164: str | None
+    line: str
+    attestation: str
+    customer: str | None
+    case: str | None
+    owner: str | None
+    language: str
+    rule_version: int
+    created_at: datetime
+    state: CallState = CallState.RINGING
+    said: list[dict[str, Any]] = field(default_factory=list)
+    step: int = 0
+    heard: dict[str, Any] | None = None
+    waiting_for_agent: str | None = None
+    waiting_for_team: str | None = None
+    waiting_since: datetime | None = None
+
+    def row(self) -> Call:
+        """Return it as a row of the table."""
+        return Call(**vars(self))
+
+
+AnyCall = Call | NewCall
 
 # As the indexes have it.
 IS_ENDED: ColumnElement[bool] = Call.state == CallState.ENDED

@@ -1,7 +1,7 @@
 """Which state of a call may follow which? One table; late news is noted by whoever brings it, not applied."""
 
 from app.errors import InvalidTransition
-from app.records.calls import Call, CallState, Outcome
+from app.records.calls import AnyCall, Call, CallState, Outcome
 
 _S = CallState
 
@@ -17,7 +17,7 @@ FOLLOWS: dict[CallState, frozenset[CallState]] = {
 }
 
 
-def move(call: Call, state: CallState) -> None:
+def move(call: AnyCall, state: CallState) -> None:
     """Raises InvalidTransition when what is known of the call already rules it out."""
     if state not in FOLLOWS[CallState(call.state)]:
         raise InvalidTransition(f"a call that is {call.state} can't become {state}")

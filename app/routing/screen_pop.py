@@ -3,7 +3,7 @@
 from typing import Any
 
 from app.callers.recognition import KnownCustomer
-from app.records.calls import Call
+from app.records.calls import AnyCall
 from app.routing.facts import Facts
 from app.speech.machines import sounds_recorded
 
@@ -17,13 +17,13 @@ def is_verified(attestation: str) -> bool:
     return attestation == FULL_ATTESTATION
 
 
-def parameters(call: Call) -> dict[str, str]:
+def parameters(call: AnyCall) -> dict[str, str]:
     """Return what a softphone is told along with the call, so that the pop works when the stream is late."""
     known = {"call_sid": call.sid, "case": call.case, "customer": call.customer}
     return {name: value for name, value in known.items() if value}
 
 
-def screen_pop(call: Call, facts: Facts, *, reason: str, ring_expected: bool) -> dict[str, Any]:
+def screen_pop(call: AnyCall, facts: Facts, *, reason: str, ring_expected: bool) -> dict[str, Any]:
     """Return the `screen_pop` event's data for one agent; `reason` in that agent's language."""
     case = facts.caller.case
     last = facts.last_contact

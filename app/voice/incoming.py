@@ -14,7 +14,7 @@ from app.deployment import Deployment
 from app.lines import places
 from app.promises import recordings
 from app.records import lifecycle
-from app.records.calls import Call, CallState, CallStep, Inbox, Outcome, StepKind
+from app.records.calls import Call, CallState, CallStep, Inbox, NewCall, Outcome, StepKind
 from app.routing import reading
 from app.routing.facts import Facts
 from app.voice import ending, steps
@@ -62,7 +62,7 @@ def answer(
         # Whoever is about to ring them, or has begun to since that was read, is free to take their call.
         outcome.give_way(session, known.e164, now)
     facts = reading.complete(session, known.facts, known.incoming.sid, now)
-    return advance(session, replace(known, facts=facts).call(now), facts, before, now, deployment)
+    return advance(session, replace(known, facts=facts).call(now).row(), facts, before, now, deployment)
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,10 @@ class Known:
     e164: str | None  # None for a caller whom no number identifies
     facts: Facts
 
-    def call(self, now: datetime) -> Call:
-        """Return the row of the call, which stands in no table yet."""
+    def call(self, now: datetime) -> NewCall:
+        """Return the call, which stands in no table yet."""
         customer, case = self.facts.caller.customer, self.facts.caller.case
-        return Call(
+        return NewCall(
             sid=self.incoming.sid,
             remote_e164=self.e164,
             line=self.line,
@@ -86,11 +86,8 @@ class Known:
             case=case.key if case else None,
             owner=self.facts.owner,
             language=self.facts.language,
-            state=CallState.RINGING,
             rule_version=self.facts.rules.version,
-            said=[],
             created_at=now,
-            step=0,
         )
 
 
@@ -115,7 +112,7 @@ def _look_up_all(session: Session, incoming: IncomingCall, now: datetime, deploy
 
 def note_missed(session: Session, incoming: IncomingCall, now: datetime, deployment: Deployment) -> None:
     """Write down a call that ended without our ever having answered it; its caller is owed a callback."""
-    call = _look_up_all(session, incoming, now, deployment).call(now)
+    call = _look_up_all(session, incoming, now, deployment).call(now).row()
     session.add(call)
     session.flush()
     ending.finish(session, call, now, deployment)
@@ -129,7 +126,7 @@ def note_degraded(
     reason: str = "degraded",
 ) -> None:
     """Write down a call that was answered while the database was gone; the carrier tells how it ended."""
-    call = _look_up_all(session, incoming, now, deployment).call(now)
+    call = _look_up_all(session, incoming, now, deployment).call(now).row()
     call.step = 1
     # Whatever was said after the tone: should news of it be lost, the carrier is asked.
     call.recording_asked_at = now

@@ -20,7 +20,16 @@ from app.prepared import Guarded, Rows
 from app.records import lifecycle
 from app.records.agents import DeskEvent
 from app.records.audit import AuditPending
-from app.records.calls import Call, CallState, CallStep, Inbox, StepKind, StepOutcome
+from app.records.calls import (
+    AnyCall,
+    Call,
+    CallState,
+    CallStep,
+    Inbox,
+    NewCall,
+    StepKind,
+    StepOutcome,
+)
 from app.routing import heard, kept, resolving, screen_pop, sentences
 from app.routing.decision import Ask, AskForNumber, MakePromise, Ring, Step, Wait, needs_others, next_step
 from app.routing.facts import Facts
@@ -35,7 +44,7 @@ RING_KINDS = frozenset({StepKind.OWNER, StepKind.COLLEAGUE, StepKind.TEAM})
 
 
 def situation(
-    call: Call, facts: Facts, steps: Sequence[CallStep], now: datetime, *, may_ring: bool | None = None
+    call: AnyCall, facts: Facts, steps: Sequence[CallStep], now: datetime, *, may_ring: bool | None = None
 ) -> Situation:
     """Return everything that the decision may depend on, at this moment of the call.
 
@@ -59,7 +68,7 @@ def situation(
     )
 
 
-def _as_rung(step: CallStep, call: Call) -> StepKind:
+def _as_rung(step: CallStep, call: AnyCall) -> StepKind:
     """Return as what somebody was rung, as far as the ladder goes.
 
     Who was asked into a conversation was a colleague; who rang the customer back was whose case it is, or
@@ -92,7 +101,7 @@ def steps_of(session: Session, sid: str) -> Sequence[CallStep]:
 
 
 def ring_at_once(
-    connection: Connection, call: Call, facts: Facts, now: datetime, deployment: Deployment
+    connection: Connection, call: NewCall, facts: Facts, now: datetime, deployment: Deployment
 ) -> "Rung | None":
     """Take the first step of a new call, if its owner can be rung at once: one statement, all or nothing.
 
@@ -148,24 +157,24 @@ def ring_chosen(
 # --- what is written of a step ------------------------------------------------------------------------
 
 
-def _begun(call: Call, facts: Facts, known: Situation, step: Step) -> CallStep:
-    """Return the row of the call's next step."""
-    return CallStep(
-        call_sid=call.sid,
-        number=call.step + 1,
-        kind=step.kind,
-        agent=getattr(step, "agent", None),
-        team=getattr(step, "team", None),
-        reason=step.reason.code,
-        reason_values=_plain(step.reason),
-        endpoint=step.endpoint.kind if isinstance(step, Ring) else "",
-        started_at=known.now,
-        declined_why="",
-        rule_version=known.resolved.version,
-        rule=known.resolved.rule,
-        parameters=known.ladder.as_json(),
-        situation=kept.situation_as_json(known),
-    )
+def _begun(call: AnyCall, known: Situation, step: Step) -> dict[str, Any]:
+    """Return the columns of the call's next step."""
+    return {
+        "call_sid": call.sid,
+        "number": call.step + 1,
+        "kind": step.kind,
+        "agent": getattr(step, "agent", None),
+        "team": getattr(step, "team", None),
+        "reason": step.reason.code,
+        "reason_values": _plain(step.reason),
+        "endpoint": step.endpoint.kind if isinstance(step, Ring) else "",
+        "started_at": known.now,
+        "declined_why": "",
+        "rule_version": known.resolved.version,
+        "rule": known.resolved.rule,
+        "parameters": known.ladder.as_json(),
+        "situation": kept.situation_as_json(known),
+    }
 
 
 def _spoken(step: Step, facts: Facts, known: Situation, *, is_first: bool) -> list[str]:
@@ -222,15 +231,15 @@ class Rung:
 
 
 def _ring(
-    connection: Connection, call: Call, facts: Facts, known: Situation, step: Ring, deployment: Deployment
+    connection: Connection, call: AnyCall, facts: Facts, known: Situation, step: Ring, deployment: Deployment
 ) -> Rung | None:
     """Reserve the agent, and write the step, the screen-pop and the answer; None when somebody was quicker.
 
     A call that stands in no table yet is written along with them. When nothing is written the call is as it
     was, too.
     """
-    row, zone = _begun(call, facts, known, step), facts.line.calendar.timezone
-    said = _spoken(step, facts, known, is_first=row.number == 1)
+    number, zone = call.step + 1, facts.line.calendar.timezone
+    said = _spoken(step, facts, known, is_first=number == 1)
     why = sentences.to_agent(step.reason)
     reason = sentences.words(why, facts.agents[step.agent].language, zone, known.now, kind="reason")
     reply = twiml.ring(
@@ -241,41 +250,41 @@ def _ring(
         # The carrier refuses to pass on a number that it doesn't know; ours it does.
         caller_id=None if call.remote_e164 else call.line,
         parameters=screen_pop.parameters(call),
-        addresses=twiml.Addresses(deployment.public_url, call.sid, row.number),
+        addresses=twiml.Addresses(deployment.public_url, call.sid, number),
     )
     pop = screen_pop.screen_pop(call, facts, reason=reason, ring_expected=True)
     answered = {"call_sid": call.sid, "reply": reply, "created_at": known.now}
     rows: list[Mapping[str, Any]] = [
-        {name: getattr(row, name) for name in _OF_STEP},
-        answered | {"request": f"step/{row.number}"},
+        _begun(call, known, step),
+        answered | {"request": f"step/{number}"},
         {"agent": step.agent, "kind": "screen_pop", "data": pop, "created_at": known.now},
         audit.row_of_pop(step.agent, pop, known.now, call.remote_e164),
     ]
     rings = {
-        "step": row.number,
+        "step": number,
         "state": CallState.RINGING,
         "language": facts.language,
         "said": sentences.with_said(call.said, said, known.now),
     }
     statement = _RING
-    if row.number == 1:
+    if number == 1:
         statement = _FIRST_RING
         of_call = {name: rings[name] if name in rings else getattr(call, name) for name in _OF_CALL}
         rows = [of_call, *rows, answered | {"request": "incoming"}]
     lease = timedelta(seconds=step.seconds) + LEASE_SLACK
-    taking = presence.reserving(step.agent, call.sid, row.number, known.now, lease)
+    taking = presence.reserving(step.agent, call.sid, number, known.now, lease)
     waits_since = call.waiting_since if call.waiting_for_agent == step.agent else None
-    number = statement.write(connection, taking | {"waits_since": waits_since or _WAITS_FOR_NOBODY}, rows)
-    if number is None:
+    event = statement.write(connection, taking | {"waits_since": waits_since or _WAITS_FOR_NOBODY}, rows)
+    if event is None:
         return None
     lifecycle.move(call, CallState.RINGING)
     stop_waiting(call)
     for name, value in rings.items():
         setattr(call, name, value)
-    return Rung(reply, desk_events.bell(step.agent, number))
+    return Rung(reply, desk_events.bell(step.agent, event))
 
 
-def stop_waiting(call: Call) -> None:
+def stop_waiting(call: AnyCall) -> None:
     call.waiting_for_agent = call.waiting_for_team = call.waiting_since = None
 
 
@@ -285,7 +294,7 @@ def stop_waiting(call: Call) -> None:
 def _without_ring(
     session: Session, call: Call, facts: Facts, known: Situation, step: Step, deployment: Deployment
 ) -> bytes:
-    row = _begun(call, facts, known, step)
+    row = CallStep(**_begun(call, known, step))
     call.step, call.language = row.number, facts.language
     said = sentences.told(call, _spoken(step, facts, known, is_first=row.number == 1), known.now)
     session.add(call)
