@@ -23,6 +23,8 @@ IDENTITY = re.compile(r"[A-Za-z0-9_]+", re.ASCII)
 MAX_IDENTITY, MAX_IDENTITY_OF_TWILIO = 121, 256
 MAX_QUEUE_NAME = 64  # https://www.twilio.com/docs/voice/twiml/enqueue
 MAX_PARTICIPANT_LABEL = 128  # https://www.twilio.com/docs/voice/twiml/conference, error 16025
+# https://www.twilio.com/docs/api/errors/13330: entries between commas, and characters of each
+MAX_HINTS, MAX_HINT = 500, 100
 MAX_PARTICIPANTS = 250  # https://www.twilio.com/docs/voice/twiml/conference
 # https://www.twilio.com/docs/api/errors/13521: characters by who speaks, and the whole URL-encoded.
 MAX_SAID = {"Google": 5000, "Polly": 3000, "Basic": 4096}
@@ -386,8 +388,14 @@ def _gather(node: _Node) -> Iterator[str]:
     # https://www.twilio.com/docs/voice/twiml/gather, speechModel: a combination that isn't there fails
     if model == "phone_call" and node.attributes.get("language", "").startswith("nl"):
         yield f"{node} speechModel phone_call knows no Dutch; experimental_conversations does"
-    if model.startswith("deepgram_") and node.attributes.get("speechTimeout") == "auto":
-        yield f"{node} speechTimeout should be a number beside a fixed speechModel"
+    # https://www.twilio.com/docs/api/errors/13328
+    if model != "default" and node.attributes.get("speechTimeout") == "auto":
+        yield f"{node} speechTimeout should be a number beside a speechModel"
+    hints = node.attributes.get("hints", "").split(",")
+    if len(hints) > MAX_HINTS:
+        yield f"{node} has {len(hints)} hints; {MAX_HINTS} are taken"
+    for hint in hints:
+        yield from _at_most(node, hint.strip(), "hint", MAX_HINT)
 
 
 def _record(node: _Node) -> Iterator[str]:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -19,6 +20,8 @@ KEYS = "0123456789*#"
 RECORD_SECONDS = 3600
 # Somebody who speaks after the tone speaks about this fast.
 CHARACTERS_PER_SECOND = 15
+# What `speechTimeout="auto"` takes for the end of a sentence; Twilio gives no figure.
+PAUSE_SECONDS = 1
 
 
 @dataclass
@@ -52,8 +55,6 @@ async def gather(on: Interpreter, verb: Element) -> Source | None:
         gathered = await _listen(on, verb, prompt)
     finally:
         on.leg.stop_listening()
-    if gathered.speech and (partial := verb.get("partialResultCallback")):
-        _tell_partial(on, partial, verb.get("partialResultCallbackMethod", "POST"), gathered.speech)
     if gathered.empty and not twiml.is_true(verb, "actionOnEmptyResult"):
         return None
     return on.action(verb, gathered.params(kinds))
@@ -73,8 +74,9 @@ async def _listen(on: Interpreter, verb: Element, prompt: Prompt) -> Gathered:
         if not first.done():
             return Gathered()
         heard = first.result()
+        speaking.cancel()  # whoever speaks or presses isn't spoken to any more
         if isinstance(heard, Spoken):
-            return Gathered(speech=heard.text, confidence=heard.confidence)
+            return await _more_words(on, verb, prompt, heard)
         return await _more_keys(on, verb, prompt, heard.digits)
     finally:
         for task in (speaking, first):
@@ -99,6 +101,37 @@ async def _within(leg: Leg, first: "asyncio.Future[Input]", seconds: float, spok
         waiting.cancel()
 
 
+async def _more_words(on: Interpreter, verb: Element, prompt: Prompt, heard: Spoken) -> Gathered:
+    """Listen on until the caller was silent for `speechTimeout`: what they say meanwhile belongs to it.
+
+    https://www.twilio.com/docs/voice/twiml/gather#speechtimeout
+    """
+    silence = _silence(verb)
+    gathered = Gathered(speech=heard.text, confidence=heard.confidence)
+    for number in count():
+        if partial := verb.get("partialResultCallback"):
+            method = verb.get("partialResultCallbackMethod", "POST")
+            _tell_partial(on, partial, method, gathered.speech, number)
+        coming = asyncio.ensure_future(prompt.inputs.get())
+        try:
+            await on.leg.attend(_within(on.leg, coming, silence, spoke=True))
+            more = coming.result() if coming.done() else None
+        finally:
+            coming.cancel()
+        if not isinstance(more, Spoken):
+            break
+        gathered.speech = f"{gathered.speech} {more.text}"
+        gathered.confidence = min(gathered.confidence, more.confidence)
+    return gathered
+
+
+def _silence(verb: Element) -> int:
+    """Return after how many seconds without a word a sentence is over."""
+    timeout = twiml.number(verb, "timeout", 5, 0, 600)
+    is_auto = verb.get("speechTimeout") == "auto"
+    return PAUSE_SECONDS if is_auto else twiml.number(verb, "speechTimeout", timeout, 0, 600)
+
+
 async def _more_keys(on: Interpreter, verb: Element, prompt: Prompt, keys: str) -> Gathered:
     """Collect keys until there are enough, the finishing one comes, or nobody presses any for a while."""
     wanted = twiml.number(verb, "numDigits", 0, 0, 1000)
@@ -121,14 +154,12 @@ async def _more_keys(on: Interpreter, verb: Element, prompt: Prompt, keys: str) 
         finally:
             coming.cancel()
         if isinstance(heard, Spoken):
-            if pressed:
-                return Gathered(digits=pressed)
-            return Gathered(speech=heard.text, confidence=heard.confidence)
+            return Gathered(digits=pressed) if pressed else await _more_words(on, verb, prompt, heard)
         keys = heard.digits
 
 
-def _tell_partial(on: Interpreter, url: str, method: str, speech: str) -> None:
-    params = {"StableSpeechResult": speech, "UnstableSpeechResult": "", "SequenceNumber": "0"}
+def _tell_partial(on: Interpreter, url: str, method: str, speech: str, number: int) -> None:
+    params = {"StableSpeechResult": speech, "UnstableSpeechResult": "", "SequenceNumber": str(number)}
     on.world.application.tell(on.leg, Fetch(on.resolve(url), method, params), "status")
 
 

@@ -123,6 +123,26 @@ def test_speech_can_be_followed_while_it_is_recognised(app: App, phone: Phonebox
     assert app.at("/partial")[0].form["StableSpeechResult"] == "Goedemorgen"
 
 
+def test_who_thinks_between_two_words_is_heard_out_and_the_prompt_is_quiet_meanwhile(
+    app: App, phone: Phonebox
+) -> None:
+    app.on(
+        "/voice/incoming",
+        f'<Gather input="speech" speechTimeout="40" action="/heard"><Say>{"Vraag? " * 300}</Say></Gather>',
+    )
+    app.on("/heard", "<Say>Dank u.</Say>")
+
+    call = phone.call_in(ADA, LINE)
+    call.wait("prompt")
+    call.say("Over mijn", seconds=0)
+    call.say("eh, parkeervergunning", seconds=0)
+    ended = call.wait("ended")
+
+    assert app.at("/heard")[0].form["SpeechResult"] == "Over mijn eh, parkeervergunning"
+    at = {one["text"]: one["at"] for one in ended["captions"]}
+    assert 40 <= at["Dank u."] - at["eh, parkeervergunning"] < 120, "after the silence, not after the prompt"
+
+
 def test_a_recording_ends_with_a_key_and_can_be_fetched(app: App, phone: Phonebox) -> None:
     app.on("/voice/incoming", '<Record action="/recorded" recordingStatusCallback="/ready" maxLength="60"/>')
     app.on("/recorded", "<Say>Dank u.</Say>")

@@ -50,7 +50,8 @@ GOOD: dict[str, Callable[[VoiceResponse], object]] = {
         input="speech",
         language="nl-NL",
         speech_model="experimental_conversations",
-        speech_timeout="auto",
+        speech_timeout=2,
+        hints=",".join(["een medewerker graag"] * 500),
         action="/said",
         action_on_empty_result=True,
     ).say("Waar kan ik u mee helpen?", language="nl-NL", voice="Google.nl-NL-Wavenet-A"),
@@ -245,6 +246,16 @@ BAD = [
         "a fixed model that waits by itself",
         '<Response><Gather action="/a" speechModel="deepgram_nova-2" speechTimeout="auto"/></Response>',
         "speechTimeout should be a number",
+    ),
+    (
+        "more hints than are taken",
+        f'<Response><Gather action="/a" hints="{",".join("a" * 501)}"/></Response>',
+        "has 501 hints",
+    ),
+    (
+        "a hint that is a story",
+        f'<Response><Gather action="/a" hints="b, {"a" * 101}"/></Response>',
+        "hint has 101",
     ),
     (
         "Dutch by an English voice",
