@@ -272,14 +272,13 @@ def ask_for_number(*, said: Sequence[str], language: str, action: str) -> bytes:
 # The silence after which an answer to the open question is over: whoever pauses to think is not cut short,
 # and whoever is done waits no longer than this.
 ANSWER_ENDS_AFTER_SECONDS = 2
-HINTS = (
-    "zaaknummer, dossiernummer, mijn naam is, postcode, huisnummer, een medewerker graag, paspoort,"
-    " rijbewijs, uitkering, vergunning, verhuizing, afval, parkeren, belasting, case number, postal code"
-)
 
 
-def ask_openly(*, said: Sequence[str], language: str, action: str) -> bytes:
-    """Ask what it is about, and listen from the first word on; silence is an answer, too."""
+def ask_openly(*, said: Sequence[str], language: str, action: str, hints: Sequence[str]) -> bytes:
+    """Ask what it is about, and listen from the first word on; silence is an answer, too.
+
+    `hints` are words and phrases that the recogniser is to expect, without a comma.
+    """
     response = VoiceResponse()
     voice, locale = VOICES[language]
     gather = response.gather(
@@ -290,7 +289,7 @@ def ask_openly(*, said: Sequence[str], language: str, action: str) -> bytes:
         speech_timeout=ANSWER_ENDS_AFTER_SECONDS,
         language=locale,
         speech_model=SPEECH_MODEL,
-        hints=HINTS,
+        hints=",".join(map(clean, hints)),
         action_on_empty_result=True,
     )
     gather.say(clean(" ".join(said)), voice=voice, language=locale)

@@ -36,6 +36,7 @@ from app.routing.facts import Facts
 from app.routing.ladder import Only
 from app.routing.sentences import Sentence
 from app.routing.situation import Situation, Tried
+from app.voice import hints
 from app.voice.owing import owe
 
 # How long after a ring should be over its reservation still holds: callbacks travel, and the carrier retries.
@@ -312,7 +313,10 @@ def _without_ring(
             lifecycle.move(call, CallState.PROMISING)
             reply = twiml.ask_for_number(said=said, language=call.language, action=addresses.of("number"))
         case Ask():
-            reply = twiml.ask_openly(said=said, language=call.language, action=addresses.of("asked"))
+            expected = hints.at_open_question(session, facts.line.team)
+            reply = twiml.ask_openly(
+                said=said, language=call.language, action=addresses.of("asked"), hints=expected
+            )
         case Ring():
             raise AssertionError("a ring is written with its reservation")
         case unknown:

@@ -18,7 +18,7 @@ from app.carrier.words import CARRIER_SAYS_ENDED, MOVED
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.errors import UnknownCall
-from app.routing import simulation
+from app.routing import simulation, understanding
 from app.routing.asked_call import AskedCall
 from app.voice import asking, held, last_word, prompts, protecting, rings, waiting
 from app.voice import incoming as incoming_calls
@@ -68,10 +68,13 @@ def start(app: Flask) -> None:
 def _warm_up(entrance: Entrance) -> None:
     """Go the way of a call without one; the first caller would wait for it otherwise."""
     now, language = utcnow(), entrance.settings.default_language
+    country = entrance.deployment.defaults.country
     try:
         with db.reading() as session:
             asked = AskedCall.model_validate({"from": "0612345678"})
             simulation.simulate(session, asked, now=now, deployment=entrance.deployment)
+            # What was learnt of topics takes a second to be read.
+            understanding.understand(session, "paspoort", language=language, country=country)
         nobody = incoming_calls.IncomingCall("", "", "")
         with db.at_once() as connection:
             incoming_calls.look_up(connection, nobody, now, entrance.deployment)
