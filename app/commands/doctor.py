@@ -33,6 +33,7 @@ from app.records.jobs import WorkerSeen
 from app.records.lines import Line
 from app.records.outgoing import Hook, Outbox
 from app.records.privacy import Erasure
+from app.screen import ways_in
 from config import Settings
 
 WORKER_SEEN_WITHIN = timedelta(seconds=20)
@@ -85,6 +86,7 @@ def _checks(settings: Settings, offline: bool) -> Iterator[tuple[str, Callable[[
     yield "mail", lambda: _mail(settings)
     yield "second factors", lambda: _second_factors(settings)
     yield "hooks", _hooks
+    yield "screen codes", lambda: _screen_codes(settings)
     yield "forgetting", _forgetting
     if settings.oidc is not None and not offline:
         yield "directory", lambda: _directory(settings)
@@ -308,6 +310,17 @@ def _hooks() -> str:
     if failing:
         raise Sick(f"nothing arrives at {', '.join(failing)}: flask --app wsgi hooks test ID")
     return f": {len(hooks)}"
+
+
+def _screen_codes(settings: Settings) -> str:
+    with db.reading() as session:
+        wrong = ways_in.wrong_lately(session, settings.secret_key, utcnow())
+    if wrong >= ways_in.ALARM_AT:
+        raise Sick(
+            f"{wrong} codes that are none were typed at /s within the hour, so somebody may be guessing; few "
+            "more are tried: let agents send a link instead, and look in the proxy's log who asks"
+        )
+    return f": {wrong} typed within the hour are none" if wrong else ""
 
 
 def _directory(settings: Settings) -> str:

@@ -146,6 +146,11 @@ def come_by_code(
     return _come(session, page, now)
 
 
+def wrong_lately(session: Session, key: str, now: datetime) -> int:
+    """Return how many codes that are none were typed within the last hour, from everywhere."""
+    return guessing.mistakes(session, Throttle.of_codes("", key).bounds[-1], now)
+
+
 def _raise_alarm(wrong: int) -> None:
     if wrong >= ALARM_AT and wrong % (ALARM_AT // 10) == 0:
         log.error("codes of the page beside a call are being guessed", extra={"wrong_in_an_hour": wrong})

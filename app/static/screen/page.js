@@ -31,7 +31,13 @@ function show(html) {
   }
   while (place.children.length > wanted.length) place.lastElementChild.remove();
   if (focused && !document.activeElement?.id) document.getElementById(focused)?.focus();
-  if (isNew) says.textContent = place.dataset.new;
+  if (isNew) announce(place.dataset.new);
+}
+
+/** Say it to who listens instead of looking, also when it is what was said last. */
+function announce(words) {
+  says.textContent = "";
+  setTimeout(() => { says.textContent = words; }, 50);
 }
 
 async function refresh(now) {
@@ -110,6 +116,11 @@ document.addEventListener("submit", (event) => {
   }
   says.textContent = place.dataset.sending;
   form.querySelector("button").disabled = true;
+});
+
+// Gone back to, a page out of the browser's memory shows what may be over, with a button that was pressed.
+addEventListener("pageshow", (event) => {
+  if (event.persisted) location.reload();
 });
 
 listen();
