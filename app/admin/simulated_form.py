@@ -36,6 +36,7 @@ class Form:
     before: str = ""
     promise: str = "none"
     promised_by: str = ""
+    heard: str = ""  # what they answer when they are asked what it is about
     presence: dict[str, str] = field(default_factory=dict)
     is_asked: bool = False
 
@@ -118,6 +119,7 @@ _TEXTS = (
         "calls",
         "last",
         "before",
+        "heard",
     ),
     *_OF_A_CASE,
 )

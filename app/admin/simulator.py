@@ -1,6 +1,7 @@
 """What would a caller hear? A page to try any caller, any moment, any presence, along any branch."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,6 +14,7 @@ from app import catalogue, web
 from app.admin import call_list, simulated_form
 from app.admin.simulated_form import Form
 from app.audit.log import What
+from app.callers.recognition import KnownCustomer
 from app.clock import utcnow
 from app.db import patient_reading, reading, transaction
 from app.deployment import Defaults, Deployment
@@ -22,8 +24,9 @@ from app.promises import ledger
 from app.records.agents import Agent, Role
 from app.records.calls import Call, CallStep
 from app.records.lines import Line
+from app.records.topics import Topic
 from app.routing import kept, simulation, starting, trials
-from app.routing.answers import Answer
+from app.routing.answers import Answer, AnswerKind
 from app.routing.asked_call import AskedCall, NotACall
 from app.routing.mistakes import Mistake
 from app.routing.rules import Rules, in_force
@@ -78,7 +81,9 @@ def _shown(said: Any) -> Shown:
     deployment = Deployment.of(current_app.config["SETTINGS"])
     shown = Shown(form, call=said.get("call", ""))
     try:
-        answers = _answers(said.get("answers", ""))
+        # From the form itself: what they answer, of whatever becomes of the rest nothing.
+        text = said.get("answers", "") or (str(AnswerKind.HEARD) if form.heard else "")
+        answers = _answers(text, form.heard)
         with reading() as session:
             rules = rules_of(session, draft=form.draft)
             if shown.call:
@@ -94,14 +99,17 @@ def _shown(said: Any) -> Shown:
                 start = starting.of(session, asked, rules, utcnow(), deployment)
                 _check_reach(session, asked, start)
             start = starting.with_answers(session, start, answers, utcnow(), deployment)
+            claimed = simulation.claims(start)
+            _check_claims(session, claimed)
             done = simulation.go(start, answers)
             shown.told = _told(session, done, [str(one) for one in answers])
             shown.told["rule_called"] = _called(rules, shown.told["rule"])
             # What was assumed is said, too: else whoever is rung after the last answer would pick up.
             walked = [str(one.answer) for one in done.way.steps] if answers else []
             frozen = starting.snapshot(start) | {"answers": walked}
-            shown.frozen = json.dumps(frozen, ensure_ascii=False)
-        if not shown.call and asked.number:
+            # What is saved or passed on names no customer.
+            shown.frozen = json.dumps(frozen, ensure_ascii=False) if not claimed else ""
+        if claimed or (not shown.call and asked.number):
             # Who they are is on the page.
             looked(What.CALL_TRIED, *simulation.whose(start))
     except NotACall as error:
@@ -127,10 +135,14 @@ def _label(name: str) -> str:
     return words(code_of) if code_of in catalogue.codes("simulate") else name
 
 
-def _answers(text: str) -> list[Answer]:
-    """Read what becomes of each step from an address; what is no answer is left to be assumed."""
+def _answers(text: str, words: str) -> list[Answer]:
+    """Read what becomes of each step from an address; what is no answer is left to be assumed.
+
+    `words` are those of a field of their own, which no address has.
+    """
+    said = Answer.of(f"{AnswerKind.HEARD}: {words}") or Answer(AnswerKind.HEARD)
     found = [Answer.of(one) for one in text.split(",") if one.strip()]
-    return [one for one in found if one is not None][:60]
+    return [said if one == Answer(AnswerKind.HEARD) else one for one in found if one is not None][:60]
 
 
 def _asked(session: Session, said: Any, form: Form, deployment: Deployment) -> AskedCall:
@@ -155,6 +167,14 @@ def _check_reach(session: Session, asked: AskedCall, start: Start) -> None:
         raise NotACall(Mistake("from", "simulate_not_yours"))
 
 
+def _check_claims(session: Session, claimed: Sequence[KnownCustomer]) -> None:
+    """Refuse words that name a customer of whose cases none is the reader's to see."""
+    seen = reach(session)
+    for customer in claimed:
+        if customer.cases and not any(seen.covers(case.team) for case in customer.cases):
+            raise NotACall(Mistake("heard", "simulate_not_yours"))
+
+
 def _recorded(session: Session, sid: str, rules: Rules, deployment: Deployment) -> Start:
     step = session.get(CallStep, (sid, 1), options=[undefer(CallStep.situation)])
     is_seen = session.scalar(select(Call.sid).where(Call.sid == sid, call_list.seen_by(reach(session))))
@@ -175,6 +195,9 @@ def _told(session: Session, done: Simulated, answers: list[str]) -> dict[str, An
     """Return what the page tells, with people's names and the way to each other branch."""
     told = done.as_json(web.language())
     told["names"] = ledger.names_of(session)
+    for step in told["steps"]:
+        topic = (step["understood"] or {}).get("topic")
+        step["topic"] = session.scalar(select(Topic.name).where(Topic.key == topic)) if topic else ""
     so_far: list[str] = []
     for step in told["steps"]:
         step["branches"] = [

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.audit import log as audit
 from app.audit.log import Subject
+from app.callers.recognition import KnownCustomer
 from app.deployment import Deployment
 from app.records.calls import Call, CallState
 from app.routing import heard, screen_pop, sentences, starting, walk
@@ -17,16 +18,23 @@ from app.routing.asked_call import AskedCall
 from app.routing.decision import MakePromise, Ring, Step, Wait
 from app.routing.rules import Rules
 from app.routing.sentences import Sentence
-from app.routing.starting import Start
+from app.routing.starting import MADE_UP, Start
 from app.routing.walk import Heard, Owes, Walked, Way
 
 Json = dict[str, Any]
 
 
+def claims(start: Start) -> list[KnownCustomer]:
+    """Return whom the caller says to be, by what was tried as an answer to the open question."""
+    return [facts.caller.customers[0] for facts in start.having_heard.values() if facts.is_claimed]
+
+
 def whose(start: Start) -> list[Subject]:
-    """Return whose data a call from a real number shows, as the audit log knows them."""
+    """Return whose data a call from a real number, or a claim, shows, as the audit log knows them."""
     seen = start.facts.caller
-    return [audit.customer(one.key) for one in seen.customers] or audit.person(None, seen.e164)
+    keys = dict.fromkeys(one.key for one in (*seen.customers, *claims(start)) if one.key != MADE_UP)
+    theirs = [audit.customer(key) for key in keys]
+    return theirs or audit.person(None, seen.e164)
 
 
 @dataclass(frozen=True)
@@ -74,6 +82,7 @@ class Simulated:
             and {"say": self._in_words([again], walked)[0], "at": [one.at for one in walked.again]},
             "answer": str(walked.answer),
             "assumed": walked.is_assumed,
+            "understood": self._understood(walked),
             "answers": [str(one) for one in walked.possible],
             "after": [
                 {"at": one.at, "say": words}
@@ -84,6 +93,15 @@ class Simulated:
             "owes": _owes(walked.owes),
             "ends_at": walked.ends_at,
         }
+
+    def _understood(self, walked: Walked) -> Json | None:
+        """Return what an answer to the open question was taken for, as a call keeps it."""
+        facts = self.start.having_heard.get(walked.answer.words) if walked.answer.words else None
+        if facts is None or facts.heard is None:
+            return None
+        said = facts.heard
+        told = {"taken_for": str(said.taken_for), "topic": said.topic, "team": said.team}
+        return told | {"customer": said.customer, "case": said.case}
 
     def _in_words(self, said: Sequence[Sentence | str], walked: Walked) -> list[str]:
         return heard.in_words(said, self.start.facts, walked.known.now)

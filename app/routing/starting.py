@@ -42,6 +42,9 @@ class Start:
     may_be_rung: bool
     # What is known after an answer to the open question, by its words.
     having_heard: Mapping[str, Facts] = field(default_factory=dict)
+    # Where people are, beside those who were read with the call: whom an answer leads to is read with it.
+    presence: Mapping[str, Reachability] = field(default_factory=dict)
+    others_are_there: bool = False
 
 
 def of(
@@ -65,7 +68,12 @@ def of(
     else:
         start = _of_made_up(session, asked.caller, line, at, now, rules, deployment)
     facts = _everybody_there(start.facts) if others_are_there else start.facts
-    return replace(start, facts=_placed(session, facts, asked.presence, now))
+    return replace(
+        start,
+        facts=_placed(session, facts, asked.presence, now),
+        presence=asked.presence,
+        others_are_there=others_are_there,
+    )
 
 
 def with_answers(
@@ -79,9 +87,18 @@ def with_answers(
         understood = understanding.understand(session, words, language=line.language, country=country)
         known = reading.having_heard(session, start.facts, understood.heard)
         facts = reading.complete(session, known, "", now)
-        # Whoever was placed somewhere stays there.
-        heard[words] = replace(facts, agents={**facts.agents, **start.facts.agents})
+        facts = _everybody_there(facts) if start.others_are_there else facts
+        facts = _placed(session, facts, start.presence, now)
+        heard[words] = replace(facts, agents={**facts.agents, **_as_at_first(start.facts, facts)})
     return replace(start, having_heard=heard)
+
+
+def _as_at_first(began: Facts, now_known: Facts) -> dict[str, AgentFacts]:
+    """Return those who were known as the call came in, as they were then, with what they know of it now."""
+    return {
+        key: replace(one, handled_at=now_known.agents[key].handled_at) if key in now_known.agents else one
+        for key, one in began.agents.items()
+    }
 
 
 def _line(session: Session, asked: str | None) -> str:

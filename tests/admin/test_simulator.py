@@ -16,10 +16,14 @@ from app.clock import utcnow
 from app.deployment import Defaults, Deployment
 from app.records.agents import Role
 from app.records.audit import AuditPending
+from app.records.callers import Customer
 from app.records.calls import Call
+from app.records.lines import Line as OurLine
+from app.records.topics import Topic
 from app.routing import last_week, publishing, starting
 from app.routing.asked_call import AskedCall
-from tests import town
+from app.topics import store
+from tests import factories, town
 from tests.desk import office
 from tests.factories import ADA, LINE
 from tests.telephone import Another
@@ -64,6 +68,43 @@ def test_another_branch_is_a_link_of_its_own(client: FlaskClient, token: str) ->
 
     assert "Eindigt bij een mens." in page.text
     assert 'value="freed,no_answer"' in page.text
+
+
+def test_what_a_sentence_leads_to_is_tried_in_the_form_and_in_the_step_and_stands_in_no_address(
+    client: FlaskClient, token: str
+) -> None:
+    with db.transaction() as session:
+        session.get_one(OurLine, LINE).asks = True
+        factories.agent(session, "dora", team="Afval", available=False)
+        factories.customer(session, "vries", name="Johanna de Vries")
+        factories.case(session, "Z-2026-0815", "vries", handled_by=("bram",))
+        words = ["afval", "container", "grofvuil", "vuilnis"]
+        row = Topic(
+            key="afval", name="Huisvuil", team="Afval", words=words, language="nl", changed_at=utcnow()
+        )
+        session.add(row)
+        store.changed(session)
+    unknown = {"kind": "unknown", "line": LINE, "p.dora": "available", "csrf": token}
+
+    page = client.post("/admin/simulate", data=unknown | {"heard": "mijn container, die met afval, is vol"})
+    text = unescape(page.text)
+    assert "Opgevat als onderwerp Huisvuil, van Afval." in text
+    assert "Dora Jansen wordt gebeld" in text, "she is there where the form says so"
+    asked = re.search(r'name="asked" value="([^"]*)"', page.text)
+    assert asked is not None
+
+    for said, told in (
+        ("Johanna de Vries, 1234 AB", "Opgevat als naam en postcode van een klant"),
+        ("een medewerker graag", "Daar is niets uit opgemaakt"),
+        ("", "zegt niets"),
+    ):
+        step = {"asked": unescape(asked[1]), "answers": "heard", "heard": said, "csrf": token}
+        page = client.post("/admin/simulate", data=step)
+        text = unescape(page.text)
+        assert told in text
+        assert ("Verwijzing naar dit gesprek" in text) is ("Vries" not in said), "nothing saved names anybody"
+        assert "wordt gebeld" in text
+    assert 'method="post"' in page.text.split('<ol class="way">')[0].rsplit("<form", 1)[1]
 
 
 def test_a_callers_number_never_stands_in_an_address(client: FlaskClient, token: str) -> None:
@@ -175,21 +216,27 @@ def test_a_supervisor_tries_no_caller_of_another_team(client: FlaskClient, anoth
     with db.transaction() as session:
         for team in ("Belastingen", "Burgerzaken"):
             office.user(session, None, Role.SUPERVISOR, email=f"{team.lower()}@example.nl", teams=[team])
+        session.get_one(OurLine, LINE).asks = True
+        session.get_one(Customer, "ada").name = "Ada Lovelace"
 
     def tries(team: str) -> list[bool]:
         token = office.sign_in(client, f"{team}@example.nl")
         form = {"kind": "number", "number": ADA, "line": LINE, "csrf": token}
+        claim = {"kind": "unknown", "line": LINE, "heard": "Ada Lovelace, 1234 AB", "csrf": token}
         pages = (
             client.post("/admin/simulate", data=form),
             client.get(f"/admin/simulate?call={call.sid}"),
+            client.post("/admin/simulate", data=claim),
         )
         return ["Anna Jansen wordt gebeld" in unescape(page.text) for page in pages]
 
-    assert tries("burgerzaken") == [True, True]
-    assert tries("belastingen") == [False, False]
+    assert tries("burgerzaken") == [True, True, True]
+    assert tries("belastingen") == [False, False, False]
     with db.reading() as session:
         looks = session.scalars(select(AuditPending).where(AuditPending.what == What.CALL_TRIED)).all()
-    assert [one.who for one in looks] == ["burgerzaken@example.nl"]
+    assert [one.who for one in looks] == ["burgerzaken@example.nl"] * 2, (
+        "whom a number, or what was said, names"
+    )
 
 
 def test_who_oversees_may_look_and_only_an_admin_saves(flask_app: Flask) -> None:
