@@ -30,6 +30,7 @@ from app.records.tokens import Noun, Scope
 from app.screen import choices, items, offering, pages, shown, uploads, ways_in
 from app.screen.choices import Written
 from app.screen.pages import Life
+from app.voice import call_control
 
 Work = Callable[[Session, str, datetime], object]  # the agent is whom the token acts for
 
@@ -121,9 +122,11 @@ def offer_screen(call_sid: str) -> ResponseReturnValue:
 
 
 def check_screen(call_sid: str) -> ResponseReturnValue:
-    return _do(
-        call_sid, lambda session, agent, now: pages.check(session, call_sid, agent, actor(), _life(), now)
-    )
+    def work(session: Session, agent: str, now: datetime) -> None:
+        pages.check(session, call_sid, agent, actor(), _life(), now)
+        call_control.note_checked(session, call_sid, agent, now)
+
+    return _do(call_sid, work)
 
 
 def stop_screen(call_sid: str) -> ResponseReturnValue:

@@ -21,7 +21,6 @@ from flask import (
     request,
 )
 from flask import session as visit
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import catalogue, web
@@ -38,7 +37,7 @@ from app.promises import choices, ledger, links, second_thoughts
 from app.promises.links import Change
 from app.records.agents import Agent
 from app.records.promises import OWED, Promise, PromiseState
-from app.routing import rules
+from app.routing import naming
 from app.routing.reading import line_of
 from config import Settings
 
@@ -116,9 +115,8 @@ def _room(promise: Promise) -> int:
 def _in_words(session: Session, promise: Promise, zone: ZoneInfo, language: str, now: datetime) -> str:
     """Say how it stands with the promise."""
     agent = session.get(Agent, promise.agent) if promise.agent else None
-    in_force = rules.of_version(session, session.scalar(select(rules.newest_version)))
     values = {"time": times.deadline(promise.due_at, now, zone, language)}
-    if agent is not None and in_force.ladder.speaks_names:
+    if agent is not None and naming.of_promise(session, promise):
         values["agent"] = agent.spoken_name
     if promise.state == PromiseState.WITHDRAWN and promise.finished_at is not None:
         values["time"] = times.written(promise.finished_at, zone, language)

@@ -5,8 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Select, or_, select, true
+from sqlalchemy import Row, Select, or_, select, true
 from sqlalchemy.orm import Session
 
 from app import db
@@ -115,12 +116,18 @@ def _waiters(session: Session) -> list[_Waiter]:
             team=row.Call.waiting_for_team,
             until=row.Call.waiting_since + _longest(row.Call, ladder),
             known=frozenset(known[row.Call.case] | {row.Call.owner}),
-            teams=frozenset({row.team, row.case_team, *others, *ladder.teams}) if row.team else None,
+            teams=_teams_of(row, *others, *ladder.teams) if row.team else None,
             left_out=frozenset(tried[row.sid] | {row.avoided_agent}),
         )
         for row in rows
         for ladder in (rules.of_step(session, row.CallStep, row.Call.rule_version).ladder,)
     ]
+
+
+def _teams_of(row: Row[Any], *named_by_rules: str) -> frozenset[str | None]:
+    """Return whose people may be rung for a waiting call: as candidates.teams_of()."""
+    of_topic = (row.Call.heard or {}).get("team")
+    return frozenset({row.team, row.case_team, of_topic, *named_by_rules})
 
 
 def _longest(call: Call, ladder: Ladder) -> timedelta:

@@ -10,7 +10,7 @@ from app.messages import messages
 from app.outgoing import outbox
 from app.records.agents import Agent
 from app.records.promises import OWED, Promise
-from app.routing import sentences
+from app.routing import naming, sentences
 from app.routing.sentences import Sentence
 
 
@@ -36,7 +36,8 @@ def _key(promise: Promise) -> str:
 
 def confirmation(session: Session, promise: Promise, zone: ZoneInfo, now: datetime) -> str:
     """Return who rings back and by when, in words that are harmless if a stranger reads them."""
-    agent = session.get(Agent, promise.agent) if promise.agent else None
+    may_be_named = promise.agent is not None and naming.of_promise(session, promise)
+    agent = session.get(Agent, promise.agent) if may_be_named else None
     values = {"time": ("before", promise.due_at)} | ({"agent": agent.spoken_name} if agent else {})
     sentence = Sentence("promise_message_by_agent" if agent else "promise_message", values)
     return sentences.words(sentence, promise.language, zone, now)

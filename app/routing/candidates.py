@@ -92,10 +92,12 @@ def teams_of(situation: Situation) -> list[str | None]:
 
 def busy_of_the_teams(situation: Situation) -> list[AgentFacts]:
     teams, case = teams_of(situation), situation.caller.case
+    # Nobody waits for the owner alone who only says to be somebody.
+    in_person = None if situation.is_claimed else situation.owner
     return [
         agent
         for agent in situation.agents.values()
-        if agent.key not in (situation.owner, case.avoided if case else None)
+        if agent.key not in (in_person, case.avoided if case else None)
         and agent.reachability in (Reachability.BUSY, Reachability.WRAPPING_UP)
         and (agent.team in teams or None in teams)
     ]

@@ -18,7 +18,7 @@ from app.routing.candidates import (
 )
 from app.routing.ladder import FirstKind, Only
 from app.routing.sentences import Sentence, name
-from app.routing.situation import AgentFacts, Situation, Tried
+from app.routing.situation import AgentFacts, Situation, Tried, answering_team
 
 # A ring shorter than this is over before anybody can reach for the telephone.
 LEAST_RING_SECONDS = 10
@@ -263,6 +263,9 @@ def _person(situation: Situation, agent: AgentFacts, so_far: _SoFar) -> Iterator
         step = replace(step, seconds=min(step.seconds, int(so_far.budget)))
     if isinstance(step, Ring) and step.seconds < LEAST_RING_SECONDS:
         step, why_not = None, Sentence("owner_out_of_reach", name(agent))
+    if situation.is_claimed and is_owner and not isinstance(step, Ring):
+        # Who only says to be somebody waits for no owner of theirs, and hears nothing of one.
+        return
     if step is None:
         # Of somebody for whom the caller never asked nothing need be said.
         if why_not is not None and is_owner:
@@ -347,7 +350,7 @@ def _why_named(situation: Situation) -> str:
 
 
 def _why_owner(situation: Situation) -> str:
-    if situation.heard is not None and situation.heard.is_claim:
+    if situation.is_claimed:
         return "owner_claimed"
     if situation.caller.promise and situation.caller.promise.agent == situation.owner:
         return "owner_promised"
@@ -459,8 +462,9 @@ def _promise(situation: Situation, why: str, say: tuple[Sentence, ...]) -> MakeP
     if not situation.can_be_rung_back:
         question = "ask_for_number" if situation.caller.e164 is None else "ask_for_other_number"
         return AskForNumber(agent, team, due_at, reason, (*say, Sentence(question)))
-    code = "promise_by_agent" if debtor else "promise"
-    values = (name(debtor) if debtor else {}) | {"time": ("before", due_at)}
+    is_named = debtor is not None and not situation.is_claimed
+    code = "promise_by_agent" if is_named else "promise"
+    values = (name(debtor) if debtor is not None and is_named else {}) | {"time": ("before", due_at)}
     return MakePromise(agent, team, due_at, reason, (*say, Sentence(code, values)))
 
 
@@ -478,11 +482,7 @@ def _refused(situation: Situation) -> MakePromise | AskForNumber:
 
 
 def _team_of(situation: Situation) -> str | None:
-    """Return whose it is what nobody has by name: the case's team, that of the topic, the line's."""
-    case, heard = situation.caller.case, situation.heard
-    if case is not None:
-        return case.team
-    return (heard.team if heard is not None else None) or situation.line.team
+    return answering_team(situation.caller, situation.heard, situation.line, situation.agents)
 
 
 def promised_by(situation: Situation) -> datetime:

@@ -10,7 +10,7 @@ from app.callers.recognition import Caller
 from app.catalogue import LANGUAGES, text
 from app.routing.resolving import looks_at, of_the_ladder, resolve
 from app.routing.rules import Looks, Rules
-from app.routing.situation import AgentFacts, Heard, LineFacts, Missed, Situation, Tried
+from app.routing.situation import AgentFacts, Heard, LineFacts, Missed, Situation, Tried, answering_team
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Facts:
     came_in_at: datetime | None = None  # None: now
     missed: Missed | None = None
     heard: Heard | None = None
+    is_owed_on_a_claim: bool = False  # what they are owed comes of a call in which they said to be somebody
     country: str = ""  # of the caller, where their number itself is not known any more
 
     @property
@@ -71,7 +72,7 @@ class Facts:
         if rules.in_use:
             resolved = resolve(rules, Situation(**values))
         # Who answers for whose matter is not said to a stranger who names it.
-        if not resolved.ladder.speaks_names or self.is_claimed:
+        if not resolved.ladder.speaks_names or self.names_nobody:
             values["agents"] = self.without_names()
         if not self._is_recent(resolved.ladder.look_back_days, now):
             values["owner"] = None
@@ -87,6 +88,11 @@ class Facts:
     def is_claimed(self) -> bool:
         """Whether the caller is known by what they said alone."""
         return self.heard is not None and self.heard.is_claim
+
+    @property
+    def names_nobody(self) -> bool:
+        """Whether no agent is named to the caller, whatever the rules say."""
+        return self.is_claimed or self.is_owed_on_a_claim
 
     def _values(self, now: datetime) -> dict[str, Any]:
         """Return what rules may ask about, as a situation has it."""
@@ -117,6 +123,11 @@ class Facts:
         """Who owes a callback to a caller who hung up unspoken: the owner; None, the team, once they left."""
         owner = self.agents.get(self.owner) if self.owner else None
         return owner.key if owner is not None and owner.reachability != Reachability.LEFT else None
+
+    @property
+    def team(self) -> str | None:
+        """Whose it is what nobody has by name."""
+        return answering_team(self.caller, self.heard, self.line, self.agents)
 
     def without_names(self) -> dict[str, AgentFacts]:
         """Leave the agents' names out of what is spoken."""

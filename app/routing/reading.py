@@ -17,6 +17,7 @@ from app.records.agents import Activity, Presence
 from app.records.callers import Contact
 from app.records.calls import Call
 from app.records.promises import AttemptOutcome, PromiseAttempt, PromiseState
+from app.routing import naming
 from app.routing import rules as rule_versions
 from app.routing.facts import Facts, LastContact
 from app.routing.situation import AgentFacts, Heard, LineFacts, Missed, TakenFor, goes_round
@@ -206,10 +207,17 @@ def complete(reader: Reader, known: Facts, sid: str, now: datetime) -> Facts:
         agents[owner] = _with_usual_length(connection, agents[owner], rows, now)
     if caller.promise is not None:
         agents = _with_way_made(connection, agents, caller.promise)
+    owed = caller.promise
     return replace(
         known,
         owner=owner if owner in agents else None,
         agents=agents,
+        is_owed_on_a_claim=(
+            owed is not None
+            and owed.customer is None
+            and not caller.is_known
+            and naming.is_only_said(connection, owed.id)
+        ),
         last_contact=last,
         calls_lately=calls_lately,
         calls_within=_calls_within(connection, case.key, looks.days, sid, now) if case else {},

@@ -73,6 +73,20 @@ class LineFacts:
     question: str = ""  # in the line's own words
 
 
+def answering_team(
+    caller: Caller, heard: Heard | None, line: LineFacts, agents: Mapping[str, AgentFacts]
+) -> str | None:
+    """Return whose it is what nobody has by name: the case's team, that of the topic, the line's.
+
+    A topic's team to which nobody belongs answers nothing.
+    """
+    if caller.case is not None:
+        return caller.case.team
+    topics = heard.team if heard is not None else None
+    is_there = any(one.team == topics and one.reachability != Reachability.LEFT for one in agents.values())
+    return topics if topics and is_there else line.team
+
+
 @dataclass(frozen=True)
 class Tried:
     """A step of this call that is over."""
@@ -120,9 +134,14 @@ class Situation:
         return self.came_in_at or self.now
 
     @property
+    def is_claimed(self) -> bool:
+        """Whether the caller is known by what they said alone."""
+        return self.heard is not None and self.heard.is_claim
+
+    @property
     def to_rules(self) -> "Situation":
         """The same as rules see it: of who says to be somebody, nothing is known."""
-        if self.heard is None or not self.heard.is_claim:
+        if not self.is_claimed:
             return self
         caller = replace(self.caller, customers=())
         return replace(self, caller=caller, owner=None, calls_lately=None, calls_within={}, heard=None)

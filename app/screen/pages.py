@@ -77,14 +77,14 @@ def made_for(session: Session, call: Call, agent: str, now: datetime) -> ScreenP
             checked_by="",
             stopped_by="",
         )
-        if (checked := _checked_on_card(session, call.sid)) is not None:
+        if (checked := checked_on_card(session, call.sid)) is not None:
             page.checked_at, page.checked_by = checked
         session.add(page)
         session.flush()
     return page
 
 
-def _checked_on_card(session: Session, call_sid: str) -> tuple[datetime, str] | None:
+def checked_on_card(session: Session, call_sid: str) -> tuple[datetime, str] | None:
     """Return when, and who of ours, had made sure who it is before there was a page."""
     found = session.execute(
         select(CallStep.checked_at, CallStep.agent)
@@ -131,6 +131,10 @@ def as_checked_on_card(session: Session, call_sid: str, agent: str, now: datetim
 def is_somebody_else(session: Session, call_sid: str, now: datetime) -> None:
     """The call is about somebody, or something, else than was thought: that has to be checked anew."""
     page = of_call(session, call_sid, to_change=True)
+    call = session.get_one(Call, call_sid)
+    if page is None and call.bridged_to is not None and checked_on_card(session, call_sid) is not None:
+        # A page that is made later would take that for a check of whom the call is about now.
+        page = made_for(session, call, call.bridged_to, now)
     if page is not None and page.checked_at is not None:
         page.checked_at, page.checked_by = None, ""
         changed(session, page, now)

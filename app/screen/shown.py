@@ -22,7 +22,7 @@ from app.records.promises import IS_OWED, Promise
 from app.records.screen import ItemKind, ScreenChoice, ScreenItem, ScreenPage, Way
 from app.routing import rules
 from app.routing.reading import line_of
-from app.screen import choices, items, offering, uploads, ways_in
+from app.screen import choices, items, offering, pages, uploads, ways_in
 from app.screen.pages import Life
 from app.screen.uploads import FileCard
 
@@ -93,6 +93,7 @@ class PageCard:
     opened_at: datetime | None
     waits: bool  # another device would like to see it
     checked: bool
+    names_somebody: bool  # of whom it is to be checked
     stopped_at: datetime | None
     stopped_by_customer: bool
     version: int
@@ -201,6 +202,7 @@ def page_card(
     team = session.scalar(select(Agent.team).where(Agent.key == agent)) or ""
     code = ways_in.code_of(page, key, now) if page else None
     message = session.get(Message, page.message) if page and page.message else None
+    is_checked = page.checked_at is not None if page else pages.checked_on_card(session, call.sid) is not None
     return PageCard(
         call_sid=call.sid,
         state=_state(page, call, life, now),
@@ -216,7 +218,8 @@ def page_card(
         code_ends_at=page.code_ends_at if page and code else None,
         opened_at=page.opened_at if page and page.holder_hash else None,
         waits=page is not None and page.waiting_hash is not None,
-        checked=page is not None and page.checked_at is not None,
+        checked=is_checked,
+        names_somebody=(call.customer or call.claimed) is not None,
         stopped_at=page.stopped_at if page else None,
         stopped_by_customer=page is not None and page.stopped_at is not None and not page.stopped_by,
         version=page.version if page else 0,

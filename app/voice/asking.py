@@ -8,7 +8,7 @@ from app.deployment import Deployment
 from app.lines import places
 from app.records.calls import CallState, CallStep, StepKind, StepOutcome
 from app.routing import understanding
-from app.voice.held import advance, held, once, reply_of_step
+from app.voice.held import advance, facts_of, held, once, reply_of_step
 
 
 def answered(
@@ -37,6 +37,10 @@ def answered(
         )
         call.heard = understood.as_json() | {"at": now.isoformat()}
         call.claimed = understood.heard.customer
+        if call.claimed is not None:
+            # Whoever said a name alone is shown with the case whose owner is rung.
+            case = facts_of(session, call, now, deployment).caller.case
+            call.heard = call.heard | {"case": case.key if case is not None else None}
         step.outcome = StepOutcome.HEARD if understood.text else StepOutcome.SILENT
         step.ended_at = now
         session.flush()

@@ -103,8 +103,15 @@ def pick(session: Session, call_sid: str, agent: str, customer: str, case: str |
             raise InvalidField("case", f"customer {customer} has no case {case}")
     if case != call.case and conversations.words_of(session, call_sid, agent).outcome == "solved":
         _is_solved_instead(session, call.case, case)
+    _turns_out(session, call, agent, customer, case, now)
+
+
+def _turns_out(
+    session: Session, call: Call, agent: str, customer: str, case: str | None, now: datetime
+) -> None:
+    """Let the call be about this customer and case, with all that was noted and is owed."""
     call.customer, call.case = customer, case
-    step = session.get(CallStep, (call_sid, call.step))
+    step = session.get(CallStep, (call.sid, call.step))
     if step is not None:
         settling.as_it_turns_out(session, call, step, now)
     wrapping.is_about(session, call)
@@ -124,9 +131,9 @@ def note_checked(session: Session, call_sid: str, agent: str, now: datetime) -> 
         .values(checked_at=now)
     )
     # Who they said to be is who they are from now on, unless somebody has said otherwise.
-    call = session.get(Call, call_sid)
-    if call is not None and call.customer is None and call.claimed is not None:
-        call.customer, call.case = call.claimed, (call.heard or {}).get("case")
+    call = held.held(session, call_sid)
+    if call.customer is None and call.claimed is not None:
+        _turns_out(session, call, agent, call.claimed, (call.heard or {}).get("case"), now)
 
 
 def line_dropped(session: Session, call_sid: str, agent: str, now: datetime) -> None:

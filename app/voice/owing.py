@@ -35,7 +35,6 @@ def owe(
     any, what is known is kept for people to see to, and `about`, what they said.
     """
     number = number or (call.remote_e164 if places.may_ring(session, call.remote_e164) else None)
-    case = facts.caller.case
     promise = ledger.make(
         session,
         origin=_origin(session, call),
@@ -44,7 +43,7 @@ def owe(
         customer=call.customer,
         case=call.case,
         agent=agent,
-        team=(case.team if case else facts.line.team) or "",
+        team=facts.team or "",
         language=facts.language,
         due_at=due_at,
         why=why,

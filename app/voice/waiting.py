@@ -157,7 +157,7 @@ def _last_spoken(call: Call) -> datetime:
 
 def _patience(session: Session, call: Call, step: CallStep, facts: Facts, now: datetime) -> Sentence:
     ladder = rules.of_step(session, step, call.rule_version).ladder
-    agents = facts.agents if ladder.speaks_names else facts.without_names()
+    agents = facts.agents if ladder.speaks_names and not facts.names_nobody else facts.without_names()
     agent = agents.get(call.waiting_for_agent) if call.waiting_for_agent else None
     promise = session.get(Promise, call.promise) if call.promise is not None else None
     # Also once somebody else owes it: they are rung back all the same.

@@ -64,6 +64,22 @@ def test_a_check_before_there_was_a_page_counts_as_well(anna: Agent, flask_app: 
     assert "Zaak Z1" in browser.get().text
 
 
+def test_a_check_of_somebody_else_before_there_was_a_page_counts_for_nobody(
+    anna: Agent, flask_app: Flask
+) -> None:
+    with db.transaction() as session:
+        factories.customer(session, "eve", BEN)
+        factories.case(session, "Z9", "eve")
+    anna.card_press("checked")
+    assert "Nog niet gecontroleerd" not in anna.panel()
+    anna.card_press("pick", customer="eve", case="Z9")
+    browser = Customer(flask_app)
+    browser.type(anna.code())
+
+    assert "Zaak" not in browser.get().text
+    assert "Nog niet gecontroleerd" in anna.panel()
+
+
 def test_what_was_agreed_and_by_when_stands_there(anna: Agent, ada: Customer) -> None:
     anna.press("checked")
     with db.transaction() as session:
@@ -175,6 +191,8 @@ def test_many_wrong_codes_raise_an_alarm(
     Customer(flask_app, "192.0.2.8").type("AAAAAA")
 
     assert "being guessed" in caplog.text
+    told = flask_app.test_cli_runner().invoke(args=["doctor", "--offline"]).output
+    assert f"SICK  screen codes: {ways_in.ALARM_AT} codes that are none were typed" in told
 
 
 def test_the_customer_stops_it_and_nothing_opens_it_again_but_the_agent(

@@ -11,10 +11,12 @@ from app import db
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.forgetting import erasure
+from app.promises import links
 from app.records.agents import DeskEvent, Intent
 from app.records.callers import Customer
 from app.records.calls import Call, CallStep, Inbox
 from app.records.lines import Line as OurLine
+from app.records.messages import Message
 from app.records.topics import Topic
 from app.routing import simulation
 from app.routing.asked_call import AskedCall
@@ -66,6 +68,31 @@ def test_a_stranger_is_asked_in_one_sentence_that_may_be_interrupted(call: Line)
     assert call.attribute("Gather", "input") == "speech", "no key leads anywhere"
     assert call.attribute("Gather", "actionOnEmptyResult") == "true"
     assert [(one.kind, one.reason) for one in town.steps(call.sid)] == [("asked", "asked")]
+
+
+def test_the_recogniser_expects_words_of_our_topics_and_how_our_cases_begin(
+    call: Line, another: Another
+) -> None:
+    with db.transaction() as session:
+        for number in range(12):
+            factories.case(session, f"Z-2026-2{number:03}", "vries")
+        for number in range(60):
+            words = [f"woord {number} {one}, met een komma" for one in range(15)] + ["w" * 101]
+            row = Topic(key=f"t{number:02}", name=f"Onderwerp {number}", team="Elders", words=words)
+            row.language, row.changed_at = "nl", utcnow()
+            session.add(row)
+        store.changed(session)
+
+    asked = another(from_="+31687650002").comes_in()
+
+    hints = asked.attribute("Gather", "hints").split(",")
+    assert {"een medewerker graag", "case number", "zaaknummer Z 2026", "Afval", "container"} <= {*hints}
+    assert {f"Onderwerp {number}" for number in range(60)} <= {*hints}, (
+        "no topic is left out for another's many"
+    )
+    assert len(hints) <= 200
+    assert max(map(len, hints)) <= 100
+    assert "Vries" not in asked.raw.decode()
 
 
 @pytest.mark.parametrize(
@@ -129,7 +156,9 @@ def test_of_two_alike_nobody_is_meant(call: Line) -> None:
     assert heard(call)["taken_for"] == "nothing"
 
 
-def test_a_stranger_who_names_somebody_hears_nothing_of_them(call: Line) -> None:
+def test_a_stranger_who_names_somebody_hears_nothing_of_them(
+    call: Line, another: Another, client: FlaskClient, settings: Settings
+) -> None:
     for key in ("anna", "bram", "carla", "dora"):
         town.change(key, intent=Intent.BREAK)
     with db.transaction() as session:
@@ -138,11 +167,69 @@ def test_a_stranger_who_names_somebody_hears_nothing_of_them(call: Line) -> None
     answers(call, "Johanna de Vries, 1234 AB")
 
     assert call.rings is None
-    for word in ("Vries", "Bram", "0815", "Zaak", "colleague"):
-        assert word not in call.said, call.said
     [promise] = town.promises()
     assert (promise.customer, promise.case, promise.about) == (None, None, "Johanna de Vries, 1234 AB")
     assert promise.agent == "bram", "whose it would be rings back"
+
+    heard_by_them = [call.said]
+    call.hangs_up()
+    with db.transaction() as session:
+        heard_by_them += session.scalars(select(Message.body)).all()
+    assert len(heard_by_them) == 2, "an SMS tells that they are rung back"
+    heard_by_them.append(client.get(f"/c/{links.signed(settings.secret_key, promise.id)}").text)
+    heard_by_them.append(another(from_=STRANGER).comes_in().said)
+    for words in heard_by_them:
+        assert words, "nothing was said at all"
+        for word in ("Vries", "Bram", "0815", "Zaak", "colleague"):
+            assert word not in words
+
+
+@pytest.mark.parametrize("how", ["talking", "on a break", "never there"])
+def test_who_says_to_be_somebody_neither_waits_for_an_owner_nor_hears_of_one(call: Line, how: str) -> None:
+    if how == "talking":
+        town.talks_elsewhere("bram")
+    else:
+        town.change("bram", intent=Intent.BREAK if how == "on a break" else Intent.OFF)
+
+    answers(call, "zaaknummer 2026 0815")
+
+    assert call.rings in {"client:anna", "client:carla"}
+    assert (call.verbs, call.said) == (["Dial"], ""), "as it would go for whom nobody knows"
+
+
+def test_who_says_to_be_somebody_waits_like_anybody_and_gets_the_owner_when_they_are_free(call: Line) -> None:
+    for key in ("anna", "carla", "dora"):
+        town.change(key, intent=Intent.OFF)
+    town.talks_elsewhere("bram")
+
+    answers(call, "zaaknummer 2026 0815")
+
+    assert "Enqueue" in call.verbs
+    assert "collega" in call.said
+    assert "Bram" not in call.said
+    town.frees("bram")
+    call.post(call.attribute("Enqueue", "waitUrl"), context="wait", QueueTime="3")
+    assert [(one.kind, one.agent) for one in town.steps(call.sid)][-1] == ("owner", "bram")
+
+
+def test_what_is_nobodys_by_name_is_the_topics_team_unless_nobody_is_of_it(
+    call: Line, another: Another
+) -> None:
+    for key in ("anna", "bram", "carla", "dora"):
+        town.change(key, intent=Intent.OFF)
+    with db.transaction() as session:
+        for key, team in (("bos", "Groen"), ("afval2", "Nergens")):
+            words = ["eik", "kapvergunning"] if key == "bos" else ["zwembad", "duikplank"]
+            row = Topic(key=key, name=key, team=team, words=words, language="nl", changed_at=utcnow())
+            session.add(row)
+        store.changed(session)
+    answers(call, "Mijn container met afval is niet geleegd")
+    empty = another(from_="+31687650003").comes_in()
+    answers(empty, "de duikplank in het zwembad")
+
+    assert heard(empty)["team"] == "Nergens"
+    teams = {one.number: (one.team, one.agent) for one in town.promises()}
+    assert teams == {STRANGER: ("Afval", None), "+31687650003": ("Burgerzaken", None)}
 
 
 def test_the_question_is_put_once_whatever_the_carrier_repeats(call: Line) -> None:
@@ -219,16 +306,21 @@ def test_the_simulator_leads_from_an_answer_to_where_a_call_would(
     assert steps[0]["says"][0].startswith("open_question")
 
 
-def test_the_card_says_what_was_heard_and_that_nobody_checked_it(call: Line, client: FlaskClient) -> None:
-    answers(call, "zaaknummer 2026 0815")
+@pytest.mark.parametrize("said", ["zaaknummer 2026 0815", "Johanna de Vries, 1234 AB"])
+def test_the_card_says_what_was_heard_and_that_nobody_checked_it(
+    call: Line, client: FlaskClient, said: str
+) -> None:
+    answers(call, said)
     with db.transaction() as session:
         email = user(session, "bram")
     token = sign_in(client, email)
 
     card = client.get(f"/desk/calls/{call.sid}/card").text
     assert "Zegt te zijn: Johanna de Vries. Niet gecontroleerd." in card
-    assert "zaaknummer 2026 0815" in card
+    assert said in card
+    assert "Zaak Z-2026-0815" in card, "the case whose owner was rung is open"
     assert "1234AB" not in card, "masked until then"
 
     client.post(f"/desk/calls/{call.sid}/checked", data={"csrf": token})
-    assert town.call(call.sid).customer == "vries", "now it is they"
+    found = town.call(call.sid)
+    assert (found.customer, found.case) == ("vries", "Z-2026-0815"), "now it is they"
