@@ -338,6 +338,7 @@ def promise(call_sid: str) -> Response:
         with transaction() as db:
             use_zone_of(db, agent)
             owed = call_control.promise(db, call_sid, agent, _promised_time(db, call_sid), now)
+            screen.story_changed(db, call_sid, now)
             told = written_since(db, owed, now)
             time = web.due(owed.due_at, now)
             words = web.t("promised_and_told", time=time) if told else web.t("promised", time=time)

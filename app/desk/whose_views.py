@@ -132,5 +132,6 @@ def _is_about(call_sid: str, agent: str, whom: Callable[[Session], tuple[str, st
         uploads.belongs_to(session, call)
         if was != found:
             screen.is_somebody_else(session, call_sid, utcnow())
+        screen.story_changed(session, call_sid, utcnow())
     forget_checked(call_sid)
     return card_or_desk(call_sid)

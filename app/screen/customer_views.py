@@ -175,7 +175,7 @@ def _page(problem: str = "", status: int = 200, values: dict[str, object] | None
 
 @bp.get("/b/part")
 def part() -> Response:
-    """Return what may have changed, for the page's script."""
+    """Return what may have changed, for the page's script; nothing while that is what it `has`."""
     return _shown("part", "", 200, {})
 
 
@@ -200,9 +200,13 @@ def _shown(template: str, problem: str, status: int, values: dict[str, object]) 
                 if template == "page"
                 else Response(status=409)
             )
+        if template == "part" and request.args.get("has") == streams.stamp_of(session, beside):
+            return Response(status=204)
         seen = _seen(session, beside, now)
         told = {"problem": problem, "values": values, "done": request.args.get("done", "")}
-        return _render(template, beside, status, **seen, **told)
+        page = _render(template, beside, status, **seen, **told)
+        page.headers["X-Stamp"] = seen["stamp"]
+        return page
 
 
 def _seen(session: Session, beside: ScreenPage, now: datetime) -> dict[str, Any]:
@@ -212,7 +216,7 @@ def _seen(session: Session, beside: ScreenPage, now: datetime) -> dict[str, Any]
     zone = places.zone_of(session, call.line)
     story = shown.story(session, beside, call, life(), language, now)
     cards = shown.item_cards(session, beside, shown.country_of(session, call, deployment))
-    calendar = shown.calendar_of(session, call, deployment)
+    calendar = shown.calendar_of(session, beside, call, deployment)
     days = [
         (day.isoformat(), times.short_date(day, language, with_year=False))
         for day in items.days(calendar, now)
@@ -224,7 +228,7 @@ def _seen(session: Session, beside: ScreenPage, now: datetime) -> dict[str, Any]
         "days": days,
         "day": lambda one: times.short_date(one, language, with_year=False),
         "clock": lambda moment: times.figures(moment.astimezone(zone), language),
-        "stamp": streams.stamp(beside.version, call.ended_at, call.bridged_to),
+        "stamp": streams.stamp_of(session, beside),
         "most_bytes": uploads.MOST_BYTES,
         # Whoever is choosing a file must not have the page taken from under their hands.
         "refresh_without_script": 0 if story.checked and answers_open else REFRESH_SECONDS,
@@ -239,9 +243,7 @@ def state() -> Response:
         if found is None:
             return _json(state="over")
         beside, is_in = found
-        call = session.get_one(Call, beside.call_sid)
-        now_is = streams.stamp(beside.version, call.ended_at, call.bridged_to)
-        return _json(state="open" if is_in else "waits", stamp=now_is)
+        return _json(state="open" if is_in else "waits", stamp=streams.stamp_of(session, beside))
 
 
 def _json(**values: object) -> Response:
@@ -256,8 +258,7 @@ def events() -> Response:
         if found is None:
             return Response(status=204)  # a browser doesn't come back after this
         beside, is_in = found
-        call = session.get_one(Call, beside.call_sid)
-        began = streams.stamp(beside.version, call.ended_at, call.bridged_to)
+        began = streams.stamp_of(session, beside)
         return streams.open_stream(beside.id, ways_in.hash_of(_cookie()), began, is_in=is_in)
 
 
@@ -291,7 +292,7 @@ def answer(item_id: int) -> Response:
             if beside is None:
                 return _over()
             call = session.get_one(Call, beside.call_sid)
-            calendar = shown.calendar_of(session, call, Deployment.of(settings()))
+            calendar = shown.calendar_of(session, beside, call, Deployment.of(settings()))
             items.answer(session, beside, item_id, said, calendar, now)
     except NotNow as not_now:
         return _page(not_now.code, 409, not_now.values)

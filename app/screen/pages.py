@@ -105,6 +105,13 @@ def changed(session: Session, page: ScreenPage, now: datetime) -> None:
     desk_events.ring_after_commit(session, bus.SCREEN, str(page.id))
 
 
+def story_changed(session: Session, call_sid: str, now: datetime) -> None:
+    """What the call is about, or what was agreed in it, is another now; nothing where there is no page."""
+    page = of_call(session, call_sid, to_change=True)
+    if page is not None:
+        changed(session, page, now)
+
+
 # --- who it is ----------------------------------------------------------------------------------------
 
 

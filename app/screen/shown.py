@@ -35,6 +35,9 @@ _ALPHABETS = {
 }
 
 
+ALWAYS = ("", "24/7")  # as a line's hours say it
+
+
 @dataclass(frozen=True)
 class ItemCard:
     id: int
@@ -178,8 +181,17 @@ def _card(item: ScreenItem, files: tuple[FileCard, ...], country: str) -> ItemCa
     )
 
 
-def calendar_of(session: Session, call: Call, deployment: Deployment) -> Calendar:
-    return line_of(session, call.line, deployment.defaults).calendar
+def calendar_of(session: Session, page: ScreenPage, call: Call, deployment: Deployment) -> Calendar:
+    """Return when one can come by: in the line's hours; where those never end, in those of the agent's team."""
+    line = session.get(Line, call.line)
+    number = call.line
+    if line is None or line.hours in ALWAYS:
+        team = select(Agent.team).where(Agent.key == page.agent).scalar_subquery()
+        of_team = (
+            select(Line.number).where(Line.team == team, Line.hours.not_in(ALWAYS)).order_by(Line.number)
+        )
+        number = session.scalar(of_team.limit(1)) or number
+    return line_of(session, number, deployment.defaults).calendar
 
 
 def country_of(session: Session, call: Call, deployment: Deployment) -> str:

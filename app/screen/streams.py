@@ -18,6 +18,7 @@ from typing import Any
 from flask import Response, current_app, request
 from redis.exceptions import RedisError
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from app import bus
 from app.clock import utcnow
@@ -70,6 +71,11 @@ class Now:
 def stamp(version: int, ended_at: datetime | None, bridged_to: str | None) -> str:
     """Return what changes with everything that the page shows."""
     return f"{version}.{int(ended_at is not None)}.{zlib.crc32((bridged_to or '').encode()):x}"
+
+
+def stamp_of(session: Session, page: ScreenPage) -> str:
+    call = session.get_one(Call, page.call_sid)
+    return stamp(page.version, call.ended_at, call.bridged_to)
 
 
 def changed(now: str) -> bytes:

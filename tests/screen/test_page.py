@@ -1,6 +1,7 @@
 """Do the two see the same beside their call, nobody else anything, and nothing private too early?"""
 
-from datetime import UTC, datetime, timedelta
+import re
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from flask import Flask
@@ -44,7 +45,13 @@ def test_before_the_agent_has_checked_the_page_names_the_agent_and_the_line_alon
 
 def test_the_cards_own_check_counts_and_another_customer_undoes_it(anna: Agent, ada: Customer) -> None:
     anna.card_press("checked")
-    assert "Zaak Z1" in ada.get().text
+    before = ada.get("/b/part")
+    assert "Zaak Z1" in before.text
+    assert ada.get(f"/b/part?has={before.headers['X-Stamp']}").status_code == 204, "nothing is new"
+    due = (datetime.now(UTC) + timedelta(minutes=40)).isoformat()
+    anna.card_press("promise", due_at=due)
+    after = ada.get(f"/b/part?has={before.headers['X-Stamp']}")
+    assert "Anna belt u" in after.text, "what is agreed on stands there at once"
     with db.transaction() as session:
         factories.customer(session, "eve", BEN)
         factories.case(session, "Z9", "eve")
@@ -244,9 +251,13 @@ def test_yes_and_no_and_a_day_come_back_to_the_card(anna: Agent, ada: Customer) 
     for choice in ("klopt", "dag", "folder", "balie"):
         anna.press("put", choice=choice)
     anna.press("put", kind="question", words="Woont u <b>hier</b>?")
+    with db.transaction() as session:
+        factories.line(session, "+31201234599", hours="We 09:00-17:00")
     seen = ada.get().text
     assert "<b>hier" not in seen
     assert 'href="tel:+31201234500"' in seen
+    days = re.findall('<option value="([^"]*)"', seen)
+    assert {date.fromisoformat(one).weekday() for one in days} == {2}, "the line never closes, the team does"
     day = seen.partition('<option value="')[2][:10]
 
     assert ada.post(f"/b/items/{table.item('date')}", answer="2020-01-01").status_code == 422

@@ -4,13 +4,16 @@
 const place = document.querySelector("#screen");
 const says = document.querySelector("#screen-says");
 const STREAM_TRIES = 3;
-const POLL = 1000; // while no stream comes through
+const POLL = 700; // while no stream comes through
 const POLL_BENEATH = 5000; // beside a stream that does: it may hang without saying so
+const LEAVES_WITHIN = 60_000;
 let stamp = place?.dataset.stamp ?? "";
 let stream = null;
 let failures = 0;
 let fetching = false;
 let again = false;
+let isLeaving = false; // what was pressed is answered with a page of its own
+let isLost = false;
 
 /** Put what the server rendered in its place; what is the same stays, with what was typed or chosen in it. */
 function show(html) {
@@ -40,48 +43,59 @@ function announce(words) {
   setTimeout(() => { says.textContent = words; }, 50);
 }
 
-async function refresh(now) {
+/** Go to what there is instead; not from under an answer that is on its way, such as that it has stopped. */
+function anew() {
+  if (!isLeaving) location.replace("/b");
+}
+
+/** Fetch what is there, if it is newer than what is shown: one request, also where each takes its time. */
+async function refresh() {
   if (fetching) {
     again = true;
     return;
   }
   fetching = true;
   try {
-    const response = await fetch("/b/part", { headers: { "X-Requested-With": "fetch" } });
-    if (response.status === 409 || response.status === 410) location.replace("/b");
-    else if (response.ok) {
-      show(await response.text());
-      if (now) stamp = now;
-      if (says.textContent === place.dataset.lost) says.textContent = "";
+    const response = await fetch(`/b/part?has=${encodeURIComponent(stamp)}`, { headers: { "X-Requested-With": "fetch" } });
+    isLost = false;
+    if (response.status === 409 || response.status === 410) anew();
+    else if (response.status === 200) {
+      const html = await response.text();
+      stamp = response.headers.get("X-Stamp");
+      show(html);
     }
+    if (says.textContent === place.dataset.lost) says.textContent = "";
   } catch {
-    says.textContent = place.dataset.lost;
+    isLost = true;
+    if (!isLeaving) says.textContent = place.dataset.lost;
   } finally {
     fetching = false;
     if (again) {
       again = false;
-      refresh(stamp);
+      refresh();
     }
   }
 }
 
 function hear(now) {
   if (now === stamp) return;
-  if (place) refresh(now);
-  else location.replace("/b");
+  if (place) refresh();
+  else anew();
+}
+
+/** Whoever waits to be let in asks for no more than whether they are. */
+async function isStillWaiting() {
+  try {
+    const { state } = await (await fetch("/b/state")).json();
+    if (state !== "waits") anew();
+  } catch {
+    // The next time tells.
+  }
 }
 
 async function poll() {
-  try {
-    const response = await fetch("/b/state");
-    const { state, stamp: now } = await response.json();
-    if (state === "over" || (state === "waits") === Boolean(place)) location.replace("/b");
-    else if (place) hear(now);
-    if (says?.textContent === place?.dataset.lost && says) says.textContent = "";
-  } catch {
-    if (says) says.textContent = place.dataset.lost;
-  }
-  setTimeout(poll, stream?.readyState === EventSource.OPEN ? POLL_BENEATH : POLL);
+  await (place ? refresh() : isStillWaiting());
+  setTimeout(poll, stream?.readyState === EventSource.OPEN && !isLost ? POLL_BENEATH : POLL);
 }
 
 function listen() {
@@ -90,7 +104,7 @@ function listen() {
   stream.addEventListener("changed", (event) => hear(JSON.parse(event.data).stamp));
   stream.addEventListener("over", () => {
     stream.close();
-    location.replace("/b");
+    anew();
   });
   stream.addEventListener("error", () => {
     failures += 1;
@@ -99,10 +113,19 @@ function listen() {
   });
 }
 
+/** A page of its own comes; unless whoever pressed stays here after all. */
+function leave() {
+  isLeaving = true;
+  setTimeout(() => { isLeaving = false; }, LEAVES_WITHIN);
+}
+
 // A file that is too large need not be sent first.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (!("upload" in form.dataset)) return;
+  if (!("upload" in form.dataset)) {
+    leave();
+    return;
+  }
   const [file] = form.querySelector("[type=file]").files;
   form.querySelector(".refusal")?.remove();
   const sentence = document.createElement("p");
@@ -114,6 +137,7 @@ document.addEventListener("submit", (event) => {
     form.append(sentence);
     return;
   }
+  leave();
   says.textContent = place.dataset.sending;
   form.querySelector("button").disabled = true;
 });
