@@ -341,6 +341,14 @@ def upload(item_id: int) -> Response:
     return make_response(redirect("/b?done=upload", 303))
 
 
+@bp.get("/b/stop")
+@bp.get("/b/items/<int:item_id>")
+@bp.get("/b/upload/<int:item_id>")
+def asked_again(item_id: int = 0) -> Response:
+    """An answer's address, opened by hand or loaded anew: the page itself is meant."""
+    return make_response(redirect("/b", 303))
+
+
 def _held(session: Session, now: datetime) -> ScreenPage | None:
     """Return the page that this browser has, held until the transaction ends; None when it has none."""
     found = ways_in.page_of_cookie(session, _cookie(), life(), now, to_change=True)

@@ -182,7 +182,7 @@ def _card(item: ScreenItem, files: tuple[FileCard, ...], country: str) -> ItemCa
 
 
 def calendar_of(session: Session, page: ScreenPage, call: Call, deployment: Deployment) -> Calendar:
-    """Return when one can come by: in the line's hours; where those never end, in those of the agent's team."""
+    """Return when one can come by: in the line's hours; where those never end, in the agent's team's."""
     line = session.get(Line, call.line)
     number = call.line
     if line is None or line.hours in ALWAYS:

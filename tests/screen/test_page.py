@@ -266,6 +266,7 @@ def test_yes_and_no_and_a_day_come_back_to_the_card(anna: Agent, ada: Customer) 
     assert ada.post(f"/b/items/{table.item('question')}", answer="no").status_code == 303
     # What was answered stays.
     assert ada.post(f"/b/items/{table.item('question')}", answer="yes").status_code == 409
+    assert ada.get(f"/b/items/{table.item('question')}").location == "/b", "loaded anew it is the page again"
     opened = ada.get(f"/b/items/{table.item('document')}/open")
     assert opened.location == "https://www.example.nl/folder.pdf"
     panel = anna.panel()

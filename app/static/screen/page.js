@@ -127,7 +127,7 @@ document.addEventListener("submit", (event) => {
     return;
   }
   const [file] = form.querySelector("[type=file]").files;
-  form.querySelector(".refusal")?.remove();
+  for (const earlier of document.querySelectorAll(".refusal")) earlier.remove();
   const sentence = document.createElement("p");
   if (file && file.size > Number(place.dataset.most)) {
     event.preventDefault();
