@@ -4,6 +4,7 @@ For a statement of some kilobytes psycopg's cursor takes several times as long a
 the places of the values anew each time. See docs/performance.md for the figures.
 """
 
+import select
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -36,6 +37,8 @@ class Straight:
         self._libpq = connection.pgconn
         self._adapt = Transformer(connection)
         self._names: dict[str, bytes] = {}
+        self._unasked = select.poll()
+        self._unasked.register(self._libpq.socket, select.POLLIN)
 
     def rows(self, statement: str, values: Sequence[Any], make: Callable[[Sequence[Any]], Row]) -> list[Row]:
         """Run a statement with its values at $1, $2, …; return what `make` makes of each row.
@@ -50,6 +53,10 @@ class Straight:
         result = self._done(self._libpq.exec_prepared(name, sent, self._adapt.formats))
         self._adapt.set_pgresult(result)
         return self._adapt.load_rows(0, result.ntuples, make)
+
+    def has_ended(self) -> bool:
+        """Tell whether the server has spoken unasked: all that it says to whom it has answered is goodbye."""
+        return bool(self._unasked.poll(0))
 
     def _prepare(self, statement: str) -> bytes:
         name = b"straight_%d" % len(self._names)
@@ -83,10 +90,7 @@ class Lane:
     @contextmanager
     def taken(self) -> Iterator[Connection]:
         """Yield a connection; the last that was let go, since the server's part of it is still warm."""
-        try:
-            connection = self._at_rest.pop()
-        except IndexError:
-            connection = self._new()
+        connection = self._rested() or self._new()
         try:
             yield connection
         except BaseException as error:
@@ -104,6 +108,16 @@ class Lane:
         """Close whatever is at rest."""
         while self._at_rest:
             self._at_rest.pop().close()
+
+    def _rested(self) -> Connection | None:
+        while True:
+            try:
+                connection = self._at_rest.pop()
+            except IndexError:
+                return None
+            if not cast(Straight, straight(connection)).has_ended():
+                return connection
+            connection.close()
 
     def _new(self) -> Connection:
         connection = self._connect()

@@ -142,14 +142,27 @@ def test_a_row_that_stands_already_is_told_and_costs_no_connection(database: db.
     assert several(database, 1) == {before}
 
 
-def test_connections_that_ended_are_noticed_once(database: db.Database) -> None:
-    ended = several(database, 3)
+def end(database: db.Database, backends: set[int]) -> None:
     with database.transaction() as session:
-        for one in ended:
+        for one in backends:
             session.execute(text("SELECT pg_terminate_backend(:one, 5000)"), {"one": one})
 
-    with pytest.raises(OperationalError) as raised, database.at_once() as connection:
-        READ_CALL.rows(connection, {"sid": "CA1"})
+
+def test_connections_that_ended_at_rest_cost_no_call(database: db.Database) -> None:
+    end(database, several(database, 3))
+
+    with database.at_once() as connection:
+        assert READ_CALL.rows(connection, {"sid": "CA1"}) == []
+
+
+def test_a_connection_that_ends_under_a_call_takes_none_with_it(database: db.Database) -> None:
+    def call() -> None:
+        with database.at_once() as connection:
+            end(database, {backend(connection)})
+            READ_CALL.rows(connection, {"sid": "CA1"})
+
+    with pytest.raises(OperationalError) as raised:
+        call()
 
     assert raised.value.connection_invalidated
     with database.at_once() as connection:
