@@ -293,8 +293,6 @@ def ask_openly(*, said: Sequence[str], language: str, action: str, hints: Sequen
         action_on_empty_result=True,
     )
     gather.say(clean(" ".join(said)), voice=voice, language=locale)
-    # Should the carrier take silence for no answer all the same, nobody is left with a document that ends.
-    response.redirect(action, method="POST")
     return _bytes(response)
 
 

@@ -63,10 +63,7 @@ def pop_at(agent: str) -> dict[str, Any]:
 
 
 def test_a_stranger_is_asked_in_one_sentence_that_may_be_interrupted(call: Line) -> None:
-    assert call.verbs == ["Gather", "Redirect"], "whatever is said is said while it listens"
-    assert town.parse(call.raw).findtext("Redirect") == call.attribute("Gather", "action"), (
-        "silence leads on, too"
-    )
+    assert call.verbs == ["Gather"], "whatever is said is said while it listens"
     assert "waar kan ik u mee helpen?" in call.said
     assert call.attribute("Gather", "input") == "speech", "no key leads anywhere"
     assert call.attribute("Gather", "actionOnEmptyResult") == "true"
