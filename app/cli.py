@@ -13,6 +13,7 @@ import click
 from flask import Flask
 from flask.cli import AppGroup
 
+from app import garbage
 from config import Settings
 
 # Each with what is said of it in the list of all: to know that, none has to be imported.
@@ -71,6 +72,7 @@ class _Command(click.Command):
             # Whatever the command does, a database that fails is told in words.
             parent.with_resource(import_module("app.commands.failures").database_errors_in_words())
         command: click.Command = getattr(import_module(self._module), self._attribute)
+        garbage.process_stands()
         return command.make_context(info_name, args, parent=parent, **extra)
 
 

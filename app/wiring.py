@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from app import cli, operations, web
+from app import catalogue, cli, operations, web
 from app.admin import (
     audit,
     calls,
@@ -54,6 +54,7 @@ def put_together(settings: Settings | None = None) -> Flask:
     app.config["SECRET_KEY_FALLBACKS"] = list(settings.old_secret_keys)
     web.prepare(app)
     bind(settings)
+    catalogue.read_all()
     operations.register(app)
     webhooks.register(app)
     callback_webhooks.register(app)

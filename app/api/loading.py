@@ -1,11 +1,9 @@
 """What does this file hold? Reads a CSV of one kind of record, reports what can't be used, loads the rest."""
 
 import csv
-import gc
 import re
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from itertools import count, islice
@@ -90,7 +88,6 @@ def load(
         path.open("rb") as file,
         TextIOWrapper(file, encoding=report.encoding, errors="surrogateescape", newline="") as text,
         ThreadPoolExecutor(max_workers=1) as database_side,
-        _garbage_of_rows_only(),
     ):
         records = _usable_records(kind, _rows(kind, text, refuse), defaults, refuse)
         told = 0
@@ -106,16 +103,6 @@ def load(
         if before:
             finished(before[0], before[1].result())
     return report
-
-
-@contextmanager
-def _garbage_of_rows_only() -> Iterator[None]:
-    """Rows come and go by the thousand; what was there before isn't looked through for garbage each time."""
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
 
 
 Numbered = tuple[int, Any]  # a record and its row

@@ -16,20 +16,14 @@ from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 from rq.serializers import JSONSerializer
 
-import app.records.all  # noqa: F401  # tables refer to each other by name
-from app import bus, db, logs
-from app.audit import keys as audit_keys
-from app.callers import numbers
+from app import catalogue, garbage, logs
+from app.binding import bind
 from app.carrier.rest import Carrier
 from app.carrier.spool import Spool
 from app.deployment import Deployment
-from app.door import mails
 from app.jobs.mails import Office
 from app.jobs.schedule import QUEUE, Schedule, listen
 from app.jobs.timetable import Timetable
-from app.messages import senders
-from app.promises import caps
-from app.screen import offering
 from config import ConfigurationError, Settings, load
 
 log = logging.getLogger(__name__)
@@ -51,14 +45,8 @@ def do(name: str, count: int = 1) -> None:
 def prepare(settings: Settings) -> Schedule:
     """Bind this process to its database and Redis and return what it is to run."""
     global _schedule
-    db.bind(db.Database(settings.database_url))
-    bus.bind(bus.Bus(settings.redis_url))
-    numbers.bind(settings.callable_countries)
-    caps.bind(settings.caps, settings.default_country)
-    senders.bind(settings.text_sender)
-    offering.bind(settings.public_url)
-    audit_keys.bind(settings.all_secret_keys)
-    mails.bind(settings.mail is not None)
+    bind(settings)
+    catalogue.read_all()
     stopped = threading.Event()
     timetable = Timetable(
         Carrier(settings),
@@ -127,7 +115,9 @@ def main() -> int:
     except ConfigurationError as error:
         print("Can't start:", *error.problems, sep="\n  ", file=sys.stderr)
         return 1
+    garbage.process_begins()
     schedule = prepare(settings)
+    garbage.process_stands()
     _listen_to_signals(schedule.stopped)
     loop = threading.Thread(target=schedule.run, name="schedule")
     bells = (settings.redis_url, schedule.ring, schedule.stopped)

@@ -20,9 +20,15 @@ KINDS = sorted(path.stem for path in Path(catalogue.__file__).parent.glob("*.tom
 ALL = [f"{kind}.{code}" for kind in KINDS for code in codes(kind)]
 
 
+def all_of(code: str) -> dict[str, str | Forms]:
+    """Return a text in every language."""
+    kind, _, name = code.partition(".")
+    return catalogue._texts(kind)[name]
+
+
 def templates(code: str, language: str) -> list[str]:
     """Return every form of a text."""
-    match catalogue._texts()[code][language]:
+    match all_of(code)[language]:
         case Forms(by_category=forms):
             return [*forms.values()]
         case template:
@@ -30,7 +36,7 @@ def templates(code: str, language: str) -> list[str]:
 
 
 def bends_with(code: str, language: str) -> str | None:
-    match catalogue._texts()[code][language]:
+    match all_of(code)[language]:
         case Forms(value=value):
             return value
         case _:
@@ -57,8 +63,8 @@ def test_every_text_stands_there_in_every_language_with_the_same_values(kind: st
     wrong = []
     for code in codes(kind):
         whole = f"{kind}.{code}"
-        if set(catalogue._texts()[whole]) != set(LANGUAGES):
-            wrong.append(f"{whole} is in {sorted(catalogue._texts()[whole])}")
+        if set(all_of(whole)) != set(LANGUAGES):
+            wrong.append(f"{whole} is in {sorted(all_of(whole))}")
             continue
         everything = [words for language in LANGUAGES for words in templates(whole, language)]
         if any(not words.strip() or words != words.strip() for words in everything):
@@ -126,7 +132,7 @@ def test_every_text_with_a_count_in_it_has_a_form_for_each_plural_of_its_languag
             for value in values_of(code, language) & COUNTS - {bends}:
                 if (code, value) not in BENDS_NOTHING:
                     without.add(f"{code}: {language}.{value}")
-            text_of = catalogue._texts()[code][language]
+            text_of = all_of(code)[language]
             if isinstance(text_of, Forms) and set(text_of.by_category) != plurals_of(language):
                 incomplete[f"{code}: {language}.{bends}"] = set(text_of.by_category)
     assert without == set()
