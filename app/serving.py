@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from app.catalogue import LANGUAGES, text
-from app.desk.streams import HANDED_OVER, HOLDS_STREAMS, Hub, Receive, Send
+from app.desk.streams import HANDED_OVER, Hub
 from app.door.sessions import Proof
+from app.held_streams import HOLDS_STREAMS, Receive, Send
 from app.screen import streams as screen_streams
 from app.screen.streams import ScreenHub
 from app.shares import MOST_BYTES, USUAL_BYTES, Share, share_of, shares
@@ -124,7 +125,10 @@ class Application:
             await self._live(receive, send)
         elif scope["type"] == "http":
             # A stream is held from here, so that nothing of its request stays in memory with it.
-            match await self._answer(scope, receive, send):
+            handed_over = await self._answer(scope, receive, send)
+            if handed_over is not None and isinstance(scope["headers"], list):
+                scope["headers"].clear()  # which the server has in its hands as well
+            match handed_over:
                 case (screen_streams.HANDED_OVER, order) if self.screen:
                     await self.screen.hold(order, receive, send)
                 case (_, order) if self.hub:

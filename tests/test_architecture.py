@@ -15,7 +15,10 @@ from config import load
 from tests.parts import ROOT, test_settings
 
 # The rooms of the house, from the ground up: each may lean on itself and on those before it, on no other.
-GROUND = ("config", "errors", "clock", "logs", "catalogue", "bus", "lane", "db", "prepared", "deployment")
+GROUND = (
+    *("config", "errors", "clock", "logs", "garbage", "catalogue", "bus", "held_streams"),
+    *("lane", "db", "prepared", "deployment"),
+)
 ROOMS = (
     *("records", "audit", "callers", "speech", "lines", "web", "agents", "door", "carrier", "outgoing"),
     *("topics",),
@@ -51,6 +54,7 @@ WIRING = {
         "app.serving",
         "app.shares",
         "app.doors",
+        "app.jobs.worker",
         "app.migrations.env",
     ),
 }

@@ -4,11 +4,12 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import and_, event, insert, or_, select, update
+from sqlalchemy import Integer, String, and_, bindparam, event, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from app import bus
 from app.audit import log as audit
+from app.prepared import Prepared
 from app.records.agents import DeskEvent, Presence
 from app.records.audit import AuditPending
 
@@ -94,18 +95,47 @@ def newest(session: Session, agent: str) -> int:
 Told = tuple[str, int, str, dict[str, Any], datetime]
 
 
-def after_each(session: Session, wanted: Sequence[tuple[str, int]], limit: int) -> list[Told]:
-    """Return what each of these agents was told after the event that is given with them, in order."""
+# So many events of one agent are read in one go, and of several who were told something at once.
+OF_ONE_AT_ONCE = 200
+OF_SEVERAL_AT_ONCE = 1000
+# For so few agents a statement that is prepared is asked for each, at a fifth of the processor time.
+FEW = 4
+
+_COLUMNS = (DeskEvent.agent, DeskEvent.number, DeskEvent.kind, DeskEvent.data, DeskEvent.created_at)
+_OF_ONE = Prepared(
+    select(*_COLUMNS)
+    .where(
+        DeskEvent.agent == bindparam("of_agent", type_=String()),
+        DeskEvent.number > bindparam("seen", type_=Integer()),
+    )
+    .order_by(DeskEvent.number)
+    .limit(OF_ONE_AT_ONCE)
+)
+_NEWEST_EVENT: tuple[Any, ...] = (Presence.agent, Presence.event_number)
+_NEWEST = Prepared(select(*_NEWEST_EVENT).where(Presence.event_number > 0))
+
+
+def after_each(session: Session, wanted: Sequence[tuple[str, int]]) -> list[Told]:
+    """Return what each of these agents was told after the event that is given with them, in order.
+
+    From OF_ONE_AT_ONCE events on there may be more.
+    """
+    if len(wanted) <= FEW:
+        connection = session.connection()
+        return [
+            tuple(row)
+            for agent, seen in wanted
+            for row in _OF_ONE.rows(connection, {"of_agent": agent, "seen": seen})
+        ]
     statement = (
-        select(DeskEvent.agent, DeskEvent.number, DeskEvent.kind, DeskEvent.data, DeskEvent.created_at)
+        select(*_COLUMNS)
         .where(or_(*(and_(DeskEvent.agent == agent, DeskEvent.number > number) for agent, number in wanted)))
         .order_by(DeskEvent.agent, DeskEvent.number)
-        .limit(limit)
+        .limit(OF_SEVERAL_AT_ONCE)
     )
     return [tuple(row) for row in session.execute(statement)]
 
 
 def newest_of_all(session: Session) -> dict[str, int]:
     """Return the number of the newest event of each agent who was ever told one."""
-    rows = session.execute(select(Presence.agent, Presence.event_number).where(Presence.event_number > 0))
-    return {row.agent: row.event_number for row in rows}
+    return dict(_NEWEST.rows(session.connection(), {}))

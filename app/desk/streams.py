@@ -5,19 +5,16 @@ order holds. Redis only says when to look; without it one query for all desks lo
 """
 
 import asyncio
-import itertools
 import json
 import logging
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Mapping, MutableMapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
 from flask import Response, current_app, request
 from prometheus_client import Histogram
-from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -27,19 +24,19 @@ from app.clock import utcnow
 from app.db import reading
 from app.door import sessions
 from app.door.sessions import Limits, Proof
+from app.held_streams import HEADERS, HOLDS_STREAMS, Receive, Send, Stream, Streams, answer_full
 from app.records.agents import Activity, DeskEvent, Presence
 
 log = logging.getLogger(__name__)
 
-# app/serving.py puts the first into a request that it can hold; the second, which never leaves us, orders it.
-HOLDS_STREAMS = "rechtdoor.holds_streams"
+# Which stream app/serving.py is to hold; it never leaves us.
 HANDED_OVER = "X-Desk-Stream"
 
 TICK_SECONDS = 10  # the page shows its red banner after 25 without one
 USUAL_LIMITS = Limits()
 LIFETIME_SECONDS = 30 * 60  # then the desk connects again
 # So often what opened the streams is looked at: a session that was ended must be silent 5 s later.
-PROVE_SECONDS = 2.0
+PROVE_SECONDS = 3.0
 RETRY_MILLISECONDS = 1000
 MOST_DESKS = 5000  # to one process; the rest is sent elsewhere with 503
 MOST_DESKS_OF_AGENT = 12
@@ -48,14 +45,8 @@ MOST_WAITING = 200  # events that wait for a slow reader here; the rest waits in
 # Whatever Redis says: a bell may be lost, and a Redis that hangs is not known to from one moment to the next.
 LOOK_SECONDS = 1.5
 AGENTS_IN_QUERY = 100
-EVENTS_IN_QUERY = 1000
-
-HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",  # nginx would keep events back
-    "X-Content-Type-Options": "nosniff",
-}
+# What opened so many streams is looked at before whoever was woken has their turn at the one thread.
+PROVEN_AT_ONCE = 200
 
 # A comment keeps proxies awake, but a page can't see it: the watchdog there listens for the event.
 TICK = b": tick\nevent: tick\ndata: {}\n\n"
@@ -68,10 +59,6 @@ POP_SECONDS = Histogram(
     buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2, 3, 5, 10, 30),
     registry=None,
 )
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 def frame(number: int, kind: str, data: Mapping[str, Any]) -> bytes:
@@ -161,52 +148,22 @@ def _in_this_thread(
 # --- all streams of one process ----------------------------------------------------------------------
 
 
-class Desk:
-    """One open stream. What it must still be sent waits here, so that a slow reader holds up nobody."""
+class Desk(Stream):
+    """The open stream of a desk, or of another system that looks on."""
 
-    __slots__ = (
-        "_ends",
-        "_is_behind",
-        "_send",
-        "_sending",
-        "_waiting",
-        "after",
-        "agent",
-        "hub",
-        "proof",
-        "turn",
-    )
+    __slots__ = ("_is_behind", "after", "agent", "hub", "proof")
 
-    def __init__(
-        self,
-        hub: "Hub",
-        agent: str,
-        after: int,
-        proof: Proof,
-        turn: int,
-        send: Send,
-        ends: asyncio.Timeout,
-    ) -> None:
+    def __init__(self, hub: "Hub", agent: str, after: int, proof: Proof, send: Send) -> None:
+        super().__init__(send)
         self.hub = hub
         self.agent = agent
         self.proof = proof
         self.after = after
-        self.turn = turn
-        self._send = send
-        self._ends = ends
-        self._waiting: deque[bytes] = deque()
         self._is_behind = False
-        self._sending: asyncio.Task[None] | None = None
 
     @property
     def has_room(self) -> bool:
         return not self._is_behind and len(self._waiting) < MOST_WAITING
-
-    def put(self, data: bytes) -> None:
-        """Send `data` as soon as the reader takes it."""
-        self._waiting.append(data)
-        if self._sending is None:
-            self._sending = asyncio.get_running_loop().create_task(self._send_waiting())
 
     def put_event(self, number: int, data: bytes) -> bool:
         """Send the event unless it was sent before; without room it is read from the log again later.
@@ -222,94 +179,36 @@ class Desk:
         self._is_behind = True
         return False
 
-    def put_tick(self) -> None:
-        if self.has_room:
-            self.put(TICK)
-
-    def end(self) -> None:
-        """End the stream now; the browser connects again and resumes."""
-        if not self._ends.expired():
-            self._ends.reschedule(asyncio.get_running_loop().time())
-
-    async def _send_waiting(self) -> None:
-        try:
-            while self._waiting:
-                data = b"".join(self._waiting)
-                self._waiting.clear()
-                await self._send({"type": "http.response.body", "body": data, "more_body": True})
-        finally:
-            self._sending = None
+    def has_sent(self) -> None:
         if self._is_behind:
             self._is_behind = False
             self.hub.wake([self.agent])
 
-    async def finish(self) -> None:
-        """Close the answer properly, unless the reader doesn't take what was sent before."""
-        if self._sending is None:
-            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
-
-class Hub:
-    """All desks of this process: one listener at Redis, one reader of the log."""
+class Hub(Streams[Desk]):
+    """All desks of this process."""
 
     def __init__(
         self, redis_url: str, *, limits: Limits = USUAL_LIMITS, most_desks: int = MOST_DESKS
     ) -> None:
-        self._redis_url = redis_url
+        super().__init__(
+            redis_url, bus.DESKS, tick=TICK, tick_seconds=TICK_SECONDS, lifetime_seconds=LIFETIME_SECONDS
+        )
         self._limits = limits
         self._most_desks = most_desks
         self._desks: dict[str, list[Desk]] = {}
-        self._count = 0
         self._onlookers = 0
-        self._turns: list[set[Desk]] = [set() for _ in range(TICK_SECONDS)]
-        self._next_turn = itertools.cycle(range(TICK_SECONDS))
         self._woken: set[str] = set()
         self._popped: dict[str, int] = {}  # the newest pop of each agent of which the delay was noted
         self._bell = asyncio.Event()
-        self._hears_redis = False
-        self._tasks: list[asyncio.Task[None]] = []
-        self._closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        # Streams read in a thread of their own, so that they never take one from a webhook.
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="desk-events")
+        self._looks_now = asyncio.Event()
 
-    @property
-    def open_desks(self) -> int:
-        return self._count
-
-    @property
-    def hears_redis(self) -> bool:
-        return self._hears_redis
-
-    def start(self) -> None:  # called again it does nothing
-        if not self._tasks:
-            self._loop = asyncio.get_running_loop()
-            jobs = (self._listen(), self._look(), self._read(), self._tick())
-            self._tasks = [asyncio.get_running_loop().create_task(job) for job in jobs]
-
-    def close(self) -> None:
-        """End all streams: browsers resume at the next process."""
-        self._closed = True
-        for desk in [desk for desks in self._desks.values() for desk in desks]:
-            desk.end()
-
-    def close_soon(self) -> None:
-        """Close, asked from a signal's handler or another thread."""
-        if self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.close)
-
-    async def stop(self) -> None:
-        """Close, and give back what was taken."""
-        self.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
-        self._reader.shutdown(wait=False, cancel_futures=True)
+    def _jobs(self) -> list[Coroutine[Any, Any, None]]:
+        return [self._look(), self._read(), self._prove()]
 
     def has_room(self, agent: str, proof: Proof) -> bool:
         """Tell whether one more fits. However many systems look on, the agent's own desk has its place."""
-        if self._closed or self._count >= self._most_desks:
+        if self._closed or self.count >= self._most_desks:
             return False
         of_kind = sum(desk.proof.is_own == proof.is_own for desk in self._desks.get(agent, ()))
         if proof.is_own:
@@ -319,41 +218,29 @@ class Hub:
     async def hold(self, agent: str, after: int, proof: Proof, receive: Receive, send: Send) -> None:
         """Answer with the stream of `agent`, from after event `after`, until it or its proof ends."""
         if not self.has_room(agent, proof):
-            await _answer_full(send)
+            await answer_full(send)
             return
-        self.start()
-        headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        desk = None
-        try:
-            async with asyncio.timeout(LIFETIME_SECONDS) as ends:
-                desk = Desk(self, agent, after, proof, next(self._next_turn), send, ends)
-                self._add(desk)
-                desk.put(OPENING)
-                self.wake([agent])
-                while (await receive())["type"] != "http.disconnect":
-                    pass
-        except TimeoutError:
-            if desk:
-                await desk.finish()
-        finally:
-            if desk:
-                self._remove(desk)
+        await self._hold(Desk(self, agent, after, proof, send), OPENING, receive, send)
 
-    def _add(self, desk: Desk) -> None:
-        self._desks.setdefault(desk.agent, []).append(desk)
-        self._turns[desk.turn].add(desk)
-        self._count += 1
-        self._onlookers += not desk.proof.is_own
+    def _added(self, stream: Desk) -> None:
+        self._desks.setdefault(stream.agent, []).append(stream)
+        self._onlookers += not stream.proof.is_own
+        self.wake([stream.agent])
 
-    def _remove(self, desk: Desk) -> None:
-        of_agent = self._desks[desk.agent]
-        of_agent.remove(desk)
+    def _removed(self, stream: Desk) -> None:
+        of_agent = self._desks[stream.agent]
+        of_agent.remove(stream)
         if not of_agent:
-            del self._desks[desk.agent]
-        self._turns[desk.turn].discard(desk)
-        self._count -= 1
-        self._onlookers -= not desk.proof.is_own
+            del self._desks[stream.agent]
+        self._onlookers -= not stream.proof.is_own
+
+    def _hears(self) -> None:
+        self._looks_now.set()
+
+    def _heard(self, message: str) -> None:
+        agent, _, _ = message.partition(" ")
+        if agent in self._desks:
+            self.wake([agent])
 
     def wake(self, agents: Sequence[str]) -> None:
         """Look soon what is new for these agents."""
@@ -396,8 +283,8 @@ class Hub:
                 sent = [desk.put_event(number, encoded) for desk in in_turn]
                 if kind == "screen_pop" and any(sent):
                     self._note_delay(agent, number, told_at)
-        if len(events) == EVENTS_IN_QUERY:
-            self.wake(agents)
+        if len(events) >= desk_events.OF_ONE_AT_ONCE:
+            self.wake(agents)  # there may be more
 
     def _note_delay(self, agent: str, number: int, told_at: datetime) -> None:
         """Note it once for each pop: a page that is loaded anew during a call is told of it again."""
@@ -405,66 +292,52 @@ class Hub:
             self._popped[agent] = number
             POP_SECONDS.observe(max(0.0, (utcnow() - told_at).total_seconds()))
 
-    async def _in_thread(self, function: Callable[..., Any], *arguments: object) -> Any:
-        return await asyncio.get_running_loop().run_in_executor(self._reader, function, *arguments)
-
     # Knowing when to read
 
     async def _look(self) -> None:
         """Look for all desks at once, now and then: bells may be lost."""
-        prove_at = time.monotonic() + PROVE_SECONDS
         while True:
-            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._looks_now.wait(), LOOK_SECONDS)
+            self._looks_now.clear()
             if not self._desks:
                 continue
             try:
                 newest = await self._in_thread(_read_newest)
-                if time.monotonic() >= prove_at:
-                    prove_at = time.monotonic() + PROVE_SECONDS
-                    await self._end_unproven()
             except Exception:
                 log.warning("desk events can't be read", exc_info=True)
+                await asyncio.sleep(LOOK_SECONDS)
                 continue
-            seen = {agent: self._seen_by_all(agent) for agent in self._desks}
-            self.wake([agent for agent, to in seen.items() if to is not None and newest.get(agent, 0) > to])
+            self.wake(
+                [
+                    agent
+                    for agent, number in newest.items()
+                    if agent in self._desks
+                    and (seen := self._seen_by_all(agent)) is not None
+                    and number > seen
+                ]
+            )
 
-    async def _end_unproven(self) -> None:
-        opened = {(desk.agent, desk.proof) for desks in self._desks.values() for desk in desks}
-        over = opened - await self._in_thread(_read_living, opened, self._limits)
-        for agent, proof in over:
+    async def _prove(self) -> None:
+        """End streams whose session or token has ended."""
+        while True:
+            await asyncio.sleep(PROVE_SECONDS)
+            opened = list({(desk.agent, desk.proof) for desk in self._held})
+            try:
+                for start in range(0, len(opened), PROVEN_AT_ONCE):
+                    await self._end_unproven(set(opened[start : start + PROVEN_AT_ONCE]))
+            except Exception:
+                log.warning("it can't be read who may still listen", exc_info=True)
+
+    async def _end_unproven(self, opened: set[tuple[str, Proof]]) -> None:
+        for agent, proof in opened - await self._in_thread(_read_living, opened, self._limits):
             for desk in [desk for desk in self._desks.get(agent, ()) if desk.proof == proof]:
                 desk.end()
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                await self._listen_once()
-            except (RedisError, OSError, TimeoutError):
-                if self._hears_redis:
-                    log.warning("redis is out of reach; desks are looked after by polling")
-            self._hears_redis = False
-            await asyncio.sleep(1.0)
-
-    async def _listen_once(self) -> None:
-        async for message in bus.hear(self._redis_url, bus.DESKS):
-            if message is None:
-                self._hears_redis = True
-                self.wake(list(self._desks))
-            else:
-                agent, _, _ = message.partition(" ")
-                if agent in self._desks:
-                    self.wake([agent])
-
-    async def _tick(self) -> None:
-        for turn in itertools.cycle(self._turns):
-            await asyncio.sleep(1.0)
-            for desk in list(turn):
-                desk.put_tick()
 
 
 def _read_events(wanted: list[tuple[str, int]]) -> list[desk_events.Told]:
     with reading() as session:
-        return desk_events.after_each(session, wanted, EVENTS_IN_QUERY)
+        return desk_events.after_each(session, wanted)
 
 
 def _read_newest() -> dict[str, int]:
@@ -475,9 +348,3 @@ def _read_newest() -> dict[str, int]:
 def _read_living(opened: set[tuple[str, Proof]], limits: Limits) -> set[tuple[str, Proof]]:
     with reading() as session:
         return sessions.living(session, opened, utcnow(), limits)
-
-
-async def _answer_full(send: Send) -> None:
-    headers = [(b"retry-after", b"5"), (b"content-type", b"text/plain; charset=utf-8")]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": b"too many event streams here; try again in 5 s\n"})

@@ -8,21 +8,20 @@ import asyncio
 import logging
 import time
 import zlib
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Coroutine, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flask import Response, current_app, request
-from redis.exceptions import RedisError
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from app import bus
 from app.clock import utcnow
 from app.db import reading
+from app.held_streams import HEADERS, HOLDS_STREAMS, Receive, Send, Stream, Streams, answer_full
 from app.records.calls import Call
 from app.records.screen import ScreenPage
 from app.screen.pages import Life
@@ -30,8 +29,7 @@ from config import Settings
 
 log = logging.getLogger(__name__)
 
-# app/serving.py puts the first into a request that it can hold; the second, which never leaves us, orders it.
-HOLDS_STREAMS = "rechtdoor.holds_streams"
+# Which stream app/serving.py is to hold; it never leaves us.
 HANDED_OVER = "X-Beside-Stream"
 
 LOOK_SECONDS = 1.0
@@ -39,20 +37,10 @@ TICK_SECONDS = 15.0
 LIFETIME_SECONDS = 15 * 60  # then the browser comes again
 MOST_OF_PAGE = 4  # a reload may overlap; more is no person
 MOST = 2000  # to one process; the rest polls
+MOST_WAITING = 8  # changes that wait for a slow reader
 RETRY = b"retry: 1000\n\n"
 TICK = b": tick\n\n"
 OVER = b"event: over\ndata: {}\n\n"
-
-HEADERS = {
-    "Content-Type": "text/event-stream; charset=utf-8",
-    "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",
-    "X-Content-Type-Options": "nosniff",
-}
-
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
 
 
 @dataclass(frozen=True)
@@ -129,104 +117,73 @@ def read(wanted: list[int], life: Life) -> dict[int, Now]:
     }
 
 
-@dataclass(eq=False)
-class _Open:
-    """One stream."""
+class _Open(Stream):
+    """The open stream of a page."""
 
-    page: int
-    whose: str
-    seen: str
-    is_in: bool
-    put: asyncio.Queue[bytes | None] = field(default_factory=lambda: asyncio.Queue(8))
+    __slots__ = ("_is_over", "is_in", "page", "seen", "whose")
 
-    def say(self, data: bytes | None) -> None:
+    def __init__(self, page: int, whose: str, seen: str, is_in: bool, send: Send) -> None:
+        super().__init__(send)
+        self.page, self.whose, self.seen, self.is_in = page, whose, seen, is_in
+        self._is_over = False
+
+    def say(self, data: bytes) -> None:
         # A reader that takes nothing needs no more than the newest: it fetches what there is.
-        if self.put.full():
-            self.put.get_nowait()
-        self.put.put_nowait(data)
+        if len(self._waiting) == MOST_WAITING:
+            del self._waiting[0]
+        self.put(data)
+
+    def say_over(self) -> None:
+        """Say that the page is over, and end when that was taken."""
+        if not self._is_over:
+            self._is_over = True
+            self.say(OVER)
+
+    def has_sent(self) -> None:
+        if self._is_over:
+            self.end()
 
 
-class ScreenHub:
+class ScreenHub(Streams[_Open]):
     """All streams of customers' pages in this process."""
 
     def __init__(self, redis_url: str, *, life: Life, most: int = MOST) -> None:
-        self._redis_url = redis_url
+        super().__init__(
+            redis_url, bus.SCREEN, tick=TICK, tick_seconds=TICK_SECONDS, lifetime_seconds=LIFETIME_SECONDS
+        )
         self._life = life
         self._most = most
         self._open: dict[int, list[_Open]] = {}
-        self._count = 0
         self._bell = asyncio.Event()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._reader = ThreadPoolExecutor(1, thread_name_prefix="screen")
 
-    @property
-    def count(self) -> int:
-        return self._count
-
-    def start(self) -> None:  # called again it does nothing
-        if not self._tasks:
-            self._loop = asyncio.get_running_loop()
-            self._tasks = [self._loop.create_task(job) for job in (self._listen(), self._look())]
-
-    def close(self) -> None:
-        """End all streams: browsers come again at the next process."""
-        self._closed = True
-        for one in [one for some in self._open.values() for one in some]:
-            one.say(None)
-
-    def close_soon(self) -> None:
-        """Close, asked from a signal's handler or another thread."""
-        if self._loop and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self.close)
-
-    async def stop(self) -> None:
-        self.close()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
-        self._reader.shutdown(wait=False, cancel_futures=True)
+    def _jobs(self) -> list[Coroutine[Any, Any, None]]:
+        return [self._look()]
 
     async def hold(self, handed_over: str, receive: Receive, send: Send) -> None:
         """Answer with the stream that open_stream() ordered, until it ends or the reader leaves."""
         page, whose, seen, is_in = handed_over.split(" ")
-        one = _Open(int(page), whose, seen, is_in == "1")
-        if self._closed or self._count >= self._most or len(self._open.get(one.page, ())) >= MOST_OF_PAGE:
-            await _answer_full(send)
+        one = _Open(int(page), whose, seen, is_in == "1", send)
+        if self._closed or self.count >= self._most or len(self._open.get(one.page, ())) >= MOST_OF_PAGE:
+            await answer_full(send)
             return
-        self.start()
-        headers = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-        await send({"type": "http.response.start", "status": 200, "headers": headers})
-        self._open.setdefault(one.page, []).append(one)
-        self._count += 1
-        gone = asyncio.ensure_future(receive())
-        saying = asyncio.ensure_future(self._say(one, send))
-        try:
-            self._bell.set()
-            await asyncio.wait((gone, saying), return_when=asyncio.FIRST_COMPLETED, timeout=LIFETIME_SECONDS)
-        finally:
-            for task in (gone, saying):
-                task.cancel()
-            await asyncio.gather(gone, saying, return_exceptions=True)
-            of_page = self._open[one.page]
-            of_page.remove(one)
-            if not of_page:
-                del self._open[one.page]
-            self._count -= 1
+        await self._hold(one, RETRY, receive, send)
 
-    async def _say(self, one: _Open, send: Send) -> None:
-        data: bytes | None = RETRY
-        while data is not None:
-            await send({"type": "http.response.body", "body": data, "more_body": True})
-            if data == OVER:
-                break
-            try:
-                data = await asyncio.wait_for(one.put.get(), TICK_SECONDS)
-            except TimeoutError:
-                data = TICK
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    def _added(self, stream: _Open) -> None:
+        self._open.setdefault(stream.page, []).append(stream)
+        self._bell.set()
+
+    def _removed(self, stream: _Open) -> None:
+        of_page = self._open[stream.page]
+        of_page.remove(stream)
+        if not of_page:
+            del self._open[stream.page]
+
+    def _hears(self) -> None:
+        self._bell.set()
+
+    def _heard(self, message: str) -> None:
+        if message.isdigit() and int(message) in self._open:
+            self._bell.set()
 
     async def _look(self) -> None:
         """Ask how all pages stand, as soon as a bell rings and now and then without one."""
@@ -245,29 +202,12 @@ class ScreenHub:
         wanted = sorted(self._open)
         stand: dict[int, Now] = {}
         for start in range(0, len(wanted), 200):
-            some = wanted[start : start + 200]
-            stand |= await asyncio.get_running_loop().run_in_executor(self._reader, read, some, self._life)
+            stand |= await self._in_thread(read, wanted[start : start + 200], self._life)
         for page in wanted:
             now = stand.get(page)
             for one in list(self._open.get(page, ())):
                 if now is None or not now.lets(one.whose, one.is_in):
-                    one.say(OVER)
+                    one.say_over()
                 elif now.stamp != one.seen:
                     one.seen = now.stamp
                     one.say(changed(now.stamp))
-
-    async def _listen(self) -> None:
-        while True:
-            try:
-                async for message in bus.hear(self._redis_url, bus.SCREEN):
-                    if message is None or (message.isdigit() and int(message) in self._open):
-                        self._bell.set()
-            except (RedisError, OSError, TimeoutError):
-                log.debug("redis is out of reach; pages beside calls are looked after by polling")
-            await asyncio.sleep(1.0)
-
-
-async def _answer_full(send: Send) -> None:
-    headers = [(b"retry-after", b"5"), (b"content-type", b"text/plain; charset=utf-8")]
-    await send({"type": "http.response.start", "status": 503, "headers": headers})
-    await send({"type": "http.response.body", "body": b"too many event streams here; try again in 5 s\n"})

@@ -277,13 +277,13 @@ def test_nothing_is_lost_while_redis_is_killed_and_comes_back(
 
 def test_more_than_one_look_brings_is_told_in_full(server: Server) -> None:
     with transaction() as session:
-        for number in range(1, streams.EVENTS_IN_QUERY + 30):
+        for number in range(1, streams.desk_events.OF_SEVERAL_AT_ONCE + 30):
             streams.desk_events.tell(session, "anna", "message", {"what": number}, factories.NOW)
 
     with server.stream("anna", "?after=0") as heard:
-        events = take(heard, streams.EVENTS_IN_QUERY + 29)
+        events = take(heard, streams.desk_events.OF_SEVERAL_AT_ONCE + 29)
 
-    assert numbers(events) == list(range(1, streams.EVENTS_IN_QUERY + 30))
+    assert numbers(events) == list(range(1, streams.desk_events.OF_SEVERAL_AT_ONCE + 30))
 
 
 def test_a_desk_that_stops_reading_holds_up_nobody_and_resumes(server: Server) -> None:
@@ -326,10 +326,10 @@ def test_a_desk_that_was_closed_makes_room_again(server: Server) -> None:
             office.tell("anna", 1)
             next(heard)
         # The server learns of the end when the connection closes, a moment later.
-        while server.hub.open_desks:
+        while server.hub.count:
             threading.Event().wait(0.005)
 
-    assert server.hub.open_desks == 0
+    assert server.hub.count == 0
 
 
 def test_what_hands_a_stream_over_never_leaves_the_server(server: Server) -> None:

@@ -287,7 +287,7 @@ def url(
 ) -> Iterator[str]:
     """The application, served, looking often at who may still listen."""
     monkeypatch.setattr(streams, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(streams, "PROVE_SECONDS", 0.0)
+    monkeypatch.setattr(streams, "PROVE_SECONDS", 0.1)
     with office.serving(flask_app, free_port, Hub(settings.redis_url)) as url:
         yield url
 
@@ -405,7 +405,7 @@ def test_systems_that_look_on_leave_the_agents_own_desk_its_place(
 def test_without_the_loop_a_stream_ends_with_its_session_too(
     client: FlaskClient, anna: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(streams, "PROVE_SECONDS", 0.0)
+    monkeypatch.setattr(streams, "PROVE_SECONDS", 0.1)
     token = office.sign_in_by_form(client, anna)
     copied = client.application.test_client()
     copied.set_cookie("rechtdoor", cookie_of(client))

@@ -214,7 +214,7 @@ def url(
 ) -> Iterator[str]:
     """The application, served, looking often at who may still listen."""
     monkeypatch.setattr(streams, "LOOK_SECONDS", 0.05)
-    monkeypatch.setattr(streams, "PROVE_SECONDS", 0.0)
+    monkeypatch.setattr(streams, "PROVE_SECONDS", 0.1)
     with office.serving(flask_app, free_port, Hub(settings.redis_url)) as url:
         yield url
 
