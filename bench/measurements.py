@@ -16,6 +16,7 @@ from app.voice import webhooks
 from bench import heard, load
 from bench.desks import Desks
 from bench.figures import Figure, Goal, compared, percentile, summed_up
+from bench.hand_overs import measured
 from bench.menu import create_menu
 from bench.passes import CALM_PER_SECOND, Series, Subject, calm, floors, most_per_second, product
 from bench.run import Run
@@ -396,6 +397,24 @@ def _share_of_a_core(pid: int, seconds: float) -> float:
     return (cpu_seconds(pid) - before) / (time.monotonic() - began) * 100
 
 
+def hand_overs(run: Run) -> list[Figure]:
+    """What a customer hears while two become a room, and are handed over; at the pace of life."""
+    found = measured(run.machine, run.machine.new_postgres_database(), 10 if run.quick else 60)
+    run.seen["hand-overs"] = [asdict(one) for one in found]
+    series = {
+        "nothing heard as two become a room": ([one.gap for one in found if one.gap is not None], 0.3),
+        "customer hears neither a person nor a sentence": ([one.alone for one in found], 2.0),
+        "music": ([one.music for one in found], None),
+        "from the press until all three speak": ([one.joined for one in found], None),
+        "from the press until the first is out": ([one.completed for one in found], None),
+    }
+    return [
+        _absolute("hand-over", subject, quantity, seconds, limit, "s")
+        for subject, (values, limit) in series.items()
+        for quantity, seconds in (("each", values), ("p99", [percentile(values, 0.99)]))
+    ]
+
+
 ALL: dict[str, Callable[[Run], list[Figure]]] = {
     "call": calls,
     "growth": growth,
@@ -405,4 +424,5 @@ ALL: dict[str, Callable[[Run], list[Figure]]] = {
     "heard": before_it_rings,
     "workers": workers,
     "idle": idle,
+    "hand-overs": hand_overs,
 }

@@ -107,7 +107,7 @@ class Machine:
     def migrate(self, database_url: str) -> None:
         made = subprocess.run(
             commands.flask("db", "upgrade"),
-            env=self._environment(self._settings(database_url, "redis://127.0.0.1:1/0", 1)),
+            env=self.environment(self._settings(database_url, "redis://127.0.0.1:1/0", 1)),
             cwd=ROOT,
             capture_output=True,
             text=True,
@@ -117,24 +117,26 @@ class Machine:
             raise RuntimeError(f"`flask --app wsgi db upgrade` failed:\n{made.stdout}{made.stderr}")
 
     @contextmanager
-    def serving(self, application: str, database_url: str, *, workers: int) -> Iterator[Web]:
-        """Serve an application as the product is served in production."""
-        port = free_port()
-        settings = self._settings(database_url, self.redis_url, port)
+    def serving(
+        self, application: str, database_url: str, *, workers: int, settings: Mapping[str, str] | None = None
+    ) -> Iterator[Web]:
+        """Serve an application as the product is in production; `settings` are added to the usual ones."""
+        chosen = self._settings(database_url, self.redis_url, free_port()) | dict(settings or {})
+        port = int(chosen["PUBLIC_URL"].rpartition(":")[2])
         name = f"web-{application.partition(':')[0]}-{port}"
         words = [*commands.web(LOOPBACK, port), "--workers", str(workers)]
         process = Process(
             name=name,
             command=[application if word == PRODUCT else word for word in words],
             warden=self.warden,
-            env=self._environment(settings),
+            env=self.environment(chosen),
             folder=ROOT,
             output=self.folder / f"{name}.log",
             ready=lambda: answers_http(f"http://{LOOPBACK}:{port}/healthz"),
         )
         process.start()
         try:
-            yield Web(process, port, settings)
+            yield Web(process, port, chosen)
         finally:
             process.stop()
 
@@ -146,7 +148,7 @@ class Machine:
             name=name,
             command=commands.worker(),
             warden=self.warden,
-            env=self._environment(web.settings),
+            env=self.environment(web.settings),
             folder=ROOT,
             output=self.folder / f"{name}.log",
         )
@@ -158,7 +160,7 @@ class Machine:
 
     def settings_for(self, database_url: str) -> dict[str, str]:
         """Return the environment of a process of the product that serves nobody."""
-        return self._environment(self._settings(database_url, self.redis_url, 1))
+        return self.environment(self._settings(database_url, self.redis_url, 1))
 
     def close(self) -> None:
         for process in reversed(self._started):
@@ -179,7 +181,8 @@ class Machine:
             "SPOOL_DIR": str(self.folder / "spool"),
         }
 
-    def _environment(self, settings: Mapping[str, str]) -> dict[str, str]:
+    def environment(self, settings: Mapping[str, str]) -> dict[str, str]:
+        """Return what a process needs: these settings, and nothing of ours that would change one."""
         kept = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL")
         return {name: os.environ[name] for name in kept if name in os.environ} | dict(settings)
 
