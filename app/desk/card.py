@@ -17,7 +17,7 @@ from app.promises import dropped, ledger
 from app.records.agents import Agent
 from app.records.callers import Direction
 from app.records.calls import Call, CallState, CallStep, StepKind, StepOutcome
-from app.records.legs import CallLeg
+from app.records.legs import CallLeg, LegRole
 from app.records.lines import Line
 from app.records.notes import CallNote
 from app.records.promises import IS_OWED, Promise
@@ -61,6 +61,15 @@ class RingsFor(StrEnum):
     SUPERVISE = "supervise"  # the conversation of somebody whom they oversee
 
 
+class HeardBy(StrEnum):
+    """Who hears what this agent says in their conversation."""
+
+    CUSTOMER = "customer"
+    COLLEAGUE = "colleague"  # while the customer waits
+    AGENT = "agent"  # whom they whisper to
+    NOBODY = "nobody"  # the customer waits, or they listen
+
+
 @dataclass(frozen=True)
 class NoteCard:
     """What somebody wrote down of a call that is no contact."""
@@ -100,6 +109,7 @@ class CallCard:
     notes: Words  # the reader's own
     can_decline: bool
     rings_for: RingsFor
+    heard_by: HeardBy
     can_be_rung_back: bool  # its line dropped, the agent may say
     on_phone: bool  # it rings on the agent's ordinary phone, not in the window
     at_desk: bool  # it rings in the window, and nowhere else
@@ -140,7 +150,8 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
     before = timeline.of_call(
         session, call, customer.key if customer else None, case.key if case else None, agent, names
     )
-    side, since = _side(call, step, agent, legs.leg_of(session, call_sid, agent))
+    leg = legs.leg_of(session, call_sid, agent)
+    side, since = _side(call, step, agent, leg)
     line = session.get(Line, call.line)
     return CallCard(
         sid=call.sid,
@@ -167,6 +178,7 @@ def card_of(session: Session, call_sid: str, agent: str, now: datetime, *, check
         notes=words_of(session, call_sid, agent),
         can_decline=side == Side.RINGING,
         rings_for=_rings_for(session, call, step),
+        heard_by=_heard_by(session, call, leg),
         can_be_rung_back=dropped.can_be_rung_back(session, call, agent, now)
         and dropped.of_call(session, call_sid) is None,
         on_phone=step is not None and step.endpoint == "phone",
@@ -245,6 +257,20 @@ def _side(call: Call, step: CallStep | None, agent: str, leg: CallLeg | None) ->
     if step.outcome == StepOutcome.ANSWERED and call.bridged_to == agent:
         return Side.ENDED, step.ended_at or call.created_at
     return Side.ELSEWHERE, step.ended_at or step.started_at
+
+
+def _heard_by(session: Session, call: Call, leg: CallLeg | None) -> HeardBy:
+    if leg is None:
+        return HeardBy.CUSTOMER
+    if leg.role == LegRole.SUPERVISOR and leg.coaches is not None:
+        return HeardBy.AGENT
+    there = [one for one in legs.of_call(session, call.sid) if one.is_there and not one.goes]
+    if leg.role == LegRole.SUPERVISOR and leg.muted:
+        return HeardBy.NOBODY
+    if not any(one.number == legs.CUSTOMER and one.hears_nobody for one in there):
+        return HeardBy.CUSTOMER
+    are_heard_by = [one for one in there if one.number not in (legs.CUSTOMER, leg.number)]
+    return HeardBy.COLLEAGUE if are_heard_by else HeardBy.NOBODY
 
 
 def _rings_for(session: Session, call: Call, step: CallStep | None) -> RingsFor:

@@ -51,6 +51,7 @@ class Panel:
     call_sid: str
     mine: bool  # the reader speaks with the customer, and may hand over or hold
     on_hold: bool
+    is_held: bool  # and the carrier has done it: the customer hears none of us
     row: HandOver | None  # the newest hand-over that the reader was in
     is_first: bool
     other: str  # the name of the colleague on the other side of it
@@ -70,10 +71,12 @@ def panel_of(session: Session, call_sid: str, agent: str) -> Panel:
     other = session.get(Agent, row.to_agent if row.from_agent == agent else row.from_agent) if row else None
     promise = session.get(Promise, row.promise) if row is not None and row.promise is not None else None
     talks = is_talking(session, call) and call.bridged_to == agent
+    customer = holding.on_hold(session, call)
     return Panel(
         call_sid=call_sid,
         mine=talks,
-        on_hold=talks and holding.is_on_hold(session, call),
+        on_hold=talks and customer is not None,
+        is_held=customer is not None and customer.hears_nobody,
         row=row,
         is_first=row is not None and row.from_agent == agent,
         other=other.name if other is not None else "",

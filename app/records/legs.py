@@ -95,6 +95,8 @@ class CallLeg(Base):
     left_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     # As it should be; what the carrier says is compared with it.
     on_hold: Mapped[bool] = mapped_column(default=False)
+    # On hold the carrier asked then what they hear: until that they may hear everybody yet.
+    held_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     muted: Mapped[bool] = mapped_column(default=False)
     coaches: Mapped[int | None] = mapped_column(Integer)  # the number of the leg that alone hears this one
     closes_room: Mapped[bool] = mapped_column(default=False)  # the room ends when this one leaves
@@ -111,6 +113,15 @@ class CallLeg(Base):
     def is_there(self) -> bool:
         """Tell whether somebody is in the room on this side."""
         return self.joined_at is not None and self.left_at is None
+
+    @property
+    def hears_nobody(self) -> bool:
+        """Tell whether the carrier has put them on hold, as it should be; a wish for that isn't enough."""
+        return self.on_hold and self.held_at is not None
+
+    def hold(self, *, on: bool) -> None:
+        """Let them wait from now on, or hear and be heard again."""
+        self.on_hold, self.held_at = on, self.held_at if on and self.on_hold else None
 
     @property
     def state(self) -> LegState:

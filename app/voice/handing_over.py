@@ -193,7 +193,7 @@ def _begun(
     room = legs.open_room(session, call, now)
     legs.add(session, room, second.number, LegRole.CONSULTED, second.agent.key, now)
     customer = session.get_one(CallLeg, (call.sid, legs.CUSTOMER))
-    customer.on_hold = True
+    customer.hold(on=True)
     # Nobody's leaving may end the room while a colleague is on the way.
     session.get_one(CallLeg, (call.sid, call.step)).closes_room = False
     row = HandOver(
@@ -340,7 +340,7 @@ def _do(
         case Action.TO_FIRST:
             first.closes_room, second.closes_room = True, False
         case Action.HEAR_CUSTOMER:
-            customer.on_hold = False
+            customer.hold(on=False)
         case Action.FIRST_GOES:
             _goes(session, call, first, now)
         case Action.GO_ON:

@@ -25,13 +25,14 @@ def hold(session: Session, call: Call, agent: str, now: datetime, *, on: bool) -
     customer = session.get_one(CallLeg, (call.sid, legs.CUSTOMER))
     if customer.on_hold == on:
         return
-    customer.on_hold = on
+    customer.hold(on=on)
     # Whoever is on hold isn't hung up on when the agent's line is cut.
     session.get_one(CallLeg, (call.sid, call.step)).closes_room = not on
     legs.wake(session, room, now)
     legs.tell(session, call, now)
 
 
-def is_on_hold(session: Session, call: Call) -> bool:
+def on_hold(session: Session, call: Call) -> CallLeg | None:
+    """Return the customer's side while they are to wait; None when they aren't."""
     customer = session.get(CallLeg, (call.sid, legs.CUSTOMER), populate_existing=True)
-    return customer is not None and customer.left_at is None and customer.on_hold
+    return customer if customer is not None and customer.left_at is None and customer.on_hold else None

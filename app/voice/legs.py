@@ -71,7 +71,8 @@ def open_room(session: Session, call: Call, now: datetime) -> CallRoom:
         leg.sid = sid
         leg.added_at = leg.answered_at = now
         leg.asked_at = leg.joined_at = leg.left_at = leg.coaches = None
-        leg.on_hold = leg.muted = leg.goes = False
+        leg.muted = leg.goes = False
+        leg.hold(on=False)
         # Whoever's conversation it is ends it by leaving, as before, unless they hand it over.
         leg.closes_room = role == LegRole.AGENT
         leg.sequence = -1

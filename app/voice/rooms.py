@@ -159,6 +159,10 @@ def accept(
 def hold(session: Session, name: str, number: int, now: datetime, deployment: Deployment) -> bytes:
     """What somebody hears who is on hold: a true sentence, again and again."""
     call, _ = held_by_room(session, name)
+    leg = session.get(CallLeg, (call.sid, number))
+    if leg is not None and leg.on_hold and leg.held_at is None:
+        leg.held_at = now
+        legs.tell(session, call, now)
     said = sentences.told(call, [_why_on_hold(session, call)], now)
     return twiml.hold(
         said=said,
@@ -204,7 +208,7 @@ def ended(
         return _goes_on(session, call, now, deployment)
     if room.look_at is not None and (_somebody_speaks(session, call) or _is_rung(session, call)):
         # Not by our doing; whoever is there still has them.
-        leg.joined_at = None
+        leg.joined_at = leg.held_at = None
         return document(name, leg, "", deployment.public_url)
     _alone(session, call, now, deployment)
     return _goes_on(session, call, now, deployment)

@@ -106,7 +106,7 @@ def hears(call: PhoneCall, who: Telephone, words: str) -> bool:
 
 def on_hold(town: Town, call: PhoneCall) -> bool:
     with town.database.reading() as session:
-        return holding.is_on_hold(session, town.call(call.sid))
+        return holding.on_hold(session, town.call(call.sid)) is not None
 
 
 def test_a_customer_whose_first_agent_is_gone_is_left_to_the_colleague(town: Town) -> None:

@@ -14,6 +14,7 @@ from app import db
 from app.admin.call_story import story_of
 from app.carrier.rest import Carrier
 from app.deployment import Deployment
+from app.desk.card import HeardBy, card_of
 from app.errors import NotNow
 from app.jobs import rooms as rooms_job
 from app.records.agents import Activity, DeskEvent, Presence
@@ -87,6 +88,14 @@ def stored(talk: Exchange) -> Call:
         return session.get_one(Call, talk.sid)
 
 
+def heard_by(talk: Exchange, agent: str) -> HeardBy:
+    """Return who hears an agent, as their desk tells them."""
+    with db.reading() as session:
+        card = card_of(session, talk.sid, agent, datetime.now(UTC), checked=False)
+    assert card is not None
+    return card.heard_by
+
+
 def activity(agent: str) -> str:
     with db.reading() as session:
         return session.get_one(Presence, agent).activity
@@ -113,7 +122,10 @@ def test_a_colleague_hears_the_story_while_the_customer_hears_why_they_wait(talk
 
     assert talk.who_rings() == ["client:bram"]
     assert talk.labels() == {"leg1": False, "leg0": True}
+    # Asked for isn't done: the carrier may let the customer hear the agent yet.
+    assert heard_by(talk, "anna") == HeardBy.CUSTOMER
     assert "Anna belt er een collega bij" in talk.listens(talk.customers)
+    assert heard_by(talk, "anna") == HeardBy.NOBODY
     pop = told("bram", "screen_pop")[0]
     assert pop["hand_over"] == {"from": "anna", "kind": "warm", "why": "Zij belt over haar paspoort."}
     assert activity("bram") == Activity.RINGING
@@ -123,12 +135,14 @@ def test_a_colleague_hears_the_story_while_the_customer_hears_why_they_wait(talk
 
     assert talk.labels() == {"leg1": False, "leg0": True, "leg2": False}
     assert "overlegt met een collega" in talk.listens(talk.customers)
+    assert {heard_by(talk, agent) for agent in ("anna", "bram")} == {HeardBy.COLLEAGUE}
     assert row(talk).phase == HandOverPhase.CONSULTING
     assert (activity("anna"), activity("bram")) == (Activity.TALKING, Activity.TALKING)
 
     presses(talk, Event.JOIN)
 
     assert talk.labels() == {"leg1": False, "leg0": False, "leg2": False}
+    assert {heard_by(talk, agent) for agent in ("anna", "bram")} == {HeardBy.CUSTOMER}
 
     presses(talk, Event.COMPLETE)
 

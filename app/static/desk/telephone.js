@@ -66,8 +66,10 @@ function sentence(card) {
   const side = softphone.talks ? "talking" : "ringing";
   if (softphone.isTest) return `telephone_test_${side}`;
   if (softphone.isMuted) return "telephone_muted";
-  const isDialling = softphone.talks && card?.querySelector(".call-state")?.dataset.side === "dialling";
-  return `telephone_${isDialling ? "dialling" : side}`;
+  if (!softphone.talks) return "telephone_ringing";
+  const state = card?.querySelector(".call-state")?.dataset;
+  // Without its card nobody is promised not to hear.
+  return state?.side === "dialling" ? "telephone_dialling" : `telephone_talking_${state?.heardBy ?? "customer"}`;
 }
 
 /** Whether the name can be read: the bar stands above the card, and over it once that is scrolled away. */
