@@ -1,6 +1,6 @@
 // How the conversation stands: its part of the card is fetched by itself, so that notes and whose are left alone.
 
-import { isNewest, news, place, send } from "./page.js";
+import { isNewest, keepFocus, news, place, send } from "./page.js";
 import { announce } from "./signals.js";
 
 const PAUSE_MILLISECONDS = 200;
@@ -73,6 +73,8 @@ document.addEventListener("submit", async (event) => {
   const button = event.submitter;
   const callSid = panel.dataset.handOver;
   panel.querySelector(".refusal")?.remove();
+  // A button that is disabled loses the focus at once.
+  const focusBack = keepFocus(panel);
   const sending = send(form, button);
   if (button) button.disabled = true;
   try {
@@ -82,6 +84,7 @@ document.addEventListener("submit", async (event) => {
     if (response.ok) said = "";
     isNewest(panelOf());
     place(panelOf(), html, { keepsOpen: !response.ok });
+    focusBack();
     tell(panelOf());
     const refusal = panelOf().querySelector(".refusal");
     if (refusal) announce(refusal.textContent);
