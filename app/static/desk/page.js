@@ -146,7 +146,8 @@ export function keepFocus(target, isSame = true) {
   const had = target.contains(document.activeElement) ? document.activeElement : null;
   return () => {
     if (!had || document.activeElement !== document.body) return;
-    if (isSame) theSame(had, target)?.focus();
+    // Something else may be in sight by now, as a call that came in: that stays.
+    if (isSame) theSame(had, target)?.focus({ preventScroll: true });
     // The same may be there and take no focus: it is folded away again, once what was typed in it is done.
     if (document.activeElement === document.body) target.closest("[tabindex]")?.focus();
   };
