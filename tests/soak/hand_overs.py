@@ -3,15 +3,17 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from http.client import HTTPException
 from typing import Any
 
 from sqlalchemy import select
 
+from app.records.agents import Presence
 from app.records.promises import PromiseAttempt
 from tests.soak.agenda import Agenda, Work
-from tests.soak.town import AGENTS, WITHOUT_DATABASE, Town
+from tests.soak.town import AGENTS, WITHOUT_DATABASE, Town, free_of
 from tests.soak.witness import Leg, Point
 
 Ask = Callable[[str, str, dict[str, Any], str], dict[str, Any]]
@@ -64,7 +66,7 @@ class HandOvers:
         if sid is None:
             return  # a colleague's, who was asked along
         wish = {
-            "to": self.chance.choice((*AGENTS, TEAM, TEAM, TEAM)),
+            "to": self.chance.choice((*(self._free() or AGENTS), TEAM)),
             "kind": self.chance.choice(("warm", "warm", "cold")),
         }
         self._press(sid, "", wish)
@@ -72,6 +74,10 @@ class HandOvers:
         for press in (self.chance.choice(PRESSES), self.chance.choice(PRESSES)):
             if press:
                 self._later(self.chance.uniform(3, 20), partial(self._press, sid, f"/{press}", {}))
+
+    def _free(self) -> list[str]:
+        with self.town.database.reading() as session:
+            return sorted(free_of(session.scalars(select(Presence)), datetime.now(UTC)))
 
     def _placed(self, leg: Leg) -> str | None:
         with self.town.database.reading() as session:

@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -149,6 +149,16 @@ class Talks:
             self.town.phonebox.call(who.sid).hang_up()
 
 
+def free_of(rows: Iterable[Presence], now: datetime) -> set[str]:
+    """Return who of them can be rung now."""
+    return {
+        status.agent
+        for status in rows
+        if presence.reachability(status, enabled=True, phone=BY_PHONE.get(status.agent), now=now)
+        == presence.Reachability.FREE
+    }
+
+
 @dataclass
 class Agents:
     """Keeps the agents at work: whoever missed a ring comes back; now and then one does not pick up."""
@@ -184,13 +194,7 @@ class Agents:
         now = datetime.now(UTC)
         with self.town.written() as session:
             rows = session.scalars(select(Presence)).all()
-            free = {
-                status.agent
-                for status in rows
-                if presence.reachability(status, enabled=True, phone=BY_PHONE.get(status.agent), now=now)
-                == presence.Reachability.FREE
-            }
-            self.seen.append((time.time(), frozenset(free)))
+            self.seen.append((time.time(), frozenset(free_of(rows, now))))
             for status in rows:
                 if status.intent != Intent.AVAILABLE:
                     presence.set_intent(session, status.agent, Intent.AVAILABLE, now)
