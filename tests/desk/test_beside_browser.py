@@ -78,7 +78,7 @@ def test_a_morning_beside_the_calls(
     office.pick_up(sid)
     expect(page.locator(".call-state[data-side=talking]")).to_be_visible()
     page.locator("#summary").fill("Wil bezwaar maken")
-    page.get_by_label("Waardoor belde men?").select_option("brief")
+    page.get_by_label("Waardoor kwam dit?").select_option("brief")
     page.get_by_label("Volgende stap").fill("Brief sturen")
     expect(page.locator(".answers summary")).to_have_text("Bezwaar maken")
     expect(page.locator("[data-suggested]")).to_contain_text(
