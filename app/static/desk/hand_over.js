@@ -1,6 +1,6 @@
 // How the conversation stands: its part of the card is fetched by itself, so that notes and whose are left alone.
 
-import { isNewest, keepFocus, news, place, send } from "./page.js";
+import { isNewest, keepFocus, news, place, send, words } from "./page.js";
 import { announce } from "./signals.js";
 
 const PAUSE_MILLISECONDS = 200;
@@ -92,9 +92,12 @@ document.addEventListener("submit", async (event) => {
     // What happened since it was sent may be on its way already.
     handOverChanged(callSid);
   } catch {
-    // The stream's own alarm tells that the server is away.
+    announce(words("alarm_dead"));
+    // It may have been done, and its answer have been lost: how it stands is asked.
+    handOverChanged(callSid);
   } finally {
     if (button) button.disabled = false;
+    focusBack();
   }
 });
 

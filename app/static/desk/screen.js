@@ -1,6 +1,7 @@
 // The screen beside the call: its part of the card is fetched by itself, so that notes and whose are left alone.
 
-import { isNewest, keepFocus, news, place, send } from "./page.js";
+import { isNewest, keepFocus, news, place, send, words } from "./page.js";
+import { announce } from "./signals.js";
 
 const cardPlace = document.querySelector("#card");
 const panelOf = () => cardPlace.querySelector("[data-screen]");
@@ -67,7 +68,8 @@ document.addEventListener("submit", async (event) => {
       screenChanged(callSid);
     }
   } catch {
-    // As above.
+    announce(words("alarm_dead"));
+    screenChanged(callSid);
   } finally {
     if (event.submitter) event.submitter.disabled = false;
     focusBack();
