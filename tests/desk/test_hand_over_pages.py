@@ -1,12 +1,14 @@
 """What does the desk show of a hand-over, to either side of it, and what does it refuse?"""
 
 import re
+from datetime import timedelta
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
 from app import db
+from app.clock import utcnow
 from app.deployment import Deployment
 from app.records.agents import Presence
 from config import Settings
@@ -25,6 +27,8 @@ def sid(request: pytest.FixtureRequest, flask_app: Flask, settings: Settings) ->
         for key in ("anna", "bram", "carla"):
             factories.agent(session, key)
             office.user(session, key)
+            # Their desks live for as long as a busy machine may take.
+            session.get_one(Presence, key).heartbeat_at = utcnow() + timedelta(hours=1)
         session.get_one(Presence, "carla").intent = "break"
         factories.customer(session, "ada", ADA)
         factories.case(session, "Z1", "ada", handled_by=("bram", "anna"))
