@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
 import psycopg
-from psycopg.abc import Buffer
+from psycopg import abc
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ConnStatus, ExecStatus
 from psycopg.pq.abc import PGresult
@@ -35,10 +35,11 @@ class Straight:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self._libpq = connection.pgconn
-        self._adapt = Transformer(connection)
-        self._names: dict[str, bytes] = {}
         self._unasked = select.poll()
         self._unasked.register(self._libpq.socket, select.POLLIN)
+        self._connection = connection
+        # Each has its own transformer, which finds out once what the columns are read by: they can't change.
+        self._prepared: dict[str, tuple[bytes, abc.Transformer]] = {}
 
     def rows(self, statement: str, values: Sequence[Any], make: Callable[[Sequence[Any]], Row]) -> list[Row]:
         """Run a statement with its values at $1, $2, …; return what `make` makes of each row.
@@ -46,23 +47,23 @@ class Straight:
         The server knows the types of the values by the columns and casts of the statement. Raises what
         psycopg raises.
         """
-        name = self._names.get(statement) or self._prepare(statement)
+        name, adapt = self._prepared.get(statement) or self._prepare(statement)
         formats = [PyFormat.BINARY if type(value) is bytes else PyFormat.TEXT for value in values]
         # None is NULL to libpq, whatever its types say.
-        sent = cast(Sequence[Buffer], self._adapt.dump_sequence(values, formats))
-        result = self._done(self._libpq.exec_prepared(name, sent, self._adapt.formats))
-        self._adapt.set_pgresult(result)
-        return self._adapt.load_rows(0, result.ntuples, make)
+        sent = cast(Sequence[abc.Buffer], adapt.dump_sequence(values, formats))
+        result = self._done(self._libpq.exec_prepared(name, sent, adapt.formats))
+        adapt.set_pgresult(result, set_loaders=adapt.pgresult is None)
+        return adapt.load_rows(0, result.ntuples, make)
 
     def has_ended(self) -> bool:
         """Tell whether the server has spoken unasked: all that it says to whom it has answered is goodbye."""
         return bool(self._unasked.poll(0))
 
-    def _prepare(self, statement: str) -> bytes:
-        name = b"straight_%d" % len(self._names)
+    def _prepare(self, statement: str) -> tuple[bytes, abc.Transformer]:
+        name = b"straight_%d" % len(self._prepared)
         self._done(self._libpq.prepare(name, statement.encode()))
-        self._names[statement] = name
-        return name
+        found = self._prepared[statement] = name, Transformer(self._connection)
+        return found
 
     def _done(self, result: PGresult) -> PGresult:
         if result.status in _DONE:

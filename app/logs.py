@@ -12,19 +12,21 @@ _OWN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "task
 
 # Addresses and others' texts quote them: numbers as they are dialled, tokens of ours, a caller's own link.
 _UNTOLD = (
-    (re.compile(r"(?:\+|%2B)[0-9]{6,}", re.IGNORECASE), "+…"),
+    (re.compile(r"(?i:\+|%2B)[0-9]{6,}"), "+…"),
     (re.compile(r"\brd_[A-Za-z0-9_-]{8,}"), "rd_…"),
     (re.compile(r"(?<=/c/)[A-Za-z0-9._-]+"), "…"),
     (re.compile(r"(?<=/login/password/)[A-Za-z0-9_-]+"), "…"),
 )
+_ANY_UNTOLD = re.compile("|".join(untold.pattern for untold, _ in _UNTOLD))
 
 
 def redacted(value: object) -> object:
     """Return what may be told of a value: in texts, wherever they stand, neither number nor key."""
     match value:
         case str():
-            for untold, told in _UNTOLD:
-                value = untold.sub(told, value)
+            if _ANY_UNTOLD.search(value):
+                for untold, told in _UNTOLD:
+                    value = untold.sub(told, value)
             return value
         case dict():
             return {name: redacted(one) for name, one in value.items()}
@@ -59,6 +61,9 @@ def configure() -> None:
     """Send the process's log to stdout as JSON lines."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(JsonLines())
+    # What no line of ours says needn't be found out: https://docs.python.org/3/howto/logging.html#optimization
+    logging._srcfile = None
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
     for name in ("twilio", "urllib3", "rq", "alembic", "httpx", "asyncio"):
         # Others' records quote addresses, numbers and bodies.

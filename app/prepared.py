@@ -117,24 +117,23 @@ class _Form:
 
     def in_order(self, parameters: Mapping[str, Any]) -> list[Any]:
         """Return the values for `numbered`."""
-        values = self._converted(parameters)
-        return [values[name] for name in self._names]
+        values, to_database = {**self._constant, **parameters}, self._to_database
+        return [
+            to_database[name](values[name]) if name in to_database else values[name] for name in self._names
+        ]
 
     def bound(self, parameters: Mapping[str, Any]) -> Any:
         """Return the values for `text`."""
-        values = self._converted(parameters)
-        return values if self._order is None else [values[name] for name in self._order]
-
-    def _converted(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         values = {**self._constant, **parameters}
         for name, convert in self._to_database.items():
             values[name] = convert(values[name])
-        return values
+        return values if self._order is None else [values[name] for name in self._order]
 
     def read(self, row: Sequence[Any]) -> list[Any]:
         values = list(row)
         for place, convert in self._from_database:
-            values[place] = convert(values[place])
+            if values[place] is not None:
+                values[place] = convert(values[place])
         return values
 
 

@@ -12,6 +12,7 @@ Fields of which we know nothing may come and go, as the carrier adds them withou
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from werkzeug.datastructures import MultiDict
@@ -98,6 +99,12 @@ _LONGER = {
     "SpeechResult": ("StableSpeechResult", "UnstableSpeechResult"),
 }
 _ANYTHING = re.compile("")
+_READ = (*SHAPES, *TEXTS)
+
+
+@lru_cache(maxsize=1000)
+def _is_name(name: str) -> bool:
+    return NAME.fullmatch(name) is not None
 
 
 class _Piece(NamedTuple):
@@ -120,18 +127,16 @@ class SignedForm:
     """A form beside the string under its signature."""
 
     def __init__(self, fields: MultiDict[str, str]) -> None:
-        self._pieces: list[_Piece] = []
-        at, parts = 0, []
+        self._by_name: dict[str, list[_Piece]] = {}
+        at, parts = 0, list[str]()
         # In the order, and without the doubles, of the carrier's own validator.
         for name, values in sorted(fields.lists()):
+            self._by_name[name] = pieces = []
             for value in values if len(values) == 1 else sorted(set(values)):
-                self._pieces.append(_Piece(name, value, at))
-                parts.append(name + value)
+                pieces.append(_Piece(name, value, at))
+                parts += (name, value)
                 at += len(name) + len(value)
         self._signed = "".join(parts)
-        self._by_name: dict[str, list[_Piece]] = {}
-        for piece in self._pieces:
-            self._by_name.setdefault(piece.name, []).append(piece)
         self._judged: dict[str, str | None] = {}
 
     @property
@@ -142,12 +147,14 @@ class SignedForm:
     @property
     def has_strange_names(self) -> bool:
         """Whether a name is one that the carrier never gives: then nothing of the form is to be believed."""
-        return any(NAME.fullmatch(piece.name) is None for piece in self._pieces)
+        return not all(map(_is_name, self._by_name))
 
     @property
     def is_doubtful(self) -> bool:
         """Whether any field that we read may have been put there, or hidden, by somebody else."""
-        return self.has_strange_names or any(self.value(name) is None for name in (*SHAPES, *TEXTS))
+        return self.has_strange_names or any(
+            self.value(name) is None for name in _READ if name in self._signed
+        )
 
     def value(self, name: str) -> str | None:
         """Return the field's value, "" when there is none that means anything, None when it is in doubt.
@@ -208,7 +215,8 @@ class SignedForm:
             return None
         if own is None:
             return ""
-        starts = {piece.at: piece for piece in self._pieces if piece is not own}
+        pieces = (piece for several in self._by_name.values() for piece in several)
+        starts = {piece.at: piece for piece in pieces if piece is not own}
         following, may_follow = starts.get(own.end), _AFTER_TEXT[name]
         for other, shape in may_follow.items():
             if other in self._signed and any(

@@ -3,6 +3,7 @@
 import base64
 import hmac
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from urllib.parse import urlparse
 
 from flask import Request
@@ -56,14 +57,20 @@ def _is_signed_as_usual(
     if form is None or "?" in url or SIGNATURE_SETTINGS_HEADER in request.headers:
         return False
     try:
-        parts = urlparse(url)
-        if url not in (remove_port(parts), add_port(parts)):
+        if not _is_plain(url):
             return False
         signed, shown = (url + form.signed).encode(), signature.encode()
     except ValueError:
         return False
     made = (base64.b64encode(hmac.digest(token.encode(), signed, "sha1")) for token in tokens)
     return any(hmac.compare_digest(one, shown) for one in made)
+
+
+@lru_cache(maxsize=1000)
+def _is_plain(url: str) -> bool:
+    """Tell whether the validator takes the address as it stands, with or without its port."""
+    parts = urlparse(url)
+    return url in (remove_port(parts), add_port(parts))
 
 
 def _signed_parameters(request: Request) -> MultiDict[str, str] | str:

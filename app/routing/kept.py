@@ -5,7 +5,7 @@ could not change it are left out when there are very many, and what nobody asks 
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -63,7 +63,7 @@ def situation_as_json(known: Situation) -> Json:
             }
         ),
         "owner": known.owner,
-        "agents": agents_as_json(known.agents, decision.by_weight(known)),
+        "agents": agents_as_json(known.agents, lambda: decision.by_weight(known)),
         "can_be_rung_back": known.can_be_rung_back,
         "tried": [
             _without_defaults(
@@ -190,7 +190,7 @@ def owed_as_json(owed: Owed) -> Json:
         "at": owed.now.isoformat(),
         "debtor": owed.debtor,
         "team": owed.team,
-        "agents": agents_as_json(owed.agents, ringing_back.by_weight(owed)),
+        "agents": agents_as_json(owed.agents, lambda: ringing_back.by_weight(owed)),
         "colleagues_from": _moment(owed.colleagues_from),
         "anybody_from": _moment(owed.anybody_from),
         "refused": sorted(owed.refused),
@@ -225,10 +225,11 @@ def require_form(stored: Mapping[str, Any]) -> None:
 # --- agents -------------------------------------------------------------------------------------------
 
 
-def agents_as_json(agents: Mapping[str, AgentFacts], by_weight: Iterable[str]) -> Json:
-    """Return agents by key; when they are too many, those who come first in `by_weight`."""
-    written = ((key, _agent(agents[key])) for key in dict.fromkeys(by_weight) if key in agents)
-    return dict(_fitting(written, _FOR_AGENTS))
+def agents_as_json(agents: Mapping[str, AgentFacts], by_weight: Callable[[], Iterable[str]]) -> Json:
+    """Return agents by key; when they are too many, those who come first in what `by_weight` returns."""
+    # Of the usual call one is known, and to weigh them is to go the ladder's whole way.
+    keys = agents if len(agents) < 2 else dict.fromkeys(by_weight())
+    return dict(_fitting([(key, _agent(agents[key])) for key in keys if key in agents], _FOR_AGENTS))
 
 
 def agents_of(stored: Mapping[str, Json]) -> dict[str, AgentFacts]:
@@ -307,7 +308,7 @@ def _dates(line: LineFacts, now: datetime) -> str:
             near[-1] = replace(near[-1], last=bare.last)
         else:
             near.append(bare)
-    return "\n".join(one for one, _ in _fitting(((str(one), {}) for one in near), _FOR_DATES))
+    return "\n".join(one for one, _ in _fitting([(str(one), {}) for one in near], _FOR_DATES))
 
 
 def _line_of(stored: Json) -> LineFacts:
@@ -322,7 +323,7 @@ def _line_of(stored: Json) -> LineFacts:
 
 def _customers(customers: Sequence[KnownCustomer]) -> list[Json]:
     """Return the customers, the likeliest and their likeliest cases first; of very many only those."""
-    written = (
+    written = [
         (
             customer.key,
             {
@@ -333,7 +334,7 @@ def _customers(customers: Sequence[KnownCustomer]) -> list[Json]:
             },
         )
         for customer in customers
-    )
+    ]
     return [one for _, one in _fitting(written, _FOR_CUSTOMERS)]
 
 
@@ -378,8 +379,10 @@ def _customer_of(stored: Json) -> KnownCustomer:
 # --- plain values -------------------------------------------------------------------------------------
 
 
-def _fitting(written: Iterable[tuple[str, Json]], room: int) -> list[tuple[str, Json]]:
+def _fitting(written: Sequence[tuple[str, Json]], room: int) -> Sequence[tuple[str, Json]]:
     """Return the first one, and those after it as long as there is room for them, in bytes of JSON."""
+    if len(written) < 2:
+        return written
     kept: list[tuple[str, Json]] = []
     for key, one in written:
         room -= len(json.dumps({key: one}, ensure_ascii=False).encode())
