@@ -6,6 +6,7 @@ from pydantic import BaseModel, Field, RootModel
 
 from app.outgoing.shapes import Answer, At, Json, words
 from app.records.calls import StepKind
+from app.routing.situation import TakenFor
 from app.routing.walk import End
 
 
@@ -31,6 +32,14 @@ class After(Answer):
     say: str
 
 
+class Understood(Answer):
+    taken_for: Annotated[str, words(TakenFor)]
+    topic: str | None
+    team: str | None
+    customer: str | None
+    case: str | None
+
+
 class SimulatedStep(Answer):
     number: int
     kind: Annotated[str, words(StepKind)]
@@ -48,6 +57,7 @@ class SimulatedStep(Answer):
     again: Again | None = Field(description="about_simulated_again")
     answer: str = Field(description="about_simulated_answer")
     assumed: bool = Field(description="about_simulated_assumed")
+    understood: Understood | None = Field(description="about_simulated_understood")
     answers: list[str] = Field(description="about_simulated_possible")
     after: list[After]
     owes: Owes | None

@@ -10,6 +10,7 @@ from app import db
 from app.api import shapes
 from app.records.agents import DeskEvent
 from app.records.calls import Call
+from app.records.lines import Line
 from app.records.promises import Promise
 from tests import town
 from tests.api.conftest import Api
@@ -47,6 +48,12 @@ def test_a_made_up_call_is_told_step_by_step_and_leaves_nothing_behind(
     assert ring["rings_at"] > 0
     assert ring["desk"]["screen_pop"]["customers"][0]["name"] == "Mevrouw De Vries"
     assert (promise["kind"], told["ends"], told["owes"]["agent"]) == ("promise", "promise", "anna")
+    with db.transaction() as session:
+        session.get_one(Line, LINE).asks = True
+    stranger = {"caller": {"kind": "unknown"}, "line": LINE, "answers": ["heard: een medewerker graag"]}
+    answer = api.post("/rules/simulate", stranger)
+    valid("SimulatedCall", answer.json, document)
+    assert answer.json["steps"][0]["understood"]["taken_for"] == "nothing"
     with db.reading() as session:
         for table in (Call, DeskEvent, Promise):
             assert session.scalar(select(func.count()).select_from(table)) == 0
