@@ -1,6 +1,9 @@
 """Who hands their conversation over while parts die? Some of those who talk, once each, by the API."""
 
+import json
 import random
+import urllib.error
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -32,7 +35,9 @@ class HandOvers:
     chance: random.Random
     of_ten: int
     begun: int = 0
-    refused: int = 0  # the colleague was busy, the call over, a part dead
+    refused: "Counter[str]" = field(
+        default_factory=Counter
+    )  # why: the colleague busy, the call over, a part dead
     _known: set[str] = field(default_factory=set)
     _agenda: Agenda = field(default_factory=lambda: Agenda("hand-overs"))
 
@@ -58,8 +63,10 @@ class HandOvers:
     def _dare(self, work: Work) -> None:
         try:
             work()
-        except (OSError, HTTPException, *WITHOUT_DATABASE):
-            self.refused += 1
+        except urllib.error.HTTPError as error:
+            self.refused[_why(error)] += 1
+        except (OSError, HTTPException, *WITHOUT_DATABASE) as error:
+            self.refused[type(error).__name__] += 1
 
     def _begin(self, leg: Leg) -> None:
         sid = leg.sid if leg.is_inbound else self._placed(leg)
@@ -85,3 +92,11 @@ class HandOvers:
 
     def _press(self, sid: str, what: str, body: dict[str, Any]) -> None:
         self.ask("POST", f"/calls/{sid}/transfer{what}", body, f"{self.chance.getrandbits(128):032x}")
+
+
+def _why(error: urllib.error.HTTPError) -> str:
+    """Return why a press can't be now, as the API says it; else its status."""
+    try:
+        return str(json.loads(error.read())["why"])
+    except (ValueError, KeyError, OSError):
+        return str(error.code)

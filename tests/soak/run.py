@@ -173,7 +173,8 @@ def _told(
     witness.stop()
     notes = {**result.notes, "callers who gave up a call without an end": callers.impatient}
     if plan.hand_overs:
-        notes |= {"hand-overs begun": handing.begun, "hand-overs that could not be": handing.refused}
+        notes |= {"hand-overs begun": handing.begun}
+        notes |= {f"presses that could not be: {why}": times for why, times in handing.refused.items()}
     return Report(
         result,
         killer.kills,
