@@ -128,6 +128,7 @@ def wired_app(
     # What is counted is how often it is asked, not how soon a busy machine answers.
     monkeypatch.setattr(bus, "TIMEOUT_SECONDS", 10.0)
     settings = config.load(settings_over(to_database[1], to_redis[1], tmp_path))
+    rules.forget_published()  # by the test before, in another database
     application = create_app(settings)
     with db.transaction() as session:
         factories.line(session)
