@@ -182,7 +182,7 @@ def pops(run: Run) -> list[Figure]:
                     limit and limit * 1000,
                     "ms",
                 ),
-                _absolute("pop", subject, "memory of a desk", memory, 25 if limit else None, "KB"),
+                _absolute("pop", subject, "memory of a desk", memory, 20 if limit else None, "KB"),
                 compared(
                     [percentile(one, 0.99) for _, one, _ in rounds],
                     without,

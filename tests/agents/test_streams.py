@@ -364,6 +364,26 @@ def test_a_page_sees_by_the_tick_that_the_stream_lives(server: Server) -> None:
     assert opening == ["retry: 1000", "", ": tick", "event: tick", "data: {}", ""]
 
 
+def test_a_stream_whose_time_is_up_ends_properly_and_is_resumed(
+    flask_app: Flask,
+    settings: config.Settings,
+    people: dict[str, dict[str, str]],
+    free_port: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(streams, "TICK_SECONDS", 0.05)
+    monkeypatch.setattr(streams, "LIFETIME_SECONDS", 0.0)
+    hub = Hub(settings.redis_url)
+    with office.serving(flask_app, free_port, hub) as url:
+        server = Server(url, hub, settings, people)
+        with server.stream("anna") as heard:
+            assert list(heard) == []  # half an answer would be an error
+        office.tell("anna", 1)
+        monkeypatch.setattr(hub, "_lifetime_seconds", 60.0)
+        with server.stream("anna", "?after=0") as heard:
+            assert numbers(take(heard, 1)) == [1]
+
+
 def test_without_the_loop_the_stream_is_the_same(flask_app: Flask, people: dict[str, dict[str, str]]) -> None:
     client = flask_app.test_client()
     office.sign_in(client, "anna@example.nl")
