@@ -2,6 +2,8 @@
 
 The held-out sentences stand in tests/topics/held_out.txt: other topics than a pack's, each with fifteen words
 as an admin would give them. Each way of teaching is tried on them, and on what a recogniser makes of them.
+So are those of tests/topics/asked.txt, which are about the pack's topics or near to them. Its first half may
+be looked at where something is mended, its second half tells what came of it.
 """
 
 import time
@@ -15,7 +17,9 @@ from app.topics.spoiling import spoiled
 from app.topics.store import Known
 from app.topics.training import Report
 
-HELD_OUT = Path(__file__).parent.parent / "tests/topics/held_out.txt"
+_TESTS = Path(__file__).parent.parent / "tests/topics"
+HELD_OUT, ASKED = _TESTS / "held_out.txt", _TESTS / "asked.txt"
+FIRST_HALF, SECOND_HALF = 0, 1
 NONE = "geen"  # what is no topic
 
 
@@ -34,12 +38,14 @@ class Shares:
     right_of_routed: float
     to_a_human: float
     no_topic_to_a_human: float
+    right_of_sure: float  # with what is about no topic
     milliseconds: float  # each
 
     def __str__(self) -> str:
         return (
             f"right of routed {self.right_of_routed:.1%}, to a human {self.to_a_human:.1%}, "
-            f"no topic to a human {self.no_topic_to_a_human:.1%}, {self.milliseconds:.2f} ms each"
+            f"no topic to a human {self.no_topic_to_a_human:.1%}, right of sure {self.right_of_sure:.1%}, "
+            f"{self.milliseconds:.2f} ms each"
         )
 
 
@@ -72,6 +78,21 @@ def held_out() -> HeldOut:
     return HeldOut(tuple(known), said, of_pack)
 
 
+def asked(half: int, of: HeldOut | None = None) -> list[Said]:
+    """Return half of the sentences that are near to the pack's topics or about them.
+
+    With `of` its topics are the right ones, and what none of them is about is left out.
+    """
+    found = []
+    for one in packs.read(ASKED):
+        right = frozenset({one.key} - {NONE})
+        if of is not None:
+            right = frozenset(key for key, names in of.of_pack.items() if names & right)
+        if right or one.key == NONE:
+            found += [Said(text, right) for text in list(one.sentences())[half::2]]
+    return found
+
+
 def by_words(of: HeldOut) -> Fitted:
     """Learn from fifteen words a topic alone."""
     return training.fit(of.topics, [])[0]
@@ -84,9 +105,9 @@ def by_pack() -> Fitted:
     return training.fit(known, [(text, one.key) for one in pack for text in one.sentences()])[0]
 
 
-def by_examples(of: HeldOut, start: int) -> Fitted:
-    """Learn from the words, and from every second held-out sentence from `start` on."""
-    examples = [(text, key) for key, texts in of.said.items() if key != NONE for text in texts[start::2]]
+def by_examples(of: HeldOut, said: Sequence[Said]) -> Fitted:
+    """Learn from the words, and from sentences that belong to one topic."""
+    examples = [(one.text, key) for one in said if len(one.right) == 1 for key in one.right]
     return training.fit(of.topics, examples)[0]
 
 
@@ -106,6 +127,7 @@ def shares(fitted: Fitted, said: Sequence[Said], *, is_spoiled: bool = False) ->
         right / len(routed) if routed else 1.0,
         1 - len(routed) / with_topic if with_topic else 0.0,
         1 - wrongly / without if without else 1.0,
+        right / sum(sure) if any(sure) else 1.0,
         milliseconds,
     )
 
@@ -113,13 +135,23 @@ def shares(fitted: Fitted, said: Sequence[Said], *, is_spoiled: bool = False) ->
 def tried() -> Iterator[tuple[str, Shares]]:
     """Yield each way of teaching with what came of it."""
     of = held_out()
+    words, pack = by_words(of), by_pack()
+    halves = [of.sentences(every=2, start=half) for half in (FIRST_HALF, SECOND_HALF)]
+    first, second = asked(FIRST_HALF), asked(SECOND_HALF)
     ways = [
-        ("fifteen words", by_words(of), of.sentences()),
-        ("the pack", by_pack(), of.sentences(by_pack=True)),
-    ]
-    ways += [
-        (f"words and {half} half as examples", by_examples(of, start), of.sentences(every=2, start=1 - start))
-        for start, half in enumerate(("one", "the other"))
+        ("fifteen words", words, of.sentences()),
+        ("the pack", pack, of.sentences(by_pack=True)),
+        ("words and one half as examples", by_examples(of, halves[0]), halves[1]),
+        ("words and the other half as examples", by_examples(of, halves[1]), halves[0]),
+        ("fifteen words, asked, first half", words, asked(FIRST_HALF, of)),
+        ("fifteen words, asked, second half", words, asked(SECOND_HALF, of)),
+        ("the pack, asked, first half", pack, first),
+        ("the pack, asked, second half", pack, second),
+        (
+            "words and the first half as examples, asked",
+            by_examples(of, asked(FIRST_HALF, of)),
+            asked(SECOND_HALF, of),
+        ),
     ]
     for name, fitted, said in ways:
         yield name, shares(fitted, said)
@@ -138,7 +170,7 @@ def by_ways() -> Report:
 
 def main() -> None:
     for name, found in tried():
-        print(f"{name:46s} {found}", flush=True)
+        print(f"{name:52s} {found}", flush=True)
     print("the pack, whole ways of saying left out:", by_ways())
 
 

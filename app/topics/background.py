@@ -6,7 +6,7 @@ as such, so that a caller with another organisation's matter reaches a human.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 
 from app.topics import hearing, packs
@@ -40,12 +40,14 @@ def sentences(known: Sequence[Known], examples: Sequence[tuple[str, str | None]]
     by_words = ByWords(known)
     labels = {text: topic for text, topic in examples if topic}
     found: list[Sentence] = []
+    explained: set[str] = set()
     for name in packs.names():
         for topic in packs.pack(name):
             of_groups = {group: _hits(topic, group, by_words, labels) for group in _groups(topic)}
             of_all: Counter[str] = sum((hits for hits, _ in of_groups.values()), Counter())
             size = sum(number for _, number in of_groups.values())
             lent = _owner(of_all, size, SHARE_OF_ALL, AHEAD_OF_ALL)
+            explained |= {lent} if lent else set()
             for group, (hits, number) in of_groups.items():
                 own = _owner(hits, number, SHARE_AGAINST if lent else SHARE, AHEAD)
                 if own is None and _is_doubtful(hits, number, lent):
@@ -53,13 +55,17 @@ def sentences(known: Sequence[Known], examples: Sequence[tuple[str, str | None]]
                 found += _of_group(topic, group, own or lent or NO_TOPIC, labels)
     found += [Sentence(text, NO_TOPIC, 1.0, True) for text in packs.no_topic()]
     found += [Sentence(text, NO_TOPIC, 1.0, False) for text in packs.no_topic_terms()]
-    # A bank's customer who speaks of a card means one of the bank's topics, whatever others think of it.
-    return [one for one in found if one.topic or not _is_met(one.text, by_words)]
+    return [one for one in found if one.topic or not _is_met(one.text, by_words, explained)]
 
 
-def _is_met(text: str, by_words: ByWords) -> bool:
+def _is_met(text: str, by_words: ByWords, explained: Set[str]) -> bool:
+    """Tell whether what others take for nobody's matter may be a topic's of theirs.
+
+    A bank's customer who speaks of a card means one of the bank's topics. Of a topic that a pack knows it is
+    known what it isn't: who reports a theft to the police says “aangifte” and means no birth.
+    """
     scores, _ = by_words.scores(text, hearing.language_of(hearing.words(text)))
-    return max(scores.values(), default=0.0) >= MET
+    return any(score >= MET for topic, score in scores.items() if topic not in explained)
 
 
 def _groups(topic: packs.PackTopic) -> list[str]:

@@ -17,6 +17,9 @@ from app.topics.hearing import Compounds
 NO_TOPIC = ""
 WHOLE, PIECES = 0, 1
 MOST_WHY = 4
+# Beneath this it is more likely about nothing than about the likeliest topic.
+UNLIKELY = 0.25
+_BOTH = (hearing.NL, hearing.EN)
 
 Floats = np.ndarray[tuple[int, ...], np.dtype[np.float32]]
 
@@ -97,15 +100,25 @@ class Trust:
         return 1 / (1 + exp(-max(-30.0, min(30.0, value))))
 
 
-EVIDENCE = 8
+EVIDENCE = 19
+FEW_WORDS, SOME_WORDS, MANY_WORDS = 3, 6, 15
 
 
-def _evidence(top: float, ahead: float, telling: int, met: int) -> tuple[float, ...]:
-    """Return what speaks for a guess: what it weighs, how far it is ahead of the next one, how many words
-    told, and how many of these were never met. Far off, and far ahead, count otherwise than a little."""
+def _evidence(
+    top: float, second: float, none: float, telling: int, met: int, words: int
+) -> tuple[float, ...]:
+    """Return what speaks for a guess, and against it.
+
+    What it weighs, the next topic, and that it is about none; how many words there were, how many of these
+    tell, and how many of those were met before. Far off, and far ahead, count otherwise than a little.
+    """
+    known = met / telling
     return (
-        *(top, ahead, met / telling, float(telling < 2)),
-        *(min(telling, 6) / 6, min(telling - met, 3) / 3, min(top, 0.0) ** 2, min(ahead, 0.5)),
+        *(top, top - second, none, top - none, known, float(telling < 2)),
+        *(min(telling, SOME_WORDS) / SOME_WORDS, min(telling - met, FEW_WORDS) / FEW_WORDS),
+        *(min(words, MANY_WORDS) / MANY_WORDS, min(top, 0.0) ** 2, min(top - second, 0.5)),
+        *(min(top - none, 0.5), min(top - none, 0.0), none**2, top * none, top**2),
+        *(log(1 + exp(-4 * max(none, -10.0))), known * top, known * none),
     )
 
 
@@ -130,29 +143,37 @@ class Fitted:
         return weighed
 
     def look(self, text: str, language: str | None = None) -> tuple[str, tuple[float, ...]]:
-        """Return the likeliest topic, and what speaks for it, EVIDENCE figures."""
-        weighed = self.weighed(text, language)
-        best = int(weighed.argmax())
-        top = float(weighed[best])
-        ahead = top - float(np.partition(weighed, -2)[-2]) if len(weighed) > 1 else top
-        telling = hearing.telling(hearing.words(text))
+        """Return the likeliest topic, and what speaks for it, EVIDENCE figures; NO_TOPIC: nothing was met."""
+        said = hearing.words(text)
+        telling = hearing.telling(said)
         met = sum(self._is_met(word) for word in telling)
         if not met:
             return NO_TOPIC, (0.0,) * EVIDENCE
-        return self.topics[best], _evidence(top, ahead, len(telling), met)
+        weighed = dict(zip(self.topics, map(float, self.weighed(text, language)), strict=True))
+        none = weighed.pop(NO_TOPIC, -1.0)
+        if not weighed:
+            return NO_TOPIC, (0.0,) * EVIDENCE
+        best = max(weighed, key=lambda topic: weighed[topic])
+        top = weighed.pop(best)
+        second = max(weighed.values(), default=-1.0)
+        return best, _evidence(top, second, none, len(telling), met, len(said))
 
     def _is_met(self, word: str) -> bool:
-        """Tell whether a word, in either language, told something where this was learnt."""
+        """Tell whether a word, or one within it, told something where this was learnt, in either language."""
         places = self.vocabulary.places[WHOLE]
-        rows = [places.get("w:" + hearing.stem(word, language)) for language in (hearing.NL, hearing.EN)]
+        stems = [
+            (one, language) for one in (word, *self.vocabulary.compounds.parts(word)) for language in _BOTH
+        ]
+        rows = [places.get("w:" + hearing.stem(one, language)) for one, language in stems]
         return any(row is not None and bool(self.weights[row].any()) for row in rows)
 
     def guess(self, text: str, language: str | None = None) -> Guess:
         topic, what = self.look(text, language)
-        if topic == NO_TOPIC:
-            return Guess(topic, 0.0, ())
+        score = self.trust.score(what)
+        if topic == NO_TOPIC or score < UNLIKELY:
+            return Guess(NO_TOPIC, 0.0, ())
         why = self._why(text, self.topics.index(topic), language)
-        return Guess(topic, round(self.trust.score(what), 3), why)
+        return Guess(topic, round(score, 3), why)
 
     def _why(self, text: str, topic: int, language: str | None) -> tuple[str, ...]:
         """Return the words that speak most for a topic."""
