@@ -119,6 +119,7 @@ def presence_of(agent: str) -> Presence:
 
 
 def test_the_card_is_painted_when_a_call_comes_in(desk: Page, settings: config.Settings) -> None:
+    desk.emulate_media(reduced_motion="no-preference")
     expect(desk.get_by_text("Klaar voor het volgende gesprek")).to_be_visible()
 
     sid = office.call_in(settings, ADA)

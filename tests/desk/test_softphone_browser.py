@@ -192,7 +192,11 @@ class Desks:
 @pytest.fixture
 def desks(browser: Browser, town: Town) -> Iterator[Desks]:
     context = browser.new_context(
-        locale="nl-NL", timezone_id="Europe/Amsterdam", ignore_https_errors=True, permissions=["microphone"]
+        locale="nl-NL",
+        timezone_id="Europe/Amsterdam",
+        ignore_https_errors=True,
+        permissions=["microphone"],
+        reduced_motion="reduce",
     )
     context.add_init_script(VOICE)
     opened = Desks(context, town)
