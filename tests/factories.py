@@ -27,7 +27,7 @@ def noon_zone(now: datetime) -> str:
 
 
 def line(
-    session: Session, number: str = LINE, *, team: str = "Burgerzaken", hours: str = "", **more: object
+    session: Session, number: str = LINE, *, team: str = "Burgerzaken", hours: str = "24/7", **more: object
 ) -> Line:
     made = Line(
         number=number,
