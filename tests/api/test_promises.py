@@ -28,7 +28,7 @@ def test_a_promise_is_made_and_seen(world: Api) -> None:
     assert (promise["state"], promise["number"], promise["customer"]) == ("open", "+31687654321", "K1")
     assert (promise["team"], promise["agent"], promise["language"]) == ("Balie", "anna", "nl")
     assert promise["due_at"] == "2126-05-01T14:00:00+00:00"
-    assert [event["why"] for event in promise["events"]] == ["Agreed with the caller."]
+    assert [event["why"] for event in promise["events"]] == ["Agreed with the customer."]
     assert world.get(f"/promises/{promise['id']}").json == promise
     assert [one["id"] for one in world.get("/promises").json["items"]] == [promise["id"]]
 
