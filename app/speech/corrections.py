@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from enum import Enum, auto
 
 from app.speech import vocabulary as words
 from app.speech.items import Is, Item
@@ -9,6 +10,9 @@ from app.speech.items import Is, Item
 # Between what was wrong and what is right people say so many words of no meaning at the most.
 _MOST_BETWEEN = 7
 _MOST_TAKEN_BACK = 12
+_MOST_OF_A_ROW = 24
+_MOST_COUNTED = 12  # “tien nullen”
+_FILLERS = frozenset({"de", "het", "the", "cijfer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +23,14 @@ class Way:
     # back to where what follows was said before, be it a single digit.
     takes_back: str = "group"
     article_after_times: bool = False  # “twee keer een zeven” is two sevens
+    counts_ones: bool = False  # “drie zessen een zeven”: of sevens there is one, there is no one before it
 
     def __post_init__(self) -> None:
         assert self.takes_back in ("group", "last", "digits", "again")
 
 
 USUAL = Way()
-WAYS = (USUAL, Way("last"), Way("again"), Way("digits"), Way(article_after_times=True))
+WAYS = (USUAL, Way("last"), Way("again"), Way("digits"), Way(article_after_times=True), Way(counts_ones=True))
 
 
 def settled(found: Sequence[Item], way: Way = USUAL) -> list[Item]:
@@ -38,10 +43,77 @@ def settled(found: Sequence[Item], way: Way = USUAL) -> list[Item]:
 
 
 def _without_articles(found: Sequence[Item], way: Way) -> list[Item]:
-    return [
-        _as_word(found, at) if one.small and not _is_digit(found, at, way) else one
-        for at, one in enumerate(found)
-    ]
+    return [_weighed(found, at, way) for at in range(len(found))]
+
+
+def _weighed(found: Sequence[Item], at: int, way: Way) -> Item:
+    one = found[at]
+    if one.small or one.text == "a":
+        match _counts_one(found, at):
+            case Counts.ONE:
+                return Item(Is.AND)
+            case Counts.PERHAPS:
+                return Item(Is.AND) if way.counts_ones else replace(one, doubtful=True)
+    return _as_word(found, at) if one.small and not _is_digit(found, at, way) else one
+
+
+class Counts(Enum):
+    """What may a small word before one digit be?"""
+
+    ONE = auto()  # “drie zessen en een zeven”: there is one seven
+    PERHAPS = auto()
+    NOTHING = auto()
+
+
+def _counts_one(found: Sequence[Item], at: int) -> Counts:
+    """Tell whether “een” says how often the digit after it stands.
+
+    Sure only where digits are counted (“drie zessen”, “drie keer zes”) and “en” joins what is counted.
+    """
+    one, digit = found[at], found[at + 1] if at + 1 < len(found) else None
+    if one.text not in (*words.SMALL, "a") or digit is None or not digit.is_number or len(digit.digits) != 1:
+        return Counts.NOTHING
+    before = _row(found, at, -1)
+    after = _row(found, at + 1, 1)
+    is_joined = at > 0 and found[at - 1].kind == Is.AND and any(each.is_number for each in before)
+    ends = _ends_what_is_counted(found, at + 2)
+    of_several = any(each.kind == Is.SEVERAL for each in (*before, *after))
+    of_times = any(each.kind == Is.TIMES or each.text in words.TIMES for each in before)
+    is_counted = of_several or of_times
+    if one.text == "a":
+        return Counts.ONE if is_joined and is_counted and ends else Counts.NOTHING
+    if is_joined:
+        return Counts.ONE if is_counted and ends else Counts.PERHAPS
+    if not of_several or not ends or (at and found[at - 1].text in words.TIMES):
+        return Counts.NOTHING
+    is_first = not any(each.is_number or each.kind == Is.SEVERAL for each in before)
+    is_joined_after = at + 2 < len(found) and found[at + 2].kind == Is.AND
+    return Counts.ONE if is_first and is_joined_after else Counts.PERHAPS
+
+
+def _row(found: Sequence[Item], at: int, step: int) -> list[Item]:
+    """Return what stands in a row of numbers beside one place, nearest first, of the nearest few."""
+    row: list[Item] = []
+    place = at + step
+    while 0 <= place < len(found) and len(row) < _MOST_OF_A_ROW:
+        one = found[place]
+        kinds = (Is.NUMBER, Is.SEVERAL, Is.TIMES)
+        if not (one.kind in kinds or one.is_pause or one.text in words.TIMES or one.text in _FILLERS):
+            break
+        row.append(one)
+        place += step
+    return row
+
+
+def _ends_what_is_counted(found: Sequence[Item], at: int) -> bool:
+    """Tell whether no digit of its own follows: the end, a pause, or what is counted next."""
+    if at >= len(found) or not found[at].is_number:
+        return True
+    following = found[at + 1] if at + 1 < len(found) else None
+    if following is None:
+        return False
+    is_one_more = found[at].text in words.SMALL and following.is_number
+    return is_one_more or following.kind in (Is.SEVERAL, Is.TIMES) or following.text in words.TIMES
 
 
 def _as_word(found: Sequence[Item], at: int) -> Item:
@@ -124,7 +196,7 @@ def _repeated(found: Sequence[Item], way: Way) -> list[Item]:
                 else replace(said, text=said.letter * times)
             )
             at = after + 1
-        elif one.is_number and 2 <= one.value <= 9 and _is(found, at + 1, Is.SEVERAL):
+        elif _is_how_many(found, at):
             several = found[at + 1]
             repeated.append(Item(Is.NUMBER, several.text, several.digits * one.value, -1))
             at += 2
@@ -143,6 +215,16 @@ def _repeated(found: Sequence[Item], way: Way) -> list[Item]:
     return repeated
 
 
+def _is_how_many(found: Sequence[Item], at: int) -> bool:
+    """Tell whether a number says how many of what follows there are: “drie zessen”, “tien nullen”."""
+    one = found[at]
+    if not one.is_number or not 2 <= one.value <= _MOST_COUNTED or not _is(found, at + 1, Is.SEVERAL):
+        return False
+    # “zes twaalf vieren twintig”
+    is_tens = _is(found, at + 2, Is.NUMBER) and found[at + 2].value in range(20, 100, 10)
+    return one.value <= 9 or not is_tens
+
+
 def _is(found: Sequence[Item], at: int, kind: Is) -> bool:
     return at < len(found) and found[at].kind == kind
 
@@ -158,7 +240,7 @@ def _how_often(found: Sequence[Item], at: int) -> tuple[int, int]:
 
 
 def _past_fillers(found: Sequence[Item], at: int) -> int:
-    while at < len(found) and found[at].kind == Is.WORD and found[at].text in ("de", "het", "the", "cijfer"):
+    while at < len(found) and found[at].kind == Is.WORD and found[at].text in _FILLERS:
         at += 1
     return at
 

@@ -16,6 +16,7 @@ class Is(StrEnum):
     NUMBER = "number"
     HUNDRED = "hundred"
     THOUSAND = "thousand"
+    MILLION = "million"  # or a milliard: `value`
     AND = "and"
     PLUS = "plus"
     TIMES = "times"  # what follows stands so many times
@@ -42,6 +43,7 @@ class Item:
     glued: bool = False  # to what stands before it
     small: bool = False  # perhaps an article, or a sigh
     english: bool = False
+    doubtful: bool = False  # a one that may as well be an article, or of a number that isn't whole
 
     @property
     def is_number(self) -> bool:
@@ -60,28 +62,28 @@ class Item:
 
 _TOKEN = re.compile(r"[^\W\d_]+|\d+|[^\w\s]|_")
 _STRESSED_ONE = re.compile(r"(?<!\w)[eé]?é?[eé]n(?!\w)")
+_EMAIL = re.compile(r"(?<!\w)e-(?=mail)")
 _XRAY = re.compile(r"(?<!\w)x[- ]ray(?!\w)")
 _MARKS = {"+": Is.PLUS, ",": Is.COMMA, ".": Is.STOP, "?": Is.STOP, "!": Is.STOP, ";": Is.STOP, ":": Is.COMMA}
 _DASHES = frozenset("-–—/_\\·")
 # Longer words than these are no numbers: “negenhonderdnegenennegentigduizendnegenhonderdnegenennegentig”.
 _LONGEST_WORD = 75
 _PARTS = re.compile(
-    "duizend|honderd|thousand|hundred|"
+    "miljoen|miljard|duizend|honderd|thousand|hundred|"
     + "|".join(sorted((*words.DUTCH, *words.AND_TENS), key=len, reverse=True))
     + "|en"
 )
-_MOST_OF_A_MULTIPLE = 9
 
 
 def items_of(text: str) -> list[Item]:
-    """Return what stands in a text, numbers of several words already one group each."""
+    """Return what stands in a text, word by word; letters.py and numerals.py tell what makes one."""
     plain = unicodedata.normalize("NFC", text).lower()
     # “één” is no article.
     plain = _STRESSED_ONE.sub(lambda found: " 1 " if "é" in found[0] else found[0], plain)
     plain = "".join(
         one for one in unicodedata.normalize("NFKD", plain) if not unicodedata.combining(one)
     ).replace("ĳ", "ij")
-    plain = _XRAY.sub("xray", plain)
+    plain = _EMAIL.sub("e", _XRAY.sub("xray", plain))
     capitals = _single_capitals(text)
     found: list[Item] = []
     end = 0
@@ -89,7 +91,7 @@ def items_of(text: str) -> list[Item]:
         glued = match.start() == end and end > 0
         end = match.end()
         found += _items_of_token(match[0], glued, capitals)
-    return _composed(_with_spelt_letters(found))
+    return found
 
 
 def _single_capitals(text: str) -> frozenset[str]:
@@ -129,6 +131,8 @@ def _items_of_word(word: str, capitals: frozenset[str]) -> list[Item]:
             return [Item(Is.AND, word, letter="n" if word == "en" else "", certain=word in capitals)]
         case "plus":
             return [Item(Is.PLUS, word)]
+    if (value := words.MILLIONS.get(word)) is not None:
+        return [Item(Is.MILLION, word, value=value)]
     if word in words.UNIT_AND and word not in words.SEVERAL:
         value = words.UNIT_AND[word]
         return [Item(Is.NUMBER, word, str(value), value), Item(Is.AND)]
@@ -175,157 +179,3 @@ def _parts(word: str) -> list[Item]:
     none: frozenset[str] = frozenset()
     each = [one for part in found for one in _items_of_word(part, none)]
     return [replace(one, small=False, glued=at > 0) for at, one in enumerate(each)]
-
-
-# --- letters --------------------------------------------------------------------------------------------
-
-
-def _with_spelt_letters(found: list[Item]) -> list[Item]:
-    """Take “p van Pieter”, “a as in apple” for one letter, and “griekse ij” for a y."""
-    spelt: list[Item] = []
-    at = 0
-    while at < len(found):
-        one = found[at]
-        length, letter = _spelt(found, at)
-        if length:
-            spelt.append(Item(Is.WORD, f"{letter} spelt", letter=letter, certain=True, glued=False))
-            at += length
-            continue
-        spelt.append(one)
-        at += 1
-    return spelt
-
-
-def _spelt(found: list[Item], at: int) -> tuple[int, str]:
-    """Return how many items spell a letter from here on, and which; the word is believed, not the letter.
-
-    Of a letter alone b, d, p and t sound alike; of a name they don't.
-    """
-    one = found[at]
-    if one.text == "griekse" and at + 1 < len(found) and found[at + 1].letter in ("y", "i"):
-        return 2, "y"
-    if not one.letter or len(one.text) > 3:
-        return 0, ""
-    links = [found[at + 1].text] if at + 1 < len(found) else []
-    if not links or links[0] not in words.SPELT_BY:
-        return 0, ""
-    named_at = at + 2
-    if named_at < len(found) and found[named_at].text == "in" and links[0] in ("as", "als", "zoals", "like"):
-        named_at += 1
-    if named_at >= len(found) or found[named_at].kind not in (Is.WORD, Is.MONTH):
-        return 0, ""
-    named = found[named_at]
-    letter = words.ALPHABET.get(named.text) or (named.text[0] if named.text[0] == one.letter else "")
-    return (named_at - at + 1, letter) if letter and len(named.text) > 1 else (0, "")
-
-
-# --- numbers of several words -----------------------------------------------------------------------------
-
-
-def _composed(found: list[Item]) -> list[Item]:
-    """Make one group of “twee en twintig”, “twenty two”, “zes honderd twaalf”, “tweeduizend een”."""
-    composed: list[Item] = []
-    at = 0
-    while at < len(found):
-        group, after = _number_from(found, at)
-        if group is None:
-            composed.append(found[at])
-            at += 1
-        else:
-            composed.append(group)
-            at = after
-    return composed
-
-
-def _number_from(found: list[Item], at: int) -> tuple[Item | None, int]:
-    """Return the number that begins here, and where it is over; None: none does."""
-    begun = found[at]
-    if begun.kind not in (Is.NUMBER, Is.HUNDRED, Is.THOUSAND):
-        return None, at
-    value, english, after = _below_thousand(found, at)
-    if after < len(found) and found[after].kind == Is.THOUSAND and (value is None or 1 <= value <= 999):
-        thousands, after = value or 1, after + 1
-        rest, _, beyond = _below_thousand(found, _past_and(found, after))
-        value = thousands * 1000
-        if rest and not _multiplies(found, beyond, Is.THOUSAND):
-            value, after = value + rest, beyond
-    if value is None:
-        return None, at
-    if after == at + 1 and begun.is_number:
-        return begun, after
-    return Item(Is.NUMBER, "", str(value), value, glued=begun.glued, english=english), after
-
-
-def _below_thousand(found: list[Item], at: int) -> tuple[int | None, bool, int]:
-    """Return a number below a thousand (or “twaalfhonderd …”) that begins here; None: none does."""
-    value, english, after = _below_hundred(found, at)
-    if not _multiplies(found, after, Is.HUNDRED) or _is_of_a_mobile(found, at, after):
-        return value, english, after
-    if value is None or _can_be_hundreds(value):
-        hundreds, after = value or 1, after + 1
-        rest, _, beyond = _below_hundred(found, _past_and(found, after))
-        value = hundreds * 100
-        if rest and not _multiplies(found, beyond, Is.HUNDRED) and not _repeats(found, beyond):
-            value, after = value + rest, beyond
-    return value, english, after
-
-
-def _is_of_a_mobile(found: list[Item], at: int, after: int) -> bool:
-    """Tell whether a six ends what mobile numbers begin with: “nul zes honderdtwaalf”."""
-    before = found[at - 1] if at else None
-    begun = before is not None and before.is_number and before.digits in ("0", "31")
-    earlier = found[max(0, at - 4) : max(0, at - 1)]
-    if any(one.announces == Kind.CASE for one in earlier) or (
-        earlier and earlier[-1].kind in (Is.NUMBER, Is.TIMES, Is.DASH)
-    ):
-        return False
-    return begun and after > at and found[at].digits == "6" and not found[after].glued
-
-
-def _can_be_hundreds(value: int) -> bool:
-    return 0 < value < 100 and (value < 10 or value % 10 != 0)
-
-
-def _multiplies(found: list[Item], at: int, kind: Is) -> bool:
-    return at < len(found) and found[at].kind == kind
-
-
-def _repeats(found: list[Item], at: int) -> bool:
-    """Tell whether what stands before is how often something stands: “honderd drie keer nul”."""
-    return at < len(found) and (found[at].text in words.TIMES or found[at].kind == Is.SEVERAL)
-
-
-def _past_and(found: list[Item], at: int) -> int:
-    is_and = at + 1 < len(found) and found[at].kind == Is.AND and found[at + 1].is_number
-    return at + 1 if is_and else at
-
-
-def _below_hundred(found: list[Item], at: int) -> tuple[int | None, bool, int]:
-    """Return a number below a hundred that begins here, in one word or in several; None: none does."""
-    if at >= len(found) or not found[at].is_number or not 0 <= found[at].value < 100:
-        return None, False, at
-    first = found[at]
-    if first.figures and first.digits != str(first.value):
-        return None, False, at  # “06” is two digits
-    value, english = first.value, first.english
-    tens_at = _past_dashes(found, at + 1)
-    if 1 <= value <= 9 and not english and tens_at < len(found) and found[tens_at].kind == Is.AND:
-        tens_at = _past_dashes(found, tens_at + 1)
-        if tens_at < len(found) and _is_tens(found[tens_at]) and not found[tens_at].english:
-            return value + found[tens_at].value, english, tens_at + 1
-    unit_at = _past_dashes(found, at + 1)
-    if english and _is_tens(first) and unit_at < len(found):
-        unit = found[unit_at]
-        if unit.is_number and unit.english and 1 <= unit.value <= 9 and not unit.figures:
-            return value + unit.value, english, unit_at + 1
-    return value, english, at + 1
-
-
-def _past_dashes(found: list[Item], at: int) -> int:
-    """Skip a dash within a word: “vier-en-twintig”."""
-    within = at + 1 < len(found) and found[at].text == "-" and found[at].glued and found[at + 1].glued
-    return at + 1 if within else at
-
-
-def _is_tens(one: Item) -> bool:
-    return one.is_number and not one.figures and one.value in range(20, 100, 10)

@@ -9,6 +9,7 @@ from app.speech.kinds import Kind
 
 # “500 euro”
 _LONGEST_COUNT = 4
+_A_MILLION = 1_000_000
 
 
 @dataclass
@@ -29,6 +30,16 @@ class Run:
     @property
     def characters(self) -> str:
         return "".join(one.digits if one.is_number else one.letter.upper() for one in self.items)
+
+    @property
+    def is_doubtful(self) -> bool:
+        return any(one.doubtful for one in self.items)
+
+    @property
+    def is_amount(self) -> bool:
+        """Whether it is said as whole millions, which count something more often than they name it."""
+        [first, *others] = self.items
+        return not others and first.value >= _A_MILLION and first.value % _A_MILLION == 0
 
     @property
     def has_letters(self) -> bool:
@@ -105,7 +116,9 @@ class _Builder:
         run = self.run
         if run is None or one.text not in words.COUNTED:
             return
-        if len(run.items) == 1 and run.announced is None and len(run.items[0].digits) <= _LONGEST_COUNT:
+        first = run.items[0] if len(run.items) == 1 and run.announced is None else None
+        # “vijfhonderdduizend euro”: in words, of whatever length.
+        if first is not None and (len(first.digits) <= _LONGEST_COUNT or first.value >= 0):
             run.items.pop()
         elif run.breaks and run.breaks[-1] == len(run.items) - 1:
             run.items.pop()

@@ -12,6 +12,8 @@ from app.speech import dates
 from app.speech.corrections import USUAL, WAYS, settled
 from app.speech.items import Item, items_of
 from app.speech.kinds import Kind
+from app.speech.letters import with_letters
+from app.speech.numerals import composed
 from app.speech.runs import Run, is_letter, runs_of
 
 # Nobody says more in five minutes; what comes after it is not about who they are.
@@ -70,7 +72,7 @@ def phone(text: str, country: str) -> tuple[str, str] | None:
 
 def numbers(text: str, country: str, kind: Kind | None = None) -> list[Spoken]:
     """Return every number that was said, in order; `kind`: what they were asked for."""
-    items = items_of(text[:LONGEST])
+    items = composed(with_letters(items_of(text[:LONGEST])))
     by_name, rest = dates.dates_in(settled(items))
     if kind not in (None, Kind.DATE):
         by_name = []
@@ -138,6 +140,9 @@ def _of_run(run: Run, country: str, asked: Kind | None) -> Iterator[Spoken]:
             if rest is not None:
                 yield from _of_run(rest, country, asked)
             return
+    if run.is_doubtful or (run.is_amount and kind is None):
+        yield Spoken(run.digits.lstrip("+"), Kind.OTHER)
+        return
     yield _plain(run, kind, asked)
 
 

@@ -41,10 +41,41 @@ UNIT_AND = {unit + "en": value for unit, value in UNITS.items() if value}
 AND_TENS = {"en" + tens: value for tens, value in TENS.items()}
 # “drie nullen”, “twee achten”
 SEVERAL = {
-    "nullen": 0, "enen": 1, "eentjes": 1, "tweeen": 2, "tweeens": 2, "drieen": 3, "vieren": 4, "vijven": 5,
-    "zessen": 6, "zevens": 7, "achten": 8, "negens": 9, "zeros": 0, "zeroes": 0, "ones": 1, "twos": 2,
-    "threes": 3, "fours": 4, "fives": 5, "sixes": 6, "sevens": 7, "eights": 8, "nines": 9,
-}  # fmt: skip
+    "nullen": 0,
+    "enen": 1,
+    "eentjes": 1,
+    "tweeen": 2,
+    "tweeens": 2,
+    "drieen": 3,
+    "vieren": 4,
+    "vijven": 5,
+    "zessen": 6,
+    "zevens": 7,
+    "achten": 8,
+    "negens": 9,
+    "zeros": 0,
+    "zeroes": 0,
+    "ones": 1,
+    "twos": 2,
+    "threes": 3,
+    "fours": 4,
+    "fives": 5,
+    "sixes": 6,
+    "sevens": 7,
+    "eights": 8,
+    "nines": 9,
+    "noughts": 0,
+    "nulletjes": 0,
+    "tweetjes": 2,
+    "drietjes": 3,
+    "viertjes": 4,
+    "vijfjes": 5,
+    "zesjes": 6,
+    "zeventjes": 7,
+    "achtjes": 8,
+    "negentjes": 9,
+}
+MILLIONS = {"miljoen": 10**6, "million": 10**6, "miljard": 10**9, "billion": 10**9}  # fmt: skip
 # Zero in English, a sigh in Dutch: only among other numbers.
 ZERO_OR_SIGH = frozenset({"oh", "o"})
 # Numbers by their looks, which are an article where no number follows: “een Nederlands nummer”.
@@ -131,6 +162,14 @@ LETTER_NAMES = {
     "ess": "s", "tee": "t", "uu": "u", "vee": "v", "wee": "w", "iks": "x", "ix": "x", "ex": "x", "ij": "y",
     "wai": "y", "why": "y", "zet": "z", "zed": "z", "zee": "z",
 }  # fmt: skip
+# “3512 en dan de letters J en K”: what says that letters come, and what leads to that.
+LETTERS_COME = frozenset(
+    "letter letters hoofdletter hoofdletters lettercombinatie lettertje lettertjes capital capitals".split()
+)
+LEADS_TO_LETTERS = frozenset(
+    "en and dan then daarna vervolgens gevolgd followed door by met with plus de het the een".split()
+)
+BETWEEN_LETTERS = frozenset("en and dan then daarna vervolgens de het the een".split())
 SPELT_BY = frozenset({"van", "als", "as", "for", "like", "zoals", "from"})
 # Of two letters, and words: after four digits they are a postcode's only where nothing follows.
 WORDS_OF_TWO = frozenset(

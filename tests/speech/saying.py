@@ -213,6 +213,50 @@ BEFORE_CASE = [
 ]
 
 
+def counted(random: Random) -> tuple[str, str]:
+    """Say digits by how many there are of each: “drie zessen en een zeven”."""
+    several = "nullen enen tweeën drieën vieren vijven zessen zevens achten negens".split()
+    parts, digits = [], ""
+    for _ in range(random.randrange(2, 5)):
+        times, digit = random.choice([1, 2, 2, 3, 4]), random.choice([0, *range(2, 10)])
+        if times == 1 and len(parts) == 1:
+            times = 2
+        digits += str(digit) * times
+        parts.append(f"een {NL_UNITS[digit]}" if times == 1 else f"{NL_UNITS[times]} {several[digit]}")
+    return " en ".join(parts), digits
+
+
+def millions(random: Random) -> tuple[str, str]:
+    value = random.randrange(1_000_000, 20_000_000)
+    if random.random() < 0.4:
+        value -= value % random.choice([1000, 100_000])
+    many, rest = divmod(value, 1_000_000)
+    thousands, units = divmod(rest, 1000)
+    words = [below_hundred(many, random) + random.choice([" ", " ", ""]) + "miljoen"]
+    if thousands:
+        words.append(("" if thousands == 1 else below_thousand(thousands, random)) + "duizend")
+    if units:
+        words.append(random.choice(["", "en "]) * (units < 100) + below_thousand(units, random))
+    return " ".join(words), str(value)
+
+
+def a_case_otherwise(random: Random) -> Utterance:
+    """Say a case's number as a quantity, or by how often each digit stands, or with a letter."""
+    roll = random.random()
+    if roll < 0.35:
+        spoken, number = counted(random)
+    elif roll < 0.7:
+        spoken, number = millions(random)
+    else:
+        number = "".join(random.choice("0123456789") for _ in range(6))
+        one = random.choice("ABCDEFGHJKLMNPRSTVWXZ")
+        lead = random.choice(
+            [" met de letter ", " en dan de letter ", " gevolgd door de letter ", " daarna een "]
+        )
+        spoken, number = said_digits(number, random) + lead + one, number + one
+    return Utterance(random.choice(BEFORE_CASE) + spoken + random.choice(AFTER), number, "case")
+
+
 def a_case(random: Random) -> Utterance:
     year = random.choice(["", "", "2023", "2024", "2025", "2026"])
     number = "".join(random.choice("0123456789") for _ in range(random.randrange(4, 7)))
@@ -263,6 +307,10 @@ def a_postcode(random: Random) -> Utterance:
         spelt = f"{letter(letters[0], random)} {letter(letters[1], random)}"
     before = random.choice(["", "postcode ", "mijn postcode is ", "ik woon op ", "dat is "])
     after = random.choice(["", ".", " nummer 12", ", huisnummer 5", " graag"])
+    if random.random() < 0.25:
+        lead = random.choice(["en dan de letters", "met de letters", "gevolgd door de letters", "daarna"])
+        joint = random.choice([" ", " en ", ", "])
+        spelt = lead + " " + joint.join(one.upper() for one in letters)
     return Utterance(f"{before}{spoken} {spelt}{after}", digits + letters.upper(), "postcode")
 
 
@@ -282,4 +330,4 @@ def a_date(random: Random) -> Utterance:
 
 
 def utterance(random: Random) -> Utterance:
-    return random.choice([a_phone, a_phone, a_case, a_case, a_postcode, a_date])(random)
+    return random.choice([a_phone, a_phone, a_case, a_case, a_case_otherwise, a_postcode, a_date])(random)
