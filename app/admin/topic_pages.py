@@ -20,7 +20,7 @@ from app.clock import utcnow
 from app.db import reading, transaction
 from app.door.sign_in import actor, has_desk, require_role
 from app.records.agents import Agent
-from app.records.topics import SynonymState, Topic, TopicSynonym
+from app.records.topics import Source, SynonymState, Topic, TopicSynonym
 from app.topics import keeping, learning, matching, packs, store
 
 bp = Blueprint("admin_topics", __name__, url_prefix="/admin")
@@ -30,8 +30,43 @@ DECISIONS = {
     "drop": SynonymState.DROPPED,
     "undo": SynonymState.HEARD,
 }
+NOTHING_CHOSEN = "nothing"
 _BETWEEN_WORDS = re.compile(r"[|,;\n]")
 LONGEST_TRIED = 500
+
+
+@dataclass(frozen=True)
+class Taught:
+    """What a topic is met by and learnt from, each a number of."""
+
+    words: int  # the admin's
+    kept: int  # callers' words that count
+    of_packs: int | None  # sentences; None: what was learnt doesn't tell
+    own: int  # sentences
+
+    @classmethod
+    def of_each(cls, session: Session, topics: Sequence[Topic]) -> dict[str, "Taught"]:
+        """Return what teaches each topic, by keys.
+
+        The packs lend sentences to every topic that they know, whoever made it; learning tells how many.
+        """
+        examples, kept = keeping.count_examples(session), keeping.count_kept(session)
+        learnt = store.report(session)
+        of_packs: dict[str, int] | None = learnt.report.get("of_packs") if learnt is not None else {}
+        return {
+            one.key: cls(
+                words=len(one.words),
+                kept=kept.get(one.key, 0),
+                # Until it is learnt from, a pack's sentences are but here.
+                of_packs=(
+                    max(examples.get((one.key, Source.PACK), 0), of_packs.get(one.key, 0))
+                    if of_packs is not None
+                    else None
+                ),
+                own=examples.get((one.key, Source.LOADED), 0),
+            )
+            for one in topics
+        }
 
 
 @dataclass(frozen=True)
@@ -39,7 +74,7 @@ class Row:
     """A topic as the list shows it."""
 
     topic: Topic
-    examples: int
+    taught: Taught
     heard: int  # words of callers that wait for somebody to decide
 
 
@@ -57,11 +92,13 @@ def overview() -> Response:
     text = request.args.get("text", "").strip()[:LONGEST_TRIED]
     with reading() as session:
         topics = session.scalars(select(Topic).order_by(Topic.name, Topic.key)).all()
-        examples = keeping.count_examples(session)
+        taught = Taught.of_each(session, topics)
         heard = learning.counts(session)
+        rows = [Row(one, taught[one.key], heard.get(one.key, 0)) for one in topics]
         page = render_template(
             "admin/topics.html",
-            rows=[Row(one, examples.get(one.key, 0), heard.get(one.key, 0)) for one in topics],
+            rows=rows,
+            waiting=sorted((row for row in rows if row.heard), key=lambda row: -row.heard),
             names={one.key: one.name for one in topics},
             text=text,
             found=matching.match(session, text) if text else None,
@@ -143,8 +180,9 @@ def act(key: str) -> Response:
         case decision if decision in DECISIONS:
             with transaction() as session:
                 chosen = request.form.getlist("word")
-                keeping.decide(session, key, chosen, DECISIONS[decision], actor(), utcnow())
-            return make_response(redirect(f"/admin/topics/{key}?saved=1#words-of-callers", 303))
+                number = keeping.decide(session, key, chosen, DECISIONS[decision], actor(), utcnow())
+            done = decision if number else NOTHING_CHOSEN
+            return make_response(redirect(f"/admin/topics/{key}?done={done}#words-of-callers", 303))
         case _:
             return _save(found, _said() | {"topic": key})
 
@@ -176,10 +214,12 @@ def _form(known: Topic | None, said: Mapping[str, str], problems: Sequence[Probl
             said=said,
             wrong=form_words.by_field(problems),
             of_callers=of_callers,
+            taught=Taught.of_each(session, [known])[known.key] if known is not None else None,
             teams=session.scalars(
                 select(Agent.team).where(Agent.enabled).distinct().order_by(Agent.team)
             ).all(),
             is_saved="saved" in request.args,
+            done=done if (done := request.args.get("done")) in (*DECISIONS, NOTHING_CHOSEN) else "",
             has_desk=has_desk(),
             w=words,
         )

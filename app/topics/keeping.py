@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from app.audit import log as audit
@@ -43,9 +43,14 @@ def decide(
     return number
 
 
-def count_examples(session: Session) -> dict[str | None, int]:
-    """Return how many sentences teach each topic; None: those that are about none."""
-    counts: dict[str | None, int] = {}
-    for topic in session.scalars(select(TopicExample.topic)):
-        counts[topic] = counts.get(topic, 0) + 1
-    return counts
+def count_examples(session: Session) -> dict[tuple[str | None, str], int]:
+    """Return how many sentences each topic has here, by where they came from; None: those about no topic."""
+    counts = select(TopicExample.topic, TopicExample.source, func.count())
+    rows = session.execute(counts.group_by(TopicExample.topic, TopicExample.source))
+    return {(topic, source): number for topic, source, number in rows}
+
+
+def count_kept(session: Session) -> dict[str, int]:
+    """Return how many words of callers count for each topic."""
+    kept = select(TopicSynonym.topic, func.count()).where(TopicSynonym.state == SynonymState.KEPT)
+    return {row[0]: row[1] for row in session.execute(kept.group_by(TopicSynonym.topic))}

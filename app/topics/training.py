@@ -3,13 +3,14 @@
 scikit-learn is imported here only, and only when something is learnt.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from app.topics import background, hearing
+from app.topics import background, hearing, packs
 from app.topics.background import Sentence
 from app.topics.fitted import EVIDENCE, NO_TOPIC, Fitted, Floats, Trust, Vocabulary
 from app.topics.hearing import Compounds
@@ -52,6 +53,8 @@ class Report:
     no_topic_to_a_human: float
     right_when_spoiled: float
     human_when_spoiled: float
+    # How many sentences of the packs taught each topic, whoever made it.
+    of_packs: Mapping[str, int] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -69,7 +72,14 @@ def fit(known: Sequence[Known], examples: Sequence[tuple[str, str | None]]) -> t
     weights, bias = _learn(rows, taught, topics)
     # So little says nothing, and takes room.
     weights[np.abs(weights) < 0.01] = 0
-    return Fitted(topics, vocabulary, weights, bias, trust, tuple(sorted(words))), report
+    learnt = Fitted(topics, vocabulary, weights, bias, trust, tuple(sorted(words)))
+    return learnt, replace(report, of_packs=_of_packs(taught))
+
+
+def _of_packs(taught: Sequence[Sentence]) -> dict[str, int]:
+    said = {text for name in packs.names() for topic in packs.pack(name) for text in topic.sentences()}
+    theirs = [one for one in taught if one.is_said and one.text in said]
+    return dict(Counter(one.topic for one in theirs if one.topic != NO_TOPIC))
 
 
 def without(

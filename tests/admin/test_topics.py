@@ -7,8 +7,8 @@ from werkzeug.test import TestResponse
 
 from app import db
 from app.records.agents import Role
-from app.records.topics import Topic
-from app.topics import learning, store
+from app.records.topics import Source, Topic, TopicExample
+from app.topics import learning, packs, store
 from app.topics.matching import match
 from tests import factories
 from tests.desk import office
@@ -72,10 +72,21 @@ def test_words_of_callers_count_once_they_are_kept_and_no_more_when_dropped(clie
         with db.reading() as session:
             return match(session, said).sure
 
+    def decide(do: str, **chosen: str) -> str:
+        done = post(client, token, "/admin/topics/afval", do=do, **chosen)
+        return client.get(done.headers["Location"]).text
+
     assert not is_heard()
-    post(client, token, "/admin/topics/afval", do="keep", word="prullenbak")
+    before = client.get("/admin/topics").text
+    assert '#words-of-callers">Afval</a> (1)' in before, "it is said above the table that there is a choice"
+    assert any(words in decide("keep") for words in ("Er is niets gewijzigd", "Nothing was changed"))
+    assert not is_heard()
+    assert any(words in decide("keep", word="prullenbak") for words in ("Gehouden.", "Kept."))
     assert is_heard()
-    post(client, token, "/admin/topics/afval", do="drop", word="prullenbak")
+    after = client.get("/admin/topics").text
+    assert "#words-of-callers" not in after
+    assert any(words in after for words in ("en 1 van bellers", "and 1 of callers"))
+    assert any(words in decide("drop", word="prullenbak") for words in ("Weggelaten.", "Dropped."))
     assert not is_heard()
 
 
@@ -90,6 +101,14 @@ def test_a_pack_adds_what_is_missing_and_leaves_the_rest(client: FlaskClient) ->
         assert session.get_one(Topic, "paspoort").team == "Balie"
         assert len(store.topics(session)) >= 16
     assert post(client, token, "/admin/topics/pack", pack="../secret").status_code == 404
+    with db.transaction() as session:
+        session.add(TopicExample(text="er ligt troep bij de kliko", topic="afval", source=Source.LOADED))
+    row = client.get("/admin/topics").text.split("/admin/topics/afval")[-1].split("</tr>")[0]
+    of_afval = next(one for one in packs.pack("nl-municipality") if one.key == "afval")
+    sentences = len({*of_afval.sentences()})
+    assert f"<td>3</td><td>{sentences}</td><td>1</td>" in row, (
+        "words, sentences of the pack, examples of theirs"
+    )
 
 
 @pytest.mark.parametrize("email", ["auditor@example.nl", "anna@example.nl"])

@@ -100,6 +100,11 @@ def test_a_worker_learns_once_from_what_was_changed(load: Load, api: Api) -> Non
     with db.reading() as session:
         assert not session.scalar(store.learning_due())
         assert session.scalar(select(func.count()).select_from(TopicFit)) == 1
+        learnt = store.report(session)
+    assert learnt is not None
+    assert min(learnt.report["of_packs"][key] for key in ("afval", "paspoort")) > 50, (
+        "a pack lent its sentences"
+    )
     after = api.post("/topics/match", {"text": "ik wil mijn oude matras laten ophalen"}).json
     assert (before["sure"], after["topic"], after["sure"]) == (False, "afval", True)
     api.put("/topics/matras", {"name": "Matrassen", "team": "Bedden", "words": ["matras"]})

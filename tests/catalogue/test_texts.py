@@ -93,6 +93,7 @@ NO_COUNTS = set(
 BENDS_NOTHING = {
     *(("command.loaded", value) for value in ("loaded", "refused")),
     ("command.would_load", "refused"),
+    ("topic.and_of_callers", "added"),
     *(("topic.tried_on", value) for value in ("sentences", "tried")),
     *(("command.pack_added", value) for value in ("sentences", "topics")),
     *(("command.topics_learnt", value) for value in ("sentences", "tried")),
