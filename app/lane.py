@@ -5,6 +5,7 @@ the places of the values anew each time. See docs/performance.md for the figures
 """
 
 import select
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,8 @@ Row = TypeVar("Row")
 
 # As many wait for the next call; in a crowd more are made, and closed when it is over.
 MOST_AT_REST = 8
+# To ask the kernel lets another thread in. Whoever was answered a moment ago is not asked.
+SURE_FOR_SECONDS = 0.25
 _STRAIGHT = "straight"
 _DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 
@@ -37,6 +40,7 @@ class Straight:
         self._libpq = connection.pgconn
         self._unasked = select.poll()
         self._unasked.register(self._libpq.socket, select.POLLIN)
+        self._answered_at = time.monotonic()
         self._connection = connection
         # Each has its own transformer, which finds out once what the columns are read by: they can't change.
         self._prepared: dict[str, tuple[bytes, abc.Transformer]] = {}
@@ -52,12 +56,13 @@ class Straight:
         # None is NULL to libpq, whatever its types say.
         sent = cast(Sequence[abc.Buffer], adapt.dump_sequence(values, formats))
         result = self._done(self._libpq.exec_prepared(name, sent, adapt.formats))
+        self._answered_at = time.monotonic()
         adapt.set_pgresult(result, set_loaders=adapt.pgresult is None)
         return adapt.load_rows(0, result.ntuples, make)
 
     def has_ended(self) -> bool:
         """Tell whether the server has spoken unasked: all that it says to whom it has answered is goodbye."""
-        return bool(self._unasked.poll(0))
+        return time.monotonic() - self._answered_at > SURE_FOR_SECONDS and bool(self._unasked.poll(0))
 
     def _prepare(self, statement: str) -> tuple[bytes, abc.Transformer]:
         name = b"straight_%d" % len(self._prepared)

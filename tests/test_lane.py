@@ -148,7 +148,10 @@ def end(database: db.Database, backends: set[int]) -> None:
             session.execute(text("SELECT pg_terminate_backend(:one, 5000)"), {"one": one})
 
 
-def test_connections_that_ended_at_rest_cost_no_call(database: db.Database) -> None:
+def test_connections_that_ended_at_rest_cost_no_call(
+    database: db.Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lane, "SURE_FOR_SECONDS", 0)
     end(database, several(database, 3))
 
     with database.at_once() as connection:
