@@ -12,7 +12,7 @@ from app.clock import utcnow
 from app.deployment import Deployment
 from app.forgetting import erasure
 from app.promises import links
-from app.records.agents import DeskEvent, Intent
+from app.records.agents import DeskEvent, Intent, Role
 from app.records.callers import Customer
 from app.records.calls import Call, CallStep, Inbox
 from app.records.lines import Line as OurLine
@@ -233,6 +233,35 @@ def test_what_is_nobodys_by_name_is_the_topics_team_unless_nobody_is_of_it(
     assert heard(empty)["team"] == "Nergens"
     teams = {one.number: (one.team, one.agent) for one in town.promises()}
     assert teams == {STRANGER: ("Afval", None), "+31687650003": ("Burgerzaken", None)}
+
+
+def test_a_topic_that_is_taken_away_during_calls_leaves_nobody_behind(
+    call: Line, another: Another, client: FlaskClient
+) -> None:
+    with db.transaction() as session:
+        email = user(session, None, Role.ADMIN)
+    token = sign_in(client, email)
+    said = "Mijn container met afval is niet geleegd"
+    town.talks_elsewhere("dora")
+    for key in ("anna", "bram", "carla"):
+        town.change(key, intent=Intent.OFF)
+    waits, hangs_up = (another(from_=f"+3168765010{number}").comes_in() for number in range(2))
+    for one in (waits, hangs_up):
+        answers(one, said)
+        assert "Enqueue" in one.verbs, "the topic's only agent talks"
+
+    gone = client.post("/admin/topics/afval", data={"do": "remove", "csrf": token})
+    assert gone.status_code == 303
+
+    hangs_up.hangs_up()
+    assert hangs_up.from_ in {one.number for one in town.promises()}, "who gave up is rung back"
+    answers(call, said)
+    assert heard(call)["taken_for"] == "nothing", "nobody knows what it is about any more"
+    assert "Enqueue" in call.verbs or STRANGER in {one.number for one in town.promises()}
+    town.frees("dora")
+    waits.post(waits.attribute("Enqueue", "waitUrl"), context="wait", QueueTime="3")
+    assert [(one.kind, one.agent) for one in town.steps(waits.sid)][-1] == ("team", "dora")
+    assert client.get(f"/admin/calls/{waits.sid}").status_code == 200
 
 
 def test_the_question_is_put_once_whatever_the_carrier_repeats(call: Line) -> None:
