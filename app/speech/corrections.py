@@ -84,11 +84,20 @@ def _counts_one(found: Sequence[Item], at: int) -> Counts:
         return Counts.ONE if is_joined and is_counted and ends else Counts.NOTHING
     if is_joined:
         return Counts.ONE if is_counted and ends else Counts.PERHAPS
-    if not of_several or not ends or (at and found[at - 1].text in words.TIMES):
+    if _is_how_often(found, at):
+        # “drie keer een nul en een zeven”: three noughts, or three ones and a nought.
+        following = [each.kind for each in found[at + 2 : at + 4]]
+        return Counts.PERHAPS if following == [Is.AND, Is.NUMBER] else Counts.NOTHING
+    if not of_several or not ends:
         return Counts.NOTHING
     is_first = not any(each.is_number or each.kind == Is.SEVERAL for each in before)
     is_joined_after = at + 2 < len(found) and found[at + 2].kind == Is.AND
     return Counts.ONE if is_first and is_joined_after else Counts.PERHAPS
+
+
+def _is_how_often(found: Sequence[Item], at: int) -> bool:
+    """Tell whether what stands before says how often something stands: “drie keer”."""
+    return at > 0 and (found[at - 1].kind == Is.TIMES or found[at - 1].text in words.TIMES)
 
 
 def _row(found: Sequence[Item], at: int, step: int) -> list[Item]:

@@ -140,6 +140,7 @@ def test_a_number_is_found_in_what_somebody_wrote(written: str, numbers: set[str
         ("case number two fours and a nine", "449", "case"),
         ("nul zes twee vieren drie zessen een zeven en twee achten", "0644666788", "phone"),
         ("zaaknummer drie zessen een zeven", "66617", "other"),
+        ("zaaknummer drie keer een nul en een zeven", "11107", "other"),
         ("zaaknummer een twee drie en een vier", "12314", "other"),
         ("zaaknummer vijf drie en een zeven acht", "53178", "other"),
         ("3512 en dan de letters J en K", "3512JK", "postcode"),
