@@ -101,14 +101,21 @@ def _below_thousand(found: list[Item], at: int) -> tuple[int | None, bool, int]:
     return value, english, after
 
 
+# After these it is the rest of what was begun: “vijfhonderdeenendertig zeshonderdtwaalf”.
+_GOES_ON = (Is.NUMBER, Is.TIMES, Is.DASH, Is.AND, Is.HUNDRED, Is.THOUSAND, Is.MILLION)
+
+
 def _is_of_a_mobile(found: list[Item], at: int, after: int) -> bool:
-    """Tell whether a six ends what mobile numbers begin with: “nul zes honderdtwaalf”."""
+    """Tell whether a six ends what mobile numbers begin with: “nul zes honderdtwaalf”.
+
+    In English a hundred never goes without saying how many.
+    """
+    if found[after].text == "hundred":
+        return False
     before = found[at - 1] if at else None
     begun = before is not None and before.is_number and before.digits in ("0", "31")
     earlier = found[max(0, at - 4) : max(0, at - 1)]
-    if any(one.announces == Kind.CASE for one in earlier) or (
-        earlier and earlier[-1].kind in (Is.NUMBER, Is.TIMES, Is.DASH)
-    ):
+    if any(one.announces == Kind.CASE for one in earlier) or (earlier and earlier[-1].kind in _GOES_ON):
         return False
     return begun and after > at and found[at].digits == "6" and not found[after].glued
 

@@ -100,6 +100,8 @@ def test_a_number_is_found_in_what_somebody_wrote(written: str, numbers: set[str
         ("nul zes dertien vieren twintig vijfen dertig zessen veertig", "0613243546", "phone"),
         ("nulzes twaalfvierendertig zesenvijftigachtenzeventig", "0612345678", "phone"),
         ("nul zes honderdtwaalf, 34 56 7", "0611234567", "phone"),
+        ("dossier vijfhonderd en eenendertig zes honderd en zevenentachtig", "531687", "case"),
+        ("zero six forty-six four four, zero six hundred and thirty two", "0646440632", "phone"),
         ("nul tien vier zeventien zesentwintig negenentachtig", "0104172689", "phone"),
         ("+31 (0)6 12345678", "+31612345678", "phone"),
         ("double oh three one six twelve thirty four fifty-six seventy eight", "0031612345678", "phone"),
