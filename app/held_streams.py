@@ -7,6 +7,7 @@ app/screen/streams.py those of customers.
 import asyncio
 import logging
 import math
+from abc import ABC, abstractmethod
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
@@ -93,7 +94,7 @@ class Stream:
 S = TypeVar("S", bound=Stream)
 
 
-class Streams(Generic[S]):
+class Streams(ABC, Generic[S]):
     """All streams of one kind in this process: one listener at Redis, one thread that reads for them."""
 
     def __init__(
@@ -122,9 +123,9 @@ class Streams(Generic[S]):
 
     # What a hub does in its own way
 
+    @abstractmethod
     def _jobs(self) -> list[Coroutine[Any, Any, None]]:
         """Return what goes on beside listening and ticking, as long as the hub is there."""
-        raise NotImplementedError
 
     def _added(self, stream: S) -> None:
         """A stream is held from now on."""

@@ -41,6 +41,7 @@ def test_many_lines_become_a_few_with_the_same_sums(lines: None) -> None:
 
 def test_what_another_worker_holds_is_left_to_them(lines: None, database: Database) -> None:
     if database.is_sqlite:
+        # Who writes second waits there until the first is done: nobody can find what another holds.
         pytest.skip("there is one lock for all")
     with db.transaction() as session:
         # They die before they have written the sums.
