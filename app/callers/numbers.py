@@ -64,7 +64,7 @@ def _plainly_written(text: str, country: str) -> str | None:
         plan = _plan_of(digits)
         national = digits[len(plan.calling_code) :] if plan else ""
     else:
-        plan = _plans_by_country().get(country)
+        plan = _plan(country) if country in EUROPE else None
         national = plan.within_country(digits) if plan else ""
     if plan is None or national[:1] == "0" or not plan.has(national):
         return None
@@ -162,19 +162,13 @@ class _Plan:
         self.country = country  # alone on its code
         self.calling_code = f"+{calling_code}"
         self.zero_before_national = data.national_prefix == "0"
+        self._data = data
+        self._lengths = general.possible_length
         self._general = re.compile(_pattern(general))
-        self._by_length: dict[int, re.Pattern[str]] = {}
-        self._ordinary_by_length: dict[int, re.Pattern[str]] = {}
-        for length in general.possible_length:
-            of_all, ordinary, others = (
-                _any_of(data, names, length) for names in (_KINDS, _CALLABLE_KINDS, _OTHER_KINDS)
-            )
-            is_general = f"(?={_pattern(general)}\\Z)"
-            if of_all:
-                self._by_length[length] = re.compile(f"{is_general}(?:{of_all})\\Z")
-            if ordinary and length >= SHORT_CODE_DIGITS:
-                no_other = f"(?!(?:{others})\\Z)" if others else ""
-                self._ordinary_by_length[length] = re.compile(f"{is_general}{no_other}(?:{ordinary})\\Z")
+        self._is_general = f"(?={_pattern(general)}\\Z)"
+        # Of each length when there is first such a number: all of them together take a tenth of a second.
+        self._by_length: dict[int, re.Pattern[str] | None] = {}
+        self._ordinary_by_length: dict[int, re.Pattern[str] | None] = {}
 
     def within_country(self, digits: str) -> str:
         """Return the national number in a domestic spelling; empty when that takes more than a look."""
@@ -186,45 +180,66 @@ class _Plan:
         return "" if self._general.fullmatch(digits) else digits[len(self.calling_code) - 1 :]
 
     def has(self, national: str) -> bool:
-        pattern = self._by_length.get(len(national))
+        length = len(national)
+        if length not in self._by_length:
+            self._by_length[length] = self._any(length)
+        pattern = self._by_length[length]
         return pattern is not None and pattern.match(national) is not None
 
     def has_ordinary(self, national: str) -> bool:
         """Tell whether this is, and can be nothing but, a number of the callable kinds."""
-        pattern = self._ordinary_by_length.get(len(national))
+        length = len(national)
+        if length not in self._ordinary_by_length:
+            self._ordinary_by_length[length] = self._any_ordinary(length)
+        pattern = self._ordinary_by_length[length]
         return pattern is not None and pattern.match(national) is not None
 
+    def _any(self, length: int) -> re.Pattern[str] | None:
+        of_all = self._any_of(_KINDS, length)
+        return re.compile(f"{self._is_general}(?:{of_all})\\Z") if of_all else None
 
-def _any_of(data: PhoneMetadata, names: tuple[str, ...], length: int) -> str:
-    kinds = [kind for name in names if (kind := getattr(data, name)) and length in kind.possible_length]
-    return "|".join(_pattern(kind) for kind in kinds)
+    def _any_ordinary(self, length: int) -> re.Pattern[str] | None:
+        ordinary, others = self._any_of(_CALLABLE_KINDS, length), self._any_of(_OTHER_KINDS, length)
+        if not ordinary or length < SHORT_CODE_DIGITS:
+            return None
+        no_other = f"(?!(?:{others})\\Z)" if others else ""
+        return re.compile(f"{self._is_general}{no_other}(?:{ordinary})\\Z")
+
+    def _any_of(self, names: tuple[str, ...], length: int) -> str:
+        """Return a pattern of the numbers of these kinds, empty where they have none of this length."""
+        if length not in self._lengths:
+            return ""
+        kinds = [
+            kind for name in names if (kind := getattr(self._data, name)) and length in kind.possible_length
+        ]
+        return "|".join(_pattern(kind) for kind in kinds)
 
 
 @cache
-def _plans_by_country() -> dict[str, _Plan]:
-    """The European countries alone on their code whose prefix needs no rewriting: most of them."""
-    plans = {}
-    for country in EUROPE:
-        code = phonenumbers.country_code_for_region(country)
-        data = PhoneMetadata.metadata_for_region(country)
-        alone = phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code] == (country,)
-        if data is None or data.general_desc is None or not alone or data.national_prefix_transform_rule:
-            continue
-        if data.national_prefix_for_parsing in {None, "0"} and data.leading_digits is None:
-            plans[country] = _Plan(country, code, data, data.general_desc)
-    return plans
+def _plan(country: str) -> _Plan | None:
+    """Return the plan of a European country alone on its code whose prefix needs no rewriting: of most."""
+    code = phonenumbers.country_code_for_region(country)
+    if phonenumbers.COUNTRY_CODE_TO_REGION_CODE[code] != (country,):
+        return None
+    data = PhoneMetadata.metadata_for_region(country)
+    if data is None or data.general_desc is None or data.national_prefix_transform_rule:
+        return None
+    if data.national_prefix_for_parsing not in {None, "0"} or data.leading_digits is not None:
+        return None
+    return _Plan(country, code, data, data.general_desc)
 
 
 @cache
-def _plans_by_code() -> dict[str, _Plan]:
-    return {plan.calling_code: plan for plan in _plans_by_country().values()}
+def _countries_by_code() -> dict[str, str]:
+    return {f"+{phonenumbers.country_code_for_region(country)}": country for country in EUROPE}
 
 
 def _plan_of(digits: str) -> _Plan | None:
     if digits[0] != "+":
         return None
-    plans = _plans_by_code()
-    return plans.get(digits[:3]) or plans.get(digits[:4]) or plans.get(digits[:2])
+    countries = _countries_by_code()
+    country = countries.get(digits[:3]) or countries.get(digits[:4]) or countries.get(digits[:2])
+    return _plan(country) if country else None
 
 
 _callable_countries = EUROPE
