@@ -41,9 +41,6 @@ def why_not(code: int | str | None, language: str) -> str:
     if not code:
         return text("message.error_silent", language)
     known = f"error_{code}"
-    if known in _KNOWN:
+    if known in codes("message"):
         return text(f"message.{known}", language)
     return text("message.error_other", language, number=code)
-
-
-_KNOWN = frozenset(codes("message"))

@@ -12,14 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from babel import Locale
-from babel.plural import PluralRule
+if TYPE_CHECKING:
+    from babel import Locale
+    from babel.plural import PluralRule
 
 LANGUAGES = ("nl", "en")
 _FOLDER = Path(__file__).parent
-_LOCALES = {language: Locale(language) for language in LANGUAGES}
 
 
 @dataclass(frozen=True)
@@ -28,18 +28,30 @@ class Forms:
 
     value: str  # its name
     by_category: Mapping[str, str]
-    category_of: PluralRule
+    language: str
 
     def format_map(self, values: Mapping[str, Any]) -> str:
         count = values[self.value]
         # What is no number, such as the “…” of a description, takes the form of all the rest, as in CLDR.
-        category = self.category_of(count) if isinstance(count, int) else "other"
+        category = _plural_rule(self.language)(count) if isinstance(count, int) else "other"
         return self.by_category[category].format_map(values)
 
 
-def locale(language: str) -> Locale:
+def locale(language: str) -> "Locale":
     """Return how a language counts and what it calls the days; English when it isn't one of ours."""
-    return _LOCALES.get(language, _LOCALES["en"])
+    return _locale(language if language in LANGUAGES else "en")
+
+
+@cache
+def _locale(language: str) -> "Locale":
+    from babel import Locale  # it takes long, and a command that counts nothing needs none
+
+    return Locale(language)
+
+
+@cache
+def _plural_rule(language: str) -> "PluralRule":
+    return locale(language).plural_form
 
 
 @cache
@@ -62,11 +74,13 @@ def read_all() -> None:
     """Read every file now: whoever serves must find its words whatever fails later."""
     for path in _FOLDER.glob("*.toml"):
         _texts(path.stem)
+    for language in LANGUAGES:
+        _plural_rule(language)
 
 
 def _forms(written: dict[str, dict[str, str]], language: str) -> Forms:
     ((value, by_category),) = written.items()
-    return Forms(value, by_category, locale(language).plural_form)
+    return Forms(value, by_category, language)
 
 
 def text(code: str, language: str, **values: object) -> str:
