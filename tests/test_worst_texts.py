@@ -13,7 +13,7 @@ from app.callers.numbers import to_e164
 from app.carrier import twiml
 from app.desk import masking
 from app.errors import ApplicationError
-from app.lines.hours import Hours
+from app.lines.week import Hours
 from app.messages import stop_words, wish_grammar, wishes, written_dates
 from app.speech import spoken
 

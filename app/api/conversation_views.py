@@ -23,7 +23,7 @@ from app.catalogue import text
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.errors import InvalidField, NotNow, UnknownCall
-from app.outgoing.shapes import words
+from app.outgoing.words import words
 from app.records.agents import Agent
 from app.records.calls import Call
 from app.records.legs import HandOverKind

@@ -28,8 +28,9 @@ from app.callers.numbers import may_be_called, to_e164
 from app.catalogue.problems import Problem as Problem  # so that readers of fields find it here
 from app.errors import ApplicationError
 from app.lines.dates import LONGEST_WHY, MOST_DATES, Dates, OwnDate, SaidTwice, day_of
-from app.lines.hours import Hours, NotHours, said_twice
-from app.outgoing.shapes import words
+from app.lines.spans import NotHours
+from app.lines.week import Hours, said_twice
+from app.outgoing.words import words
 from config import Settings
 
 _OF_A_DATE = ("date", "until", "hours", "why")

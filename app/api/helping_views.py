@@ -17,7 +17,7 @@ from app.api.routes import WRITE, actor, operation, said_in_body
 from app.catalogue import text
 from app.deployment import Deployment
 from app.errors import NotNow
-from app.outgoing.shapes import words
+from app.outgoing.words import words
 from app.records.calls import Call
 from app.records.tokens import Noun, Scope
 from app.voice import protecting, supervising

@@ -18,7 +18,7 @@ from app.clock import utcnow
 from app.errors import InvalidField
 from app.outgoing import hooks
 from app.outgoing.hooks import Event
-from app.outgoing.shapes import words
+from app.outgoing.words import words
 from app.records.outgoing import Hook
 from app.records.tokens import Noun, Scope
 

@@ -19,7 +19,7 @@ from app.clock import utcnow
 from app.desk import streams
 from app.door.sessions import Proof
 from app.errors import InvalidField
-from app.outgoing.shapes import words
+from app.outgoing.words import words
 from app.records.agents import Activity, Intent, Presence, Reach, Softphone
 from app.records.tokens import Noun
 from app.routing import rules

@@ -49,7 +49,7 @@ from app.clock import utcnow
 from app.errors import InvalidField
 from app.lines import places
 from app.messages.confirmation import confirm
-from app.outgoing.shapes import words
+from app.outgoing.words import words
 from app.promises import ledger, owed
 from app.records.agents import Agent
 from app.records.callers import Case, Customer

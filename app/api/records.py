@@ -41,7 +41,7 @@ from app.api.fields import (
     one_of,
 )
 from app.lines.dates import LONGEST_WHY, OwnDate
-from app.outgoing.shapes import words
+from app.outgoing.words import words
 from app.records.callers import CaseStatus, Channel, Direction
 from app.records.topics import LONGEST_EXAMPLE
 

@@ -2,7 +2,7 @@
 
 import re
 
-from app.lines.hours import DAYS
+from app.lines.week import DAYS
 
 _DUTCH = ("Ma", "Di", "Wo", "Do", "Vr", "Za", "Zo")
 _TO_KEPT = {name.lower(): name for name in DAYS} | dict(

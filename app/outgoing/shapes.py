@@ -1,22 +1,17 @@
 """What does a row look like to other systems? The same in an answer of the API as in what they are told."""
 
-from collections.abc import Iterable
 from datetime import datetime
 from functools import cache
 from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, WithJsonSchema
 
+from app.outgoing.words import words
 from app.records.callers import CaseStatus, Channel, Direction
 from app.records.calls import CallState, Outcome
 from app.records.promises import PromiseState
 
 Json = dict[str, Any]
-
-
-def words(values: Iterable[str]) -> WithJsonSchema:
-    """One of these words, as JSON Schema says it. What is told isn't held against it: it is in our tables."""
-    return WithJsonSchema({"type": "string", "enum": [str(value) for value in values]})
 
 
 At = Annotated[

@@ -6,7 +6,9 @@ from datetime import date, datetime
 import pytest
 
 from app.lines.dates import Dates, OwnDate, SaidTwice
-from app.lines.hours import Calendar, NotHours, calendar, said_twice
+from app.lines.hours import Calendar, calendar
+from app.lines.spans import NotHours
+from app.lines.week import said_twice
 from app.routing.decision import next_step
 from app.routing.sentences import words
 from tests.lines.test_hours import AMSTERDAM, local

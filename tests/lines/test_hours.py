@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.lines.hours import DAYS, Calendar, Hours, Span, calendar
+from app.lines.hours import Calendar, calendar
+from app.lines.spans import Span
+from app.lines.week import DAYS, Hours
 
 AMSTERDAM = ZoneInfo("Europe/Amsterdam")
 OFFICE = "Mo-Fr 09:00-17:30; Sa 10:00-14:00"
