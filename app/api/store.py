@@ -13,7 +13,6 @@ import psycopg
 from psycopg import sql
 from sqlalchemy import (
     Column,
-    FromClause,
     MetaData,
     Row,
     Select,
@@ -57,7 +56,7 @@ from app.api.records import (
 )
 from app.callers import history
 from app.clock import utcnow
-from app.db import Base
+from app.db import table_of
 from app.door import sessions
 from app.promises import whose
 from app.records.agents import Agent, Presence
@@ -170,7 +169,7 @@ def _write_agents(session: Session, records: list[AgentRecord]) -> None:
     rows = _rows(records, agent="key")
     for row in rows:
         row |= {"spoken_name": row["spoken_name"] or row["name"][:100], "enabled": True}
-    _upsert(session, _table(Agent), rows, keep={"enabled"})
+    _upsert(session, table_of(Agent), rows, keep={"enabled"})
     for record in records:
         if record.enabled is not None:
             session.execute(update(Agent).where(Agent.key == record.agent).values(enabled=record.enabled))
@@ -186,7 +185,7 @@ def _write_lines(session: Session, records: list[LineRecord]) -> None:
     new = {"greeting": "", "records_messages": False, "asks": True, "question": "", "dates": ""}
     new |= {"sends_screen": False}
     rows = [row | new for row in _rows(records)]
-    _upsert(session, _table(Line), rows, key=("number",), keep=new.keys())
+    _upsert(session, table_of(Line), rows, key=("number",), keep=new.keys())
     for record in records:
         if named := {name: value for name in new if (value := getattr(record, name)) is not None}:
             session.execute(update(Line).where(Line.number == record.number).values(**named))
@@ -196,12 +195,13 @@ def _write_customers(session: Session, records: list[CustomerRecord]) -> None:
     if _takes_copy(session, records):
         _copy_customers(session, records)
         return
-    _upsert(session, _table(Customer), _rows(records, "phones", customer="key"))
+    _upsert(session, table_of(Customer), _rows(records, "phones", customer="key"))
+    table = table_of(CustomerNumber)
     known: dict[str, list[tuple[int, str]]] = {}
     for e164, customer, position in _in_slices(  # type: ignore[misc]
         session,
-        select(CustomerNumber.e164, CustomerNumber.customer, CustomerNumber.position),
-        CustomerNumber.customer,
+        select(table.c.e164, table.c.customer, table.c.position),
+        table.c.customer,
         [record.customer for record in records],
     ):
         known.setdefault(customer, []).append((position, e164))
@@ -211,14 +211,14 @@ def _write_customers(session: Session, records: list[CustomerRecord]) -> None:
         if tuple(e164 for _, e164 in sorted(known.get(record.customer, ()))) != record.phones
     ]
     for slice_ in _slices(record.customer for record in changed if record.customer in known):
-        session.execute(delete(CustomerNumber).where(CustomerNumber.customer.in_(slice_)))
+        session.execute(delete(table).where(table.c.customer.in_(slice_)))
     numbers = [
         {"e164": e164, "customer": record.customer, "position": position}
         for record in changed
         for position, e164 in enumerate(record.phones)
     ]
     if numbers:
-        _upsert(session, _table(CustomerNumber), numbers, key=("e164", "customer"))
+        _upsert(session, table, numbers, key=("e164", "customer"))
 
 
 def _copy_customers(session: Session, records: list[CustomerRecord]) -> None:
@@ -235,13 +235,14 @@ def _copy_customers(session: Session, records: list[CustomerRecord]) -> None:
         )
         for record in records
     )
-    with _staged(session, _table(Customer), [*columns, "phones"], rows, Column("phones", JSONB)) as staged:
-        insert = postgres_insert(Customer).from_select(columns, select(*(staged.c[name] for name in columns)))
-        session.execute(_or_replace(insert, _table(Customer), columns, ("key",), frozenset()))
+    customers, numbers = table_of(Customer), table_of(CustomerNumber)
+    with _staged(session, customers, [*columns, "phones"], rows, Column("phones", JSONB)) as staged:
+        known = select(*(staged.c[name] for name in columns))
+        insert = postgres_insert(customers).from_select(columns, known)
+        session.execute(_or_replace(insert, customers, columns, ("key",), frozenset()))
         session.execute(
-            delete(CustomerNumber).where(
-                CustomerNumber.customer == staged.c.key,
-                ~staged.c.phones.has_key(CustomerNumber.e164),
+            delete(numbers).where(
+                numbers.c.customer == staged.c.key, ~staged.c.phones.has_key(numbers.c.e164)
             )
         )
         each = (
@@ -250,18 +251,18 @@ def _copy_customers(session: Session, records: list[CustomerRecord]) -> None:
             .render_derived()
         )
         names = ["e164", "customer", "position"]
-        insert = postgres_insert(CustomerNumber).from_select(
+        insert = postgres_insert(numbers).from_select(
             names,
             select(each.c.e164, staged.c.key, each.c.place - 1).select_from(staged.join(each, true())),
         )
-        session.execute(_or_replace(insert, _table(CustomerNumber), names, ("e164", "customer"), frozenset()))
+        session.execute(_or_replace(insert, numbers, names, ("e164", "customer"), frozenset()))
 
 
 def _write_cases(session: Session, records: list[CaseRecord]) -> None:
     rows = _rows(records, case="key", owner="named_owner")
     for row in rows:
         row["digits"] = digits_of(row["key"])
-    _upsert(session, _table(Case), rows, also=_named_anew)
+    _upsert(session, table_of(Case), rows, also=_named_anew)
     # Of many it is quicker to look through all that is owed.
     keys = [record.case for record in records] if len(records) < KEYS_AT_ONCE else None
     whose.cases_moved(session, keys, utcnow())
@@ -269,7 +270,7 @@ def _write_cases(session: Session, records: list[CaseRecord]) -> None:
 
 def _named_anew(excluded: Any) -> dict[str, Any]:
     """Whoever names an owner whom the caller had asked not to speak to knows why: from then on it holds."""
-    known = _table(Case).c
+    known = table_of(Case).c
     is_named = excluded.named_owner.is_distinct_from(known.named_owner)
     return {
         "avoided_agent": case(
@@ -285,7 +286,7 @@ def _write_contacts(session: Session, records: list[ContactRecord]) -> None:
     touched |= {record.case for record in records}
     # Locked first: whoever records a contact at the same time must see ours, or we theirs.
     history.lock(session, touched)
-    _upsert(session, _table(Contact), _rows(records, contact="key"))
+    _upsert(session, table_of(Contact), _rows(records, contact="key"))
     history.refresh(session, touched)
 
 
@@ -295,7 +296,7 @@ def _write_topics(session: Session, records: list[TopicRecord]) -> None:
     ]
     _upsert(
         session,
-        _table(Topic),
+        table_of(Topic),
         rows,
     )
     topics.changed(session)
@@ -303,7 +304,7 @@ def _write_topics(session: Session, records: list[TopicRecord]) -> None:
 
 def _write_examples(session: Session, records: list[ExampleRecord]) -> None:
     rows = [{"text": one.text, "topic": one.about, "source": str(Source.LOADED)} for one in records]
-    _upsert(session, _table(TopicExample), rows, key=("text",))
+    _upsert(session, table_of(TopicExample), rows, key=("text",))
     topics.changed(session)
 
 
@@ -329,12 +330,6 @@ _KEY_COLUMNS: dict[str, InstrumentedAttribute[str]] = {
 
 
 # --- statements ------------------------------------------------------------------------------------------
-
-
-def _table(model: type[Base]) -> Table:
-    table: FromClause = model.__table__
-    assert isinstance(table, Table)
-    return table
 
 
 def _is_sqlite(session: Session) -> bool:
@@ -453,7 +448,7 @@ def _existing(session: Session, column: InstrumentedAttribute[str], keys: Iterab
 def _in_slices(
     session: Session,
     statement: Select[*tuple[Any, ...]],
-    column: InstrumentedAttribute[Any],
+    column: InstrumentedAttribute[Any] | Column[Any],
     keys: Iterable[str],
 ) -> Iterable[Row[Any]]:
     for slice_ in _slices(keys):

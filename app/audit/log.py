@@ -13,11 +13,14 @@ from typing import Any
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
+from app.db import table_of
 from app.records.audit import AuditPending, Via
 
 LONGEST_WHO, LONGEST_KEY, LONGEST_DETAIL = 254, 254, 300
 # So many people are named one by one for one look-up; of more it is kept how many.
 MOST_SUBJECTS = 50
+
+_pending = table_of(AuditPending)
 
 
 class Activity(StrEnum):
@@ -198,7 +201,8 @@ def record(
     `details` are for values that name no customer: counts, versions, keys of ours, `before` and `after`. What
     is None is left out. One line for each of the subjects, one without any when there is none.
     """
-    session.execute(insert(AuditPending).values(**_row(who, what, now, subjects, details)))
+    session.flush()  # first what it tells of, which may be refused
+    session.connection().execute(insert(_pending).values(**_row(who, what, now, subjects, details)))
 
 
 def row_of_pop(agent_key: str, data: Mapping[str, Any], now: datetime, e164: str | None) -> dict[str, Any]:
