@@ -1,4 +1,4 @@
-"""Who should look at once? Redis carries bells that may be lost; whoever listens also looks by itself."""
+"""How does a bell get to Redis, and from it? The only module that speaks to it for what bus.py is about."""
 
 import logging
 import threading
@@ -14,10 +14,6 @@ from redis.driver_info import DriverInfo
 
 log = logging.getLogger(__name__)
 
-DESKS = "rechtdoor:desks"  # messages “<agent> <event number>”
-SCREEN = "rechtdoor:screen"  # messages “<page>”: what stands beside a call has changed
-WORKERS = "rechtdoor:workers"  # any message: something may be due
-
 # A caller waits while we ring a bell: no answer within this is an answer.
 TIMEOUT_SECONDS = 0.05
 PING_AFTER_SECONDS = 5.0  # of its silence, for whoever listens
@@ -27,7 +23,7 @@ _CLIENT = DriverInfo()
 
 
 @dataclass
-class Bus:
+class Bells:
     """One process's way to Redis, with a breaker: a dead Redis costs one time-out a second at most."""
 
     url: str
@@ -85,28 +81,6 @@ class Bus:
         line.send_command("CLIENT", "REPLY", "OFF", check_health=False)
         self._bells = line
         return line
-
-
-_bus: Bus | None = None
-
-
-def bind(bus: Bus) -> Bus:
-    global _bus
-    _bus = bus
-    return bus
-
-
-def redis() -> redis_client.Redis | None:
-    return _bus.redis() if _bus else None
-
-
-def failed() -> None:
-    if _bus:
-        _bus.failed()
-
-
-def publish(messages: Iterable[tuple[str, str]]) -> bool:
-    return _bus.publish(messages) if _bus else False
 
 
 async def hear(url: str, channel: str) -> AsyncIterator[str | None]:

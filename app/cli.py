@@ -99,5 +99,5 @@ def command_line(settings: Settings) -> Flask:
     """Return what `flask` needs to do a command: an application that serves nothing."""
     app = Flask("app")
     app.config["SETTINGS"] = settings
-    app.cli = _Commands(app.name, begin=cache(lambda: import_module("app.binding").bind(settings)))
+    app.cli = _Commands(app.name, begin=cache(lambda: import_module("app.binding").bind_command(settings)))
     return app

@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from redis.exceptions import RedisError
 
-from app import bus
+from app.bells import hear
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +193,7 @@ class Streams(ABC, Generic[S]):
     async def _listen(self) -> None:
         while True:
             try:
-                async for message in bus.hear(self._redis_url, self._channel):
+                async for message in hear(self._redis_url, self._channel):
                     if message is None:
                         self._hears_redis = True
                         self._hears()

@@ -13,7 +13,7 @@ from app.records.tokens import ApiToken, Scope
 from app.serving import Application
 
 db.bind(db.Database(os.environ["DATABASE_URL"]))
-bus.bind(bus.Bus(os.environ["REDIS_URL"]))
+bus.bind(os.environ["REDIS_URL"])
 app = Flask(__name__)
 
 # What the streams are opened with, and looked at for as in life: a token of everybody's.

@@ -60,6 +60,6 @@ def _is_signed(validator: RequestValidator, public_url: str) -> bool:
 def serve() -> Application:
     """Return what the web server serves: settings come as the product's do, from the environment."""
     db.bind(db.Database(os.environ["DATABASE_URL"]))
-    bus.bind(bus.Bus(os.environ["REDIS_URL"]))
+    bus.bind(os.environ["REDIS_URL"])
     floors = create_floors(os.environ["PUBLIC_URL"], os.environ["TWILIO_AUTH_TOKEN"])
     return Application(floors, Hub(os.environ["REDIS_URL"]))

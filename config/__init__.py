@@ -180,7 +180,7 @@ class _Reader:
         settings = Settings(
             env=self.environment,
             database_url=self._database_url(),
-            redis_url=self._text("REDIS_URL", "redis://127.0.0.1:6379/0"),
+            redis_url=self._redis_url(),
             secret_key=secret_key,
             old_secret_keys=tuple(old_secret_keys),
             public_url=self._public_url(),
@@ -283,6 +283,12 @@ class _Reader:
             self.problems.append("DATABASE_URL: must begin with sqlite:/// or postgresql+psycopg://")
         elif "pooler=" in without_pooler(url):
             self.problems.append("DATABASE_URL: the only pooler= that there is to say is pooler=transaction")
+        return url
+
+    def _redis_url(self) -> str:
+        url = self._text("REDIS_URL", "redis://127.0.0.1:6379/0")
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            self.problems.append("REDIS_URL: must begin with redis://, rediss:// or unix://")
         return url
 
     def _deadline(self) -> float:

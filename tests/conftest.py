@@ -35,7 +35,7 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 import app.db
 import app.wiring  # what it registers is what tests go through, whichever of them run
 import config
-from app import bus, create_app, operations, stored_figures
+from app import bells, create_app, operations, stored_figures
 from app.carrier.rest import Carrier
 from app.door import passwords
 from app.routing import rules
@@ -165,7 +165,7 @@ def patience_of_a_busy_machine(request: pytest.FixtureRequest, monkeypatch: pyte
         monkeypatch.setattr(app.db, "SQLITE_BUSY_SECONDS", 20.0)
         monkeypatch.setitem(app.db._CONNECT, "connect_timeout", 20)
         # What Redis counts is let pass where it takes longer than a call can wait for it.
-        monkeypatch.setattr(bus, "TIMEOUT_SECONDS", 20.0)
+        monkeypatch.setattr(bells, "TIMEOUT_SECONDS", 20.0)
         monkeypatch.setattr(operations, "ANSWER_SECONDS", 20.0)
         monkeypatch.setattr(stored_figures, "ANSWER_SECONDS", 20.0)
 

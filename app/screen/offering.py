@@ -21,15 +21,6 @@ from app.records.screen import ScreenPage, Way
 from app.screen import pages, ways_in
 from app.screen.pages import Life
 
-_public_url = ""
-
-
-def bind(public_url: str) -> None:
-    """Say once, when a process starts, under which address customers reach us (PUBLIC_URL)."""
-    global _public_url
-    _public_url = public_url
-
-
 _CHANNELS = {Way.SMS: MessageChannel.SMS, Way.WHATSAPP: MessageChannel.WHATSAPP}
 
 
@@ -93,7 +84,7 @@ def _send(
     *,
     of_its_own: bool = False,
 ) -> None:
-    link = f"{_public_url}/s/{ways_in.new_link(page)}"
+    link = pages.address(ways_in.new_link(page))
     message = messages.write(
         session,
         call,

@@ -283,7 +283,7 @@ def test_a_minute_slides_so_that_no_burst_slips_through_at_its_edge(flask_app: F
 
 
 def test_nobody_is_held_back_while_redis_is_away(flask_app: Flask) -> None:
-    bus.bind(bus.Bus("redis://127.0.0.1:1/0"))
+    bus.bind("redis://127.0.0.1:1/0")
     for _ in range(5):
         rate.count("crm", limit=1)
 

@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 
 import config
-from app import bus, create_app, db
+from app import bells, create_app, db
 from app.routing import rules
 from app.routing.rules import Rules
 from app.voice import webhooks
@@ -126,7 +126,7 @@ def wired_app(
 ) -> Iterator[tuple[Flask, config.Settings]]:
     """The application at the far end of both wires, with a line and twenty agents who each own a case."""
     # What is counted is how often it is asked, not how soon a busy machine answers.
-    monkeypatch.setattr(bus, "TIMEOUT_SECONDS", 10.0)
+    monkeypatch.setattr(bells, "TIMEOUT_SECONDS", 10.0)
     settings = config.load(settings_over(to_database[1], to_redis[1], tmp_path))
     rules.forget_published()  # by the test before, in another database
     application = create_app(settings)

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Select, literal, select
 
 from app import bus, db
+from app.bells import Bells
 from app.jobs.look import Moments
 from app.jobs.schedule import Job, Schedule, Way, listen
 from app.records.calls import Call
@@ -159,7 +160,7 @@ def test_a_bell_is_heard(redis_url: str) -> None:
     heard, stopped = threading.Event(), threading.Event()
     ears = threading.Thread(target=listen, args=(redis_url, heard.set, stopped), daemon=True)
     ears.start()
-    bells = bus.Bus(redis_url)
+    bells = Bells(redis_url)
 
     until(lambda: bells.publish([(bus.WORKERS, "outbox")]) and heard.is_set())
 

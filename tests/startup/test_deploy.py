@@ -115,6 +115,12 @@ def test_production_does_not_start_with_what_can_be_guessed_or_read_on_the_way(
         config.load(strong | {name: weak})
 
 
+@pytest.mark.parametrize("address", ["localhost:6379", "http://redis.example.nl"])
+def test_an_address_that_can_be_no_redis_stops_the_start(address: str) -> None:
+    with pytest.raises(config.ConfigurationError, match=r"^REDIS_URL: must begin with"):
+        config.load({"ENV": "test", "REDIS_URL": address})
+
+
 def test_the_example_of_settings_is_complete_once_its_gaps_are_filled() -> None:
     example = read_file(DEPLOY / "rechtdoor.env.example")
     filled = {

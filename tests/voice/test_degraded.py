@@ -250,7 +250,7 @@ def in_the_usual_way(another: Another, **fields: str) -> Line:
 
 
 def test_a_dead_redis_changes_nothing_for_a_caller(another: Another) -> None:
-    bus.bind(bus.Bus(NOWHERE))
+    bus.bind(NOWHERE)
 
     call = another().comes_in()
 
@@ -265,7 +265,7 @@ def test_a_dead_redis_changes_nothing_for_a_caller(another: Another) -> None:
 
 def test_a_redis_that_never_answers_changes_nothing_for_a_caller(another: Another) -> None:
     with silent_listener() as port:
-        bus.bind(bus.Bus(f"redis://127.0.0.1:{port}/0"))
+        bus.bind(f"redis://127.0.0.1:{port}/0")
         call = another().comes_in()
 
         assert (call.verbs, call.rings) == (["Dial"], "client:anna")
@@ -282,7 +282,7 @@ def test_without_a_database_a_call_goes_down_every_rung_and_counts_afterwards(
     another: Another,
     merge: Callable[[], int],
 ) -> None:
-    bus.bind(bus.Bus(NOWHERE))  # nor a Redis
+    bus.bind(NOWHERE)  # nor a Redis
     call = another()
     with outage(way):
         call.comes_in()
@@ -628,7 +628,7 @@ def test_nothing_is_promised_that_could_not_be_written_down(
 
 
 def test_the_last_resort_asks_neither_database_nor_redis(outage: Outage, another: Another) -> None:
-    bus.bind(bus.Bus(NOWHERE))
+    bus.bind(NOWHERE)
     call = another()
     with outage(refusing):
         assert call.post("/voice/fallback", ErrorCode="11200").status_code == 200
