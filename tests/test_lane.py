@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Connection, bindparam, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, NotSupportedError, OperationalError
 
-from app import db, lane
+from app import db, lane, straight
 from app.db import table_of
 from app.prepared import Prepared
 from app.records.callers import Direction
@@ -151,7 +151,7 @@ def end(database: db.Database, backends: set[int]) -> None:
 def test_connections_that_ended_at_rest_cost_no_call(
     database: db.Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane, "SURE_FOR_SECONDS", 0)
+    monkeypatch.setattr(straight, "SURE_FOR_SECONDS", 0)
     end(database, several(database, 3))
 
     with database.at_once() as connection:

@@ -5,12 +5,10 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence, Set, Sized
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter, itemgetter
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-import psycopg
-from psycopg import sql
 from sqlalchemy import (
     Column,
     MetaData,
@@ -64,6 +62,9 @@ from app.records.callers import Case, Contact, Customer, CustomerNumber, digits_
 from app.records.lines import Line
 from app.records.topics import Source, Topic, TopicExample
 from app.topics import store as topics
+
+if TYPE_CHECKING:
+    import psycopg
 
 R = TypeVar("R", bound=Record)
 Rows = list[dict[str, Any]]
@@ -230,7 +231,7 @@ def _copy_customers(session: Session, records: list[CustomerRecord]) -> None:
             record.name,
             record.language,
             record.postcode,
-            json.dumps(record.tags) if record.tags else "[]",
+            _json_of_tags(record.tags),
             _json_of_numbers(record.phones),
         )
         for record in records
@@ -423,9 +424,9 @@ def _staged(
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     never_null = [name for name in names if name not in table.c or not table.c[name].nullable]
-    command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, FORCE_NOT_NULL ({}))").format(
-        sql.Identifier(staged.name), _identifiers(names), _identifiers(never_null)
-    )
+    quoted = connection.dialect.identifier_preparer.quote
+    columns, told = (", ".join(map(quoted, some)) for some in (names, never_null))
+    command = f"COPY {quoted(staged.name)} ({columns}) FROM STDIN (FORMAT csv, FORCE_NOT_NULL ({told}))"
     cursor: psycopg.Cursor[Any] = connection.connection.cursor()  # type: ignore[assignment]
     with cursor, cursor.copy(command) as copy:
         copy.write(text.getvalue())
@@ -433,8 +434,9 @@ def _staged(
     staged.drop(connection)
 
 
-def _identifiers(names: list[str]) -> sql.Composed:
-    return sql.SQL(", ").join(map(sql.Identifier, names))
+@lru_cache(maxsize=16_384)
+def _json_of_tags(tags: tuple[str, ...]) -> str:
+    return json.dumps(tags)  # the same stand in many rows
 
 
 def _json_of_numbers(numbers: tuple[str, ...]) -> str:

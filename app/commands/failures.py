@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
-import psycopg
 from sqlalchemy import make_url
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -86,7 +85,7 @@ def _code(error: Exception) -> str:
             return "database_busy"
         case DBAPIError(orig=sqlite3.Error() as own):
             return _of_sqlite(own)
-        case DBAPIError(orig=psycopg.Error() as own):
+        case DBAPIError(orig=Exception() as own) if not db.current().is_sqlite:
             return _of_postgres(own)
     return "database_failed"
 
@@ -99,7 +98,11 @@ def _of_sqlite(error: sqlite3.Error) -> str:
     return _BY_RESULT.get(result, "database_failed")
 
 
-def _of_postgres(error: psycopg.Error) -> str:
+def _of_postgres(error: Exception) -> str:
+    import psycopg  # it is there when it fails; SQLite would wait for it in vain
+
+    if not isinstance(error, psycopg.Error):
+        return "database_failed"
     if error.sqlstate is not None:
         return _BY_SQLSTATE.get(error.sqlstate, "database_failed")
     if not isinstance(error, psycopg.OperationalError):

@@ -24,7 +24,7 @@ def test_the_list_says_of_each_command_what_it_says_itself(name: str) -> None:
 
 
 # What a load has no use for, on SQLite even less.
-NOT_OF_A_LOAD = {"redis", "twilio", "requests", "babel", "holidays", "prometheus_client"}
+NOT_OF_A_LOAD = {"redis", "twilio", "requests", "babel", "holidays", "prometheus_client", "psycopg"}
 
 
 def test_help_is_there_before_the_application_is() -> None:
