@@ -1,14 +1,12 @@
 """What does a process that serves, or does one command, hold by as long as it lives?"""
 
-# Every table stands in the metadata before the first statement: they refer to each other by name.
-import app.records.all  # noqa: F401  # imported for that alone
 from app import bus, db
 from app.audit import keys as audit_keys
 from app.callers import numbers
 from app.door import mails
 from app.messages import senders
 from app.promises import caps
-from app.screen import pages
+from app.screen import addresses
 from config import Settings
 
 
@@ -26,6 +24,6 @@ def bind_command(settings: Settings) -> None:
     numbers.bind(settings.callable_countries)
     caps.bind(settings.caps, settings.default_country)
     senders.bind(settings.text_sender)
-    pages.bind(settings.public_url)
+    addresses.bind(settings.public_url)
     audit_keys.bind(settings.all_secret_keys)
     mails.bind(settings.mail is not None)

@@ -4,7 +4,6 @@ import os
 
 from flask import Flask, Response
 
-import app.records.all  # tables refer to each other by name
 from app import bus, db
 from app.clock import utcnow
 from app.desk.streams import Hub, open_stream

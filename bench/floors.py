@@ -9,7 +9,6 @@ from flask import Flask, Response, request
 from twilio.request_validator import RequestValidator
 from twilio.twiml.voice_response import Dial, VoiceResponse
 
-import app.records.all  # noqa: F401  # tables refer to each other by name
 from app import bus, db
 from app.desk.streams import Hub
 from app.serving import Application

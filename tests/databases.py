@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import make_url
 
+import app.records.all  # noqa: F401  # whatever a test imports, each table is emptied
 from app.db import Base
 from startup.postgres_server import PostgresServer
 from tests.engines import Shared

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -143,6 +144,18 @@ def test_every_table_stands_where_all_of_them_are_named() -> None:
     named = {name.rpartition(".")[2] for name in imports(ROOT / "app/records/all.py")}
     there = {path.stem for path in (ROOT / "app/records").glob("*.py")}
     assert named == there - {"__init__", "all"}
+
+
+def test_tables_name_those_of_other_files_as_objects() -> None:
+    """So a table never stands in the metadata without those that it refers to, whoever imports it."""
+    strings = []
+    for name, path in modules("app/records").items():
+        source = path.read_text(encoding="utf-8")
+        own = re.findall(r'__tablename__ = "(\w+)"', source)
+        strings += [
+            (name, table) for table in re.findall(r'ForeignKey\(\s*"(\w+)\.', source) if table not in own
+        ]
+    assert strings == []
 
 
 def blueprint_modules() -> set[str]:

@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime, Word, partial_index
+from app.records.agents import User
 
 
 class UserSession(Base):
@@ -20,7 +21,7 @@ class UserSession(Base):
     )
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of what the cookie holds
-    email: Mapped[str] = mapped_column(ForeignKey("users.email", ondelete="CASCADE"))
+    email: Mapped[str] = mapped_column(ForeignKey(User.email, ondelete="CASCADE"))
     number: Mapped[int] = mapped_column(Integer)  # of users.session_number as it began: another ends it
     started_at: Mapped[datetime] = mapped_column(UtcDateTime)
     seen_at: Mapped[datetime] = mapped_column(UtcDateTime)  # a minute old at most while it is used

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Json, UtcDateTime, Word
+from app.records.callers import Case, Customer
 
 
 class Via(StrEnum):
@@ -77,8 +78,8 @@ class AuditSubject(Base):
     )
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    customer: Mapped[str | None] = mapped_column(ForeignKey("customers.key", ondelete="CASCADE"))
-    case: Mapped[str | None] = mapped_column(ForeignKey("cases.key", ondelete="CASCADE"))
+    customer: Mapped[str | None] = mapped_column(ForeignKey(Customer.key, ondelete="CASCADE"))
+    case: Mapped[str | None] = mapped_column(ForeignKey(Case.key, ondelete="CASCADE"))
 
 
 class AuditKey(Base):

@@ -6,6 +6,7 @@ from sqlalchemy import ForeignKey, Index, Integer, String, Text, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime, partial_index
+from app.records.calls import Call
 
 
 class Cause(Base):
@@ -31,7 +32,7 @@ class WrapUp(Base):
         partial_index("ix_wrap_ups_case", "case", where='"case" IS NOT NULL'),
     )
 
-    call_sid: Mapped[str] = mapped_column(ForeignKey("calls.sid", ondelete="CASCADE"), primary_key=True)
+    call_sid: Mapped[str] = mapped_column(ForeignKey(Call.sid, ondelete="CASCADE"), primary_key=True)
     agent: Mapped[str] = mapped_column(String(121), primary_key=True)
     case: Mapped[str | None] = mapped_column(String(121))
     team: Mapped[str] = mapped_column(String(120))  # the agent's, as it was then
@@ -68,7 +69,7 @@ class Ask(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    call_sid: Mapped[str] = mapped_column(ForeignKey("calls.sid", ondelete="CASCADE"))
+    call_sid: Mapped[str] = mapped_column(ForeignKey(Call.sid, ondelete="CASCADE"))
     by_agent: Mapped[str] = mapped_column(String(121))
     to_agent: Mapped[str] = mapped_column(String(121))
     text: Mapped[str] = mapped_column(String(300))
@@ -86,7 +87,7 @@ class Thanks(Base):
         Index("ix_thanks_at", "at"),
     )
 
-    call_sid: Mapped[str] = mapped_column(ForeignKey("calls.sid", ondelete="CASCADE"), primary_key=True)
+    call_sid: Mapped[str] = mapped_column(ForeignKey(Call.sid, ondelete="CASCADE"), primary_key=True)
     agent: Mapped[str] = mapped_column(String(121))
     at: Mapped[datetime] = mapped_column(UtcDateTime)  # when it was decided whether the page goes out
     why_not: Mapped[str] = mapped_column(String(40), default="", server_default="")  # empty: it went out

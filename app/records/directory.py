@@ -8,6 +8,7 @@ from sqlalchemy import ForeignKey, Index, Integer, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Json, UtcDateTime
+from app.records.agents import Agent, User
 
 
 class Identity(Base):
@@ -18,7 +19,7 @@ class Identity(Base):
 
     issuer: Mapped[str] = mapped_column(String(500), primary_key=True)
     subject: Mapped[str] = mapped_column(String(255), primary_key=True)
-    email: Mapped[str] = mapped_column(ForeignKey("users.email", ondelete="CASCADE"))
+    email: Mapped[str] = mapped_column(ForeignKey(User.email, ondelete="CASCADE"))
     linked_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
@@ -36,8 +37,8 @@ class Person(Base):
     id: Mapped[str] = mapped_column(String(36), primary_key=True)  # ours; the directory keeps it
     name_key: Mapped[str] = mapped_column(String(254))  # the userName, lower case
     external_id: Mapped[str | None] = mapped_column(String(255))  # the directory's own
-    email: Mapped[str | None] = mapped_column(ForeignKey("users.email", ondelete="SET NULL"))
-    agent: Mapped[str | None] = mapped_column(ForeignKey("agents.key", ondelete="SET NULL"))
+    email: Mapped[str | None] = mapped_column(ForeignKey(User.email, ondelete="SET NULL"))
+    agent: Mapped[str | None] = mapped_column(ForeignKey(Agent.key, ondelete="SET NULL"))
     is_active: Mapped[bool] = mapped_column(default=True)
     role: Mapped[str | None] = mapped_column(String(12))  # that the directory gave last; None: it gives none
     told: Mapped[dict[str, Any]] = mapped_column(Json)  # what the directory said of them, in SCIM's words

@@ -7,6 +7,7 @@ from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, exists, or_
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, Json, UtcDateTime
+from app.records.agents import User
 
 
 class Authenticator(Base):
@@ -15,7 +16,7 @@ class Authenticator(Base):
     __tablename__ = "authenticators"
     __table_args__ = (Index("ix_authenticators_seal", "seal"),)
 
-    email: Mapped[str] = mapped_column(ForeignKey("users.email", ondelete="CASCADE"), primary_key=True)
+    email: Mapped[str] = mapped_column(ForeignKey(User.email, ondelete="CASCADE"), primary_key=True)
     sealed: Mapped[str] = mapped_column(Text)  # the secret, see app/door/sealing.py
     seal: Mapped[str] = mapped_column(String(16))  # which key it is sealed with
     last_step: Mapped[int] = mapped_column(BigInteger)  # no code of this half minute, or before, counts again
@@ -33,7 +34,7 @@ class Passkey(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    email: Mapped[str] = mapped_column(ForeignKey("users.email", ondelete="CASCADE"))
+    email: Mapped[str] = mapped_column(ForeignKey(User.email, ondelete="CASCADE"))
     handle: Mapped[str] = mapped_column(
         String(88)
     )  # by which the device knows them; the same for all of theirs
@@ -54,7 +55,7 @@ class RecoveryCode(Base):
     __table_args__ = (Index("ix_recovery_codes_email", "email"),)
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256: the code holds 120 random bits
-    email: Mapped[str] = mapped_column(ForeignKey("users.email", ondelete="CASCADE"))
+    email: Mapped[str] = mapped_column(ForeignKey(User.email, ondelete="CASCADE"))
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 

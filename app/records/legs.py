@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime, partial_index
+from app.records.calls import Call
 
 
 class LegRole(StrEnum):
@@ -60,7 +61,7 @@ class CallRoom(Base):
     __tablename__ = "call_rooms"
     __table_args__ = (partial_index("ix_call_rooms_look_at", "look_at", where="look_at IS NOT NULL"),)
 
-    call_sid: Mapped[str] = mapped_column(ForeignKey("calls.sid", ondelete="CASCADE"), primary_key=True)
+    call_sid: Mapped[str] = mapped_column(ForeignKey(Call.sid, ondelete="CASCADE"), primary_key=True)
     # As the carrier knows it: says nothing of anybody.
     name: Mapped[str] = mapped_column(String(40), unique=True)
     conference_sid: Mapped[str | None] = mapped_column(String(64))
@@ -81,7 +82,7 @@ class CallLeg(Base):
     __tablename__ = "call_legs"
     __table_args__ = (Index("ix_call_legs_agent", "agent"),)
 
-    call_sid: Mapped[str] = mapped_column(ForeignKey("calls.sid", ondelete="CASCADE"), primary_key=True)
+    call_sid: Mapped[str] = mapped_column(ForeignKey(Call.sid, ondelete="CASCADE"), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
     role: Mapped[LegRole] = mapped_column(String(12))
     agent: Mapped[str | None] = mapped_column(String(121))  # None: the customer
@@ -150,7 +151,7 @@ class HandOver(Base):
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    call_sid: Mapped[str] = mapped_column(ForeignKey("calls.sid", ondelete="CASCADE"))
+    call_sid: Mapped[str] = mapped_column(ForeignKey(Call.sid, ondelete="CASCADE"))
     kind: Mapped[HandOverKind] = mapped_column(String(8))
     why: Mapped[str] = mapped_column(Text, default="", server_default="")  # for the colleague's screen alone
     from_agent: Mapped[str] = mapped_column(String(121))

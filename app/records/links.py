@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime, Word
+from app.records.agents import User
 
 
 class Purpose(StrEnum):
@@ -25,7 +26,7 @@ class OneTimeLink(Base):
     )
 
     hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256 of 256 random bits
-    email: Mapped[str] = mapped_column(ForeignKey("users.email", ondelete="CASCADE"))
+    email: Mapped[str] = mapped_column(ForeignKey(User.email, ondelete="CASCADE"))
     purpose: Mapped[Purpose] = mapped_column(Word(12))
     made_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime] = mapped_column(UtcDateTime)

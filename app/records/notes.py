@@ -6,6 +6,8 @@ from sqlalchemy import ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime
+from app.records.callers import Customer
+from app.records.calls import Call
 
 
 class CallNote(Base):
@@ -19,10 +21,10 @@ class CallNote(Base):
         Index("ix_call_notes_found_in", "found_in"),
     )
 
-    call_sid: Mapped[str] = mapped_column(ForeignKey("calls.sid", ondelete="CASCADE"), primary_key=True)
+    call_sid: Mapped[str] = mapped_column(ForeignKey(Call.sid, ondelete="CASCADE"), primary_key=True)
     agent: Mapped[str] = mapped_column(String(121), primary_key=True)
     number: Mapped[str | None] = mapped_column(String(32))  # E.164; None: withheld, or forgotten
-    customer: Mapped[str | None] = mapped_column(ForeignKey("customers.key", ondelete="CASCADE"))
+    customer: Mapped[str | None] = mapped_column(ForeignKey(Customer.key, ondelete="CASCADE"))
     case: Mapped[str | None] = mapped_column(String(121))
     outcome: Mapped[str] = mapped_column(String(20), default="", server_default="")
     summary: Mapped[str] = mapped_column(Text, default="", server_default="")

@@ -7,7 +7,8 @@ from sqlalchemy import ForeignKey, Index, Integer, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime
-from app.records.callers import Key
+from app.records.callers import Customer, Key
+from app.records.calls import Call
 
 
 class ItemKind(StrEnum):
@@ -42,7 +43,7 @@ class ScreenPage(Base):
     )
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    call_sid: Mapped[str] = mapped_column(ForeignKey("calls.sid", ondelete="CASCADE"))
+    call_sid: Mapped[str] = mapped_column(ForeignKey(Call.sid, ondelete="CASCADE"))
     # One more with everything that either side can see of it.
     version: Mapped[int] = mapped_column(Integer, default=0)
     agent: Mapped[str] = mapped_column(String(121))  # who offered it last
@@ -119,7 +120,7 @@ class Upload(Base):
     id: Mapped[str] = mapped_column(String(32), primary_key=True)  # random
     call_sid: Mapped[str] = mapped_column(String(64))  # the call itself may be forgotten sooner
     item: Mapped[int | None] = mapped_column(ForeignKey("screen_items.id", ondelete="SET NULL"))
-    customer: Mapped[str | None] = mapped_column(ForeignKey("customers.key", ondelete="CASCADE"))
+    customer: Mapped[str | None] = mapped_column(ForeignKey(Customer.key, ondelete="CASCADE"))
     case: Mapped[str | None] = mapped_column(String(121))
     name: Mapped[str] = mapped_column(String(120))  # what they call it; nothing is done by it
     content_type: Mapped[str] = mapped_column(String(40))  # as its content says

@@ -7,6 +7,7 @@ from sqlalchemy import ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.db import Base, UtcDateTime
+from app.records.agents import Agent
 
 
 class Scope(StrEnum):
@@ -47,7 +48,7 @@ class ApiToken(Base):
     )  # SHA-256; the token itself is random enough
     name: Mapped[str] = mapped_column(String(120), unique=True)
     scope: Mapped[str] = mapped_column(Text)  # as app/api/scopes.py writes it: write, read:calls,cases
-    agent: Mapped[str | None] = mapped_column(ForeignKey("agents.key", ondelete="CASCADE"))
+    agent: Mapped[str | None] = mapped_column(ForeignKey(Agent.key, ondelete="CASCADE"))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     ends_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # None: works until it is revoked
     used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # last, to the hour

@@ -18,7 +18,7 @@ from app.records.calls import Call
 from app.records.lines import Line
 from app.records.messages import MessageChannel
 from app.records.screen import ScreenPage, Way
-from app.screen import pages, ways_in
+from app.screen import addresses, pages, ways_in
 from app.screen.pages import Life
 
 _CHANNELS = {Way.SMS: MessageChannel.SMS, Way.WHATSAPP: MessageChannel.WHATSAPP}
@@ -84,7 +84,7 @@ def _send(
     *,
     of_its_own: bool = False,
 ) -> None:
-    link = pages.address(ways_in.new_link(page))
+    link = addresses.of_link(ways_in.new_link(page))
     message = messages.write(
         session,
         call,

@@ -15,19 +15,6 @@ from app.errors import NotNow
 from app.records.calls import Call, CallState, CallStep, StepOutcome
 from app.records.screen import ScreenPage
 
-_public_url = ""
-
-
-def bind(public_url: str) -> None:
-    """Say once, when a process starts, under which address customers reach us (PUBLIC_URL)."""
-    global _public_url
-    _public_url = public_url
-
-
-def address(secret: str) -> str:
-    """Return where whoever has a link with this secret comes to their page."""
-    return f"{_public_url}/s/{secret}"
-
 
 @dataclass(frozen=True)
 class Life:
