@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import delete, select, update
 
 from app import db
 from app.agents import presence
@@ -13,7 +13,7 @@ from app.callers import history
 from app.deployment import Deployment
 from app.records.agents import Activity, DeskEvent, Intent, Presence, Reach
 from app.records.callers import Channel, Contact, Direction
-from app.records.calls import Call, CallState, Outcome
+from app.records.calls import Call, CallState, Inbox, Outcome
 from app.records.promises import Promise, PromiseState
 from app.voice import call_control
 from config import Settings
@@ -78,6 +78,44 @@ def test_a_known_caller_rings_the_owner_at_once_without_a_machine_voice(call: Li
     assert call.attribute("Dial", "answerOnBridge") == "true"
     parameters = {one.attrib["name"]: one.attrib["value"] for one in call.reply.iter("Parameter")}
     assert parameters == {"call_sid": call.sid, "case": "Z1", "customer": "ada"}
+
+
+def forget_answer(call: Line, request: str) -> None:
+    with db.transaction() as session:
+        session.execute(delete(Inbox).where(Inbox.call_sid == call.sid, Inbox.request == request))
+
+
+def test_the_first_step_may_stand_only_as_what_was_answered_when_the_call_came_in(call: Line) -> None:
+    first = call.comes_in().raw
+    forget_answer(call, "step/1")
+
+    call.post(f"/voice/calls/{call.sid}/1")
+    assert call.raw == first
+
+    call.hangs_up()
+    call.post(f"/voice/calls/{call.sid}/1")
+    assert call.verbs == ["Hangup"]
+
+
+def test_what_the_first_step_says_itself_goes_before_what_was_answered_as_the_call_came_in(
+    call: Line,
+) -> None:
+    first = call.comes_in().raw
+    with db.transaction() as session:
+        came_in = Inbox.call_sid == call.sid, Inbox.request == "incoming"
+        session.execute(update(Inbox).where(*came_in).values(reply=b"<Response/>"))
+
+    call.post(f"/voice/calls/{call.sid}/1")
+    assert call.raw == first
+
+
+def test_no_later_step_is_answered_as_the_call_was_when_it_came_in(call: Line) -> None:
+    call.comes_in().dial_ends("no-answer", DialBridged="false")
+    assert call.rings == "client:bram"
+    forget_answer(call, "step/2")
+
+    call.post(f"/voice/calls/{call.sid}/2")
+    assert call.rings is None
 
 
 def test_the_pop_is_in_the_owners_log_before_the_webhook_is_answered(call: Line) -> None:
