@@ -8,15 +8,24 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine.interfaces import DBAPICursor
 
+from app.lane import straight
 from app.prepared import Prepared
 
 Statement = tuple[str, Any]  # and its values
 
 
+class Asked(list[Statement]):
+    """Statements in the order in which they were sent; `on_a_lane` are the texts of those prepared there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.on_a_lane: set[str] = set()
+
+
 @contextmanager
-def watched() -> Iterator[list[Statement]]:
+def watched() -> Iterator[Asked]:
     """Yield the list into which every statement of any engine goes meanwhile, prepared ones too."""
-    asked: list[Statement] = []
+    asked = Asked()
 
     def note(
         connection: Connection, cursor: DBAPICursor, statement: str, values: Any, context: Any, many: bool
@@ -26,7 +35,10 @@ def watched() -> Iterator[list[Statement]]:
     run = Prepared.rows
 
     def run_and_note(self: Prepared, connection: Connection, parameters: Mapping[str, Any]) -> list[Any]:
-        asked.append(self.as_sent(connection.dialect, parameters))
+        sent = self.as_sent(connection.dialect, parameters)
+        asked.append(sent)
+        if straight(connection) is not None:
+            asked.on_a_lane.add(sent[0])
         return run(self, connection, parameters)
 
     event.listen(Engine, "before_cursor_execute", note)
