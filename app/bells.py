@@ -1,4 +1,4 @@
-"""How does a bell get to Redis, and from it? The only module that speaks to it for what bus.py is about."""
+"""How does a bell get to Redis, and from it? With its library; bus.py imports both for the first who asks."""
 
 import logging
 import threading

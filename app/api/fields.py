@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Annotated, Any, ClassVar, NoReturn, Self
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -216,13 +217,17 @@ def _phones(said: Any, info: Any) -> tuple[str, ...]:
 
 
 def _tags(said: Any) -> tuple[str, ...]:
-    found = tuple(dict.fromkeys(_items(said)))
     if isinstance(said, str) and len(said) <= 60 and said.isprintable():
-        return found  # as they usually are
-    found = tuple(dict.fromkeys(map(one_line, found)))
+        return _usual_tags(said)
+    found = tuple(dict.fromkeys(map(one_line, _items(said))))
     if max(map(len, found), default=0) > 60:
         raise Unusable("too_long", most=60)
     return found
+
+
+@lru_cache(maxsize=4096)
+def _usual_tags(said: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_items(said)))  # the same stand in many rows
 
 
 def _words(said: Any) -> tuple[str, ...]:
