@@ -83,7 +83,6 @@ class Call(Base):
             "ix_calls_waiting_for", "waiting_for_agent", "waiting_since", where="waiting_since IS NOT NULL"
         ),
         partial_index("ix_calls_live", "created_at", "sid", where="state <> 'ended'"),
-        partial_index("ix_calls_ended_outcome", "outcome", where="state = 'ended'"),
         partial_index("ix_calls_not_forgotten", "created_at", where="forgotten_at IS NULL"),
         partial_index(
             "ix_calls_recording_asked_at", "recording_asked_at", where="recording_asked_at IS NOT NULL"
