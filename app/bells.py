@@ -3,7 +3,7 @@
 import logging
 import threading
 import time
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -12,11 +12,15 @@ from redis import asyncio as async_redis
 from redis.connection import ConnectionInterface
 from redis.driver_info import DriverInfo
 
+from app import fibers
+
 log = logging.getLogger(__name__)
 
 # A caller waits while we ring a bell: no answer within this is an answer.
 TIMEOUT_SECONDS = 0.05
 PING_AFTER_SECONDS = 5.0  # of its silence, for whoever listens
+# To look whether Redis has gone takes as long as to ring: not looked again so soon.
+SURE_FOR_SECONDS = 0.25
 REST_SECONDS = 1.0  # after a failure Redis is left alone for this long
 # What we tell Redis of the library: each new connection would read it in a file, for a millisecond.
 _CLIENT = DriverInfo()
@@ -29,6 +33,7 @@ class Bells:
     url: str
     _resting_until: float = field(default=0.0, init=False)
     _bells: ConnectionInterface | None = field(default=None, init=False)
+    _looked_at: float = field(default=0.0, init=False)
     _ringing: threading.Lock = field(default_factory=threading.Lock, init=False)
 
     def __post_init__(self) -> None:
@@ -57,6 +62,12 @@ class Bells:
         commands = [("PUBLISH", channel, message) for channel, message in messages]
         if self.redis() is None or not commands:
             return self.redis() is not None
+        # A line must be made, or is in somebody's hands: to wait for that, a fiber has a thread.
+        if fibers.current() is not None and (self._ringing.locked() or not self._is_open()):
+            return fibers.elsewhere(lambda: self._ring(commands))
+        return self._ring(commands)
+
+    def _ring(self, commands: Sequence[tuple[str, str, str]]) -> bool:
         try:
             with self._ringing:
                 line = self._line()
@@ -68,19 +79,31 @@ class Bells:
             return False
 
     def _line(self) -> ConnectionInterface:
-        """Return the connection for bells, on which Redis answers nothing: what comes is its end."""
+        """Return the connection for bells, made anew when it has ended."""
         if self._bells is not None:
-            with suppress(redis_client.ConnectionError):
-                if not self._bells.can_read():
-                    return self._bells
+            if self._is_open():
+                return self._bells
             self._bells.disconnect()
             self._bells = None
         line = self._redis.connection_pool.make_connection()
         line.connect()
         # https://valkey.io/commands/client-reply/
         line.send_command("CLIENT", "REPLY", "OFF", check_health=False)
-        self._bells = line
+        self._bells, self._looked_at = line, time.monotonic()
         return line
+
+    def _is_open(self) -> bool:
+        """Tell whether there is one; Redis answers nothing there: what comes is its end."""
+        if self._bells is None:
+            return False
+        now = time.monotonic()
+        if now - self._looked_at <= SURE_FOR_SECONDS:
+            return True
+        with suppress(redis_client.ConnectionError):
+            if not self._bells.can_read():
+                self._looked_at = now
+                return True
+        return False
 
 
 async def hear(url: str, channel: str) -> AsyncIterator[str | None]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -35,7 +35,8 @@ from sqlalchemy.pool import ConnectionPoolEntry, NullPool, Pool
 from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator
 
-from app.lane import Lane
+from app import fibers
+from app.lane import Lane, NoneAtRest
 from config import without_pooler
 
 CONNECT_SECONDS = 2  # the least that libpq accepts; the webhook's own deadline is shorter
@@ -218,7 +219,10 @@ class Database:
         """A bare connection for a few reads and one write (see Guarded), without the trips of a transaction.
 
         On PostgreSQL each statement is a transaction of its own; on SQLite and behind a pooler all are one.
+        Raises NoneAtRest in a fiber that would have to wait in another way than on its loop.
         """
+        if self._lane is None and fibers.current() is not None:
+            raise NoneAtRest
         with self.engine.begin() if self._lane is None else self._lane.taken() as connection:
             yield connection
 
@@ -332,9 +336,20 @@ def _postgres_engine(url: str, patience: Patience, pool_size: int, max_overflow:
 
 def _of_calls_alone(url: str, patience: Patience) -> Engine:
     """Return an engine that keeps no connection by itself, each always in autocommit: see Lane."""
-    return create_engine(
+    engine = create_engine(
         url, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=_connect_args(patience)
     )
+
+    @event.listens_for(engine, "do_connect")
+    def connect(
+        dialect: Dialect, record: ConnectionPoolEntry, words: tuple[Any, ...], named: dict[str, Any]
+    ) -> DBAPIConnection:
+        from app.straight import OnLoop  # with PostgreSQL's driver
+
+        made: Any = OnLoop.connect(*words, **named)
+        return cast(DBAPIConnection, made)
+
+    return engine
 
 
 def _connect_args(patience: Patience) -> dict[str, Any]:

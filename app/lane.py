@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING, cast
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
+from app import fibers
+
 if TYPE_CHECKING:
     from app.straight import Straight
 
 # As many wait for the next call; in a crowd more are made, and closed when it is over.
 MOST_AT_REST = 8
 _STRAIGHT = "straight"
+
+
+class NoneAtRest(Exception):
+    """Another connection would have to be made, for which a fiber doesn't wait."""
 
 
 def straight(connection: Connection) -> "Straight | None":
@@ -32,7 +38,10 @@ class Lane:
 
     @contextmanager
     def taken(self) -> Iterator[Connection]:
-        """Yield a connection; the last that was let go, since the server's part of it is still warm."""
+        """Yield a connection; the last that was let go, since the server's part of it is still warm.
+
+        Raises NoneAtRest in a fiber when one would have to be made.
+        """
         connection = self._rested() or self._new()
         try:
             yield connection
@@ -41,7 +50,9 @@ class Lane:
             if is_usual:
                 self._let_go(connection)
             else:
-                # It may have struck those at rest as well: a server that was restarted, a table changed.
+                # As it stands, perhaps in the middle of an answer. It may have struck those at rest as well:
+                # a server that was restarted, a table changed.
+                connection.invalidate()
                 connection.close()
                 self.close()
             raise
@@ -63,6 +74,8 @@ class Lane:
             connection.close()
 
     def _new(self) -> Connection:
+        if fibers.current() is not None:
+            raise NoneAtRest
         from app.straight import Straight  # with PostgreSQL's driver, which SQLite would wait for in vain
 
         connection = self._connect()

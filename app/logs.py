@@ -36,6 +36,9 @@ def redacted(value: object) -> object:
             return value
 
 
+_JSON = json.JSONEncoder(ensure_ascii=False, default=lambda one: str(redacted(str(one))))
+
+
 class JsonLines(logging.Formatter):
     """A constant message, the variable parts beside it; `call_sid` is the thread through them all."""
 
@@ -54,7 +57,7 @@ class JsonLines(logging.Formatter):
                 f"{frame.filename.rsplit('/', 1)[-1]}:{frame.lineno} {frame.name}"
                 for frame in traceback.extract_tb(record.exc_info[2])[-8:]
             ]
-        return json.dumps(redacted(line), ensure_ascii=False, default=lambda one: str(redacted(str(one))))
+        return _JSON.encode(redacted(line))
 
 
 def configure() -> None:

@@ -50,8 +50,8 @@ def register(app: Flask) -> None:
 
     @app.after_request
     def end(response: Response) -> Response:
-        if request.endpoint and is_webhook() and "began" in g:
-            took = time.perf_counter() - g.began
+        if is_webhook() and (began := g.get("began")) is not None:
+            took = time.perf_counter() - began
             webhook_seconds.labels(request.endpoint, str(response.status_code)).observe(took)
         return response
 

@@ -18,13 +18,14 @@ from types import FrameType
 from typing import Any, TypeVar
 from urllib.parse import quote
 
+from app import fibers
 from app.catalogue import LANGUAGES, text
 from app.desk.streams import HANDED_OVER, Hub
 from app.door.sessions import Proof
 from app.held_streams import HOLDS_STREAMS, Receive, Send
 from app.screen import streams as screen_streams
 from app.screen.streams import ScreenHub
-from app.shares import MOST_BYTES, USUAL_BYTES, Share, share_of, shares
+from app.shares import MOST_BYTES, USUAL_BYTES, Share, share_of, shares, waits_on_loop
 
 log = logging.getLogger(__name__)
 
@@ -204,7 +205,10 @@ class Application:
         environ = environ_of(scope, body.whole(), body.size)
         reply: Reply
         try:
-            reply, piece, more = await self._in_thread(share, in_context, self._begin, environ)
+            if waits_on_loop(scope["method"], scope["path"], body.size):
+                reply, piece, more = await fibers.run(asyncio.get_running_loop(), self._begin, environ)
+            else:
+                reply, piece, more = await self._in_thread(share, in_context, self._begin, environ)
         except Exception:
             log.exception("the application failed")
             await _refuse(send, 500)

@@ -51,6 +51,7 @@ SIZES = {
     "elsewhere": Size(2, 100),
 }
 _CARRIER = ("/voice/", "/messages/")
+_INCOMING = "/voice/incoming"
 _HEALTH = ("/healthz", "/readyz", "/metrics")
 _UPLOADS = "/b/upload/"
 _SCREEN = ("/b/", "/s/")
@@ -82,6 +83,14 @@ def share_of(method: str, path: str) -> str:
     if path.startswith(_REPORTS) or "/recordings/" in path:
         return "reports"
     return "desk" if path.startswith(_DESK) else "public"
+
+
+def waits_on_loop(method: str, path: str, size: int) -> bool:
+    """Tell whether a request is answered on the loop, where it takes no thread: a call that comes in.
+
+    A body that takes long to be read would keep others waiting there.
+    """
+    return path == _INCOMING and method == "POST" and size <= USUAL_BYTES
 
 
 class Share:

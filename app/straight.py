@@ -10,17 +10,31 @@ from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar, cast
 
 import psycopg
-from psycopg import abc
+from psycopg import abc, generators
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.pq import ConnStatus, ExecStatus
+from psycopg.pq import ConnStatus, ExecStatus, Format
 from psycopg.pq.abc import PGresult
 from sqlalchemy import Connection
 
+from app import fibers
+
+T = TypeVar("T")
 Row = TypeVar("Row")
 
 # To ask the kernel lets another thread in. Whoever was answered a moment ago is not asked.
 SURE_FOR_SECONDS = 0.25
 _DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
+_BINARY, _TEXT = PyFormat.BINARY, PyFormat.TEXT
+
+
+class OnLoop(psycopg.Connection[Any]):
+    """A connection for which a fiber waits on its loop, and a thread as ever."""
+
+    def wait(self, gen: abc.PQGen[T], *bounds: Any, **more_bounds: Any) -> T:
+        fiber = fibers.current()
+        if fiber is None:
+            return super().wait(gen, *bounds, **more_bounds)
+        return fiber.drive(gen, self.pgconn.socket)
 
 
 class Straight:
@@ -51,13 +65,20 @@ class Straight:
         psycopg raises.
         """
         name, adapt = self._prepared.get(statement) or self._prepare(statement)
-        formats = [PyFormat.BINARY if type(value) is bytes else PyFormat.TEXT for value in values]
-        # None is NULL to libpq, whatever its types say.
-        sent = cast(Sequence[abc.Buffer], adapt.dump_sequence(values, formats))
-        result = self._done(self._libpq.exec_prepared(name, sent, adapt.formats))
+        # Bytes as they are. None is NULL to libpq, whatever its types say.
+        formats = [_BINARY if type(value) is bytes else _TEXT for value in values]
+        sent = cast("Sequence[abc.Buffer]", adapt.dump_sequence(values, formats))
+        result = self._done(self._asked(name, sent, adapt.formats))
         self._answered_at = time.monotonic()
         adapt.set_pgresult(result, set_loaders=adapt.pgresult is None)
         return adapt.load_rows(0, result.ntuples, make)
+
+    def _asked(self, name: bytes, sent: Sequence[abc.Buffer], formats: Sequence[Format] | None) -> PGresult:
+        if fibers.current() is None:
+            return self._libpq.exec_prepared(name, sent, formats)
+        self._libpq.send_query_prepared(name, sent, formats)
+        found: Sequence[PGresult] = self._connection.wait(generators.execute(self._libpq))
+        return found[0]
 
     def has_ended(self) -> bool:
         """Tell whether the server has spoken unasked: all that it says to whom it has answered is goodbye."""

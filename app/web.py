@@ -2,7 +2,7 @@
 
 import logging
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, cast
@@ -164,6 +164,13 @@ class Sessions(SecureCookieSessionInterface):
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         # None: an empty one that nothing can be kept in.
         return None if request.path.startswith(WITHOUT_SESSION) else super().open_session(app, request)
+
+
+class Pages(Flask):
+    """Flask, for views none of which is a coroutine: else each would be looked at, ten times a request."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
 
 
 class FormRefused(ApplicationError):

@@ -48,7 +48,7 @@ from config import Settings, load
 def put_together(settings: Settings | None = None) -> Flask:
     """Return the application, bound to its database. Raises ConfigurationError when a setting is wrong."""
     settings = settings or load()
-    app = Flask(__name__)
+    app = web.Pages(__name__)
     app.config["SETTINGS"] = settings
     app.secret_key = settings.secret_key
     app.config["SECRET_KEY_FALLBACKS"] = list(settings.old_secret_keys)

@@ -12,13 +12,14 @@ What a test starts ends with it, and with pytest, also when that is killed. What
 emptied for the next test.
 """
 
+import asyncio
 import gc
 import os
 import shutil
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import argon2
 import pytest
@@ -35,10 +36,11 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 import app.db
 import app.wiring  # what it registers is what tests go through, whichever of them run
 import config
-from app import bells, create_app, operations, stored_figures
+from app import bells, create_app, fibers, operations, stored_figures
 from app.carrier.rest import Carrier
 from app.door import passwords
 from app.routing import rules
+from app.shares import waits_on_loop
 from app.voice import webhooks
 from startup import ports
 from startup.browser import NONE_FOUND, find_browser
@@ -54,6 +56,9 @@ from tests.pages import PATIENCE
 from tests.parts import TELLS, migrate, test_settings
 from tests.rest_carrier import FakeCarrier, fake_carrier
 from tests.telephone import Another, Line
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 # How quick an example is, or is made up, is no property of ours: on a busy machine each may take its time.
 hypothesis_settings.register_profile(
@@ -320,9 +325,27 @@ def flask_app(settings: config.Settings, compiled_templates: FileSystemBytecodeC
     rules.forget_published()
     application = create_app(settings)
     application.jinja_env.bytecode_cache = compiled_templates
+    application.wsgi_app = as_served(application.wsgi_app)  # type: ignore[method-assign, assignment]
     yield application
     webhooks.stop(application)
     app.db.current().dispose()
+
+
+def as_served(wsgi_app: "WSGIApplication") -> "WSGIApplication":
+    """Answer in a fiber what the web server answers in one; the loop is the request's own."""
+
+    async def in_fiber(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        return await fibers.run(asyncio.get_running_loop(), wsgi_app, environ, start)
+
+    def answer(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        size = int(environ.get("CONTENT_LENGTH") or 0)
+        is_in_fiber = waits_on_loop(environ["REQUEST_METHOD"], environ["PATH_INFO"], size)
+        # Where a browser is driven, a loop runs already.
+        if not is_in_fiber or asyncio._get_running_loop() is not None:
+            return wsgi_app(environ, start)
+        return asyncio.run(in_fiber(environ, start))
+
+    return answer
 
 
 @pytest.fixture

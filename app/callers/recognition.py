@@ -59,7 +59,8 @@ class Caller:
 
     @property
     def case(self) -> OpenCase | None:
-        return self.customer.cases[0] if self.customer and self.customer.cases else None
+        customer = self.customer
+        return customer.cases[0] if customer is not None and customer.cases else None
 
     @property
     def is_known(self) -> bool:

@@ -2,8 +2,9 @@
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -11,8 +12,9 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import Session
 
-from app import db
+from app import db, fibers
 from app.errors import StoreUnavailable
+from app.lane import NoneAtRest
 
 T = TypeVar("T")
 
@@ -49,29 +51,62 @@ class Executor:
         Work that is late may still commit: everything that it writes can be asked for again. Work that met
         another transaction's locks is done again, so it must not keep anything from the first time.
         """
+        asked_at, deadline = time.monotonic(), deadline or self.deadline
+        with self._answering(asked_at):
+            future: Future[T] = self.pool.submit(self._do, work, asked_at + 2 * deadline)
+            try:
+                return self._result(future, asked_at, deadline)
+            except (OperationalError, InterfaceError, OSError):
+                future.cancel()
+                raise
+
+    def at_once(self, work: Callable[[], T]) -> T:
+        """Do work that uses db.at_once() alone: on the loop, where that is where the request is answered.
+
+        Raises StoreUnavailable as `call` does; late work that was done on the loop is given up.
+        """
+        fiber = fibers.current()
+        if fiber is None:
+            return self.call(work)
+        asked_at = time.monotonic()
+        try:
+            with self._answering(asked_at), fiber.within(self.deadline, lambda: self._is_crowded(asked_at)):
+                return self._do(work, asked_at + 2 * self.deadline)
+        except NoneAtRest:
+            return self.call(work)
+
+    @contextmanager
+    def _answering(self, asked_at: float) -> Iterator[None]:
+        """Leave the database alone after a failure; raises StoreUnavailable for each."""
         if self.rests:
             raise StoreUnavailable("resting")
-        asked_at, deadline = time.monotonic(), deadline or self.deadline
-        future: Future[T] = self.pool.submit(self._do, work, asked_at + 2 * deadline)
         try:
-            return self._result(future, asked_at, deadline)
+            yield
         except (OperationalError, InterfaceError, OSError) as error:
-            future.cancel()
             # Late in a crowded process is another matter than silent: somebody else was answered meanwhile.
-            is_late = isinstance(error, TimeoutError) and self._answered_at > asked_at
+            is_late = isinstance(error, TimeoutError) and self._is_crowded(asked_at)
             if not is_late and not _met_a_lock(error):
                 self._resting_until = time.monotonic() + REST_SECONDS
             raise StoreUnavailable(type(error).__name__) from error
         except PoolTimeout as error:
             raise StoreUnavailable("no connection was free") from error
 
+    def _is_crowded(self, asked_at: float) -> bool:
+        """Tell whether others were answered since: the process is crowded, not cut off.
+
+        Better late, with an agent who is reserved, than at once by telephones that others may be ringing too.
+        """
+        return self._answered_at > asked_at
+
     def _result(self, future: "Future[T]", asked_at: float, deadline: float) -> T:
+        fiber = fibers.current()
+        if fiber is not None:
+            with fiber.within(deadline, lambda: self._is_crowded(asked_at)):
+                return fiber.result_of(future)
         try:
             return future.result(timeout=deadline)
         except TimeoutError:
-            # While others are being answered the process is crowded, not cut off: better late, with an agent
-            # who is reserved, than at once by telephones that others may be ringing too.
-            if future.done() or self._answered_at <= asked_at:
+            if future.done() or not self._is_crowded(asked_at):
                 raise
             return future.result(timeout=deadline)
 
@@ -87,7 +122,7 @@ class Executor:
                 if self._answered_at >= until:
                     raise
                 # Two who met must not meet again.
-                time.sleep(random.uniform(0.005, 0.03))
+                fibers.sleep(random.uniform(0.005, 0.03))
             else:
                 self._answered_at = time.monotonic()
                 return result

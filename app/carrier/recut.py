@@ -11,11 +11,9 @@ Fields of which we know nothing may come and go, as the carrier adds them withou
 """
 
 import re
-from collections.abc import Iterator
-from functools import lru_cache
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache, lru_cache
 from typing import NamedTuple
-
-from werkzeug.datastructures import MultiDict
 
 # Names as the carrier makes them; what else comes as one was cut out of a value, or out of the address.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*(?:_[A-Za-z0-9._-]+)?")
@@ -102,6 +100,15 @@ _ANYTHING = re.compile("")
 _READ = (*SHAPES, *TEXTS)
 
 
+@cache
+def _with_value(name: str, shape: re.Pattern[str]) -> re.Pattern[str]:
+    """Return what finds a name that is followed by what can be its value, the first group."""
+    return re.compile(f"{name}(?=({shape.pattern}))")
+
+
+_WITH_VALUE = {name: _with_value(name, shape) for name, shape in SHAPES.items()}
+
+
 @lru_cache(maxsize=1000)
 def _is_name(name: str) -> bool:
     return NAME.fullmatch(name) is not None
@@ -126,14 +133,16 @@ class _Piece(NamedTuple):
 class SignedForm:
     """A form beside the string under its signature."""
 
-    def __init__(self, fields: MultiDict[str, str]) -> None:
-        self._by_name: dict[str, list[_Piece]] = {}
+    def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
+        """`fields` are the names, each with its values."""
+        self._values: dict[str, Sequence[str]] = {}
+        self._at: dict[str, int] = {}  # where each name stands first
         at, parts = 0, list[str]()
         # In the order, and without the doubles, of the carrier's own validator.
-        for name, values in sorted(fields.lists()):
-            self._by_name[name] = pieces = []
-            for value in values if len(values) == 1 else sorted(set(values)):
-                pieces.append(_Piece(name, value, at))
+        for name, values in sorted(fields.items()):
+            self._at[name] = at
+            self._values[name] = values if len(values) == 1 else sorted(set(values))
+            for value in self._values[name]:
                 parts += (name, value)
                 at += len(name) + len(value)
         self._signed = "".join(parts)
@@ -147,7 +156,7 @@ class SignedForm:
     @property
     def has_strange_names(self) -> bool:
         """Whether a name is one that the carrier never gives: then nothing of the form is to be believed."""
-        return not all(map(_is_name, self._by_name))
+        return not all(map(_is_name, self._values))
 
     @property
     def is_doubtful(self) -> bool:
@@ -174,12 +183,12 @@ class SignedForm:
             return self._text(name, own)
         if name not in SHAPES:
             return own.value if own is not None else ""
-        strong = set(self._found(name, SHAPES[name]))
+        strong = dict(self._found(name, _WITH_VALUE[name]))
         if own is None:
-            return None if strong or name in self._by_name else ""
+            return None if strong or name in self._values else ""
         if not SHAPES[name].fullmatch(own.value):
             return None if strong else ""
-        return own.value if strong == {own.at} and self._ends_at(own) == own.end else None
+        return own.value if strong == {own.at: own.end} else None
 
     def text(self, name: str) -> str:
         """Return what stands there, whether it is to be believed or not: for people to read."""
@@ -187,40 +196,46 @@ class SignedForm:
         return own.value if own is not None else ""
 
     def _own(self, name: str) -> _Piece | None:
-        own = self._by_name.get(name, ())
-        return own[0] if len(own) == 1 else None
+        own = self._values.get(name, ())
+        return _Piece(name, own[0], self._at[name]) if len(own) == 1 else None
 
-    def _found(self, name: str, shape: re.Pattern[str]) -> Iterator[int]:
-        """Yield where the name stands with what can be its value, except at the end of a longer name."""
-        for found in re.finditer(name, self._signed):
-            if shape.match(self._signed, found.end()) and not self._ends_longer_name(name, found.end()):
-                yield found.start()
+    def _pieces(self, name: str) -> Iterator[_Piece]:
+        at = self._at.get(name, 0)
+        for value in self._values.get(name, ()):
+            piece = _Piece(name, value, at)
+            yield piece
+            at = piece.end
+
+    def _found(self, name: str, with_value: re.Pattern[str]) -> Iterator[tuple[int, int]]:
+        """Yield where the name stands with what can be its value, and where that ends.
+
+        Except at the end of a longer name.
+        """
+        for found in with_value.finditer(self._signed):
+            if not self._ends_longer_name(name, found.end()):
+                yield found.start(), found.end(1)
 
     def _ends_longer_name(self, name: str, end: int) -> bool:
         """Tell whether it is the end of another name of the form that means something: ParentCallSid."""
         return any(
             piece.value_at == end and (name not in SHAPES or SHAPES[name].fullmatch(piece.value) is not None)
             for longer in _LONGER.get(name, ())
-            for piece in self._by_name.get(longer, ())
+            for piece in self._pieces(longer)
         )
-
-    def _ends_at(self, piece: _Piece) -> int:
-        found = SHAPES[piece.name].match(self._signed, piece.value_at)
-        return found.end() if found else piece.value_at
 
     def _text(self, name: str, own: _Piece | None) -> str | None:
         """Return a text whose beginning and end are certain."""
-        elsewhere = [at for at in self._found(name, _ANYTHING) if own is None or not own.at <= at < own.end]
-        if elsewhere or (own is None and name in self._by_name):
+        anywhere = self._found(name, _with_value(name, _ANYTHING))
+        elsewhere = [at for at, _ in anywhere if own is None or not own.at <= at < own.end]
+        if elsewhere or (own is None and name in self._values):
             return None
         if own is None:
             return ""
-        pieces = (piece for several in self._by_name.values() for piece in several)
-        starts = {piece.at: piece for piece in pieces if piece is not own}
+        starts = {piece.at: piece for other in self._values if other != name for piece in self._pieces(other)}
         following, may_follow = starts.get(own.end), _AFTER_TEXT[name]
         for other, shape in may_follow.items():
             if other in self._signed and any(
-                at > own.at and at not in starts for at in self._found(other, shape)
+                at > own.at and at not in starts for at, _ in self._found(other, _with_value(other, shape))
             ):
                 return None
         if following is None:

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from app import fibers
+
 log = logging.getLogger(__name__)
 
 
@@ -22,9 +24,12 @@ class Spool:
 
     def keep(self, kind: str, fields: dict[str, Any]) -> bool:
         """Append one fact; False when even the disk refuses: the caller comes first all the same."""
+        line = json.dumps({"kind": kind, **fields}, ensure_ascii=False) + "\n"
+        return fibers.elsewhere(lambda: self._append(line))
+
+    def _append(self, line: str) -> bool:
         try:
             self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            line = json.dumps({"kind": kind, **fields}, ensure_ascii=False) + "\n"
             with _held(self.folder / f"{os.getpid()}.jsonl") as descriptor:
                 os.write(descriptor, line.encode())
                 os.fsync(descriptor)

@@ -128,7 +128,7 @@ def string_of(form: MultiDict[str, str]) -> str:
 
 def read(form: MultiDict[str, str]) -> dict[str, str | None] | None:
     """What we read of a form; None when it is in doubt, so that nothing is read of it."""
-    judged = SignedForm(form)
+    judged = SignedForm(form.to_dict(flat=False))
     return None if judged.is_doubtful else {name: judged.value(name) for name in READ}
 
 

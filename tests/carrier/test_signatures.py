@@ -19,6 +19,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import EnvironBuilder
 
 from app import db
+from app.carrier import forms
 from app.carrier.recut import SignedForm
 from app.carrier.signature import is_from_carrier
 from config import Settings
@@ -98,7 +99,7 @@ def test_nothing_is_known_at_once_that_the_carriers_validator_refuses(
         "nothing": "bm90aGluZw==",
     }[signs]
     request = asked(path, form, signature=signature, base=SHOP, headers=settings, raw=path)
-    known = is_from_carrier(request, base, (TOKEN,), lambda: SignedForm(request.form))
+    known = is_from_carrier(request, base, (TOKEN,), lambda: SignedForm(forms.posted(request)))
 
     assert known == is_from_carrier(request, base, (TOKEN,))
 
@@ -107,7 +108,7 @@ def test_a_usual_request_is_known_without_the_validator(monkeypatch: pytest.Monk
     request = asked("/voice", signature=sign(f"{SHOP}/voice", PUBLISHED), raw="/voice")
     monkeypatch.delattr(RequestValidator, "validate")
 
-    assert is_from_carrier(request, SHOP, ("another", TOKEN), lambda: SignedForm(request.form))
+    assert is_from_carrier(request, SHOP, ("another", TOKEN), lambda: SignedForm(forms.posted(request)))
 
 
 def test_the_published_example_is_the_carriers() -> None:

@@ -1,0 +1,144 @@
+"""How does a call wait without a thread of its own? In a fiber of the loop, which goes on meanwhile.
+
+A fiber runs plain functions, such as a view and all beneath it, until they have to wait; then the loop has
+its turn. So whatever runs in one must wait in no other way: what can't be waited for like that is done
+elsewhere. See docs/decisions/0035-a-call-waits-on-the-loop.md.
+"""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from selectors import EVENT_READ, EVENT_WRITE
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from greenlet import getcurrent, greenlet
+
+if TYPE_CHECKING:
+    # A command has no loop, and needn't import any.
+    from asyncio import AbstractEventLoop, TimerHandle
+    from asyncio import Future as LoopFuture
+
+T = TypeVar("T")
+
+# Files, and connections that have to be made anew.
+_ELSEWHERE = ThreadPoolExecutor(4, "elsewhere")
+
+
+class Fiber(greenlet):
+    """One function on a loop, with all that it calls; made by `run`."""
+
+    def __init__(self, function: Callable[..., Any], loop: "AbstractEventLoop") -> None:
+        super().__init__(function)
+        # What the task knows, the request knows.
+        self.gr_context = getcurrent().gr_context
+        self._loop = loop
+        self._loops = getcurrent()  # to which it goes back while it waits
+        self._awaited: LoopFuture[int] | None = None
+
+    def drive(self, steps: Generator[int, int, T], fileno: int) -> T:
+        """Do what psycopg describes as steps between which the socket must be ready.
+
+        It says what for, and is told what came, as `selectors` does: https://www.psycopg.org/psycopg3/docs/api/waiting.html
+        """
+        try:
+            wanted = next(steps)
+            while True:
+                wanted = steps.send(self._ready(fileno, wanted))
+        except StopIteration as end:
+            return cast(T, end.value)
+
+    def result_of(self, future: "Future[T]") -> T:
+        """Wait for what a thread does, and return or raise what came of it."""
+        done = self._loop.create_future()
+        future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(_settle, done))
+        self._wait_for(done)
+        return future.result()
+
+    def sleep(self, seconds: float) -> None:
+        done = self._loop.create_future()
+        timer = self._loop.call_later(seconds, _settle, done)
+        try:
+            self._wait_for(done)
+        finally:
+            timer.cancel()
+
+    @contextmanager
+    def within(self, seconds: float, more: Callable[[], bool]) -> Iterator[None]:
+        """Raise TimeoutError where it waits after so many seconds; once as many again if `more` says so."""
+        timer: TimerHandle
+
+        def is_due(is_last: bool) -> None:
+            nonlocal timer
+            if not is_last and more():
+                timer = self._loop.call_later(seconds, is_due, True)
+            elif self._awaited is not None and not self._awaited.done():
+                self._awaited.set_exception(TimeoutError())
+
+        timer = self._loop.call_later(seconds, is_due, False)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+    def _ready(self, fileno: int, wanted: int) -> int:
+        """Wait until the socket can be read or written, whichever is wanted; return which it is."""
+        loop, done = self._loop, self._loop.create_future()
+        if wanted & EVENT_READ:
+            loop.add_reader(fileno, _settle, done, EVENT_READ)
+        if wanted & EVENT_WRITE:
+            loop.add_writer(fileno, _settle, done, EVENT_WRITE)
+        try:
+            return self._wait_for(done)
+        finally:
+            if wanted & EVENT_READ:
+                loop.remove_reader(fileno)
+            if wanted & EVENT_WRITE:
+                loop.remove_writer(fileno)
+
+    def _wait_for(self, done: "LoopFuture[int]") -> int:
+        self._awaited = done
+        try:
+            return self._loops.switch(done)  # type: ignore[no-any-return]
+        finally:
+            self._awaited = None
+
+
+def _settle(done: "LoopFuture[int]", with_what: int = 0) -> None:
+    # What came too late finds it settled already.
+    if not done.done():
+        done.set_result(with_what)
+
+
+async def run(loop: "AbstractEventLoop", function: Callable[..., T], *arguments: object) -> T:
+    """Return what the function returns, which runs in a fiber of this task, on its loop."""
+    fiber = Fiber(function, loop)
+    awaited = fiber.switch(*arguments)
+    while not fiber.dead:
+        try:
+            came = await awaited
+        except BaseException as error:
+            awaited = fiber.throw(error)
+        else:
+            awaited = fiber.switch(came)
+    return cast(T, awaited)
+
+
+def current() -> Fiber | None:
+    """Return the fiber that this runs in, None in a thread of its own."""
+    found = getcurrent()
+    return found if isinstance(found, Fiber) else None
+
+
+def elsewhere(function: Callable[[], T]) -> T:
+    """Return what the function returns, which waits in its own way: in a thread, if this is a fiber."""
+    fiber = current()
+    return function() if fiber is None else fiber.result_of(_ELSEWHERE.submit(function))
+
+
+def sleep(seconds: float) -> None:
+    fiber = current()
+    if fiber is None:
+        time.sleep(seconds)
+    else:
+        fiber.sleep(seconds)
