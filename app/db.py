@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import (
     JSON,
@@ -38,6 +38,9 @@ from sqlalchemy.types import TypeDecorator
 from app import fibers
 from app.lane import Lane, NoneAtRest
 from config import without_pooler
+
+if TYPE_CHECKING:
+    from app.sqlite_lane import SqliteLane
 
 CONNECT_SECONDS = 2  # the least that libpq accepts; the webhook's own deadline is shorter
 SQLITE_BUSY_SECONDS = 5.0
@@ -164,9 +167,15 @@ class Database:
         self.url = without_pooler(url)
         self.is_sqlite = make_url(url).get_backend_name() == "sqlite"
         self._is_pooled = self.url != url
+        self._lane: Lane | SqliteLane | None = None
         if self.is_sqlite:
             # Readers keep nobody waiting there, and all who write must queue on the one lock.
-            self.engine = self._patient = _sqlite_engine(url)
+            writing = threading.Lock()
+            self.engine = self._patient = _say_begin(
+                _sqlite_engine(url, pool_size=20, max_overflow=40), writing
+            )
+            if _file_of(url) is not None:
+                self._lane = _sqlite_lane(url, writing)
         elif self._is_pooled:
             patience = OF_A_LOAD if patient else OF_A_CALL
             self.engine = _pooled_engine(self.url, patience, pool_size, pool_size)
@@ -178,7 +187,6 @@ class Database:
         self._patient_sessions = sessionmaker(self._patient, expire_on_commit=False)
         self._reading = self._readers(self.engine)
         self._patient_reading = self._readers(self._patient)
-        self._lane: Lane | None = None
         if not self.is_sqlite and not self._is_pooled:
             self._lane = Lane(_of_calls_alone(url, OF_A_LOAD if patient else OF_A_CALL).connect)
 
@@ -218,10 +226,10 @@ class Database:
     def at_once(self) -> Iterator[Connection]:
         """A bare connection for a few reads and one write (see Guarded), without the trips of a transaction.
 
-        On PostgreSQL each statement is a transaction of its own; on SQLite and behind a pooler all are one.
+        Each statement is a transaction of its own, and so is the write; behind a pooler all are one.
         Raises NoneAtRest in a fiber that would have to wait in another way than on its loop.
         """
-        if self._lane is None and fibers.current() is not None:
+        if not isinstance(self._lane, Lane) and fibers.current() is not None:
             raise NoneAtRest
         with self.engine.begin() if self._lane is None else self._lane.taken() as connection:
             yield connection
@@ -375,15 +383,20 @@ def _close_to_others(path: Path) -> None:
             one.chmod(0o600)
 
 
-def _sqlite_engine(url: str) -> Engine:
+def _file_of(url: str) -> Path | None:
+    """Return the file of an SQLite database; None for one in memory, or of an address of SQLite's own."""
     path = make_url(url).database
-    if path and path != ":memory:" and not path.startswith("file:"):
+    return None if not path or path == ":memory:" or path.startswith("file:") else Path(path)
+
+
+def _sqlite_engine(url: str, **pool: Any) -> Engine:
+    """Return an engine of which nobody begins a transaction yet."""
+    file = _file_of(url)
+    if file is not None:
         # Where that can't be done, whoever connects is told.
         with suppress(OSError):
-            _close_to_others(Path(path))
-    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS}, pool_size=20, max_overflow=40)
-    # SQLite's busy wait is unfair and lets threads starve: within this process writers queue on a lock.
-    writing = threading.Lock()
+            _close_to_others(file)
+    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS}, **pool)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
@@ -393,6 +406,22 @@ def _sqlite_engine(url: str) -> Engine:
         for pragma in (*_PRAGMAS, "secure_delete=ON"):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
+
+    return engine
+
+
+def _sqlite_lane(url: str, writing: threading.Lock) -> "SqliteLane":
+    from app.sqlite_lane import SqliteLane  # with its driver, for which PostgreSQL would wait in vain
+
+    of_calls_alone = _sqlite_engine(url, poolclass=NullPool)
+    return SqliteLane(of_calls_alone.connect, writing, SQLITE_BUSY_SECONDS)
+
+
+def _say_begin(engine: Engine, writing: threading.Lock) -> Engine:
+    """Let transactions begin; `writing` is held by whoever writes, within this process.
+
+    SQLite's busy wait is unfair and lets threads starve.
+    """
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:

@@ -1,9 +1,9 @@
 """How does a call go to PostgreSQL? On connections kept for it, past the driver's cursor and the pool."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -12,6 +12,8 @@ from app import fibers
 
 if TYPE_CHECKING:
     from app.straight import Straight
+
+Row = TypeVar("Row")
 
 # As many wait for the next call; in a crowd more are made, and closed when it is over.
 MOST_AT_REST = 8
@@ -22,10 +24,21 @@ class NoneAtRest(Exception):
     """Another connection would have to be made, for which a fiber doesn't wait."""
 
 
-def straight(connection: Connection) -> "Straight | None":
-    """Return the short way to the server, where the connection has one."""
-    found: Straight | None = connection.get_execution_options().get(_STRAIGHT)
+class ShortWay(Protocol):
+    """How statements go to a database past SQLAlchemy."""
+
+    def rows(self, statement: str, values: Sequence[Any], make: Callable[[Sequence[Any]], Row]) -> list[Row]:
+        """Run a statement; return what `make` makes of each row. Raises what the driver raises."""
+
+
+def straight(connection: Connection) -> ShortWay | None:
+    """Return the short way to the database, where the connection has one."""
+    found: ShortWay | None = connection.get_execution_options().get(_STRAIGHT)
     return found
+
+
+def with_short_way(connection: Connection, short_way: ShortWay) -> Connection:
+    return connection.execution_options(**{_STRAIGHT: short_way})
 
 
 class Lane:
@@ -79,7 +92,7 @@ class Lane:
         from app.straight import Straight  # with PostgreSQL's driver, which SQLite would wait for in vain
 
         connection = self._connect()
-        return connection.execution_options(**{_STRAIGHT: Straight.on(connection)})
+        return with_short_way(connection, Straight.on(connection))
 
     def _let_go(self, connection: Connection) -> None:
         # SQLAlchemy thinks in transactions even here; for the server there is none to be ended.

@@ -2,10 +2,10 @@
 
 import re
 from collections import namedtuple
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from sqlalchemy import (
     BindParameter,
@@ -26,6 +26,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql import visitors
 
 from app.lane import straight
+
+if TYPE_CHECKING:
+    from app.sqlite_lane import SqliteLane
 
 _PLACE = re.compile(r"%\((\w+)\)s|%%")
 
@@ -51,7 +54,7 @@ class Prepared:
         short_way = straight(connection)
         try:
             if short_way is not None:
-                return short_way.rows(form.numbered, form.in_order(parameters), self._read_by(form))
+                return short_way.rows(*form.in_order(parameters), self._read_by(form))
             return self._by_cursor(connection, form, parameters)
         except connection.dialect.loaded_dbapi.Error as error:
             raise _wrapped(error, form.text, connection) from error
@@ -73,6 +76,10 @@ class Prepared:
         form = self._form(dialect)
         return form.text, form.bound(parameters)
 
+    def places(self, dialect: Dialect, names: Collection[str]) -> Sequence[int]:
+        """Return where among the values that SQLite is sent those of these names stand."""
+        return [place for place, name in enumerate(self._form(dialect).order or ()) if name in names]
+
     def _form(self, dialect: Dialect) -> "_Form":
         form = self._forms.get(dialect.name)
         if form is None:
@@ -93,7 +100,7 @@ class _Form:
         # What is set by an UPDATE, and what one database alone adds.
         self._constant = {name: value for name, value in compiled.params.items() if value is not None}
         # SQLite takes them in order, PostgreSQL by name.
-        self._order = getattr(compiled, "positiontup", None)
+        self.order = getattr(compiled, "positiontup", None)
         self._to_database = {
             name: convert
             for name, parameter in compiled.binds.items()
@@ -106,7 +113,7 @@ class _Form:
         ]
 
         self._names: list[str] = []
-        self.numbered = _PLACE.sub(self._number, self.text)  # as libpq takes it: $1, $2, …
+        self._numbered = _PLACE.sub(self._number, self.text)  # as libpq takes it: $1, $2, …
 
     def _number(self, place: re.Match[str]) -> str:
         if place[1] is None:
@@ -115,10 +122,12 @@ class _Form:
             self._names.append(place[1])
         return f"${self._names.index(place[1]) + 1}"
 
-    def in_order(self, parameters: Mapping[str, Any]) -> list[Any]:
-        """Return the values for `numbered`."""
+    def in_order(self, parameters: Mapping[str, Any]) -> tuple[str, list[Any]]:
+        """Return the text and the values as they go past SQLAlchemy."""
+        if self.order is not None:
+            return self.text, self.bound(parameters)
         values, to_database = {**self._constant, **parameters}, self._to_database
-        return [
+        return self._numbered, [
             to_database[name](values[name]) if name in to_database else values[name] for name in self._names
         ]
 
@@ -127,7 +136,7 @@ class _Form:
         values = {**self._constant, **parameters}
         for name, convert in self._to_database.items():
             values[name] = convert(values[name])
-        return values if self._order is None else [values[name] for name in self._order]
+        return values if self.order is None else [values[name] for name in self.order]
 
     def read(self, row: Sequence[Any]) -> list[Any]:
         values = list(row)
@@ -175,7 +184,7 @@ class Guarded:
     """A conditional UPDATE, and rows that are written only when it found its own: all or nothing.
 
     One statement on PostgreSQL, so that it is its own transaction and takes one round trip; on SQLite they
-    follow each other in the transaction that at_once() began.
+    follow each other in a transaction, which begins as late as it can where at_once() gave the connection.
     """
 
     def __init__(self, update: Update, rows: Sequence[Rows]) -> None:
@@ -214,6 +223,9 @@ class Guarded:
         if connection.dialect.name == "postgresql":
             found = self._together.rows(connection, values)
             return found[0][0] if found else None
+        lane = straight(connection)
+        if lane is not None:
+            return self._by_lane(cast("SqliteLane", lane), connection, parameters, values)
         found = self._update.rows(connection, parameters)
         if not found:
             return None
@@ -221,6 +233,29 @@ class Guarded:
             values |= {f"row{place}_{name}": found[0][0] for name in one.taken}
             insertion.rows(connection, {name: values[name] for name in one.names(place)})
         return found[0][0]
+
+    def _by_lane(
+        self,
+        lane: "SqliteLane",
+        connection: Connection,
+        parameters: Mapping[str, Any],
+        values: Mapping[str, Any],
+    ) -> Any | None:
+        """Make everything ready before its turn comes, since all who write wait for one another."""
+        from app.sqlite_lane import Sent, Write  # with its driver: see db
+
+        dialect = connection.dialect
+        rows, taken = [], []
+        for place, (one, insertion) in enumerate(zip(self._rows, self._each, strict=True)):
+            later = {f"row{place}_{name}": None for name in one.taken}
+            of_row = {called: values[called] for called in self._names[place].values()}
+            rows.append(Sent(*insertion.as_sent(dialect, of_row | later)))
+            taken.append(insertion.places(dialect, later) if later else ())
+        write = Write(Sent(*self._update.as_sent(dialect, parameters)), rows, taken)
+        try:
+            return lane.write(write)
+        except dialect.loaded_dbapi.Error as error:
+            raise _wrapped(error, write.at, connection) from error
 
 
 def _insertion(

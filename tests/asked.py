@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Connection, Engine, event
-from sqlalchemy.engine.interfaces import DBAPICursor
+from sqlalchemy.engine.interfaces import DBAPICursor, Dialect
 
 from app.lane import straight
 from app.prepared import Prepared
@@ -32,19 +32,23 @@ def watched() -> Iterator[Asked]:
     ) -> None:
         asked.append((statement, values))
 
-    run = Prepared.rows
+    run, send = Prepared.rows, Prepared.as_sent
 
     def run_and_note(self: Prepared, connection: Connection, parameters: Mapping[str, Any]) -> list[Any]:
         sent = self.as_sent(connection.dialect, parameters)
-        asked.append(sent)
         if straight(connection) is not None:
             asked.on_a_lane.add(sent[0])
         return run(self, connection, parameters)
+
+    def send_and_note(self: Prepared, dialect: Dialect, parameters: Mapping[str, Any]) -> Statement:
+        asked.append(send(self, dialect, parameters))
+        return asked[-1]
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Prepared, "rows", run_and_note)
+            patch.setattr(Prepared, "as_sent", send_and_note)
             yield asked
     finally:
         event.remove(Engine, "before_cursor_execute", note)

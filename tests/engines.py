@@ -114,7 +114,7 @@ def sharing() -> Iterator[Shared]:
     shared = Shared()
     make_sqlite, make_postgres = db._sqlite_engine, db._postgres_engine
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(db, "_sqlite_engine", lambda url: shared.sqlite(make_sqlite(url)))
+        patched.setattr(db, "_sqlite_engine", lambda url, **pool: shared.sqlite(make_sqlite(url, **pool)))
         patched.setattr(
             db,
             "_postgres_engine",
