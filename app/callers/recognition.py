@@ -1,7 +1,7 @@
 """Who is calling, and about which open case? Known from the number alone: a hint, never proof."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 _NEVER = datetime.min.replace(tzinfo=UTC)
@@ -87,13 +87,10 @@ def recognise(
         return of_case.get(case.key, 0), case.handled_at or _NEVER, case.opened_at
 
     sorted_customers = [
-        KnownCustomer(
-            key=customer.key,
-            name=customer.name,
-            language=customer.language,
-            tags=customer.tags,
-            cases=tuple(sorted(customer.cases, key=case_order, reverse=True)),
-        )
+        replace(customer, cases=tuple(sorted(customer.cases, key=case_order, reverse=True)))
+        # Of most callers there is one, with one case.
+        if len(customer.cases) > 1
+        else customer
         for customer in customers
     ]
 

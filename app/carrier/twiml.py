@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from string import Template
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
@@ -27,6 +26,7 @@ SPEECH_ENDS_AFTER_SECONDS = 3
 LEG_EVENTS = "initiated ringing answered completed"
 LONGEST_MESSAGE_SECONDS = 120
 
+_TO_ESCAPE = re.compile('[&<>"\r\n\t]')
 # https://www.w3.org/TR/xml/#charsets
 _ILLEGAL_IN_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -65,7 +65,7 @@ def ring(
     marks = {f"{_PARAMETER}{name}": value for name, value in parameters.items()}
     marks |= {"identity": endpoint.address, "caller_id": caller_id or ""}
     marks |= {"ended": addresses.of("ended"), "leg": addresses.of("leg")}
-    return document.substitute({mark: _escaped(clean(value)) for mark, value in marks.items()}).encode()
+    return document.format_map({mark: _escaped(clean(value)) for mark, value in marks.items()}).encode()
 
 
 # What most callers are answered: written by the library once, with marks where each call has its own.
@@ -77,25 +77,27 @@ class _Marks(Addresses):
     """Marks in the place of addresses."""
 
     def of(self, what: str = "") -> str:
-        return f"${{{what}}}"
+        return f"{{{what}}}"
 
 
 @lru_cache(maxsize=100)
-def _prepared_ring(seconds: int, says_caller_id: bool, parameters: tuple[str, ...]) -> Template:
+def _prepared_ring(seconds: int, says_caller_id: bool, parameters: tuple[str, ...]) -> str:
     document = ring_by_library(
         said=(),
         language="",
-        endpoint=Endpoint("client", "${identity}"),
+        endpoint=Endpoint("client", "{identity}"),
         seconds=seconds,
-        caller_id="${caller_id}" if says_caller_id else None,
-        parameters={name: f"${{{_PARAMETER}{name}}}" for name in parameters},
+        caller_id="{caller_id}" if says_caller_id else None,
+        parameters={name: f"{{{_PARAMETER}{name}}}" for name in parameters},
         addresses=_Marks("", "", 0),
     )
-    return Template(document.decode())
+    return document.decode()
 
 
 def _escaped(value: str) -> str:
     """Escape for an attribute, which is more than text needs, as the library does."""
+    if _TO_ESCAPE.search(value) is None:
+        return value
     return escape(value, {'"': "&quot;", "\r": "&#13;", "\n": "&#10;", "\t": "&#09;"})
 
 

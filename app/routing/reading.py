@@ -265,7 +265,7 @@ def line_of(session: Reader, number: str, defaults: Defaults) -> LineFacts:
 
 
 def _caller(e164: str | None, rows: Iterable[Row[Any]], only: int | None) -> Caller:
-    customers: dict[str, KnownCustomer] = {}
+    customers: dict[str, Row[Any]] = {}
     cases: dict[str, list[OpenCase]] = {}
     promises: dict[int, OwedPromise] = {}
     seen: set[str] = set()  # of two contacts at the same moment, or two promises, each brings its row
@@ -283,12 +283,7 @@ def _caller(e164: str | None, rows: Iterable[Row[Any]], only: int | None) -> Cal
             )
         if row.customer is None:
             continue
-        customers.setdefault(
-            row.customer,
-            KnownCustomer(
-                row.customer, row.customer_name, row.customer_language, tuple(row.customer_tags or ()), ()
-            ),
-        )
+        customers.setdefault(row.customer, row)
         if row.case is not None and row.case not in seen:
             seen.add(row.case)
             cases.setdefault(row.customer, []).append(
@@ -306,7 +301,16 @@ def _caller(e164: str | None, rows: Iterable[Row[Any]], only: int | None) -> Cal
                     priority=row.priority,
                 )
             )
-    with_cases = [replace(customer, cases=tuple(cases.get(key, ()))) for key, customer in customers.items()]
+    with_cases = [
+        KnownCustomer(
+            key,
+            row.customer_name,
+            row.customer_language,
+            tuple(row.customer_tags or ()),
+            tuple(cases.get(key, ())),
+        )
+        for key, row in customers.items()
+    ]
     return recognise(e164, with_cases, list(promises.values()))
 
 
