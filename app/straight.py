@@ -24,7 +24,6 @@ Row = TypeVar("Row")
 # To ask the kernel lets another thread in. Whoever was answered a moment ago is not asked.
 SURE_FOR_SECONDS = 0.25
 _DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
-_BINARY, _TEXT = PyFormat.BINARY, PyFormat.TEXT
 
 
 class OnLoop(psycopg.Connection[Any]):
@@ -65,9 +64,8 @@ class Straight:
         psycopg raises.
         """
         name, adapt = self._prepared.get(statement) or self._prepare(statement)
-        # Bytes as they are. None is NULL to libpq, whatever its types say.
-        formats = [_BINARY if type(value) is bytes else _TEXT for value in values]
-        sent = cast("Sequence[abc.Buffer]", adapt.dump_sequence(values, formats))
+        # None is NULL to libpq, whatever its types say.
+        sent = cast("Sequence[abc.Buffer]", adapt.dump_sequence(values, [PyFormat.TEXT] * len(values)))
         result = self._done(self._asked(name, sent, adapt.formats))
         self._answered_at = time.monotonic()
         adapt.set_pgresult(result, set_loaders=adapt.pgresult is None)
