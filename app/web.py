@@ -337,21 +337,23 @@ def safe_next(target: str) -> str:
 def add_security_headers(response: Response) -> Response:
     """Tell browsers what a page of ours never does."""
     settings: Settings = current_app.config["SETTINGS"]
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    response.headers.setdefault("Referrer-Policy", "same-origin")
-    if request.endpoint != "static":
+    is_static = request.endpoint == "static"
+    usual = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
+    if not is_static:
         # A card must not come back from a shared computer's history, nor an export from a cache on the way.
-        response.headers.setdefault("Cache-Control", "no-store")
+        usual["Cache-Control"] = "no-store"
     if response.mimetype == "text/html":
-        response.headers.setdefault("Content-Security-Policy", content_security_policy())
-        response.headers.setdefault("X-Frame-Options", "DENY")
-        response.headers.setdefault("Cross-Origin-Opener-Policy", "same-origin")
-        response.headers.setdefault("Permissions-Policy", "camera=(), geolocation=(), microphone=(self)")
-    elif request.endpoint != "static":
+        usual["Content-Security-Policy"] = content_security_policy()
+        usual["X-Frame-Options"] = "DENY"
+        usual["Cross-Origin-Opener-Policy"] = "same-origin"
+        usual["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(self)"
+    elif not is_static:
         # JSON, TwiML, files: opened as a page, they do nothing.
-        response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        usual["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
     if settings.is_production:
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
+        usual["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
+    given = {name.lower() for name, _ in response.headers}
+    response.headers.extend({name: value for name, value in usual.items() if name.lower() not in given})
     return response
 
 
