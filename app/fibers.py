@@ -8,7 +8,7 @@ elsewhere. See docs/decisions/0035-a-call-waits-on-the-loop.md.
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -33,7 +33,7 @@ class Fiber(greenlet):
         # What the task knows, the request knows.
         self.gr_context = getcurrent().gr_context
         self._loop = loop
-        self._loops = getcurrent()  # to which it goes back while it waits
+        self._task = getcurrent()  # to which it goes back while it waits
         self._awaited: LoopFuture[int] | None = None
 
     def drive(self, steps: Generator[int, int, T], fileno: int) -> T:
@@ -51,7 +51,13 @@ class Fiber(greenlet):
     def result_of(self, future: "Future[T]") -> T:
         """Wait for what a thread does, and return or raise what came of it."""
         done = self._loop.create_future()
-        future.add_done_callback(lambda _: self._loop.call_soon_threadsafe(_settle, done))
+
+        def wake(_: "Future[T]") -> None:
+            # Nobody waits any more when the server has stopped meanwhile.
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(_settle, done)
+
+        future.add_done_callback(wake)
         self._wait_for(done)
         return future.result()
 
@@ -99,7 +105,7 @@ class Fiber(greenlet):
     def _wait_for(self, done: "LoopFuture[int]") -> int:
         self._awaited = done
         try:
-            return self._loops.switch(done)  # type: ignore[no-any-return]
+            return self._task.switch(done)  # type: ignore[no-any-return]
         finally:
             self._awaited = None
 
