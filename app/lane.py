@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
-# As many wait for the next call; in a crowd more are made, and closed when it is over.
+# As many wait for the next call.
 MOST_AT_REST = 8
 _STRAIGHT = "straight"
 
@@ -41,27 +41,52 @@ def with_short_way(connection: Connection, short_way: ShortWay) -> Connection:
     return connection.execution_options(**{_STRAIGHT: short_way})
 
 
+class AtRest:
+    """Connections on which nothing has begun, and which wait for the next call; in a crowd more are made."""
+
+    def __init__(self, most: int) -> None:
+        """`most`: of so many the others are closed when the crowd is over."""
+        self._most = most
+        self._connections: deque[Connection] = deque()
+
+    def take(self) -> Connection | None:
+        """Return the last that was let go, since the server's part of it is still warm; None without one."""
+        try:
+            return self._connections.pop()
+        except IndexError:
+            return None
+
+    def let_go(self, connection: Connection) -> None:
+        # SQLAlchemy thinks in transactions even here; for the database there is none to be ended.
+        connection.rollback()
+        if len(self._connections) < self._most:
+            self._connections.append(connection)
+        else:
+            connection.close()
+
+    def close(self) -> None:
+        while self._connections:
+            self._connections.pop().close()
+
+
 class Lane:
     """Connections that stay open, each statement on them its own transaction; used by one at a time."""
 
     def __init__(self, connect: Callable[[], Connection]) -> None:
         """`connect` returns a new connection in autocommit that closing really closes."""
         self._connect = connect
-        self._at_rest: deque[Connection] = deque()
+        self._at_rest = AtRest(MOST_AT_REST)
 
     @contextmanager
     def taken(self) -> Iterator[Connection]:
-        """Yield a connection; the last that was let go, since the server's part of it is still warm.
-
-        Raises NoneAtRest in a fiber when one would have to be made.
-        """
+        """Yield a connection. Raises NoneAtRest in a fiber when one would have to be made."""
         connection = self._rested() or self._new()
         try:
             yield connection
         except BaseException as error:
             is_usual = isinstance(error, IntegrityError | OperationalError) and not connection.invalidated
             if is_usual:
-                self._let_go(connection)
+                self._at_rest.let_go(connection)
             else:
                 # As it stands, perhaps in the middle of an answer. It may have struck those at rest as well:
                 # a server that was restarted, a table changed.
@@ -69,22 +94,18 @@ class Lane:
                 connection.close()
                 self.close()
             raise
-        self._let_go(connection)
+        self._at_rest.let_go(connection)
 
     def close(self) -> None:
         """Close whatever is at rest."""
-        while self._at_rest:
-            self._at_rest.pop().close()
+        self._at_rest.close()
 
     def _rested(self) -> Connection | None:
-        while True:
-            try:
-                connection = self._at_rest.pop()
-            except IndexError:
-                return None
+        while (connection := self._at_rest.take()) is not None:
             if not cast("Straight", straight(connection)).has_ended():
                 return connection
             connection.close()
+        return None
 
     def _new(self) -> Connection:
         if fibers.current() is not None:
@@ -93,11 +114,3 @@ class Lane:
 
         connection = self._connect()
         return with_short_way(connection, Straight.on(connection))
-
-    def _let_go(self, connection: Connection) -> None:
-        # SQLAlchemy thinks in transactions even here; for the server there is none to be ended.
-        connection.rollback()
-        if len(self._at_rest) < MOST_AT_REST:
-            self._at_rest.append(connection)
-        else:
-            connection.close()

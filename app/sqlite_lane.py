@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from app.lane import with_short_way
+from app.lane import AtRest, with_short_way
 
 Row = TypeVar("Row")
 
@@ -77,7 +77,7 @@ class SqliteLane:
         `writing` is held by whoever writes, and waited for so many seconds.
         """
         self._connect = connect
-        self._at_rest: deque[Connection] = deque()
+        self._at_rest = AtRest(MOST_AT_REST)
         self._writes, self._reads = Kept(connect), Kept(connect)
         self._queue = Queue(self._writes, writing, patience)
         self._patience = patience
@@ -85,19 +85,16 @@ class SqliteLane:
     @contextmanager
     def taken(self) -> Iterator[Connection]:
         """Yield a connection for what isn't prepared; whatever is goes by `rows` and `write`."""
-        try:
-            connection = self._at_rest.pop()
-        except IndexError:
-            connection = with_short_way(self._connect(), self)
+        connection = self._at_rest.take() or with_short_way(self._connect(), self)
         try:
             yield connection
         except IntegrityError:
-            self._let_go(connection)
+            self._at_rest.let_go(connection)
             raise
         except BaseException:
             connection.close()
             raise
-        self._let_go(connection)
+        self._at_rest.let_go(connection)
 
     def rows(self, statement: str, values: Sequence[Any], make: Callable[[Sequence[Any]], Row]) -> list[Row]:
         """Read; return what `make` makes of each row. Raises what sqlite3 raises, or TimeoutError."""
@@ -125,20 +122,11 @@ class SqliteLane:
 
     def close(self) -> None:
         """Close what nobody uses any more."""
-        while self._at_rest:
-            self._at_rest.pop().close()
+        self._at_rest.close()
         for kept in (self._writes, self._reads):
             if kept.lock.acquire(timeout=self._patience):
                 kept.close()
                 kept.lock.release()
-
-    def _let_go(self, connection: Connection) -> None:
-        # SQLAlchemy thinks in transactions even here; in the file none has begun.
-        connection.rollback()
-        if len(self._at_rest) < MOST_AT_REST:
-            self._at_rest.append(connection)
-        else:
-            connection.close()
 
 
 class Kept:

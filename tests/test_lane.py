@@ -55,6 +55,12 @@ A_CALL: dict[str, Any] = {
     "created_at": NOW.astimezone(),
     "step": 1,
 }
+WHO_CALLS = {
+    "sid": "CA1",
+    "line": factories.LINE,
+    "e164": "+31612345678",
+    "dialled_since": NOW - timedelta(days=3),
+}
 A_REPLY = {"call_sid": "CA1", "request": "incoming", "reply": bytes(range(256)), "created_at": NOW}
 
 
@@ -109,14 +115,8 @@ def test_the_reading_of_a_call_is_the_same_past_the_driver(database: db.Database
         factories.customer(session, "k", "+31612345678")
         factories.case(session, "z", "k", handled_by=("anna",))
         factories.case(session, "y", "k", handled_by=("anna",))
-    asked = {
-        "sid": "CA1",
-        "line": factories.LINE,
-        "e164": "+31612345678",
-        "dialled_since": NOW - timedelta(days=3),
-    }
     with database.at_once() as past_it, database.transaction() as by_it:
-        assert CALLER.rows(past_it, asked) == CALLER.rows(by_it.connection(), asked)
+        assert CALLER.rows(past_it, WHO_CALLS) == CALLER.rows(by_it.connection(), WHO_CALLS)
 
 
 def test_the_next_call_has_the_connection_of_the_one_before(database: db.Database) -> None:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from app.records.calls import Inbox
 from app.routing.statements import CALLER
 from tests import factories
 from tests.databases import NewDatabase
+from tests.test_lane import WHO_CALLS
 
 NOW = datetime(2026, 11, 30, 9, 0, 0, 123456, tzinfo=UTC)
 AGENTS = [f"agent{number}" for number in range(12)]
@@ -153,16 +154,10 @@ def test_what_a_call_reads_is_the_same_as_in_a_transaction(database: db.Database
         factories.customer(session, "k", "+31612345678")
         factories.case(session, "z", "k", handled_by=("agent0",))
         factories.case(session, "y", "k", handled_by=("agent1",))
-    asked = {
-        "sid": "CA1",
-        "line": factories.LINE,
-        "e164": "+31612345678",
-        "dialled_since": NOW - timedelta(days=3),
-    }
     with database.at_once() as past_it, database.transaction() as by_it:
-        found = CALLER.rows(past_it, asked)
+        found = CALLER.rows(past_it, WHO_CALLS)
         assert len(found) == 2
-        assert found == CALLER.rows(by_it.connection(), asked)
+        assert found == CALLER.rows(by_it.connection(), WHO_CALLS)
 
 
 def test_connections_at_rest_keep_nobody_from_emptying_the_log(database: db.Database, url: str) -> None:
