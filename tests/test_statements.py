@@ -27,6 +27,7 @@ from app.jobs.timetable import Timetable
 from app.promises import links
 from app.records.agents import Intent, Presence, Role, Softphone
 from app.records.tokens import Scope
+from app.voice.outage import snapshot
 from bench import history
 from config import Settings
 from tests.api.conftest import Api
@@ -276,7 +277,7 @@ def test_no_call_looks_through_a_table(client: FlaskClient, house: None, setting
     )
     stranger = Line(client, settings, from_="+31101234567", to=LINE)
     Line(client, settings, from_="+31101234568", to=LINE).comes_in()
-    # The picture for an outage is taken by itself, of a bounded number of cases.
+    # The picture for an outage is taken by itself: see below.
     client.application.extensions["voice"].keeper.stop()
     with watched() as asked:
         usual.comes_in().talks()
@@ -295,6 +296,21 @@ def test_no_call_looks_through_a_table(client: FlaskClient, house: None, setting
 
 
 # --- by the clock -------------------------------------------------------------------------------------
+
+
+def test_the_picture_for_an_outage_looks_through_no_table(
+    flask_app: Flask, house: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # Of the cases of the house it takes as few as of a city's.
+    monkeypatch.setattr(snapshot, "MOST_OWNERS", 20)
+    keeper = flask_app.extensions["voice"].keeper
+    with db.transaction() as session, watched() as asked:
+        keeper.refresh(session, utcnow())
+        keeper.refresh_owners(session)
+
+    assert len(keeper.snapshot.owners) > 0
+    found = too_much(asked)
+    assert found == [], "\n\n".join(found)
 
 
 def test_no_job_looks_through_a_table(

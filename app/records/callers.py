@@ -93,6 +93,8 @@ class Case(Base):
         Index("ix_cases_team_key", "team", "key"),
         Index("ix_cases_status_key", "status", "key"),
         partial_index("ix_cases_open_owner", text(_OWNER), where="status <> 'solved'"),
+        # Whose matter was spoken of last is remembered for an outage, of however many.
+        partial_index("ix_cases_open_last_contact_at", "last_contact_at", where="status <> 'solved'"),
     )
 
     key: Mapped[str] = mapped_column(Key, primary_key=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 from flask import Flask
-from sqlalchemy import func, make_url, select
+from sqlalchemy import func, make_url, select, text
 from sqlalchemy.exc import OperationalError
 
 import config
@@ -31,6 +31,7 @@ from app.records.legs import CallRoom
 from app.records.promises import Promise, PromiseState
 from app.voice import held, holding
 from app.voice.outage import spool_replay
+from app.voice.outage.snapshot import Keeper
 from config import Settings
 from startup.postgres_server import PostgresServer
 from tests import factories, town
@@ -88,7 +89,8 @@ def look_around(flask_app: Flask) -> None:
     while True:
         try:
             with db.transaction() as session:
-                keeper.refresh(session, datetime.now(UTC), owners_too=True)
+                keeper.refresh(session, datetime.now(UTC))
+                keeper.refresh_owners(session)
         except OperationalError:
             if time.monotonic() > until:
                 raise
@@ -273,6 +275,28 @@ def test_a_redis_that_never_answers_changes_nothing_for_a_caller(another: Anothe
 
 
 # --- the database -------------------------------------------------------------------------------------
+
+
+def test_who_is_there_is_remembered_also_where_the_owners_of_cases_cannot_be_read(
+    flask_app: Flask, settings: Settings, outage: Outage, another: Another
+) -> None:
+    keeper = flask_app.extensions["voice"].keeper
+    keeper.stop()
+    with unhurried(), db.transaction() as session:
+        session.execute(text("ALTER TABLE customer_numbers RENAME TO out_of_reach"))
+    late = Keeper(settings.secret_key)
+    try:
+        late.start()
+        until = time.monotonic() + 60
+        while not late.snapshot.agents and time.monotonic() < until:
+            time.sleep(0.01)
+    finally:
+        late.stop()
+        with unhurried(), db.transaction() as session:
+            session.execute(text("ALTER TABLE out_of_reach RENAME TO customer_numbers"))
+
+    assert sorted(late.snapshot.agents) == ["anna", "bram", "carla"]
+    assert late.snapshot.owners == {}
 
 
 @pytest.mark.parametrize("way", WAYS)

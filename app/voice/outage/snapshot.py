@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -103,8 +103,8 @@ class Keeper:
                     taken.append(agent)
         return taken
 
-    def refresh(self, session: Session, now: datetime, *, owners_too: bool) -> None:
-        """Take a new snapshot. Raises what the database raises; the old one then stands."""
+    def refresh(self, session: Session, now: datetime) -> None:
+        """Look who is there, and which lines. Raises what the database raises; what was known then stands."""
         agents = {
             agent.key: known
             for agent, status in session.execute(
@@ -116,10 +116,10 @@ class Keeper:
             number: (team, language)
             for number, team, language in session.execute(select(Line.number, Line.team, Line.language))
         }
-        owners = self._read_owners(session) if owners_too else self.snapshot.owners
-        self.snapshot = Snapshot(now, owners, MappingProxyType(agents), MappingProxyType(lines))
+        self.snapshot = Snapshot(now, self.snapshot.owners, MappingProxyType(agents), MappingProxyType(lines))
 
-    def _read_owners(self, session: Session) -> Mapping[bytes, str]:
+    def refresh_owners(self, session: Session) -> None:
+        """Look who owns which open case, which may take a while; raises as `refresh` does."""
         owner = owner_of(Case)
         rows = session.execute(
             select(CustomerNumber.e164, owner)
@@ -131,15 +131,17 @@ class Keeper:
         owners: dict[bytes, str] = {}
         for e164, agent in rows:
             owners.setdefault(self.key_of(e164), str(agent))
-        return MappingProxyType(owners)
+        self.snapshot = replace(self.snapshot, owners=MappingProxyType(owners))
 
     def _run(self) -> None:
         while True:
-            owners_too = time.monotonic() - self._owners_at > OWNERS_REFRESH_SECONDS
             try:
                 with db.reading() as session:
-                    self.refresh(session, utcnow(), owners_too=owners_too)
-                if owners_too:
+                    self.refresh(session, utcnow())
+                if time.monotonic() - self._owners_at > OWNERS_REFRESH_SECONDS:
+                    # By then it is known who is there, whatever comes of it.
+                    with db.patient_reading() as session:
+                        self.refresh_owners(session)
                     self._owners_at = time.monotonic()
                 if self.when_reachable is not None:
                     self.when_reachable()
