@@ -105,7 +105,8 @@ class Fiber(greenlet):
     def _wait_for(self, done: "LoopFuture[int]") -> int:
         self._awaited = done
         try:
-            return self._task.switch(done)  # type: ignore[no-any-return]
+            came: int = self._task.switch(done)
+            return came
         finally:
             self._awaited = None
 

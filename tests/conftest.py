@@ -325,6 +325,7 @@ def flask_app(settings: config.Settings, compiled_templates: FileSystemBytecodeC
     rules.forget_published()
     application = create_app(settings)
     application.jinja_env.bytecode_cache = compiled_templates
+    # As Flask's own documentation puts something around an application; mypy takes it for a method's end.
     application.wsgi_app = as_served(application.wsgi_app)  # type: ignore[method-assign, assignment]
     yield application
     webhooks.stop(application)

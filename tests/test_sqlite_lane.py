@@ -168,12 +168,19 @@ def test_connections_at_rest_keep_nobody_from_emptying_the_log(database: db.Data
     assert Path(f"{make_url(url).database}-wal").stat().st_size == 0
 
 
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch, database: db.Database, url: str) -> Iterator[db.Database]:
+    """The same file, for who waits for nobody longer than a moment."""
+    monkeypatch.setattr(db, "SQLITE_BUSY_SECONDS", 0.2)
+    made = db.Database(url)
+    yield made
+    made.dispose()
+
+
 @pytest.mark.gives_up_in_time
 def test_calls_give_up_when_another_program_holds_the_file_and_go_on_afterwards(
-    monkeypatch: pytest.MonkeyPatch, database: db.Database, url: str
+    impatient: db.Database, url: str
 ) -> None:
-    monkeypatch.setattr(db, "SQLITE_BUSY_SECONDS", 0.2)
-    impatient = db.Database(url)
     with closing(sqlite3.connect(str(make_url(url).database), isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
         for sid in ("CA0", "CA1"):
@@ -182,22 +189,18 @@ def test_calls_give_up_when_another_program_holds_the_file_and_go_on_afterwards(
         other.execute("ROLLBACK")
 
     assert rings(impatient, "agent0", "CA2") == 1
-    impatient.dispose()
 
 
 @pytest.mark.gives_up_in_time
 def test_calls_give_up_when_somebody_else_writes_for_too_long_and_go_on_afterwards(
-    monkeypatch: pytest.MonkeyPatch, database: db.Database, url: str
+    impatient: db.Database,
 ) -> None:
-    monkeypatch.setattr(db, "SQLITE_BUSY_SECONDS", 0.2)
-    impatient = db.Database(url)
     with all_waiting(impatient, *((key, f"CA{key}") for key in AGENTS[:3])) as futures:
         raised = [one.exception() for one in futures]
 
     assert [type(one) for one in raised] == [TimeoutError] * 3
     assert rings(impatient, "agent0", "CA0") == 1
     assert written(impatient) == (["CA0"], [("agent0", 1)])
-    impatient.dispose()
 
 
 def test_a_file_that_is_no_database_is_told_and_one_that_is_again_is_read(

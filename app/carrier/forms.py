@@ -58,7 +58,8 @@ def refuse_strangers(
 
 def _asked() -> Request:
     """Return the request itself: each word with its proxy takes as long as ten with it."""
-    return cast(Any, request)._get_current_object()  # type: ignore[no-any-return]
+    itself: Request = cast(Any, request)._get_current_object()
+    return itself
 
 
 def is_certain() -> bool:
