@@ -15,6 +15,7 @@ from app.carrier.words import CARRIER_SAYS_ENDED
 from app.clock import utcnow
 from app.deployment import Deployment
 from app.errors import CarrierError
+from app.outgoing import outbox
 from app.records.calls import Call
 from app.records.legs import CallLeg
 from app.voice import legs, placed, went_on
@@ -86,7 +87,7 @@ def send_on(carrier: Carrier, deployment: Deployment, call_sid: str) -> str:
     if call is None or customer is None or customer.sid is None or not went_on.is_to(call, customer):
         return "went on by itself"
     carrier.redirect_call(customer.sid, agent_leg.address(deployment.public_url, call_sid, "goes-on"))
-    return "redirected"
+    return outbox.REDIRECTED
 
 
 def reconcile(carrier: Carrier, deployment: Deployment, now: datetime) -> int:

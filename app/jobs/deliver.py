@@ -132,7 +132,7 @@ def _ask(carrier: Carrier, deployment: Deployment, taken: Taken) -> Answer:
             if not _is_still_to_be_sent_on(sid, payload["step"]) or _talks(carrier, sid, payload["step"]):
                 return Answer("went on by itself")
             carrier.redirect_call(sid, Addresses(public_url, sid, payload["step"]).of())
-            return Answer("redirected")
+            return Answer(outbox.REDIRECTED)
         case outbox.END_LEG:
             # A callback's ring is ended whoever has picked it up: its customer isn't there yet.
             if "step" in payload and _desk_talks(carrier, payload["call_sid"], payload["step"]):

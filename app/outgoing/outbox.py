@@ -23,6 +23,9 @@ END_POLITELY = "end_politely"
 CALL_HOOK = "call_hook"
 CARRIER_COPY = "carrier_copy"
 
+# What came of a call that the carrier was told to send on.
+REDIRECTED = "redirected"
+
 # Another system may be away for a night: tried each hour in the end, for a day.
 LONGEST_GAP = timedelta(hours=1)
 # Whoever takes something holds it this long, and goes on holding it as long as they work on it: see
@@ -56,6 +59,11 @@ def add(session: Session, kind: str, key: str, payload: dict[str, Any], now: dat
 def is_asked_for(session: Session, key: str) -> bool:
     """Tell whether something was asked for under this key, whatever became of it."""
     return session.scalar(select(Outbox.id).where(Outbox.key == key)) is not None
+
+
+def standing(session: Session, key: str) -> Outbox | None:
+    """Return how what was asked for under this key stands; None when nothing was."""
+    return session.scalar(select(Outbox).where(Outbox.key == key))
 
 
 def add_for_hook(session: Session, hook_id: int, fact: dict[str, Any], now: datetime) -> None:

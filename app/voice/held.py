@@ -21,6 +21,12 @@ from app.voice import steps as call_steps
 # (forgetting/retention.py), so what has none after this time was never asked, or is asked by somebody else.
 HEARD_FOR = timedelta(days=2)
 
+# The carrier does at once what it is told, and is told at once; a caller who could go on by themselves
+# doesn't wait for it any longer than this.
+TOLD_WITHIN = timedelta(seconds=2)
+# A request that we have given up may still be on its way.
+DONE_WITHIN = timedelta(seconds=10)
+
 
 def held(session: Session, sid: str) -> Call:
     """Return the call, held until the transaction ends, so that its news is applied one by one.
@@ -101,5 +107,33 @@ def tell_desk(session: Session, agent: str, call: Call, state: str, now: datetim
 
 def send_on(session: Session, call: Call, now: datetime) -> None:
     """Ask the carrier to break off what the caller hears and fetch the step that is the call's own now."""
-    key = f"redirect/{call.sid}/{call.step}"
-    outbox.add(session, outbox.REDIRECT_CALL, key, {"call_sid": call.sid, "step": call.step}, now)
+    outbox.add(session, outbox.REDIRECT_CALL, _sent_on(call), {"call_sid": call.sid, "step": call.step}, now)
+
+
+def is_sent_on(session: Session, call: Call, now: datetime) -> bool:
+    """Tell whether the carrier is told just now to fetch the step that is the call's own.
+
+    Whoever is asked meanwhile leads there by nothing else: what the step begins with would be broken off.
+    """
+    told = outbox.standing(session, _sent_on(call))
+    if told is None or now - told.created_at >= TOLD_WITHIN:
+        return False
+    return told.done_at is None or told.result == outbox.REDIRECTED
+
+
+def goes_on_by_itself(session: Session, call: Call, now: datetime) -> None:
+    """The carrier needn't be told to send a call on: it fetches the call's step by itself."""
+    outbox.withdraw(session, _sent_on(call), now)
+
+
+def was_cut_off(session: Session, call: Call, now: datetime) -> bool:
+    """Tell whether it may be by our doing that the step which is the call's own was broken off.
+
+    It began before the carrier did what it was told: to break off what came before.
+    """
+    told = outbox.standing(session, _sent_on(call))
+    return told is not None and (told.done_at is None or now - told.done_at < DONE_WITHIN)
+
+
+def _sent_on(call: Call) -> str:
+    return f"redirect/{call.sid}/{call.step}"

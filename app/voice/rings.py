@@ -19,7 +19,7 @@ from app.routing import rules, sentences
 from app.routing.sentences import Sentence
 from app.voice import legs, rooms, settling
 from app.voice.ending import conversation_is_over, finish, is_rung_back, line_dropped, release
-from app.voice.held import advance, held, once, reply_of_step, tell_desk
+from app.voice.held import advance, held, once, reply_of_step, tell_desk, was_cut_off
 from app.voice.steps import RING_KINDS
 from app.voice.talking import (
     never_talked,
@@ -122,6 +122,9 @@ def ended(
             return room
     if dial.status == "busy" and _was_busy_with_us(session, call, step, dial, now):
         return _ring_once_more(session, call, step, now, deployment)
+    if dial.status == "canceled" and _was_cut_off(session, call, step, dial, now):
+        step.rang_at = step.leg_sid = None
+        return reply_of_step(session, call)
     return once(session, sid, f"ended/{number}", now, answer)
 
 
@@ -139,6 +142,20 @@ def _was_busy_with_us(session: Session, call: Call, step: CallStep, dial: DialEn
         and now - step.started_at < STILL_OURS
         and session.get(Inbox, (call.sid, _once_more(step))) is None
         and attempts.gave_way(session, step.agent, call.remote_e164, step.started_at - STILL_OURS)
+    )
+
+
+def _was_cut_off(session: Session, call: Call, step: CallStep, dial: DialEnded, now: datetime) -> bool:
+    """Tell whether the carrier, told to begin with this ring, had begun already: it begins once more.
+
+    Nobody has left the telephone ringing. The carrier doesn't use the answer, and fetches the step next.
+    """
+    return (
+        call.state == CallState.RINGING
+        and call.step == step.number
+        and step.outcome is None
+        and dial.call_status not in CARRIER_SAYS_ENDED
+        and was_cut_off(session, call, now)
     )
 
 

@@ -1,5 +1,6 @@
 """What does a caller who waits hear, and when is it their turn?"""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -19,12 +20,17 @@ from app.routing.decision import Ring, Wait, next_step
 from app.routing.facts import Facts
 from app.routing.sentences import Sentence
 from app.routing.situation import Situation, Tried
+from app.voice import held as held_calls
 from app.voice import steps as call_steps
 from app.voice.ending import finish
 from app.voice.held import advance, facts_of, held, reply_of_step, tell_desk
 
 # In between, so that nobody takes the line for dead; no music. Made by startup/sounds.py.
 SIGN_OF_LIFE = "/static/voice/waiting.wav"
+
+# Out of the queue, since the carrier was told to fetch another document: it doesn't use what it is answered.
+# https://www.twilio.com/docs/voice/twiml/enqueue#attributes-action-parameters
+REDIRECTED = frozenset({"redirected", "redirected-from-bridged"})
 
 
 def wait(
@@ -42,7 +48,7 @@ def wait(
     """
     call = held(session, sid)
     if call.state != CallState.WAITING or call.step != number:
-        return twiml.leave_queue()
+        return _turn_is_taken(session, call, now, deployment)
     step = session.get_one(CallStep, (sid, number))
     facts = facts_of(session, call, now, deployment)
     if serve(session, call, step, facts, now, deployment):
@@ -57,8 +63,23 @@ def wait(
         said = sentences.told(call, [patience], now)
     addresses = twiml.Addresses(deployment.public_url, sid, number)
     hears_at = addresses.of("wish") if may_speak and call.waiting_for_agent is not None else ""
+    return _wait_on(call, deployment, said, hears_at)
+
+
+def _wait_on(call: Call, deployment: Deployment, said: Sequence[str] = (), hears_at: str = "") -> bytes:
     sound = deployment.public_url + SIGN_OF_LIFE
     return twiml.keep_waiting(said=said, language=call.language, sound=sound, hears_at=hears_at)
+
+
+def _turn_is_taken(session: Session, call: Call, now: datetime, deployment: Deployment) -> bytes:
+    """They wait no longer: let the carrier fetch what comes now, unless it is told to this very moment.
+
+    Doing both would begin it twice: a telephone rings, is cut off, and rings anew.
+    """
+    if held_calls.is_sent_on(session, call, now):
+        return _wait_on(call, deployment)
+    held_calls.goes_on_by_itself(session, call, now)
+    return twiml.leave_queue()
 
 
 def wish(
@@ -67,11 +88,10 @@ def wish(
     """A waiting caller said something: whoever asks for somebody else gets them, without a question."""
     call = held(session, sid)
     if call.state != CallState.WAITING or call.step != number:
-        return twiml.leave_queue()
+        return _turn_is_taken(session, call, now, deployment)
     agent = call.waiting_for_agent
     if agent is None or not asks_for_another(speech_result):
-        sound = deployment.public_url + SIGN_OF_LIFE
-        return twiml.keep_waiting(said=(), language=call.language, sound=sound)
+        return _wait_on(call, deployment)
     step = session.get_one(CallStep, (sid, number))
     step.outcome, step.ended_at = StepOutcome.ANOTHER_WANTED, now
     avoid(session, call, agent, now)
@@ -178,7 +198,8 @@ def left_queue(
         finish(session, call, now, deployment)
         return twiml.farewell(said=(), language=call.language)
     step = session.get(CallStep, (sid, number))
-    if call.state == CallState.WAITING and call.step == number and step is not None:
+    is_theirs = call.state == CallState.WAITING and call.step == number
+    if is_theirs and step is not None and result not in REDIRECTED:
         # Not by our doing: the queue was full, or the carrier had an error.
         step.outcome, step.ended_at = StepOutcome.WAITED_TOO_LONG, now
         session.flush()

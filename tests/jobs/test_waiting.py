@@ -13,6 +13,7 @@ from app.jobs import deliver, waiting
 from app.outgoing import outbox
 from app.records.agents import Activity, Intent
 from app.records.calls import Call, CallState, CallStep
+from app.records.outgoing import Outbox
 from app.routing import reading
 from app.voice import call_control
 from app.voice import held as held_calls
@@ -64,6 +65,103 @@ def test_whoever_waits_is_sent_on_when_the_agent_is_free(
     assert sid == call.sid
     call.post(url)
     assert call.rings == "client:anna"
+
+
+@pytest.mark.parametrize("asked", ["waitUrl", "wish"])
+def test_whose_turn_was_taken_waits_for_the_carrier_that_is_told_so(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment, asked: str
+) -> None:
+    call = waiting_for_anna(another)
+    wait = call.attribute("Enqueue", "waitUrl")
+    town.frees("anna")
+    waiting.serve_waiting(deployment, now())
+    address = wait if asked == "waitUrl" else wait.removesuffix("wait") + "wish"
+
+    call.post(address, SpeechResult="ja hoor")
+    assert call.verbs == ["Play", "Pause"]
+    deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now())
+    call.post(address, SpeechResult="ja hoor")
+
+    assert call.verbs == ["Play", "Pause"]
+    assert len(fake.redirects) == 1
+
+
+@pytest.mark.parametrize("asked", ["waitUrl", "wish"])
+def test_whose_turn_was_taken_goes_on_by_themselves_when_the_carrier_was_not_told(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment, asked: str
+) -> None:
+    call = waiting_for_anna(another)
+    wait, left = call.attribute("Enqueue", "waitUrl"), call.attribute("Enqueue", "action")
+    town.frees("anna")
+    waiting.serve_waiting(deployment, now() - timedelta(seconds=3))
+
+    call.post(wait if asked == "waitUrl" else wait.removesuffix("wait") + "wish")
+    assert call.verbs == ["Leave"]
+    call.post(left, QueueResult="leave")
+    deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now())
+
+    assert call.rings == "client:anna"
+    assert fake.redirects == []
+
+
+def test_whose_turn_was_taken_goes_on_at_once_when_the_carrier_refused_to_be_told(
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
+) -> None:
+    call = waiting_for_anna(another)
+    town.frees("anna")
+    waiting.serve_waiting(deployment, now())
+    fake.refuses = 20003
+    deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now())
+
+    call.post(call.attribute("Enqueue", "waitUrl"))
+
+    assert call.verbs == ["Leave"]
+
+
+def test_a_ring_that_began_before_the_carrier_sent_the_caller_there_begins_once_more(
+    another: Another, carrier: Carrier, deployment: Deployment
+) -> None:
+    """The carrier asks the action of the ring that it cuts off, and then fetches the step.
+
+    https://github.com/qisoft/i-hate-making-calls/issues/31
+    """
+    call = waiting_for_anna(another)
+    left = call.attribute("Enqueue", "action")
+    town.frees("anna")
+    waiting.serve_waiting(deployment, now())
+    deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now())
+    call.post(left, QueueResult="leave")
+    call.leg("ringing")
+    number = town.call(call.sid).step
+
+    for _ in range(2):
+        call.dial_ends("canceled", CallStatus="in-progress")
+        assert (town.call(call.sid).state, town.call(call.sid).step) == (CallState.RINGING, number)
+    call.post(f"/voice/calls/{call.sid}/{number}")
+
+    assert call.rings == "client:anna"
+    assert town.presence("anna").activity == Activity.RINGING
+    assert town.presence("anna").intent == Intent.AVAILABLE
+    call.talks()
+    assert town.call(call.sid).state == CallState.TALKING
+
+
+def test_a_ring_that_was_cut_off_for_any_other_reason_goes_on_to_a_colleague(
+    another: Another, carrier: Carrier, deployment: Deployment
+) -> None:
+    call = waiting_for_anna(another)
+    left = call.attribute("Enqueue", "action")
+    town.frees("anna")
+    waiting.serve_waiting(deployment, now())
+    deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now() + timedelta(seconds=1))
+    with db.transaction() as session:
+        session.execute(update(Outbox).values(done_at=now() - timedelta(seconds=11)))
+    call.post(left, QueueResult="leave")
+    call.leg("ringing")
+
+    call.dial_ends("canceled", CallStatus="in-progress")
+
+    assert call.rings == "client:bram"
 
 
 def test_callers_for_one_agent_are_served_in_the_order_in_which_they_came(

@@ -14,6 +14,7 @@ from app import db
 from app.outgoing import outbox
 from app.promises import ledger, owed
 from app.records.agents import Intent
+from app.records.calls import CallState, StepKind
 from app.records.promises import PromiseState
 from tests import town
 from tests.factories import ADA
@@ -108,3 +109,17 @@ def test_a_queue_that_fails_sends_the_caller_to_a_colleague(another: Another, re
 
     assert call.rings == "client:bram"
     assert call.said == "Anna is nog niet vrij. Ik verbind u door met Bram."
+
+
+@pytest.mark.parametrize("result", ["redirected", "redirected-from-bridged"])
+def test_a_queue_that_was_left_since_the_caller_is_sent_on_ends_no_wait(
+    another: Another, result: str
+) -> None:
+    town.talks_elsewhere("anna")
+    call = another().comes_in()
+
+    call.post(call.attribute("Enqueue", "action"), QueueResult=result)
+
+    assert town.call(call.sid).state == CallState.WAITING
+    [step] = town.steps(call.sid)
+    assert (step.kind, step.outcome) == (StepKind.WAIT, None)
