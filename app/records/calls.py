@@ -204,6 +204,9 @@ class CallStep(Base):
 HAS_SITUATION: ColumnElement[bool] = CallStep.situation.is_not(null())
 
 
+INCOMING = "incoming"  # what the carrier asks as a call comes in; answered with the call's first step
+
+
 class Inbox(Base):
     """What the carrier asked and what we answered: the same question gets the same bytes."""
 

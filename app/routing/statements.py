@@ -29,7 +29,7 @@ from app.records.callers import (
     NobodysNumber,
     owner_of,
 )
-from app.records.calls import Call, CallStep, Inbox, StepKind
+from app.records.calls import INCOMING, Call, CallStep, Inbox, StepKind
 from app.records.lines import Line
 from app.records.promises import OWED, Promise, PromiseAttempt
 from app.records.protections import Protection
@@ -140,7 +140,7 @@ _presence_columns = (
 CALLER = Prepared(
     select(
         select(_inbox.c.reply)
-        .where(_inbox.c.call_sid == bindparam("sid"), _inbox.c.request == "incoming")
+        .where(_inbox.c.call_sid == bindparam("sid"), _inbox.c.request == INCOMING)
         .scalar_subquery()
         .label("reply"),
         select(func.max(_rules.c.version)).scalar_subquery().label("rule_version"),

@@ -77,11 +77,7 @@ def once(session: Session, sid: str, request: str, now: datetime, answer: Callab
 
 def reply_of_step(session: Session, call: Call) -> bytes:
     """Return what the carrier is to do in the step that is going on; goodbye when the call is over."""
-    stored = session.get(Inbox, (call.sid, f"step/{call.step}"))
-    if stored is None and call.step == 1:
-        # The first step was answered when the call came in. Whoever writes that down once, as a release after
-        # this one may, is understood by those that still write it twice.
-        stored = session.get(Inbox, (call.sid, "incoming"))
+    stored = session.get(Inbox, (call.sid, call_steps.answered_as(call.step)))
     if stored is None or call.state == CallState.ENDED:
         return twiml.farewell(said=(), language=call.language)
     return stored.reply

@@ -14,7 +14,7 @@ from app.deployment import Deployment
 from app.lines import places
 from app.promises import recordings
 from app.records import lifecycle
-from app.records.calls import Call, CallState, CallStep, Inbox, NewCall, Outcome, StepKind
+from app.records.calls import INCOMING, Call, CallState, CallStep, Inbox, NewCall, Outcome, StepKind
 from app.routing import reading
 from app.routing.facts import Facts
 from app.voice import ending, steps
@@ -161,4 +161,4 @@ def note_message(
 
 def answered_before(session: Session, sid: str) -> bytes | None:
     """Return what was answered when this call came in, None when it wasn't yet."""
-    return session.scalar(select(Inbox.reply).where(Inbox.call_sid == sid, Inbox.request == "incoming"))
+    return session.scalar(select(Inbox.reply).where(Inbox.call_sid == sid, Inbox.request == INCOMING))

@@ -21,6 +21,7 @@ from app.records import lifecycle
 from app.records.agents import DeskEvent
 from app.records.audit import AuditPending
 from app.records.calls import (
+    INCOMING,
     AnyCall,
     Call,
     CallState,
@@ -178,6 +179,11 @@ def _begun(call: AnyCall, known: Situation, step: Step) -> dict[str, Any]:
     }
 
 
+def answered_as(number: int) -> str:
+    """Return what asks for a step: for the first it is the call that comes in."""
+    return INCOMING if number == 1 else f"step/{number}"
+
+
 def _spoken(step: Step, facts: Facts, known: Situation, *, is_first: bool) -> list[str]:
     """Return what the caller hears first in a step."""
     return heard.in_words(heard.at_first(step, known, is_first=is_first), facts, known.now)
@@ -216,10 +222,8 @@ _RESERVATION = presence.reservation(
     )
 )
 _RING = Guarded(_RESERVATION, _STEP_AND_POP)
-# Of a call that comes in it is also written that it is there, and what was answered.
-_FIRST_RING = Guarded(
-    _RESERVATION, [Rows(table_of(Call), _OF_CALL), *_STEP_AND_POP, Rows(table_of(Inbox), _OF_ANSWER)]
-)
+# Of a call that comes in it is also written that it is there.
+_FIRST_RING = Guarded(_RESERVATION, [Rows(table_of(Call), _OF_CALL), *_STEP_AND_POP])
 _WAITS_FOR_NOBODY = datetime.max.replace(tzinfo=UTC) - timedelta(days=1)
 
 
@@ -254,10 +258,14 @@ def _ring(
         addresses=twiml.Addresses(deployment.public_url, call.sid, number),
     )
     pop = screen_pop.screen_pop(call, facts, reason=reason, ring_expected=True)
-    answered = {"call_sid": call.sid, "reply": reply, "created_at": known.now}
     rows: list[Mapping[str, Any]] = [
         _begun(call, known, step),
-        answered | {"request": f"step/{number}"},
+        {
+            "call_sid": call.sid,
+            "request": answered_as(number),
+            "reply": reply,
+            "created_at": known.now,
+        },
         {"agent": step.agent, "kind": "screen_pop", "data": pop, "created_at": known.now},
         audit.row_of_pop(step.agent, pop, known.now, call.remote_e164),
     ]
@@ -271,7 +279,7 @@ def _ring(
     if number == 1:
         statement = _FIRST_RING
         of_call = {name: rings[name] if name in rings else getattr(call, name) for name in _OF_CALL}
-        rows = [of_call, *rows, answered | {"request": "incoming"}]
+        rows = [of_call, *rows]
     lease = timedelta(seconds=step.seconds) + LEASE_SLACK
     taking = presence.reserving(step.agent, call.sid, number, known.now, lease)
     waits_since = call.waiting_since if call.waiting_for_agent == step.agent else None
@@ -321,10 +329,8 @@ def _without_ring(
             raise AssertionError("a ring is written with its reservation")
         case unknown:
             assert_never(unknown)
-    requests = [f"step/{call.step}", *(["incoming"] if call.step == 1 else [])]
-    session.add_all(
-        Inbox(call_sid=call.sid, request=one, reply=reply, created_at=known.now) for one in requests
-    )
+    request = answered_as(call.step)
+    session.add(Inbox(call_sid=call.sid, request=request, reply=reply, created_at=known.now))
     return reply
 
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, select
 
 from app import db
 from app.agents import presence
@@ -85,9 +85,8 @@ def forget_answer(call: Line, request: str) -> None:
         session.execute(delete(Inbox).where(Inbox.call_sid == call.sid, Inbox.request == request))
 
 
-def test_the_first_step_may_stand_only_as_what_was_answered_when_the_call_came_in(call: Line) -> None:
+def test_the_first_step_is_found_as_what_was_answered_when_the_call_came_in(call: Line) -> None:
     first = call.comes_in().raw
-    forget_answer(call, "step/1")
 
     call.post(f"/voice/calls/{call.sid}/1")
     assert call.raw == first
@@ -97,16 +96,11 @@ def test_the_first_step_may_stand_only_as_what_was_answered_when_the_call_came_i
     assert call.verbs == ["Hangup"]
 
 
-def test_what_the_first_step_says_itself_goes_before_what_was_answered_as_the_call_came_in(
-    call: Line,
-) -> None:
-    first = call.comes_in().raw
-    with db.transaction() as session:
-        came_in = Inbox.call_sid == call.sid, Inbox.request == "incoming"
-        session.execute(update(Inbox).where(*came_in).values(reply=b"<Response/>"))
-
-    call.post(f"/voice/calls/{call.sid}/1")
-    assert call.raw == first
+def test_what_is_answered_is_written_down_once(call: Line, another: Another) -> None:
+    for one in (call.comes_in(), another(from_="anonymous").comes_in()):
+        with db.transaction() as session:
+            requests = list(session.scalars(select(Inbox.request).where(Inbox.call_sid == one.sid)))
+        assert requests == ["incoming"]
 
 
 def test_no_later_step_is_answered_as_the_call_was_when_it_came_in(call: Line) -> None:
