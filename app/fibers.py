@@ -5,6 +5,7 @@ its turn. So whatever runs in one must wait in no other way: what can't be waite
 elsewhere. See docs/decisions/0035-a-call-waits-on-the-loop.md.
 """
 
+import os
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,7 +37,7 @@ class Fiber(greenlet):
         self._task = getcurrent()  # to which it goes back while it waits
         self._awaited: LoopFuture[int] | None = None
 
-    def drive(self, steps: Generator[int, int, T], fileno: int) -> T:
+    def drive(self, steps: Generator[int, int, T], socket: "Watched") -> T:
         """Do what psycopg describes as steps between which the socket must be ready.
 
         It says what for, and is told what came, as `selectors` does: https://www.psycopg.org/psycopg3/docs/api/waiting.html
@@ -44,7 +45,7 @@ class Fiber(greenlet):
         try:
             wanted = next(steps)
             while True:
-                wanted = steps.send(self._ready(fileno, wanted))
+                wanted = steps.send(self._ready(socket, wanted))
         except StopIteration as end:
             return cast(T, end.value)
 
@@ -87,20 +88,19 @@ class Fiber(greenlet):
         finally:
             timer.cancel()
 
-    def _ready(self, fileno: int, wanted: int) -> int:
+    def _ready(self, socket: "Watched", wanted: int) -> int:
         """Wait until the socket can be read or written, whichever is wanted; return which it is."""
         loop, done = self._loop, self._loop.create_future()
         if wanted & EVENT_READ:
-            loop.add_reader(fileno, _settle, done, EVENT_READ)
+            socket.tell(loop, done)
         if wanted & EVENT_WRITE:
-            loop.add_writer(fileno, _settle, done, EVENT_WRITE)
+            loop.add_writer(socket.fileno, _settle, done, EVENT_WRITE)
         try:
             return self._wait_for(done)
         finally:
-            if wanted & EVENT_READ:
-                loop.remove_reader(fileno)
+            socket.forget()
             if wanted & EVENT_WRITE:
-                loop.remove_writer(fileno)
+                loop.remove_writer(socket.fileno)
 
     def _wait_for(self, done: "LoopFuture[int]") -> int:
         self._awaited = done
@@ -109,6 +109,55 @@ class Fiber(greenlet):
             return came
         finally:
             self._awaited = None
+
+
+class Watched:
+    """A socket that a loop watches from the first wait on: to begin and to end that takes as long as to ask.
+
+    What is watched is a descriptor of its own: nobody else closes it, and no other socket gets its number.
+    """
+
+    def __init__(self, fileno: int) -> None:
+        self.fileno = fileno
+        self._own: int | None = None
+        self._loop: AbstractEventLoop | None = None
+        self._awaited: LoopFuture[int] | None = None
+
+    def tell(self, loop: "AbstractEventLoop", done: "LoopFuture[int]") -> None:
+        """Settle this once the socket can be read."""
+        if loop is not self._loop:
+            self._end()
+            self._own, self._loop = os.dup(self.fileno), loop
+            loop.add_reader(self._own, self._can_be_read)
+        self._awaited = done
+
+    def forget(self) -> None:
+        """Nobody waits any more."""
+        self._awaited = None
+
+    def let_go(self) -> None:
+        """The socket is closed, in whatever thread."""
+        loop = self._loop
+        if loop is not None:
+            with suppress(RuntimeError):  # the loop has ended
+                loop.call_soon_threadsafe(self._end)
+
+    def _can_be_read(self) -> None:
+        if self._awaited is None:
+            # Unasked it says that it has ended, or a thread asked: nobody reads it here.
+            self._end()
+        else:
+            _settle(self._awaited, EVENT_READ)
+
+    def _end(self) -> None:
+        own, loop, self._own, self._loop = self._own, self._loop, None, None
+        if own is not None:
+            if loop is not None and not loop.is_closed():
+                loop.remove_reader(own)
+            os.close(own)
+
+    def __del__(self) -> None:
+        self._end()
 
 
 def _settle(done: "LoopFuture[int]", with_what: int = 0) -> None:

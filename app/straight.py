@@ -29,11 +29,20 @@ _DONE = (ExecStatus.COMMAND_OK, ExecStatus.TUPLES_OK)
 class OnLoop(psycopg.Connection[Any]):
     """A connection for which a fiber waits on its loop, and a thread as ever."""
 
+    _watched: fibers.Watched | None = None
+
     def wait(self, gen: abc.PQGen[T], *bounds: Any, **more_bounds: Any) -> T:
         fiber = fibers.current()
         if fiber is None:
             return super().wait(gen, *bounds, **more_bounds)
-        return fiber.drive(gen, self.pgconn.socket)
+        if self._watched is None:
+            self._watched = fibers.Watched(self.pgconn.socket)
+        return fiber.drive(gen, self._watched)
+
+    def close(self) -> None:
+        super().close()
+        if self._watched is not None:
+            self._watched.let_go()
 
 
 class Straight:

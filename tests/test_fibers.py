@@ -1,6 +1,7 @@
 """Does what waits in a fiber keep nobody else waiting, and is it given up in time?"""
 
 import asyncio
+import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -125,6 +126,30 @@ def test_what_is_late_is_given_up_with_its_connection(
 
     with database.at_once() as connection:
         assert connection.scalar(text("SELECT 1")) == 1
+
+
+def test_what_is_watched_is_let_go_with_its_connection(database: db.Database) -> None:
+    def asks() -> int:
+        with db.at_once() as connection:
+            return connection.scalar(text("SELECT 1")) or 0
+
+    async def story() -> None:
+        await in_fiber(asks)
+        before = os.listdir("/proc/self/fd")
+        for _ in range(5):
+            # Once by the server's goodbye, once by ours.
+            await in_fiber(lambda: ended(database))
+            database.dispose()
+            await asyncio.to_thread(asks)
+            await in_fiber(asks)
+        await until(lambda: len(os.listdir("/proc/self/fd")) <= len(before))
+
+    asyncio.run(story())
+
+
+def ended(database: db.Database) -> None:
+    with suppress(OperationalError), db.at_once() as connection:
+        connection.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
 
 
 def test_in_a_crowd_one_is_waited_for_once_more(
