@@ -17,6 +17,7 @@ class Patient(HttpToolsProtocol):
 
     _until: asyncio.TimerHandle | None = None
     _head_bytes = 0
+    _is_headed = False  # what came last held a head's end
 
     # Narrower than asyncio has it, as uvicorn's own protocol is.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -29,9 +30,11 @@ class Patient(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         is_between = self.cycle is None or self.cycle.response_complete
-        if is_between and self._until is None:
-            self._await_head()
+        self._is_headed = False
         super().data_received(data)
+        # Most heads come whole, and need no clock.
+        if is_between and self._until is None and not self._is_headed:
+            self._await_head()
         if self._until is not None:
             self._head_bytes += len(data)
             if self._head_bytes > MOST_HEAD_BYTES:
@@ -46,6 +49,7 @@ class Patient(HttpToolsProtocol):
         self._until = self.loop.call_later(HEAD_SECONDS, self._close)
 
     def _head_is_here(self) -> None:
+        self._is_headed = True
         if self._until is not None:
             self._until.cancel()
             self._until = None

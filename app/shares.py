@@ -9,6 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from app.web import OF_CARRIER
+
 # https://www.twilio.com/docs/voice/twiml: the carrier's longest, a message with its sender's particulars, has
 # some ten thousand.
 MOST_BYTES = 256 * 1024
@@ -50,7 +52,6 @@ SIZES = {
     # They wait for the organisation's own provider, which may be slow: nobody else waits with them.
     "elsewhere": Size(2, 100),
 }
-_CARRIER = ("/voice/", "/messages/")
 _INCOMING = "/voice/incoming"
 _HEALTH = ("/healthz", "/readyz", "/metrics")
 _UPLOADS = "/b/upload/"
@@ -62,7 +63,7 @@ _PULSES = ("/heartbeat", "/presence", "/events")
 
 def share_of(method: str, path: str) -> str:
     """Return the name of the share that a request is of; an address that we don't know is the public's."""
-    if path.startswith(_CARRIER):
+    if path.startswith(OF_CARRIER):
         return "carrier"
     if path in _HEALTH:
         return "health"

@@ -5,6 +5,7 @@ import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, Literal, cast
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -26,7 +27,7 @@ from flask.json.provider import DefaultJSONProvider
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from werkzeug.datastructures import Headers, ImmutableMultiDict, iter_multi_items
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import IntegerConverter, Map
+from werkzeug.routing import IntegerConverter, Map, MapAdapter
 
 from app import catalogue
 from app.catalogue import times
@@ -44,7 +45,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 REPORTS_OF_BROWSERS = "/csp-reports"
 # The organisation's provider signs what it tells us.
 SIGNED_OUT_THERE = "/login/oidc/backchannel"
-WITHOUT_SESSION = ("/voice/", "/messages/", "/api/", "/scim/", REPORTS_OF_BROWSERS, SIGNED_OUT_THERE)
+OF_CARRIER = ("/voice/", "/messages/")
+WITHOUT_SESSION = (*OF_CARRIER, "/api/", "/scim/", REPORTS_OF_BROWSERS, SIGNED_OUT_THERE)
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 LARGEST_IN_COLUMN = 2**31 - 1
@@ -167,10 +169,30 @@ class Sessions(SecureCookieSessionInterface):
 
 
 class Pages(Flask):
-    """Flask, for views none of which is a coroutine: else each would be looked at, ten times a request."""
+    """Flask, with what would be done for nothing at each request left out."""
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """None of our views is a coroutine: else each would be looked at, ten times a request."""
         return func
+
+    def create_url_adapter(self, request: Request | None) -> MapAdapter | None:
+        """The carrier's addresses are found by their path, whatever host it says that it asks.
+
+        Nothing leads from there to another address of ours that begins with that host.
+        """
+        if request is None or not request.path.startswith(OF_CARRIER):
+            return super().create_url_adapter(request)
+        settings: Settings = self.config["SETTINGS"]
+        return MapAdapter(
+            self.url_map,
+            server_name=settings.public_url.partition("://")[2],
+            script_name=request.environ["SCRIPT_NAME"],
+            subdomain="",
+            url_scheme=request.scheme,
+            path_info=request.path,
+            default_method=request.method,
+            query_args=request.environ["QUERY_STRING"],
+        )
 
 
 class FormRefused(ApplicationError):
@@ -337,24 +359,32 @@ def safe_next(target: str) -> str:
 def add_security_headers(response: Response) -> Response:
     """Tell browsers what a page of ours never does."""
     settings: Settings = current_app.config["SETTINGS"]
-    is_static = request.endpoint == "static"
+    is_page = response.mimetype == "text/html"
+    usual = _usual_headers(request.endpoint == "static", is_page, settings.is_production)
+    given = {name.lower() for name, _ in response.headers}
+    response.headers.extend([(name, value) for name, value in usual if name.lower() not in given])
+    if is_page and "content-security-policy" not in given:
+        response.headers["Content-Security-Policy"] = content_security_policy()
+    return response
+
+
+@cache
+def _usual_headers(is_static: bool, is_page: bool, is_production: bool) -> list[tuple[str, str]]:
+    """Return those that are the same for every answer of a kind."""
     usual = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "same-origin"}
     if not is_static:
         # A card must not come back from a shared computer's history, nor an export from a cache on the way.
         usual["Cache-Control"] = "no-store"
-    if response.mimetype == "text/html":
-        usual["Content-Security-Policy"] = content_security_policy()
+    if is_page:
         usual["X-Frame-Options"] = "DENY"
         usual["Cross-Origin-Opener-Policy"] = "same-origin"
         usual["Permissions-Policy"] = "camera=(), geolocation=(), microphone=(self)"
     elif not is_static:
         # JSON, TwiML, files: opened as a page, they do nothing.
         usual["Content-Security-Policy"] = "default-src 'none'; frame-ancestors 'none'"
-    if settings.is_production:
+    if is_production:
         usual["Strict-Transport-Security"] = "max-age=31536000; includeSubDomains"
-    given = {name.lower() for name, _ in response.headers}
-    response.headers.extend({name: value for name, value in usual.items() if name.lower() not in given})
-    return response
+    return list(usual.items())
 
 
 def wants_page() -> bool:

@@ -1,5 +1,6 @@
 """Is there an address, a number or a body that makes us fail? Whatever nobody means is refused in words."""
 
+import json
 import logging
 import stat
 from collections.abc import Callable, Iterator
@@ -227,17 +228,28 @@ def test_the_file_of_an_older_release_is_closed_to_others(tmp_path: Path) -> Non
         ("/api/v1/numbers/+31612345678", "/api/v1/numbers/+…"),
         ("/c/MQ.abcDEF-123_x?lang=nl", "/c/…?lang=nl"),
         ("Bearer rd_abcdefghijklmnopqrstuvwx", "Bearer rd_…"),
+        ("\nrd_abcdefghijklmnopqrstuvwx", "\\nrd_…"),
         ("CA12345678901234567890123456789012", "CA12345678901234567890123456789012"),
         ("2026-11-29T08:00:00+00:00", "2026-11-29T08:00:00+00:00"),
     ],
 )
 def test_no_number_and_no_key_comes_into_the_log(said: str, written: str) -> None:
-    record = logging.makeLogRecord({"msg": f"asked {said}", "path": said, "many": [said], "levelno": 20})
+    record = logging.makeLogRecord(
+        {
+            "msg": f"asked {said}",
+            "path": said,
+            "many": [said],
+            "some": {said},
+            "one": Path(said),
+            "levelno": 20,
+        }
+    )
 
     line = logs.JsonLines().format(record)
 
     assert said == written or said not in line
-    assert line.count(written) == 3
+    assert line.count(written) == 5
+    assert json.loads(line)["some"] == json.loads(line)["many"]
 
 
 # --- another key ---------------------------------------------------------------------------------------

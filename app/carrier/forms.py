@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
-from urllib.parse import unquote_plus
+from urllib.parse import unquote_to_bytes
 
 from flask import Request, Response, current_app, g, request
 from werkzeug.datastructures import MultiDict
@@ -99,13 +99,18 @@ def posted(asked: Request) -> Mapping[str, Sequence[str]]:
     for piece in text.split("&"):
         if piece:
             name, _, value = piece.partition("=")
-            fields.setdefault(_unquoted(name), []).append(_unquoted(value))
+            if "%" in piece or "+" in piece:
+                name, value = _unquoted(name), _unquoted(value)
+            if name in fields:
+                fields[name].append(value)
+            else:
+                fields[name] = [value]
     return fields
 
 
 def _unquoted(text: str) -> str:
     # The errors are Werkzeug's: what is no UTF-8 stays as it was quoted.
-    return unquote_plus(text, errors="werkzeug.url_quote") if "%" in text or "+" in text else text
+    return unquote_to_bytes(text.replace("+", " ")).decode(errors="werkzeug.url_quote")
 
 
 def too_long() -> Response:

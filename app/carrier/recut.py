@@ -13,6 +13,7 @@ Fields of which we know nothing may come and go, as the carrier adds them withou
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache, lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 # Names as the carrier makes them; what else comes as one was cut out of a value, or out of the address.
@@ -136,16 +137,16 @@ class SignedForm:
     def __init__(self, fields: Mapping[str, Sequence[str]]) -> None:
         """`fields` are the names, each with its values."""
         self._values: dict[str, Sequence[str]] = {}
-        self._at: dict[str, int] = {}  # where each name stands first
-        at, parts = 0, list[str]()
+        parts: list[str] = []
         # In the order, and without the doubles, of the carrier's own validator.
         for name, values in sorted(fields.items()):
-            self._at[name] = at
             self._values[name] = values if len(values) == 1 else sorted(set(values))
             for value in self._values[name]:
                 parts += (name, value)
-                at += len(name) + len(value)
         self._signed = "".join(parts)
+        starts = list(accumulate(map(len, parts), initial=0))
+        # Where each name stands first: of several the last one stays.
+        self._at = dict(zip(parts[-2::-2], starts[-3::-2], strict=True))
         self._judged: dict[str, str | None] = {}
 
     @property
@@ -183,12 +184,28 @@ class SignedForm:
             return self._text(name, own)
         if name not in SHAPES:
             return own.value if own is not None else ""
+        if own is not None and self._stands_alone(own):
+            return own.value
         strong = dict(self._found(name, _WITH_VALUE[name]))
         if own is None:
             return None if strong or name in self._values else ""
         if not SHAPES[name].fullmatch(own.value):
             return None if strong else ""
         return own.value if strong == {own.at: own.end} else None
+
+    def _stands_alone(self, own: "_Piece") -> bool:
+        """Tell whether nothing but this piece looks like the field, as in nearly every form.
+
+        That is found sooner than what else may be meant.
+        """
+        with_value = _WITH_VALUE[own.name]
+        found = with_value.search(self._signed)
+        return (
+            found is not None
+            and (found.start(), found.end(1)) == (own.at, own.end)
+            and SHAPES[own.name].fullmatch(own.value) is not None
+            and with_value.search(self._signed, own.value_at) is None
+        )
 
     def text(self, name: str) -> str:
         """Return what stands there, whether it is to be believed or not: for people to read."""

@@ -106,6 +106,23 @@ def test_the_end_of_a_call_told_with_get_is_its_end(get: Get) -> None:
         assert (call.state, call.outcome) == (CallState.ENDED, Outcome.MISSED_PROMISED)
 
 
+@pytest.mark.parametrize("host", ["", "pbx.example", "a host that can't be one"])
+def test_the_carrier_is_answered_whatever_host_it_says_that_it_asks(
+    client: FlaskClient, settings: Settings, host: str
+) -> None:
+    form = MultiDict({"CallSid": "CA" + "7" * 32, "From": ADA, "To": LINE, "CallStatus": "ringing"})
+    signature = RequestValidator(settings.auth_tokens[0]).compute_signature(
+        f"{settings.public_url}/voice/incoming", form
+    )
+
+    answer = client.post(
+        "/voice/incoming", data=form, headers={"X-Twilio-Signature": signature, "Host": host}
+    )
+
+    assert answer.status_code == 200
+    assert ET.fromstring(answer.data).findtext(".//Identity") == "anna"
+
+
 def test_the_last_resort_asked_with_get_takes_a_message_and_remembers_the_call(
     flask_app: Flask, get: Get
 ) -> None:
