@@ -7,9 +7,10 @@ import pytest
 
 import config
 from app.carrier.rest import Carrier
+from app.carrier.twiml import Addresses
 from app.promises import recordings
 from app.records.agents import Activity, Intent
-from app.records.calls import CallState, Outcome
+from app.records.calls import CallState, Outcome, StepOutcome
 from app.records.lines import Line
 from app.records.promises import PromiseState, RecordingState
 from phonebox.client import PhoneCall
@@ -72,6 +73,30 @@ def test_a_caller_who_stays_is_the_first_whom_the_owner_speaks(town: Town) -> No
 
     assert waiting.rang == ["client:anna"]
     town.until(lambda: town.promises()[0].state == PromiseState.MERGED, "the promise is merged")
+
+
+def test_a_ring_that_is_cut_off_by_our_own_redirect_is_rung_again_and_is_nobodys_fault(town: Town) -> None:
+    """As when the carrier's own question was quicker, or takes what it was told twice."""
+    other = keep_anna_talking(town)
+    waiting = town.phonebox.call_in(ADA, LINE)
+    waiting.wait("queued")
+    other.hang_up()
+    town.until(lambda: town.presence("anna").activity == Activity.WRAPPING_UP, "Anna wraps up")
+    town.end_wrap_up("anna")
+    town.until(lambda: town.presence("anna").activity == Activity.RINGING, "Anna's telephone is seen to ring")
+    step = town.call(waiting.sid).step
+    settings = config.load(town.product.settings)
+
+    Carrier(settings).redirect_call(waiting.sid, Addresses(settings.public_url, waiting.sid, step).of())
+
+    town.until(lambda: len(waiting.rang) == 2, "Anna's telephone rings again")
+    town.phonebox.endpoint("client:anna").answer()
+    waiting.wait("bridged:client:anna")
+    assert waiting.rang == ["client:anna", "client:anna"]
+    assert " ".join(waiting.said).count("Anna") == 3
+    town.until(lambda: town.call(waiting.sid).state == CallState.TALKING, "they are seen to talk")
+    assert [one.outcome for one in town.steps(waiting.sid)][-1] == StepOutcome.ANSWERED
+    assert town.presence("anna").intent == Intent.AVAILABLE
 
 
 def test_a_caller_who_hangs_up_while_waiting_is_told_by_message_when_the_owner_rings(town: Town) -> None:
