@@ -7,7 +7,8 @@ from contextlib import closing, suppress
 LOOPBACK = "127.0.0.1"
 BACKLOG = 2048
 # Below those that systems give to whoever connects to somebody: one of these could be gone the next moment.
-TO_CHOOSE_FROM = range(10_000, 32_768)
+# Above the last to which no browser goes: https://fetch.spec.whatwg.org/#port-blocking
+TO_CHOOSE_FROM = range(10_081, 32_768)
 TRIES = 100
 
 
