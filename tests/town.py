@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from sqlalchemy import select
 
 from app import db
+from app.deployment import Deployment
+from app.jobs import waiting
 from app.records.agents import Activity, Agent, DeskEvent, Intent, Presence
 from app.records.calls import Call, CallStep
 from app.records.outgoing import Outbox
@@ -52,6 +54,14 @@ def waiting_for_anna(another: Another, **fields: str) -> Line:
     talks_elsewhere("anna")
     call = another(**fields).comes_in()
     assert call.verbs == ["Say", "Enqueue"]
+    return call
+
+
+def whose_turn_is_taken(another: Another, deployment: Deployment, at: datetime | None = None) -> Line:
+    """Somebody waited for Anna, who is free by now; a worker knows, and the carrier isn't told yet."""
+    call = waiting_for_anna(another)
+    frees("anna")
+    assert waiting.serve_waiting(deployment, at or datetime.now(UTC)) == 1
     return call
 
 

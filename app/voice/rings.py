@@ -120,42 +120,32 @@ def ended(
         room = rooms.follows(session, call, now, deployment)
         if room is not None:
             return room
-    if dial.status == "busy" and _was_busy_with_us(session, call, step, dial, now):
-        return _ring_once_more(session, call, step, now, deployment)
-    if dial.status == "canceled" and _was_cut_off(session, call, step, dial, now):
-        step.rang_at = step.leg_sid = None
-        return reply_of_step(session, call)
+    if _is_to_ring(call, step) and dial.call_status not in CARRIER_SAYS_ENDED:
+        if dial.status == "busy" and _was_busy_with_us(session, call, step, now):
+            return _ring_once_more(session, call, step, now, deployment)
+        if dial.status == "canceled" and was_cut_off(session, call, now):
+            # It began before the carrier did as it was told, and begins once more: nobody has left it
+            # ringing. The carrier doesn't use this answer, and fetches the step next.
+            step.rang_at = step.leg_sid = None
+            return reply_of_step(session, call)
     return once(session, sid, f"ended/{number}", now, answer)
 
 
-def _was_busy_with_us(session: Session, call: Call, step: CallStep, dial: DialEnded, now: datetime) -> bool:
+def _is_to_ring(call: Call, step: CallStep) -> bool:
+    """Tell whether it is this step that the call is in, of which nothing has come yet."""
+    return call.state == CallState.RINGING and call.step == step.number and step.outcome is None
+
+
+def _was_busy_with_us(session: Session, call: Call, step: CallStep, now: datetime) -> bool:
     """Tell whether it was our own ring that kept the agent's telephone busy, for a callback to this caller.
 
     It stopped as the caller rang us, and was still there when the telephone was rung anew.
     """
     return (
-        call.state == CallState.RINGING
-        and call.step == step.number
-        and step.agent is not None
-        and step.outcome is None
-        and dial.call_status not in CARRIER_SAYS_ENDED
+        step.agent is not None
         and now - step.started_at < STILL_OURS
         and session.get(Inbox, (call.sid, _once_more(step))) is None
         and attempts.gave_way(session, step.agent, call.remote_e164, step.started_at - STILL_OURS)
-    )
-
-
-def _was_cut_off(session: Session, call: Call, step: CallStep, dial: DialEnded, now: datetime) -> bool:
-    """Tell whether the carrier, told to begin with this ring, had begun already: it begins once more.
-
-    Nobody has left the telephone ringing. The carrier doesn't use the answer, and fetches the step next.
-    """
-    return (
-        call.state == CallState.RINGING
-        and call.step == step.number
-        and step.outcome is None
-        and dial.call_status not in CARRIER_SAYS_ENDED
-        and was_cut_off(session, call, now)
     )
 
 

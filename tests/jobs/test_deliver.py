@@ -12,7 +12,7 @@ from sqlalchemy import select
 from app import db
 from app.carrier.rest import Carrier
 from app.deployment import Deployment
-from app.jobs import deliver, in_hand, waiting
+from app.jobs import deliver, in_hand
 from app.messages import messages
 from app.outgoing import outbox
 from app.records.agents import Activity, Agent, Intent
@@ -125,9 +125,7 @@ def test_what_a_slow_carrier_has_not_answered_yet_is_sent_by_nobody_else(
 def test_what_a_worker_took_and_died_with_is_delivered_by_the_next(
     another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
 ) -> None:
-    waiting_for_anna(another)
-    town.frees("anna")
-    waiting.serve_waiting(deployment, now())
+    town.whose_turn_is_taken(another, deployment)
     with db.transaction() as session:
         assert outbox.take(session, outbox.REDIRECT_CALL, now()) is not None
 
@@ -262,10 +260,8 @@ def test_a_delivery_that_fails_in_an_unforeseen_way_does_not_keep_the_others(
 def test_a_redirect_that_comes_too_late_does_not_break_off_the_conversation(
     another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
 ) -> None:
-    call = waiting_for_anna(another)
+    call = town.whose_turn_is_taken(another, deployment)
     action = call.attribute("Enqueue", "action")
-    town.frees("anna")
-    waiting.serve_waiting(deployment, now())
     call.post(action, QueueResult="leave")
     call.talks()
 
@@ -278,10 +274,8 @@ def test_a_redirect_that_comes_too_late_does_not_break_off_the_conversation(
 def test_a_caller_who_was_put_through_while_the_database_was_gone_is_not_cut_off(
     another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
 ) -> None:
-    call = waiting_for_anna(another)
+    call = town.whose_turn_is_taken(another, deployment)
     fake.talking.add(call.sid)
-    town.frees("anna")
-    waiting.serve_waiting(deployment, now())
 
     assert deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now()) == 1
 
@@ -291,9 +285,7 @@ def test_a_caller_who_was_put_through_while_the_database_was_gone_is_not_cut_off
 def test_a_refused_redirect_of_a_caller_who_has_hung_up_frees_the_agent_at_once(
     another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
 ) -> None:
-    call = waiting_for_anna(another)
-    town.frees("anna")
-    waiting.serve_waiting(deployment, now())
+    call = town.whose_turn_is_taken(another, deployment)
     assert town.presence("anna").activity == Activity.RESERVED
     fake.refuses = 21220
     fake.knows(call.sid, "completed")

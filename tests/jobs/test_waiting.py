@@ -71,10 +71,8 @@ def test_whoever_waits_is_sent_on_when_the_agent_is_free(
 def test_whose_turn_was_taken_waits_for_the_carrier_that_is_told_so(
     another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment, asked: str
 ) -> None:
-    call = waiting_for_anna(another)
+    call = town.whose_turn_is_taken(another, deployment)
     wait = call.attribute("Enqueue", "waitUrl")
-    town.frees("anna")
-    waiting.serve_waiting(deployment, now())
     address = wait if asked == "waitUrl" else wait.removesuffix("wait") + "wish"
 
     call.post(address, SpeechResult="ja hoor")
@@ -90,10 +88,8 @@ def test_whose_turn_was_taken_waits_for_the_carrier_that_is_told_so(
 def test_whose_turn_was_taken_goes_on_by_themselves_when_the_carrier_was_not_told(
     another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment, asked: str
 ) -> None:
-    call = waiting_for_anna(another)
+    call = town.whose_turn_is_taken(another, deployment, now() - timedelta(seconds=3))
     wait, left = call.attribute("Enqueue", "waitUrl"), call.attribute("Enqueue", "action")
-    town.frees("anna")
-    waiting.serve_waiting(deployment, now() - timedelta(seconds=3))
 
     call.post(wait if asked == "waitUrl" else wait.removesuffix("wait") + "wish")
     assert call.verbs == ["Leave"]
@@ -107,9 +103,7 @@ def test_whose_turn_was_taken_goes_on_by_themselves_when_the_carrier_was_not_tol
 def test_whose_turn_was_taken_goes_on_at_once_when_the_carrier_refused_to_be_told(
     another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment
 ) -> None:
-    call = waiting_for_anna(another)
-    town.frees("anna")
-    waiting.serve_waiting(deployment, now())
+    call = town.whose_turn_is_taken(another, deployment)
     fake.refuses = 20003
     deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now())
 
@@ -125,10 +119,8 @@ def test_a_ring_that_began_before_the_carrier_sent_the_caller_there_begins_once_
 
     https://github.com/qisoft/i-hate-making-calls/issues/31
     """
-    call = waiting_for_anna(another)
+    call = town.whose_turn_is_taken(another, deployment)
     left = call.attribute("Enqueue", "action")
-    town.frees("anna")
-    waiting.serve_waiting(deployment, now())
     deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now())
     call.post(left, QueueResult="leave")
     call.leg("ringing")
@@ -149,10 +141,8 @@ def test_a_ring_that_began_before_the_carrier_sent_the_caller_there_begins_once_
 def test_a_ring_that_was_cut_off_for_any_other_reason_goes_on_to_a_colleague(
     another: Another, carrier: Carrier, deployment: Deployment
 ) -> None:
-    call = waiting_for_anna(another)
+    call = town.whose_turn_is_taken(another, deployment)
     left = call.attribute("Enqueue", "action")
-    town.frees("anna")
-    waiting.serve_waiting(deployment, now())
     deliver.deliver_due(carrier, deployment, outbox.REDIRECT_CALL, now() + timedelta(seconds=1))
     with db.transaction() as session:
         session.execute(update(Outbox).values(done_at=now() - timedelta(seconds=11)))
