@@ -84,11 +84,12 @@ def test_whose_turn_was_taken_waits_for_the_carrier_that_is_told_so(
     assert len(fake.redirects) == 1
 
 
+@pytest.mark.parametrize("seconds", [-3, 3], ids=["a moment ago", "by a clock that is ahead"])
 @pytest.mark.parametrize("asked", ["waitUrl", "wish"])
 def test_whose_turn_was_taken_goes_on_by_themselves_when_the_carrier_was_not_told(
-    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment, asked: str
+    another: Another, carrier: Carrier, fake: FakeCarrier, deployment: Deployment, asked: str, seconds: int
 ) -> None:
-    call = town.whose_turn_is_taken(another, deployment, now() - timedelta(seconds=3))
+    call = town.whose_turn_is_taken(another, deployment, now() + timedelta(seconds=seconds))
     wait, left = call.attribute("Enqueue", "waitUrl"), call.attribute("Enqueue", "action")
 
     call.post(wait if asked == "waitUrl" else wait.removesuffix("wait") + "wish")
