@@ -91,10 +91,16 @@ function placeCard(html, announceIt) {
   const before = isSameCall ? sideShown() : null;
   const said = isSameCall ? noteOn(old) : null;
   const putBack = isSameCall ? typedOn(old) : null;
+  // How the conversation stands is fetched by itself: until that is here, its buttons and keys are still there.
+  const panel = isSameCall ? old.querySelector("[data-hand-over]") : null;
   if (old && !isSameCall) pinNote(old);
   unpinNote(wanted);
   // A button or field of another call's card is another one, whatever it is called.
-  place(cardPlace, html, { isSame: isSameCall, complete: () => putBack?.(openCard()) });
+  const complete = () => {
+    if (panel) openCard()?.querySelector("[data-hand-over]")?.replaceWith(panel);
+    putBack?.(openCard());
+  };
+  place(cardPlace, html, { isSame: isSameCall, complete });
   const card = openCard();
   watchNotes(card, said);
   screenShown();

@@ -523,6 +523,25 @@ def test_after_a_customer_was_picked_no_other_button_has_the_focus(
         assert (call.customer, step.checked_at) == ("K2", None)
 
 
+def test_a_conversation_can_be_held_while_its_card_is_made_anew(
+    desk: Page, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+    hold = desk.locator("[data-shortcut=h]")
+    expect(hold).to_be_enabled()
+    held: list[Route] = []
+    desk.route(f"**/desk/calls/{sid}/hand-over", lambda route: held.append(route))
+
+    desk.get_by_role("button", name="Dit is de klant: Charles Babbage").click()
+    expect(desk.get_by_role("heading", name="Charles Babbage")).to_be_visible()
+    until(desk, lambda: held, "how the conversation stands is asked anew")
+
+    expect(hold).to_be_enabled()
+    with desk.expect_request(f"**/desk/calls/{sid}/hold"):
+        desk.keyboard.press("Alt+h")
+
+
 def open_first_promise(desk: Page) -> None:
     """Open the first line of what is owed, and what can be done with it."""
     desk.locator("#board .promise summary").first.click()
