@@ -36,7 +36,7 @@ from sqlalchemy.sql.operators import OperatorType
 from sqlalchemy.types import TypeDecorator
 
 from app import fibers
-from app.lane import Lane, NoneAtRest
+from app.lane import Lane
 from config import without_pooler
 
 if TYPE_CHECKING:
@@ -227,10 +227,10 @@ class Database:
         """A bare connection for a few reads and one write (see Guarded), without the trips of a transaction.
 
         Each statement is a transaction of its own, and so is the write; behind a pooler all are one.
-        Raises NoneAtRest in a fiber that would have to wait in another way than on its loop.
+        Raises WouldWait in a fiber that would have to wait in another way than on its loop.
         """
-        if not isinstance(self._lane, Lane) and fibers.current() is not None:
-            raise NoneAtRest
+        if self._lane is None and fibers.current() is not None:
+            raise fibers.WouldWait
         with self.engine.begin() if self._lane is None else self._lane.taken() as connection:
             yield connection
 
@@ -389,14 +389,16 @@ def _file_of(url: str) -> Path | None:
     return None if not path or path == ":memory:" or path.startswith("file:") else Path(path)
 
 
-def _sqlite_engine(url: str, **pool: Any) -> Engine:
-    """Return an engine of which nobody begins a transaction yet."""
+def _sqlite_engine(url: str, *, patience: float | None = None, **pool: Any) -> Engine:
+    """Return an engine of which nobody begins a transaction yet; `patience` is with other programs."""
+    if patience is None:
+        patience = SQLITE_BUSY_SECONDS
     file = _file_of(url)
     if file is not None:
         # Where that can't be done, whoever connects is told.
         with suppress(OSError):
             _close_to_others(file)
-    engine = create_engine(url, connect_args={"timeout": SQLITE_BUSY_SECONDS}, **pool)
+    engine = create_engine(url, connect_args={"timeout": patience}, **pool)
 
     @event.listens_for(engine, "connect")
     def prepare(connection: DBAPIConnection, record: ConnectionPoolEntry) -> None:
@@ -413,8 +415,10 @@ def _sqlite_engine(url: str, **pool: Any) -> Engine:
 def _sqlite_lane(url: str, writing: threading.Lock) -> "SqliteLane":
     from app.sqlite_lane import SqliteLane  # with its driver, for which PostgreSQL would wait in vain
 
-    of_calls_alone = _sqlite_engine(url, poolclass=NullPool)
-    return SqliteLane(of_calls_alone.connect, writing, SQLITE_BUSY_SECONDS)
+    patient, impatient = (
+        _sqlite_engine(url, patience=seconds, poolclass=NullPool) for seconds in (SQLITE_BUSY_SECONDS, 0)
+    )
+    return SqliteLane(patient.connect, impatient.connect, writing, SQLITE_BUSY_SECONDS)
 
 
 def _say_begin(engine: Engine, writing: threading.Lock) -> Engine:

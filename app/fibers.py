@@ -6,6 +6,7 @@ elsewhere. See docs/decisions/0035-a-call-waits-on-the-loop.md.
 """
 
 import os
+import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -26,6 +27,10 @@ T = TypeVar("T")
 _ELSEWHERE = ThreadPoolExecutor(4, "elsewhere")
 
 
+class WouldWait(Exception):
+    """A fiber would have to wait in another way than on its loop: a thread does the whole work instead."""
+
+
 class Fiber(greenlet):
     """One function on a loop, with all that it calls; made by `run`."""
 
@@ -33,7 +38,7 @@ class Fiber(greenlet):
         super().__init__(function)
         # What the task knows, the request knows.
         self.gr_context = getcurrent().gr_context
-        self._loop = loop
+        self.loop = loop
         self._task = getcurrent()  # to which it goes back while it waits
         self._awaited: LoopFuture[int] | None = None
 
@@ -51,24 +56,30 @@ class Fiber(greenlet):
 
     def result_of(self, future: "Future[T]") -> T:
         """Wait for what a thread does, and return or raise what came of it."""
-        done = self._loop.create_future()
+        done = self.loop.create_future()
 
         def wake(_: "Future[T]") -> None:
             # Nobody waits any more when the server has stopped meanwhile.
             with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(_settle, done)
+                self.loop.call_soon_threadsafe(settle, done)
 
         future.add_done_callback(wake)
-        self._wait_for(done)
+        self.wait_for(done)
         return future.result()
 
     def sleep(self, seconds: float) -> None:
-        done = self._loop.create_future()
-        timer = self._loop.call_later(seconds, _settle, done)
+        done = self.loop.create_future()
+        timer = self.loop.call_later(seconds, settle, done)
         try:
-            self._wait_for(done)
+            self.wait_for(done)
         finally:
             timer.cancel()
+
+    def let_others(self) -> None:
+        """Let all else that is ready on the loop have its turn."""
+        done = self.loop.create_future()
+        self.loop.call_soon(settle, done)
+        self.wait_for(done)
 
     @contextmanager
     def within(self, seconds: float, more: Callable[[], bool]) -> Iterator[None]:
@@ -78,11 +89,11 @@ class Fiber(greenlet):
         def is_due(is_last: bool) -> None:
             nonlocal timer
             if not is_last and more():
-                timer = self._loop.call_later(seconds, is_due, True)
+                timer = self.loop.call_later(seconds, is_due, True)
             elif self._awaited is not None and not self._awaited.done():
                 self._awaited.set_exception(TimeoutError())
 
-        timer = self._loop.call_later(seconds, is_due, False)
+        timer = self.loop.call_later(seconds, is_due, False)
         try:
             yield
         finally:
@@ -90,19 +101,19 @@ class Fiber(greenlet):
 
     def _ready(self, socket: "Watched", wanted: int) -> int:
         """Wait until the socket can be read or written, whichever is wanted; return which it is."""
-        loop, done = self._loop, self._loop.create_future()
+        loop, done = self.loop, self.loop.create_future()
         if wanted & EVENT_READ:
             socket.tell(loop, done)
         if wanted & EVENT_WRITE:
-            loop.add_writer(socket.fileno, _settle, done, EVENT_WRITE)
+            loop.add_writer(socket.fileno, settle, done, EVENT_WRITE)
         try:
-            return self._wait_for(done)
+            return self.wait_for(done)
         finally:
             socket.forget()
             if wanted & EVENT_WRITE:
                 loop.remove_writer(socket.fileno)
 
-    def _wait_for(self, done: "LoopFuture[int]") -> int:
+    def wait_for(self, done: "LoopFuture[int]") -> int:
         self._awaited = done
         try:
             came: int = self._task.switch(done)
@@ -147,7 +158,7 @@ class Watched:
             # Unasked it says that it has ended, or a thread asked: nobody reads it here.
             self._end()
         else:
-            _settle(self._awaited, EVENT_READ)
+            settle(self._awaited, EVENT_READ)
 
     def _end(self) -> None:
         own, loop, self._own, self._loop = self._own, self._loop, None, None
@@ -160,7 +171,46 @@ class Watched:
         self._end()
 
 
-def _settle(done: "LoopFuture[int]", with_what: int = 0) -> None:
+class Word:
+    """What a thread waits for, and anybody may give, once or again."""
+
+    def __init__(self) -> None:
+        self._given = threading.Lock()
+        self._given.acquire()
+
+    def wait(self, seconds: float = -1) -> bool:
+        """Return whether it was given within so many seconds; without a bound it is waited for."""
+        return self._given.acquire(timeout=seconds)
+
+    def give(self) -> None:
+        with suppress(RuntimeError):  # it was given already
+            self._given.release()
+
+
+class WordInFiber(Word):
+    """The same for a fiber, which waits until it is given, or the fiber given up."""
+
+    def __init__(self, fiber: Fiber) -> None:
+        self._fiber = fiber
+        self._given: Any = fiber.loop.create_future()
+
+    def wait(self, seconds: float = -1) -> bool:
+        self._fiber.wait_for(self._given)
+        return True
+
+    def give(self) -> None:
+        with suppress(RuntimeError):  # the loop has ended
+            self._fiber.loop.call_soon_threadsafe(settle, self._given)
+
+
+def word() -> Word:
+    """Return a word for whoever asks for it, to wait for."""
+    fiber = current()
+    return Word() if fiber is None else WordInFiber(fiber)
+
+
+def settle(done: "LoopFuture[int]", with_what: int = 0) -> None:
+    """Tell whoever waits for it, on its own loop."""
     # What came too late finds it settled already.
     if not done.done():
         done.set_result(with_what)

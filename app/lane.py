@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from app import fibers
+from app.turns import Turns
 
 if TYPE_CHECKING:
     from app.straight import Straight
@@ -18,10 +19,8 @@ Row = TypeVar("Row")
 # As many wait for the next call.
 MOST_AT_REST = 8
 _STRAIGHT = "straight"
-
-
-class NoneAtRest(Exception):
-    """Another connection would have to be made, for which a fiber doesn't wait."""
+# After these a connection is as it was.
+_USUAL = (IntegrityError, OperationalError, fibers.WouldWait)
 
 
 class ShortWay(Protocol):
@@ -56,13 +55,16 @@ class AtRest:
         except IndexError:
             return None
 
-    def let_go(self, connection: Connection) -> None:
+    def let_go(self, connection: Connection, *, is_warm: bool = True) -> None:
+        """`is_warm`: it was used; another is taken last."""
         # SQLAlchemy thinks in transactions even here; for the database there is none to be ended.
         connection.rollback()
-        if len(self._connections) < self._most:
+        if len(self._connections) >= self._most:
+            connection.close()
+        elif is_warm:
             self._connections.append(connection)
         else:
-            connection.close()
+            self._connections.appendleft(connection)
 
     def close(self) -> None:
         while self._connections:
@@ -76,15 +78,18 @@ class Lane:
         """`connect` returns a new connection in autocommit that closing really closes."""
         self._connect = connect
         self._at_rest = AtRest(MOST_AT_REST)
+        self._turns = Turns()
 
     @contextmanager
     def taken(self) -> Iterator[Connection]:
-        """Yield a connection. Raises NoneAtRest in a fiber when one would have to be made."""
+        """Yield a connection. Raises WouldWait in a fiber when one would have to be made."""
         connection = self._rested() or self._new()
+        way = cast("Straight", straight(connection))
+        answered = way.answers
         try:
             yield connection
         except BaseException as error:
-            is_usual = isinstance(error, IntegrityError | OperationalError) and not connection.invalidated
+            is_usual = isinstance(error, _USUAL) and not connection.invalidated and way.is_open
             if is_usual:
                 self._at_rest.let_go(connection)
             else:
@@ -94,7 +99,7 @@ class Lane:
                 connection.close()
                 self.close()
             raise
-        self._at_rest.let_go(connection)
+        self._at_rest.let_go(connection, is_warm=way.answers != answered)
 
     def close(self) -> None:
         """Close whatever is at rest."""
@@ -109,8 +114,8 @@ class Lane:
 
     def _new(self) -> Connection:
         if fibers.current() is not None:
-            raise NoneAtRest
+            raise fibers.WouldWait
         from app.straight import Straight  # with PostgreSQL's driver, which SQLite would wait for in vain
 
         connection = self._connect()
-        return with_short_way(connection, Straight.on(connection))
+        return with_short_way(connection, Straight.on(connection, self._turns))

@@ -7,8 +7,10 @@ docs/performance.md.
 
 import sqlite3
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar, cast
@@ -16,15 +18,19 @@ from typing import Any, NamedTuple, TypeVar, cast
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from app import fibers
 from app.lane import AtRest, with_short_way
 
 Row = TypeVar("Row")
+T = TypeVar("T")
 
 BUSY = "the database is busy with another write"
 # Of so many calls one transaction is made at the most: who isn't a call waits for its end, too.
 MOST_TOGETHER = 8
 # As many as there are threads that serve calls: nothing is left open on them, and to make one costs more.
 MOST_AT_REST = 24
+# Between two looks whether another program is done with the file.
+SHORTEST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 0.001, 0.05
 
 
 class Sent(NamedTuple):
@@ -34,7 +40,7 @@ class Sent(NamedTuple):
     values: list[Any]
 
 
-@dataclass
+@dataclass(eq=False)
 class Write:
     """A conditional UPDATE that returns one value, and rows that are written only when it found its own."""
 
@@ -46,9 +52,9 @@ class Write:
     at: str = ""
     found: Any = None
     error: BaseException | None = None
-    # Whoever waits here is woken to hear how it ended, or to lead.
     is_to_lead: bool = False
-    woken: threading.Lock = field(default_factory=threading.Lock)
+    # Given when it is written, or is to lead.
+    word: fibers.Word = field(default_factory=fibers.word)
 
     def do(self, driver: sqlite3.Connection) -> None:
         """Write it in a transaction that has begun; `found` is None when the UPDATE found no row."""
@@ -68,27 +74,36 @@ class SqliteLane:
     """The way of calls to SQLite, past SQLAlchemy.
 
     One connection writes, and so it alone still knows what it has read when its own writes come; it is read
-    on as well while nobody writes. The other is read on meanwhile.
+    on as well while nobody writes. The other is read on meanwhile. A fiber waits for neither.
     """
 
-    def __init__(self, connect: Callable[[], Connection], writing: threading.Lock, patience: float) -> None:
-        """`connect` returns a new connection that begins nothing by itself.
+    def __init__(
+        self,
+        connect: Callable[[], Connection],
+        connect_impatient: Callable[[], Connection],
+        writing: threading.Lock,
+        patience: float,
+    ) -> None:
+        """Both connect to the same file, and begin nothing by themselves; an impatient one waits for nobody.
 
         `writing` is held by whoever writes, and waited for so many seconds.
         """
         self._connect = connect
         self._at_rest = AtRest(MOST_AT_REST)
-        self._writes, self._reads = Kept(connect), Kept(connect)
+        self._writes, self._reads = Kept(connect_impatient, patience), Kept(connect_impatient, patience)
         self._queue = Queue(self._writes, writing, patience)
         self._patience = patience
 
     @contextmanager
     def taken(self) -> Iterator[Connection]:
-        """Yield a connection for what isn't prepared; whatever is goes by `rows` and `write`."""
-        connection = self._at_rest.take() or with_short_way(self._connect(), self)
+        """Yield a connection for what isn't prepared; whatever is goes by `rows` and `write`.
+
+        Raises WouldWait in a fiber when one would have to be made.
+        """
+        connection = self._at_rest.take() or self._new()
         try:
             yield connection
-        except IntegrityError:
+        except (IntegrityError, fibers.WouldWait):
             self._at_rest.let_go(connection)
             raise
         except BaseException:
@@ -96,22 +111,41 @@ class SqliteLane:
             raise
         self._at_rest.let_go(connection)
 
+    def _new(self) -> Connection:
+        if fibers.current() is not None:
+            raise fibers.WouldWait
+        return with_short_way(self._connect(), self)
+
     def rows(self, statement: str, values: Sequence[Any], make: Callable[[Sequence[Any]], Row]) -> list[Row]:
-        """Read; return what `make` makes of each row. Raises what sqlite3 raises, or TimeoutError."""
-        kept = self._writes
-        if not kept.lock.acquire(blocking=False):
-            kept = self._reads
-            if not kept.lock.acquire(timeout=self._patience):
-                raise TimeoutError("the database is busy with another read")
-        try:
-            # All of them, so that no transaction stays open.
-            found = kept.driver().execute(statement, values).fetchall()
-        except BaseException:
-            kept.close()
-            raise
-        finally:
-            kept.lock.release()
+        """Read; return what `make` makes of each row.
+
+        Raises what sqlite3 raises, or TimeoutError; WouldWait in a fiber when somebody is in the way.
+        """
+        found = self._found_at_once(statement, values)
+        if found is None:
+            if fibers.current() is not None:
+                raise fibers.WouldWait
+            found = self._found(statement, values)
         return list(map(make, found))
+
+    def _found_at_once(self, statement: str, values: Sequence[Any]) -> list[Any] | None:
+        """Return the rows; None when somebody would have to be waited for."""
+        kept = next((one for one in (self._writes, self._reads) if one.is_free()), None)
+        if kept is None:
+            return None
+        with _to_be_let_go(kept.lock):
+            try:
+                return kept.all(statement, values)
+            except sqlite3.OperationalError as error:
+                if _is_busy(error):
+                    return None
+                raise
+
+    def _found(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        if not self._reads.lock.acquire(timeout=self._patience):
+            raise TimeoutError("the database is busy with another read")
+        with _to_be_let_go(self._reads.lock):
+            return self._reads.patiently(lambda: self._reads.all(statement, values))
 
     def write(self, write: Write) -> Any | None:
         """Return what its UPDATE returned, once it is on the disk; None when nothing was written.
@@ -132,17 +166,45 @@ class SqliteLane:
 class Kept:
     """A connection that stays open for whoever holds its lock."""
 
-    def __init__(self, connect: Callable[[], Connection]) -> None:
+    def __init__(self, connect: Callable[[], Connection], patience: float) -> None:
         self.lock = threading.Lock()
         self._connect = connect
+        self._patience = patience
         self._connection: Connection | None = None
         self._driver: sqlite3.Connection | None = None
+
+    def is_free(self) -> bool:
+        """Tell whether nobody has it, and keep it so. On a loop none is opened, which may take long."""
+        if self._driver is None and fibers.current() is not None:
+            return False
+        return self.lock.acquire(blocking=False)
 
     def driver(self) -> sqlite3.Connection:
         if self._driver is None:
             self._connection = self._connect()
             self._driver = cast(sqlite3.Connection, self._connection.connection.driver_connection)
         return self._driver
+
+    def all(self, statement: str, values: Sequence[Any]) -> list[Any]:
+        """Return all rows, so that no transaction stays open."""
+        try:
+            return self.driver().execute(statement, values).fetchall()
+        except BaseException as error:
+            if not _is_busy(error):
+                self.close()
+            raise
+
+    def patiently(self, do: Callable[[], T]) -> T:
+        """Do what another program may be in the way of, until it isn't; raises that it is in the end."""
+        until, pause = time.monotonic() + self._patience, SHORTEST_PAUSE_SECONDS
+        while True:
+            try:
+                return do()
+            except BaseException as error:
+                if not _is_busy(error) or time.monotonic() + pause > until:
+                    raise
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def close(self) -> None:
         """Close it, if it is open; the next who wants it has another."""
@@ -152,11 +214,12 @@ class Kept:
 
 
 class Queue:
-    """Where calls wait to be written. Who has the lock writes all that wait, in one transaction.
+    """Where calls wait to be written. Who leads writes all that wait, in one transaction.
 
-    One waits for the lock at a time, and is the next to lead; the others wait for it, and what they have to
-    write goes into its transaction: they all wait for the disk once. Each is told how its own ended, after
-    the COMMIT.
+    One leads at a time, and waits for the lock; the others wait for it, and what they have to write goes into
+    its transaction: they all wait for the disk once. Each is told how its own ended, after the COMMIT, and
+    the first of those that came meanwhile leads next. A fiber that leads writes on its loop, where no other
+    thread comes between the statements, and leaves all that may take long to a thread.
     """
 
     def __init__(self, kept: Kept, writing: threading.Lock, patience: float) -> None:
@@ -165,61 +228,130 @@ class Queue:
         self._patience = patience
         self._guard = threading.Lock()
         self._waiting: deque[Write] = deque()
-        self._has_leader = False  # who leads next is the first that waits
+        self._has_leader = False
+        # For fibers: there is one leader at a time.
+        self._thread = ThreadPoolExecutor(1, "sqlite")
 
     def write(self, write: Write) -> Any | None:
         """Write it, or have it written by whoever leads; see SqliteLane.write."""
-        write.woken.acquire()
         with self._guard:
             self._waiting.append(write)
             leads, self._has_leader = not self._has_leader, True
-        if leads or self._is_to_lead(write):
-            self._lead(write)
+            write.is_to_lead = leads
+        try:
+            if leads or self._is_to_lead(write):
+                self._lead(write)
+        except BaseException:
+            self._withdraw(write)
+            raise
         if write.error is not None:
             raise write.error
         return write.found
 
     def _is_to_lead(self, write: Write) -> bool:
         """Wait until it is written, or nobody but itself can see to that."""
-        if not write.woken.acquire(timeout=self._patience):
+        if not write.word.wait(self._patience):
             with self._guard:
-                if not write.is_to_lead and write in self._waiting:
-                    self._waiting.remove(write)
+                if write in self._waiting and not write.is_to_lead:
                     raise TimeoutError(BUSY)
             # Somebody has begun with it, or is about to say that it leads.
-            write.woken.acquire()
+            write.word.wait()
         return write.is_to_lead
 
+    def _withdraw(self, write: Write) -> None:
+        """Nobody waits for it any more; if it was to lead, another does."""
+        with self._guard:
+            if write not in self._waiting:
+                return
+            self._waiting.remove(write)
+        if write.is_to_lead:
+            self._hand_on()
+
     def _lead(self, write: Write) -> None:
+        fiber = fibers.current()
+        if fiber is None:
+            self._write_when_free()
+            return
+        # Whoever else is about to write on this loop waits for the same disk.
+        fiber.let_others()
+        if not self._is_free():
+            fiber.result_of(self._thread.submit(self._write_when_free))
+            return
+        together = self._together()
+        # On its loop nothing waits, neither for another program nor for the disk.
+        is_ready = _is_ready(together, self._kept)
+        fiber.result_of(self._thread.submit(self._finish, together, is_ready))
+
+    def _write_when_free(self) -> None:
         if not self._writing.acquire(timeout=self._patience):
-            with self._guard:
-                self._waiting.remove(write)
-                self._choose_leader()
             raise TimeoutError(BUSY)
-        together: list[Write] = []
+        self._kept.lock.acquire()
+        self._finish(self._together(), is_ready=False)
+
+    def _is_free(self) -> bool:
+        """Tell whether nobody writes or reads there, and keep it so."""
+        if not self._writing.acquire(blocking=False):
+            return False
+        if self._kept.is_free():
+            return True
+        self._writing.release()
+        return False
+
+    def _together(self) -> list[Write]:
+        """Take what is written next; another leader may have taken it all."""
+        with self._guard:
+            return [self._waiting.popleft() for _ in range(min(len(self._waiting), MOST_TOGETHER))]
+
+    def _finish(self, together: Sequence[Write], is_ready: bool) -> None:
+        """Bring to the disk what is ready, and what isn't yet."""
         try:
-            with self._guard:
-                while self._waiting and len(together) < MOST_TOGETHER:
-                    together.append(self._waiting.popleft())
-                self._choose_leader()
-            with self._kept.lock:
+            if together and not (is_ready and _is_committed(self._kept)):
                 _write(together, self._kept)
         finally:
+            self._kept.lock.release()
             self._writing.release()
+            self._hand_on()
             for one in together:
-                one.woken.release()
+                one.word.give()
 
-    def _choose_leader(self) -> None:
-        self._has_leader = bool(self._waiting)
-        if self._waiting:
-            self._waiting[0].is_to_lead = True
-            self._waiting[0].woken.release()
+    def _hand_on(self) -> None:
+        """Let the first that waits lead."""
+        with self._guard:
+            self._has_leader = bool(self._waiting)
+            first = self._waiting[0] if self._waiting else None
+            if first is not None:
+                first.is_to_lead = True
+        if first is not None:
+            first.word.give()
+
+
+def _is_ready(together: Sequence[Write], kept: Kept) -> bool:
+    """Do all in a transaction that wants nothing but its COMMIT; False, and nothing is done, if one fails."""
+    if not together:
+        return False
+    try:
+        kept.driver().execute("BEGIN IMMEDIATE")
+        for one in together:
+            one.do(kept.driver())
+    except BaseException as error:
+        _take_back(kept, error)
+        return False
+    return True
+
+
+def _is_committed(kept: Kept) -> bool:
+    try:
+        kept.driver().execute("COMMIT")
+    except BaseException as error:
+        _take_back(kept, error)
+        return False
+    return True
 
 
 def _write(together: Sequence[Write], kept: Kept) -> None:
     """Write all in one transaction; when that fails each in its own, so that one fails for itself alone."""
     try:
-        kept.driver().execute("BEGIN IMMEDIATE")
+        kept.patiently(lambda: kept.driver().execute("BEGIN IMMEDIATE"))
     except BaseException as error:
         # Whoever else has the file has it for all of them.
         kept.close()
@@ -240,8 +372,23 @@ def _write(together: Sequence[Write], kept: Kept) -> None:
 
 
 def _take_back(kept: Kept, error: BaseException) -> None:
-    if isinstance(error, sqlite3.IntegrityError):
+    if isinstance(error, sqlite3.IntegrityError) or _is_busy(error):
         with suppress(sqlite3.Error):
-            kept.driver().execute("ROLLBACK")
+            if kept.driver().in_transaction:
+                kept.driver().execute("ROLLBACK")
             return
     kept.close()
+
+
+def _is_busy(error: BaseException) -> bool:
+    """Tell whether another program had the file. https://www.sqlite.org/rescode.html#busy"""
+    code = getattr(error, "sqlite_errorcode", None)
+    return code is not None and code & 0xFF == sqlite3.SQLITE_BUSY
+
+
+@contextmanager
+def _to_be_let_go(lock: threading.Lock) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        lock.release()

@@ -18,7 +18,7 @@ from tests.parts import ROOT, test_settings
 # The rooms of the house, from the ground up: each may lean on itself and on those before it, on no other.
 GROUND = (
     *("config", "errors", "clock", "logs", "garbage", "catalogue", "fibers", "bells", "bus", "held_streams"),
-    *("straight", "lane", "sqlite_lane", "db", "prepared", "deployment"),
+    *("turns", "straight", "lane", "sqlite_lane", "db", "prepared", "deployment"),
 )
 ROOMS = (
     *("records", "audit", "callers", "speech", "lines", "web", "agents", "door", "carrier", "outgoing"),

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from contextvars import ContextVar
 from pathlib import Path
@@ -18,9 +18,9 @@ from app import bells, bus, db, fibers
 from app.carrier.executor import Executor
 from app.carrier.spool import Spool
 from app.errors import StoreUnavailable
-from app.lane import NoneAtRest
 from app.prepared import Prepared
 from tests.databases import NewDatabase
+from tests.lanes import alone, in_fiber, until
 from tests.test_lane import A_CALL, WRITE_CALL
 
 T = TypeVar("T")
@@ -68,27 +68,14 @@ def waiting(other: psycopg.Connection[tuple[object, ...]]) -> int:
     return count
 
 
-async def until(is_so: Callable[[], bool]) -> None:
-    async with asyncio.timeout(60):
-        while not is_so():
-            await asyncio.sleep(0.005)
-
-
-async def in_fiber(function: Callable[[], T]) -> T:
-    return await fibers.run(asyncio.get_running_loop(), function)
-
-
-def alone(function: Callable[[], T]) -> T:
-    """Run a function in a fiber of a loop that has nothing else to do."""
-    return asyncio.run(in_fiber(function))
-
-
 def test_the_loop_goes_on_while_a_statement_waits(
     database: db.Database, other: psycopg.Connection[tuple[object, ...]]
 ) -> None:
     async def story() -> list[int]:
-        both = [asyncio.ensure_future(in_fiber(waits)) for _ in range(2)]
-        await until(lambda: waiting(other) == 2)
+        both = []
+        for count in (1, 2):
+            both.append(asyncio.ensure_future(in_fiber(waits)))
+            await until(lambda count=count: waiting(other) == count)  # type: ignore[misc]
         other.execute("SELECT pg_advisory_unlock_all()")
         first, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         # Who has it now keeps it until their connection ends.
@@ -190,7 +177,7 @@ def test_without_a_connection_at_rest_a_thread_makes_one(database: db.Database) 
 def test_a_fiber_makes_no_connection(database: db.Database) -> None:
     database.dispose()
 
-    with pytest.raises(NoneAtRest):
+    with pytest.raises(fibers.WouldWait):
         alone(waits)
 
 

@@ -1,46 +1,31 @@
 """Are calls that come at the same time written together on SQLite, and is each told how its own ended?"""
 
+import asyncio
 import os
 import sqlite3
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
-from datetime import UTC, datetime
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import bindparam, make_url, select, text, update
+from sqlalchemy import make_url, text
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError
 
 from app import db
-from app.db import table_of
-from app.prepared import Guarded, Prepared, Rows
-from app.records.agents import DeskEvent, Presence
-from app.records.calls import Inbox
+from app.carrier.executor import Executor
+from app.errors import StoreUnavailable
 from app.routing.statements import CALLER
 from tests import factories
 from tests.databases import NewDatabase
+from tests.lanes import AGENTS, in_fiber, rings, written
+from tests.test_fibers import LONG
 from tests.test_lane import WHO_CALLS
-
-NOW = datetime(2026, 11, 30, 9, 0, 0, 123456, tzinfo=UTC)
-AGENTS = [f"agent{number}" for number in range(12)]
-_inbox, _events, _slots = table_of(Inbox), table_of(DeskEvent), table_of(Presence)
-TAKE = Guarded(
-    update(_slots)
-    .where(_slots.c.agent == bindparam("who"), _slots.c.call_sid.is_(None))
-    .values(event_number=_slots.c.event_number + 1, call_sid=bindparam("for_sid"))
-    .returning(_slots.c.event_number),
-    [
-        Rows(_events, ("agent", "kind", "data", "created_at"), taken={"number": "event_number"}),
-        Rows(_inbox, ("call_sid", "request", "reply", "created_at")),
-    ],
-)
-REPLIES = Prepared(select(_inbox.c.call_sid, _inbox.c.reply).order_by(_inbox.c.call_sid))
-EVENTS = Prepared(select(_events.c.agent, _events.c.number, _events.c.data).order_by(_events.c.agent))
 
 
 @pytest.fixture
@@ -58,24 +43,6 @@ def database(url: str) -> Iterator[db.Database]:
     made.dispose()
 
 
-def rings(database: db.Database, agent: str, sid: str) -> Any:
-    """Take an agent for a call: return the number of the event, None when somebody else has them."""
-    rows = [
-        {"agent": agent, "kind": "screen_pop", "data": {"call_sid": sid}, "created_at": NOW},
-        {"call_sid": sid, "request": "incoming", "reply": sid.encode(), "created_at": NOW},
-    ]
-    with database.at_once() as connection:
-        return TAKE.write(connection, {"who": agent, "for_sid": sid}, rows)
-
-
-def written(database: db.Database) -> tuple[list[str], list[tuple[str, int]]]:
-    """Return the calls that were answered, and the agents with the number of their event."""
-    with database.at_once() as connection:
-        replies, events = REPLIES.rows(connection, {}), EVENTS.rows(connection, {})
-    assert all(one.reply == one.call_sid.encode() for one in replies)
-    return [one.call_sid for one in replies], [(one.agent, one.number) for one in events]
-
-
 def commits(url: str) -> int:
     """Count the transactions in the write-ahead log. https://www.sqlite.org/fileformat2.html#walformat"""
     log = Path(f"{make_url(url).database}-wal").read_bytes()
@@ -84,28 +51,76 @@ def commits(url: str) -> int:
     return sum(frame[4:8] != bytes(4) and frame[8:16] == salt for frame in frames)
 
 
+class Threads:
+    """Calls that are answered in a thread each."""
+
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(len(AGENTS))
+
+    def begin(self, work: Callable[[], Any]) -> "Future[Any]":
+        return self._pool.submit(work)
+
+    def close(self) -> None:
+        self._pool.shutdown()
+
+
+class OneLoop:
+    """Calls that are answered in fibers of one loop, as a web process does."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+        self._thread.start()
+
+    def begin(self, work: Callable[[], Any]) -> "Future[Any]":
+        return asyncio.run_coroutine_threadsafe(in_fiber(work), self._loop)
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+
+Calls = Threads | OneLoop
+
+
+@pytest.fixture(params=[Threads, OneLoop], ids=["threads", "one loop"])
+def calls(request: pytest.FixtureRequest, database: db.Database) -> Iterator[Calls]:
+    rested(database)
+    made = request.param()
+    yield made
+    made.close()
+
+
+def rested(database: db.Database) -> None:
+    """Let the database have seen a crowd of calls, whose connections are kept: a fiber opens none."""
+    with ExitStack() as crowd:
+        for _ in AGENTS:
+            crowd.enter_context(database.at_once())
+    rings(database, "nobody", "CA")
+    with database._lane._writes.lock:  # type: ignore[union-attr]  # a call that is written just then
+        written(database)
+
+
 @contextmanager
-def all_waiting(database: db.Database, *calls: tuple[str, str]) -> Iterator[list[Future[Any]]]:
-    """Let calls come in, each in a thread, while somebody else writes: until the end of the block."""
-    begun = threading.Barrier(len(calls) + 1)
-
-    def comes_in(agent: str, sid: str) -> Any:
-        begun.wait()
-        return rings(database, agent, sid)
-
+def all_waiting(
+    database: db.Database, calls: Calls, *numbers: tuple[str, str]
+) -> Iterator[list["Future[Any]"]]:
+    """Let calls come in while somebody else writes: until the end of the block."""
     queue = database._lane._queue._waiting  # type: ignore[union-attr]  # what is measured here is its length
-    with ThreadPoolExecutor(len(calls)) as threads, database.transaction() as session:
+    with database.transaction() as session:
         session.execute(text("SELECT 1"))
-        futures = [threads.submit(comes_in, *one) for one in calls]
-        begun.wait()
-        while len(queue) < len(calls) and not any(one.done() for one in futures):
+        futures = [calls.begin(partial(rings, database, *one)) for one in numbers]
+        while len(queue) < len(numbers) and not any(one.done() for one in futures):
             time.sleep(0.001)
         yield futures
 
 
-def test_calls_that_wait_are_written_in_one_transaction(database: db.Database, url: str) -> None:
+def test_calls_that_wait_are_written_in_one_transaction(
+    database: db.Database, calls: Calls, url: str
+) -> None:
     assert database.empty_log()
-    with all_waiting(database, *((key, f"CA{key}") for key in AGENTS[:8])) as futures:
+    with all_waiting(database, calls, *((key, f"CA{key}") for key in AGENTS[:8])) as futures:
         pass
 
     assert [one.result() for one in futures] == [1] * 8
@@ -113,19 +128,21 @@ def test_calls_that_wait_are_written_in_one_transaction(database: db.Database, u
     assert commits(url) == 1
 
 
-def test_so_many_do_not_fit_into_one_transaction(database: db.Database, url: str) -> None:
+def test_so_many_do_not_fit_into_one_transaction(database: db.Database, calls: Calls, url: str) -> None:
     assert database.empty_log()
-    with all_waiting(database, *((key, f"CA{key}") for key in AGENTS)) as futures:
+    with all_waiting(database, calls, *((key, f"CA{key}") for key in AGENTS)) as futures:
         pass
 
     assert [one.result() for one in futures] == [1] * len(AGENTS)
     assert commits(url) == 2
 
 
-def test_who_is_taken_already_or_was_answered_spoils_nothing_for_the_others(database: db.Database) -> None:
+def test_who_is_taken_already_or_was_answered_spoils_nothing_for_the_others(
+    database: db.Database, calls: Calls
+) -> None:
     assert rings(database, "agent0", "CA0") == 1
-    calls = ("agent1", "CA1"), ("agent2", "CA0"), ("agent0", "CA3"), ("agent4", "CA4"), ("agent4", "CA5")
-    with all_waiting(database, *calls) as futures:
+    numbers = ("agent1", "CA1"), ("agent2", "CA0"), ("agent0", "CA3"), ("agent4", "CA4"), ("agent4", "CA5")
+    with all_waiting(database, calls, *numbers) as futures:
         pass
 
     one, repeated, taken, *two_for_one = futures
@@ -173,6 +190,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch, database: db.Database, url: str) 
     """The same file, for who waits for nobody longer than a moment."""
     monkeypatch.setattr(db, "SQLITE_BUSY_SECONDS", 0.2)
     made = db.Database(url)
+    rested(made)
     yield made
     made.dispose()
 
@@ -193,14 +211,74 @@ def test_calls_give_up_when_another_program_holds_the_file_and_go_on_afterwards(
 
 @pytest.mark.gives_up_in_time
 def test_calls_give_up_when_somebody_else_writes_for_too_long_and_go_on_afterwards(
-    impatient: db.Database,
+    impatient: db.Database, calls: Calls
 ) -> None:
-    with all_waiting(impatient, *((key, f"CA{key}") for key in AGENTS[:3])) as futures:
+    with all_waiting(impatient, calls, *((key, f"CA{key}") for key in AGENTS[:3])) as futures:
         raised = [one.exception() for one in futures]
 
     assert [type(one) for one in raised] == [TimeoutError] * 3
     assert rings(impatient, "agent0", "CA0") == 1
     assert written(impatient) == (["CA0"], [("agent0", 1)])
+
+
+@pytest.fixture
+def loop_alone(database: db.Database) -> Iterator[OneLoop]:
+    rested(database)
+    made = OneLoop()
+    yield made
+    made.close()
+
+
+def test_calls_that_come_to_a_loop_together_are_written_together(
+    database: db.Database, loop_alone: OneLoop, url: str
+) -> None:
+    assert database.empty_log()
+
+    async def all_at_once() -> list[Any]:
+        return await asyncio.gather(
+            *(in_fiber(partial(rings, database, key, f"CA{key}")) for key in AGENTS[:8])
+        )
+
+    both = asyncio.run_coroutine_threadsafe(all_at_once(), loop_alone._loop)
+    assert both.result() == [1] * 8
+    assert commits(url) == 1
+
+
+def test_the_loop_goes_on_while_another_program_writes(
+    database: db.Database, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(db, "SQLITE_BUSY_SECONDS", LONG)
+    with closing(OneLoop()) as loop:
+        patient = db.Database(url)
+        rested(patient)
+        with closing(sqlite3.connect(str(make_url(url).database), isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            asked = loop.begin(partial(rings, patient, "agent0", "CA0"))
+            assert [loop.begin(lambda: 7).result(timeout=60) for _ in range(5)] == [7] * 5
+            # What is read needn't wait for whoever writes.
+            assert loop.begin(partial(written, patient)).result(timeout=60) == ([], [])
+            assert not asked.done()
+
+        assert asked.result() == 1
+        patient.dispose()
+
+
+@pytest.mark.gives_up_in_time
+def test_who_gives_up_on_a_loop_writes_nothing_and_keeps_nobody_waiting(
+    database: db.Database, loop_alone: OneLoop
+) -> None:
+    executor = Executor(deadline=0.1)
+    with all_waiting(database, loop_alone):
+        first, second = (
+            loop_alone.begin(partial(executor.at_once, partial(rings, database, key, f"CA{key}")))
+            for key in AGENTS[:2]
+        )
+        assert isinstance(first.exception(), StoreUnavailable)
+        assert isinstance(second.exception(), StoreUnavailable)
+        third = loop_alone.begin(partial(rings, database, "agent2", "CA2"))
+
+    assert third.result() == 1
+    assert written(database) == (["CA2"], [("agent2", 1)])
 
 
 def test_a_file_that_is_no_database_is_told_and_one_that_is_again_is_read(

@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from app import db, fibers
 from app.errors import StoreUnavailable
-from app.lane import NoneAtRest
 
 T = TypeVar("T")
 
@@ -72,7 +71,7 @@ class Executor:
         try:
             with self._answering(asked_at), fiber.within(self.deadline, lambda: self._is_crowded(asked_at)):
                 return self._do(work, asked_at + 2 * self.deadline)
-        except NoneAtRest:
+        except fibers.WouldWait:
             return self.call(work)
 
     @contextmanager
