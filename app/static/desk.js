@@ -90,15 +90,12 @@ function placeCard(html, announceIt) {
   const isSameCall = old?.dataset.call === wanted;
   const before = isSameCall ? sideShown() : null;
   const said = isSameCall ? noteOn(old) : null;
-  const putBack = isSameCall ? typedOn(old) : null;
-  // How the conversation stands is fetched by itself: until that is here, its buttons and keys are still there.
-  const panel = isSameCall ? old.querySelector("[data-hand-over]") : null;
+  const putsBack = isSameCall ? [fetchedOn(old), typedOn(old)] : [];
   if (old && !isSameCall) pinNote(old);
   unpinNote(wanted);
   // A button or field of another call's card is another one, whatever it is called.
   const complete = () => {
-    if (panel) openCard()?.querySelector("[data-hand-over]")?.replaceWith(panel);
-    putBack?.(openCard());
+    for (const putBack of putsBack) putBack(openCard());
   };
   place(cardPlace, html, { isSame: isSameCall, complete });
   const card = openCard();
@@ -112,6 +109,21 @@ function placeCard(html, announceIt) {
     announce(words(`say_ring_${ringsFor()}`, { name: card.dataset.name }));
     requestAnimationFrame(() => requestAnimationFrame(() => performance.mark("card-painted", { detail: card.dataset.call })));
   }
+}
+
+/**
+ * Remember what of a card is fetched by itself; return what puts it back on the same card made anew. Until its news is
+ * here its buttons and keys are there, and what is typed stays; the page beside a call is that of whose card it is.
+ */
+function fetchedOn(card) {
+  const ofTheirs = "[data-screen]";
+  const fetched = ["[data-hand-over]", ofTheirs].map((what) => [what, card.querySelector(what)]);
+  return (anew) => {
+    for (const [what, panel] of fetched) {
+      if (what === ofTheirs && anew.dataset.whose !== card.dataset.whose) continue;
+      if (panel) anew.querySelector(what)?.replaceWith(panel);
+    }
+  };
 }
 
 function placeState(html) {

@@ -542,6 +542,30 @@ def test_a_conversation_can_be_held_while_its_card_is_made_anew(
         desk.keyboard.press("Alt+h")
 
 
+def test_what_is_typed_for_the_page_beside_a_call_outlives_its_card_and_is_for_nobody_else(
+    desk: Page, settings: config.Settings
+) -> None:
+    sid = office.call_in(settings, ADA)
+    office.pick_up(sid)
+    desk.locator("#screen-other-number summary").click()
+    number = desk.locator("#screen-number")
+    number.fill("06 1234 5678")
+    held: list[Route] = []
+    desk.route(f"**/desk/calls/{sid}/screen", lambda route: held.append(route))
+
+    desk.keyboard.press("Alt+g")
+    expect(desk.locator(".card")).to_contain_text("U hebt de identiteit gecontroleerd")
+    until(desk, lambda: held, "how the page stands is asked anew")
+    expect(number).to_have_value("06 1234 5678")
+
+    desk.get_by_role("button", name="Dit is de klant: Charles Babbage").click()
+    expect(desk.get_by_role("heading", name="Charles Babbage")).to_be_visible()
+    expect(number).to_have_count(0)
+    for route in held:
+        route.continue_()
+    desk.unroute_all()
+
+
 def open_first_promise(desk: Page) -> None:
     """Open the first line of what is owed, and what can be done with it."""
     desk.locator("#board .promise summary").first.click()

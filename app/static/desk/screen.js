@@ -45,7 +45,7 @@ function show(callSid, html) {
 /** A card was placed, or turned into a conversation: its panel is fetched. */
 export function screenShown() {
   const panel = panelOf();
-  if (panel && !panel.hasChildNodes()) fetchPanel(panel.dataset.screen);
+  if (panel) fetchPanel(panel.dataset.screen);
 }
 
 document.addEventListener("submit", async (event) => {
