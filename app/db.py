@@ -172,7 +172,7 @@ class Database:
             # Readers keep nobody waiting there, and all who write must queue on the one lock.
             writing = threading.Lock()
             self.engine = self._patient = _say_begin(
-                _sqlite_engine(url, pool_size=20, max_overflow=40), writing
+                _sqlite_engine(url, SQLITE_BUSY_SECONDS, pool_size=20, max_overflow=40), writing
             )
             if _file_of(url) is not None:
                 self._lane = _sqlite_lane(url, writing)
@@ -389,10 +389,8 @@ def _file_of(url: str) -> Path | None:
     return None if not path or path == ":memory:" or path.startswith("file:") else Path(path)
 
 
-def _sqlite_engine(url: str, *, patience: float | None = None, **pool: Any) -> Engine:
-    """Return an engine of which nobody begins a transaction yet; `patience` is with other programs."""
-    if patience is None:
-        patience = SQLITE_BUSY_SECONDS
+def _sqlite_engine(url: str, patience: float, **pool: Any) -> Engine:
+    """Return an engine of which nobody begins a transaction yet; it waits so many seconds for others."""
     file = _file_of(url)
     if file is not None:
         # Where that can't be done, whoever connects is told.
@@ -415,9 +413,8 @@ def _sqlite_engine(url: str, *, patience: float | None = None, **pool: Any) -> E
 def _sqlite_lane(url: str, writing: threading.Lock) -> "SqliteLane":
     from app.sqlite_lane import SqliteLane  # with its driver, for which PostgreSQL would wait in vain
 
-    patient, impatient = (
-        _sqlite_engine(url, patience=seconds, poolclass=NullPool) for seconds in (SQLITE_BUSY_SECONDS, 0)
-    )
+    patient = _sqlite_engine(url, SQLITE_BUSY_SECONDS, poolclass=NullPool)
+    impatient = _sqlite_engine(url, 0, poolclass=NullPool)
     return SqliteLane(patient.connect, impatient.connect, writing, SQLITE_BUSY_SECONDS)
 
 

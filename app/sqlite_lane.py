@@ -20,13 +20,12 @@ from sqlalchemy.exc import IntegrityError
 
 from app import fibers
 from app.lane import AtRest, with_short_way
+from app.turns import MOST_TOGETHER
 
 Row = TypeVar("Row")
 T = TypeVar("T")
 
 BUSY = "the database is busy with another write"
-# Of so many calls one transaction is made at the most: who isn't a call waits for its end, too.
-MOST_TOGETHER = 8
 # As many as there are threads that serve calls: nothing is left open on them, and to make one costs more.
 MOST_AT_REST = 24
 # Between two looks whether another program is done with the file.

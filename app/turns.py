@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 Row = TypeVar("Row")
 
-# Of so many one transaction is made at the most: what each has locked stays so until all are done.
+# Of so many calls one transaction is made at the most, on either database: whoever else wants what one of
+# them has locked waits until all are done.
 MOST_TOGETHER = 8
 
 

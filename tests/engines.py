@@ -114,7 +114,11 @@ def sharing() -> Iterator[Shared]:
     shared = Shared()
     make_sqlite, make_postgres = db._sqlite_engine, db._postgres_engine
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(db, "_sqlite_engine", lambda url, **pool: shared.sqlite(make_sqlite(url, **pool)))
+        patched.setattr(
+            db,
+            "_sqlite_engine",
+            lambda url, patience, **pool: shared.sqlite(make_sqlite(url, patience, **pool)),
+        )
         patched.setattr(
             db,
             "_postgres_engine",

@@ -12,6 +12,7 @@ from app.db import table_of
 from app.prepared import Guarded, Prepared, Rows
 from app.records.agents import DeskEvent, Presence
 from app.records.calls import Inbox
+from app.sqlite_lane import SqliteLane
 
 T = TypeVar("T")
 
@@ -48,6 +49,12 @@ def written(database: db.Database) -> tuple[list[str], list[tuple[str, int]]]:
         replies, events = REPLIES.rows(connection, {}), EVENTS.rows(connection, {})
     assert all(one.reply == one.call_sid.encode() for one in replies)
     return [one.call_sid for one in replies], [(one.agent, one.number) for one in events]
+
+
+def sqlite_lane(database: db.Database) -> SqliteLane:
+    """Return what can't be seen from outside: who waits there, and for what."""
+    assert isinstance(database._lane, SqliteLane)
+    return database._lane
 
 
 async def until(is_so: Callable[[], bool]) -> None:

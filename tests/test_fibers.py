@@ -72,10 +72,10 @@ def test_the_loop_goes_on_while_a_statement_waits(
     database: db.Database, other: psycopg.Connection[tuple[object, ...]]
 ) -> None:
     async def story() -> list[int]:
-        both = []
-        for count in (1, 2):
-            both.append(asyncio.ensure_future(in_fiber(waits)))
-            await until(lambda count=count: waiting(other) == count)  # type: ignore[misc]
+        both = [asyncio.ensure_future(in_fiber(waits))]
+        await until(lambda: waiting(other) == 1)
+        both.append(asyncio.ensure_future(in_fiber(waits)))
+        await until(lambda: waiting(other) == 2)
         other.execute("SELECT pg_advisory_unlock_all()")
         first, _ = await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
         # Who has it now keeps it until their connection ends.

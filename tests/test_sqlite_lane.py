@@ -23,7 +23,7 @@ from app.errors import StoreUnavailable
 from app.routing.statements import CALLER
 from tests import factories
 from tests.databases import NewDatabase
-from tests.lanes import AGENTS, in_fiber, rings, written
+from tests.lanes import AGENTS, in_fiber, rings, sqlite_lane, written
 from tests.test_fibers import LONG
 from tests.test_lane import WHO_CALLS
 
@@ -98,7 +98,7 @@ def rested(database: db.Database) -> None:
         for _ in AGENTS:
             crowd.enter_context(database.at_once())
     rings(database, "nobody", "CA")
-    with database._lane._writes.lock:  # type: ignore[union-attr]  # a call that is written just then
+    with sqlite_lane(database)._writes.lock:  # as while a call is written
         written(database)
 
 
@@ -107,7 +107,7 @@ def all_waiting(
     database: db.Database, calls: Calls, *numbers: tuple[str, str]
 ) -> Iterator[list["Future[Any]"]]:
     """Let calls come in while somebody else writes: until the end of the block."""
-    queue = database._lane._queue._waiting  # type: ignore[union-attr]  # what is measured here is its length
+    queue = sqlite_lane(database)._queue._waiting
     with database.transaction() as session:
         session.execute(text("SELECT 1"))
         futures = [calls.begin(partial(rings, database, *one)) for one in numbers]

@@ -80,6 +80,14 @@ def at_once(works: Sequence[Callable[[], Any]], deadline: float = LONG) -> list[
     return asyncio.run(story())
 
 
+def all_say(executor: Executor) -> "list[asyncio.Task[object]]":
+    """Let three calls of one turn say 0, 1 and 2."""
+    return [
+        asyncio.ensure_future(in_fiber(partial(executor.at_once, partial(says, number))))
+        for number in range(3)
+    ]
+
+
 def says(said: object) -> object:
     with db.at_once() as connection:
         return ECHO.rows(connection, {"said": said})[0].said
@@ -186,10 +194,7 @@ def test_a_connection_that_ends_under_them_takes_nobody_with_it(
 
     async def story() -> list[Any]:
         holds(other)
-        asked = [
-            asyncio.ensure_future(in_fiber(partial(executor.at_once, partial(says, number))))
-            for number in range(3)
-        ]
+        asked = all_say(executor)
         await until(lambda: len(waiting(other)) == 1)
         [together] = waiting(other)
         other.execute("SELECT pg_terminate_backend(%s)", [together])
@@ -209,10 +214,7 @@ def test_who_leads_and_leaves_takes_nobody_with_them(
 
     async def story() -> list[Any]:
         holds(other)
-        leader, *followers = (
-            asyncio.ensure_future(in_fiber(partial(executor.at_once, partial(says, number))))
-            for number in range(3)
-        )
+        leader, *followers = all_say(executor)
         await until(lambda: len(waiting(other)) == 1)
         leader.cancel()
         with suppress(asyncio.CancelledError):
@@ -231,10 +233,7 @@ def test_who_leaves_before_anything_was_sent_takes_nobody_with_them(
     executor = Executor(LONG)
 
     async def story() -> list[Any]:
-        asked = [
-            asyncio.ensure_future(in_fiber(partial(executor.at_once, partial(says, number))))
-            for number in range(3)
-        ]
+        asked = all_say(executor)
         await asyncio.sleep(0)
         asked[leaves].cancel()
         found = await asyncio.gather(*asked, return_exceptions=True)

@@ -76,7 +76,7 @@ async def call_in(application: Application, settings: Settings, sid: str, from_:
 def is_waited_for(database: db.Database, session: Session) -> bool:
     """Tell whether a call waits for what this transaction holds."""
     if database.is_sqlite:
-        return bool(database._lane._queue._waiting)  # type: ignore[union-attr]
+        return bool(lanes.sqlite_lane(database)._queue._waiting)
     return bool(session.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
 
